@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# The floors of agent/: each folder is a static library that sees its own
+# folder and those below, so an upward call does not even link.
+function(longstop_floor name)
+    file(GLOB sources CONFIGURE_DEPENDS
+        ${CMAKE_SOURCE_DIR}/agent/${name}/*.c)
+    if(NOT sources)
+        add_library(longstop_${name} INTERFACE)
+        target_link_libraries(longstop_${name} INTERFACE ${ARGN})
+        return()
+    endif()
+    add_library(longstop_${name} STATIC ${sources})
+    target_include_directories(longstop_${name} PUBLIC
+        ${CMAKE_SOURCE_DIR}/agent)
+    target_link_libraries(longstop_${name} PRIVATE longstop_flags)
+    target_link_libraries(longstop_${name} PUBLIC ${ARGN})
+endfunction()
+
+longstop_floor(base m)
+longstop_floor(wire longstop_base longstop_llhttp
+    PkgConfig::cjson PkgConfig::crypto PkgConfig::zlib)
+longstop_floor(config longstop_base PkgConfig::yaml)
+longstop_floor(model longstop_wire longstop_config)
+longstop_floor(io longstop_wire longstop_config longstop_ev
+    PkgConfig::curl Threads::Threads)
+longstop_floor(store longstop_model longstop_io PkgConfig::sqlite
+    Threads::Threads)
+longstop_floor(source longstop_model longstop_io)
+longstop_floor(handler longstop_model longstop_io)
+longstop_floor(flow longstop_store longstop_source longstop_handler)
+longstop_floor(app longstop_flow)

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# What `cmake --install` puts where.
+include(GNUInstallDirs)
