@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handler: where deliveries go: the contract every handler keeps.
+ */
+#ifndef HANDLER_HANDLER_H
+#define HANDLER_HANDLER_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "model/event.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One attempt at one delivery. Borrowed by the handler until it reports. */
+struct delivery {
+    const struct event *event;
+    unsigned attempt;          /* from 1 */
+    struct slice connector;    /* its name */
+    struct slice envelope;     /* CloudEvents line without newline, or the raw
+                                  bytes, as `format` says */
+    struct slice content_type; /* of `envelope` */
+    struct slice key;          /* idempotency key, percent-encoded */
+};
+
+/* How an attempt ended. Borrowed for the callback. */
+struct handler_result {
+    enum disposition disposition; /* DONE, LATER or NEVER (dead at once) */
+    int64_t not_before_ms; /* Unix ms the other side asked for; 0: none */
+    bool pause;            /* the handler asks to be paused (HTTP 410) */
+    struct slice detail;   /* "exit 1", "http 503", "timed out after 30s" */
+    struct slice output;   /* last 4 KiB */
+    int64_t duration_ms;
+};
+
+/* Called once per start, on the loop, never before start returned. */
+typedef void handler_result_fn(void *arg, const struct handler_result *result);
+
+struct handler;
+
+struct handler_ops {
+    /*
+     * Starts an attempt. STATUS_OK: `done` will come. Else nothing was started
+     * and err says why (the attempt then counts as failed).
+     */
+    enum status (*start)(struct handler *handler,
+                         const struct delivery *delivery,
+                         handler_result_fn *done, void *arg, struct error *err);
+
+    /* Asks all running attempts to end soon; each still reports. */
+    void (*cancel)(struct handler *handler);
+
+    /* Reopens files (SIGHUP). May be NULL. */
+    void (*reopen)(struct handler *handler);
+
+    /* No attempt may be running. */
+    void (*destroy)(struct handler *handler);
+};
+
+/* The first member of every implementation. */
+struct handler {
+    const struct handler_ops *ops;
+};
+
+/* Writes the idempotency key: connector/id, every byte outside
+ * A-Z a-z 0-9 _ - : / percent-encoded. */
+void handler_key(struct slice connector, struct slice id, struct buf *into);
+
+#endif

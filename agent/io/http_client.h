@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_client: the libcurl gate: a request out, one reply or one error back,
+ * cancel at any time.
+ *
+ * No redirects, no netrc, no proxy but a configured one, http and https only,
+ * peer and host verified, TLS 1.2 or later. Bodies are decoded (gzip, deflate)
+ * and counted after decoding. Connections are kept and used again.
+ */
+#ifndef IO_HTTP_CLIENT_H
+#define IO_HTTP_CLIENT_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "wire/http_field.h"
+
+#include <stdint.h>
+
+struct loop;
+struct http_client;
+struct http_call;
+
+struct http_client_settings {
+    int64_t connections;          /* in all: 64 */
+    int64_t connections_per_host; /* 8 */
+    const char *ca_file;          /* NULL: the system's */
+    const char *user_agent;
+};
+
+NODISCARD
+enum status http_client_create(struct loop *loop,
+                               const struct http_client_settings *s,
+                               struct http_client **ret, struct error *err);
+/* Cancels what is running, without callbacks. NULL is allowed. */
+void http_client_destroy(struct http_client *client);
+
+/* All of it is copied before http_client_start returns, but `body`, which is
+ * borrowed until the callback or the cancel. */
+struct http_call_spec {
+    struct slice method;
+    struct slice url; /* absolute, http or https */
+    struct http_fields fields;
+    struct slice body;
+    bool has_body;
+    struct slice user; /* HTTP Basic, when not empty */
+    struct slice password;
+    const char *unix_socket;    /* or NULL */
+    int64_t connect_timeout_ms; /* 10 s */
+    int64_t timeout_ms;         /* of the whole call: 30 s */
+    int64_t stall_timeout_ms;   /* less than 1 byte/s for so long: 20 s */
+    size_t body_limit;          /* decoded: STATUS_TOO_LARGE beyond */
+};
+
+/* What came back; borrowed for the callback. */
+struct http_reply {
+    unsigned status;
+    struct http_fields fields;
+    struct slice body;
+    int64_t duration_ms;   /* from start to the last byte */
+    int64_t first_byte_ms; /* from start to the first byte of the reply */
+    int64_t received_ms;   /* loop's monotonic clock at the end */
+};
+
+/*
+ * `status` is STATUS_OK when a whole reply came, whatever it says; else
+ * STATUS_TIMEOUT, _UNAVAILABLE, _PROTOCOL, _TOO_LARGE, _DENIED (TLS) or _NOMEM
+ * with words in `err`, and reply is NULL.
+ */
+typedef void http_reply_fn(void *arg, enum status status,
+                           const struct http_reply *reply,
+                           const struct error *err);
+
+/* Starts a call. On STATUS_OK `done` comes exactly once, unless the call is
+ * cancelled; the call is gone when it comes. */
+NODISCARD
+enum status http_client_start(struct http_client *client,
+                              const struct http_call_spec *spec,
+                              http_reply_fn *done, void *arg,
+                              struct http_call **ret_call, struct error *err);
+
+/* Ends the call without a callback. NULL is allowed. */
+void http_client_cancel(struct http_call *call);
+
+#endif

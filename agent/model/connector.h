@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connector: one provider account as configured: how it signs, where its ids
+ * are, how its list is read. Values only; bound once from YAML, never changed.
+ *
+ * The tables in connector.c are the reference of the vocabulary;
+ * connectors/README.md tells it in prose.
+ */
+#ifndef MODEL_CONNECTOR_H
+#define MODEL_CONNECTOR_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "config/config_bind.h"
+#include "config/config_key.h"
+#include "wire/digest.h"
+#include "wire/http_field.h"
+#include "wire/timefmt.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct json_path;
+struct template;
+
+/* A parameter: `{var:NAME}` or `{secret:NAME}`. */
+struct connector_param {
+    struct slice name;
+    bool secret;
+    bool given;           /* by the configuration, or a default */
+    struct slice *values; /* more than one only for webhook_secret */
+    size_t count;
+    struct config_mark mark;
+};
+
+/* A condition on a request: `when`, `fail_when`. Exactly one test is set. */
+struct condition {
+    const struct template *x;
+    enum { CONDITION_PRESENT, CONDITION_EQUALS, CONDITION_REGEX } test;
+    bool present;
+    struct slice equals;
+    const void *regex; /* compiled POSIX ERE, see connector.c */
+};
+
+struct conditions {
+    struct condition *at;
+    size_t count;
+};
+
+enum verify_type {
+    VERIFY_HMAC,
+    VERIFY_HASH,
+    VERIFY_TOKEN,
+    VERIFY_BASIC,
+    VERIFY_ED25519,
+    VERIFY_ECDSA
+};
+
+enum encoding { ENCODING_UTF8, ENCODING_HEX, ENCODING_BASE64 };
+
+/* One alternative of `verify`; the first whose `when` holds decides alone. */
+struct verify_rule {
+    enum verify_type type;
+    enum digest_alg alg;
+    struct conditions when;
+    enum encoding key_encoding;
+    struct slice key_strip;      /* "whsec_" */
+    const struct template *from; /* where the signature or token stands */
+    char split;                  /* 0: one signature */
+    char kv;                     /* 0: no names */
+    struct slice name;           /* the element that counts: "v1" */
+    enum encoding signature_encoding;
+    bool compare_bytes;               /* else the encoded texts are compared */
+    const struct template *timestamp; /* NULL: none */
+    enum timefmt timestamp_unit;
+    int64_t tolerance_ms;
+    const struct template **signed_texts; /* any may match */
+    size_t signed_count;
+    const struct json_path *each; /* verify every element of a batch */
+    const struct template *(*asserts)[2];
+    size_t assert_count;
+    struct slice *require_headers;
+    size_t require_count;
+    /* Prepared from the secrets by verify_prepare: one key per secret. */
+    struct verify_key *keys;
+    size_t key_count;
+};
+
+/* An answer of ours: ack, reject, respond. */
+struct answer_spec {
+    unsigned status;
+    struct slice type;
+    const struct template *body; /* NULL: empty */
+    bool json_body; /* `json:` was given: places are escaped as JSON */
+    struct http_field *fields;
+    const struct template **field_values;
+    size_t field_count;
+};
+
+struct handshake {
+    struct conditions when;
+    bool verify;
+    struct answer_spec respond;
+};
+
+/* What a webhook request says about its events. */
+struct event_spec {
+    const struct json_path *split; /* NULL: one event a request */
+    const struct template *id;
+    const struct template *type;
+    const struct template *time; /* NULL: none */
+    enum timefmt time_unit;
+    const struct template
+        *key_time; /* see identity.h; NULL: bucket of receipt */
+    enum timefmt key_time_unit;
+    const struct template *stamp; /* what makes equal bodies one webhook where
+                                     the id is not signed; NULL: nothing */
+    const struct json_path *data; /* what handlers get as `data`; NULL: all */
+    bool signal;                  /* stores nothing, asks for a walk */
+};
+
+enum auth_type { AUTH_NONE, AUTH_BEARER, AUTH_BASIC, AUTH_HEADER, AUTH_QUERY };
+
+struct auth_spec {
+    enum auth_type type;
+    struct slice name;            /* header or query parameter */
+    const struct template *value; /* bearer, header, query */
+    const struct template *user;  /* basic */
+    const struct template *password;
+};
+
+/* A body given as a tree of templates: each scalar is a template, a member
+ * whose template is absent is left out. */
+struct body_node {
+    enum config_node_kind kind;
+    struct slice key;
+    const struct template *text; /* scalar */
+    bool bare; /* an unquoted number, true, false or null: goes in as it is */
+    struct body_node *children;
+    struct body_node *next;
+};
+
+struct pair_spec {
+    struct slice name;
+    const struct template *value; /* absent: the pair is left out */
+};
+
+struct request_spec {
+    struct slice method;
+    const struct template *url;
+    struct pair_spec *query;
+    size_t query_count;
+    struct pair_spec *headers;
+    size_t header_count;
+    enum { BODY_NONE, BODY_JSON, BODY_FORM, BODY_GRAPHQL } body_kind;
+    struct body_node *body; /* JSON and GRAPHQL */
+    struct pair_spec *form;
+    size_t form_count;
+};
+
+enum list_order { ORDER_NONE, ORDER_ASC, ORDER_DESC };
+
+enum cursor_kind { CURSOR_TIME, CURSOR_ID, CURSOR_TOKEN, CURSOR_NONE };
+
+/* first(p), last(p), max(p), max(p)+1, or plain p (of the answer, for token) */
+enum pick { PICK_MAX, PICK_FIRST, PICK_LAST, PICK_MAX_PLUS_1 };
+
+struct cursor_spec {
+    enum cursor_kind kind;
+    enum pick pick;
+    const struct json_path *from; /* in a row; in the answer for TOKEN */
+    enum timefmt parse;           /* how rows write it */
+    enum timefmt format;          /* how it is sent */
+    bool inclusive; /* false: the largest minus granularity is sent */
+    int64_t granularity_ms;
+    int64_t settle_ms;
+    bool send;    /* false: the server has no filter, we stop ourselves */
+    bool numeric; /* ids compare by length, then text */
+    const struct template *start; /* value before anything was seen */
+};
+
+enum page_kind {
+    PAGE_NONE,
+    PAGE_LINK,
+    PAGE_URL,
+    PAGE_TOKEN,
+    PAGE_LAST_ID,
+    PAGE_CURSOR,
+    PAGE_NUMBER,
+    PAGE_OFFSET
+};
+
+struct page_spec {
+    enum page_kind kind;
+    const struct template *from;  /* URL, TOKEN: where in the answer */
+    const struct json_path *last; /* LAST_ID, or TOKEN's last(p): in a row */
+    struct slice base;            /* URL: what relative ones resolve against */
+    const struct json_path *more; /* false, 0, null, absent: the last page */
+    const struct json_path *done; /* true: the last page */
+    bool stop_empty;              /* URL: an empty page ends the walk */
+    int64_t size;                 /* fewer rows end the walk; 0: not known */
+    int64_t start;                /* NUMBER: the first page, OFFSET: 0 */
+    const struct template *total; /* NUMBER: how many pages */
+    bool restart;      /* position-paged ascending list: RECONCILIATION F5 */
+    bool until_cursor; /* newest first: stop once a page lies below a */
+};
+
+struct limit_spec {
+    int64_t budget;        /* requests … */
+    int64_t budget_per_ms; /* … in so long; 0: no budget */
+    const struct template *remaining;
+    const struct template *reset;
+    enum { RESET_EPOCH_S, RESET_EPOCH_MS, RESET_DELTA_S } reset_unit;
+    const struct template *used_of; /* "32/40" */
+    const struct template **retry_after;
+    size_t retry_after_count;
+    int64_t *statuses; /* besides 429 and 503 */
+    size_t status_count;
+    int64_t floor_ms; /* the least wait after being limited */
+};
+
+/* What a row of the list says about its event. */
+struct record_spec {
+    const struct template *id;
+    const struct template *type;
+    const struct template *time;
+    enum timefmt time_unit;
+    const struct template *key_time;
+    enum timefmt key_time_unit;
+    const struct json_path *body; /* part of the row that is the event's body */
+    const struct json_path *data;
+    struct slice *stands_for; /* globs of webhook types a row may be */
+    size_t stands_for_count;
+};
+
+/* A detail request for each row that is not known yet. */
+struct follow_spec {
+    bool on;
+    const struct template *url;
+    const struct json_path *body; /* in the answer */
+};
+
+enum poll_pace { PACE_FIXED };
+
+struct poll_spec {
+    bool declared; /* the connector says how */
+    int64_t every_ms;
+    struct slice cron;     /* empty: `every` */
+    const void *cron_plan; /* compiled, see cadence.h */
+    int64_t overlap_ms;
+    int64_t settle_ms;
+    int64_t retention_ms; /* 0: not known */
+    /* `start`: where the very first walk begins. */
+    enum { START_NOW, START_AT, START_AGO } start_kind;
+    int64_t start_ms; /* a point, or an age */
+    int64_t interval_min_ms;
+    struct slice interval_header; /* X-Poll-Interval */
+    struct request_spec request;
+    struct request_spec first; /* url NULL: none */
+    const struct template *first_cursor;
+    struct slice first_else;
+    struct auth_spec auth;
+    struct conditions fail_when;
+    const struct json_path *items;
+    enum list_order order;
+    bool reverse;
+    struct cursor_spec cursor;
+    struct page_spec pages;
+    bool conditional; /* ETag */
+    struct limit_spec limit;
+    struct record_spec record;
+    struct follow_spec follow;
+    int64_t timeout_ms; /* of one request */
+    int64_t max_body;   /* of one answer, decoded */
+    int64_t max_pages;  /* of one walk; 0: none */
+};
+
+enum match_mode { MATCH_NONE, MATCH_EVENT, MATCH_STATE };
+
+struct match_spec {
+    enum match_mode mode;
+    const struct template *webhook; /* state: the key, from the request */
+    const struct template *poll;    /* and from the row */
+    /* The version stamp inside both keys, when both can name it. */
+    const struct template *webhook_time;
+    const struct template *poll_time;
+    enum timefmt time_unit;
+    int64_t grace_ms;
+};
+
+struct cidr {
+    unsigned char address[16]; /* IPv4 as ::ffff:a.b.c.d */
+    unsigned bits;             /* of 128 */
+};
+
+struct webhook_spec {
+    struct cidr *allow_from;
+    size_t allow_count;  /* 0: from anywhere */
+    int64_t rate;        /* requests … */
+    int64_t rate_per_ms; /* … in so long; 0: no limit */
+    int64_t max_body;    /* 0: the listener's */
+};
+
+struct connector {
+    struct slice name; /* as the configuration calls it */
+    struct config_mark mark;
+    struct slice use; /* the file it is made from */
+    struct slice title;
+    uint32_t id; /* the store's number; 0 until the store is open */
+    struct connector_param *params;
+    size_t param_count;
+    struct slice public_url; /* with the path, how senders address it; empty
+                                until known */
+    bool has_webhook;        /* the channels its parameters allow */
+    bool has_poll;
+    struct verify_rule *verify;
+    size_t verify_count;
+    struct handshake *handshakes;
+    size_t handshake_count;
+    struct answer_spec ack;
+    struct answer_spec reject;
+    struct event_spec event;
+    struct poll_spec poll;
+    struct match_spec match;
+    struct webhook_spec webhook;
+    int64_t grace_ms;
+    int64_t keep_ids_ms;
+};
+
+/* What the connector needs from outside this floor while it is bound. */
+struct connector_env {
+    /* Reads a secret into the arena; reports a failure at its mark. */
+    bool (*read_secret)(void *arg, const struct config_secret *secret,
+                        struct config_report *report, struct arena *arena,
+                        struct slice *ret_text);
+    void *arg;
+    struct slice public_url; /* listen.public_url, or empty */
+};
+
+/* The keys of a connector, file and configuration alike. */
+extern const struct config_table connector_table;
+
+/*
+ * Makes a connector from its file's tree `file` (may be NULL) with the
+ * configuration's `entry` laid over it (`use` and `with` aside). Every mistake
+ * is reported: unknown sources, an `id` that can never be filled, key_time in
+ * one channel only, a state key without a version, missing parameters, no
+ * channel at all, keep_ids shorter than retention or overlap, an unanchored
+ * allow pattern, an empty secret. Returns STATUS_NOMEM only.
+ */
+NODISCARD
+enum status connector_bind(struct config_binding *binding, struct slice name,
+                           struct config_mark mark,
+                           const struct config_node *file,
+                           const struct config_node *entry,
+                           const struct connector_env *env,
+                           struct connector *ret_connector);
+
+/* Returns a parameter, or NULL. */
+const struct connector_param *
+connector_param_find(const struct connector *connector, struct slice name);
+
+/* Whether `text` meets the glob: '*' is any run of bytes, nothing else is
+ * special. */
+bool glob_match(struct slice glob, struct slice text);
+
+/* Whether any text meets both globs. */
+bool glob_meet(struct slice a, struct slice b);
+
+/* Frees what the arena does not hold: compiled patterns, prepared keys. */
+void connector_fini(struct connector *connector);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extract: a genuine request, or a page of a list, to sightings, by the
+ * templates its connector names. Pure.
+ */
+#ifndef MODEL_EXTRACT_H
+#define MODEL_EXTRACT_H
+
+#include "model/connector.h"
+#include "model/sighting.h"
+#include "model/verify.h"
+
+struct extracted {
+    struct sighting *at; /* in the arena */
+    size_t count;
+};
+
+/*
+ * Reads the events of a webhook request. `rule` is the one that proved it
+ * genuine: it decides whether the id was signed. STATUS_INVALID when the id is
+ * absent or the body is not what the connector says (words in err).
+ */
+NODISCARD
+enum status extract_request(const struct connector *connector,
+                            const struct inbound *request,
+                            const struct verify_rule *rule, int64_t now_ms,
+                            struct arena *arena, struct extracted *ret,
+                            struct error *err);
+
+/* A page of a list, checked once. */
+struct page {
+    struct slice body;
+    struct slice *rows; /* raw slices, in the order received */
+    size_t row_count;
+};
+
+/* Checks the JSON and finds the rows; STATUS_PROTOCOL when it is not JSON, the
+ * items are not there, or a `fail_when` holds: an error is never an empty
+ * page. */
+NODISCARD
+enum status extract_page(const struct connector *connector, struct slice body,
+                         struct http_fields fields, struct arena *arena,
+                         struct page *ret_page, struct error *err);
+
+/* Reads one row. `body` is the row, or what a follow request brought for it.
+ * STATUS_INVALID names what is absent. */
+NODISCARD
+enum status extract_row(const struct connector *connector, struct slice row,
+                        struct slice body, enum channel via, int64_t now_ms,
+                        struct arena *arena, struct sighting *ret_sighting,
+                        struct error *err);
+
+/* Returns what handlers get as `data` of an event with this body: the part the
+ * connector selects for the channel that brought it, or all of it. False when
+ * the body is not JSON. */
+bool extract_data(const struct connector *connector, enum channel via,
+                  struct slice body, struct slice *ret_data);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quota: rates as values: a token bucket for requests out (budget) and in
+ * (rate), and what an answer's limit headers ask of us. Pure.
+ */
+#ifndef MODEL_QUOTA_H
+#define MODEL_QUOTA_H
+
+#include "base/status.h"
+#include "model/connector.h"
+#include "wire/http_field.h"
+
+#include <stdint.h>
+
+/* GCRA: `count` in `per_ms`, as a burst. count 0 means no limit. */
+struct quota {
+    int64_t count;
+    int64_t per_ms;
+    int64_t full_at_us; /* theoretical arrival time; start with 0 */
+};
+
+/* Returns 0 and takes one, or how many ms to wait before asking again. Any
+ * clock in ms that does not go back. */
+int64_t quota_take(struct quota *quota, int64_t now_ms);
+
+/* What an answer asks of us. */
+struct quota_advice {
+    bool limited;             /* 429, 503, or a status the connector names */
+    int64_t wait_ms;          /* from the answer on; 0: nothing asked */
+    int64_t poll_interval_ms; /* X-Poll-Interval; 0: none */
+};
+
+/*
+ * Reads Retry-After (headers, JSON, decimals, dates), then the reset headers,
+ * else the floor; `remaining` 0 on a good answer waits for the reset too;
+ * `used_of` slows down from 80 %. Waits are cut to 1 h (an absurd value must
+ * not stop a connector for good). `body` is JSON that was checked, or empty.
+ */
+NODISCARD
+enum status quota_advise(const struct connector *connector, unsigned status,
+                         struct http_fields fields, struct slice body,
+                         int64_t now_ms, struct quota_advice *ret_advice);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request: the next HTTP request of a walk, rendered from its connector's
+ * templates. Pure.
+ */
+#ifndef MODEL_REQUEST_H
+#define MODEL_REQUEST_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "model/connector.h"
+#include "model/walk.h"
+#include "wire/http_field.h"
+
+struct rendered_request {
+    struct slice method;
+    struct slice url;
+    struct http_fields fields;
+    struct slice body;
+    bool has_body;
+    struct slice user; /* HTTP Basic */
+    struct slice password;
+};
+
+/*
+ * Renders the request that follows from `state` (after walk_begin or
+ * walk_page): the first request, the next page, or a next link verbatim. A
+ * query parameter or JSON member whose place is absent is left out. A link to
+ * another origin than the connector's own request is STATUS_DENIED. When
+ * `base` is given in the configuration, every request goes there.
+ */
+NODISCARD
+enum status request_render(const struct connector *connector,
+                           const struct walk_state *state, struct arena *arena,
+                           struct rendered_request *ret_request,
+                           struct error *err);
+
+/* Renders the detail request of a row, against the URL that was asked. */
+NODISCARD
+enum status request_follow(const struct connector *connector,
+                           struct slice list_url, struct slice row,
+                           struct arena *arena,
+                           struct rendered_request *ret_request,
+                           struct error *err);
+
+#endif

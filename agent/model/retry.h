@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * retry: when to try a delivery again, or that it should not be. Pure.
+ */
+#ifndef MODEL_RETRY_H
+#define MODEL_RETRY_H
+
+#include "base/prng.h"
+#include "base/status.h"
+#include "config/config_key.h"
+
+#include <stdint.h>
+
+struct retry_policy {
+    int64_t attempts;   /* after this many, dead; >= 1 */
+    int64_t first_ms;   /* wait before the second attempt */
+    int64_t cap_ms;     /* longest wait */
+    int64_t give_up_ms; /* age of the event at which it is dead; 0: never */
+};
+
+/* The table of `retry:` in a handler. */
+extern const struct config_table retry_table;
+
+struct retry_plan {
+    bool dead;
+    int64_t due_ms;     /* Unix ms of the next attempt, when not dead */
+    const char *reason; /* static words, when dead */
+};
+
+/*
+ * Decides what follows attempt number `attempt` (1 is the first), which ended
+ * in `outcome` at `now_ms`; the event was recorded at `recorded_ms`. The wait
+ * doubles from first_ms up to cap_ms, with full jitter: the upper half is
+ * drawn from `prng` (U[0.5, 1]). Never earlier than `not_before_ms` (0: the
+ * other side did not ask), and then the wait is not jittered below it.
+ */
+struct retry_plan retry_next(const struct retry_policy *policy,
+                             unsigned attempt, enum disposition outcome,
+                             int64_t recorded_ms, int64_t now_ms,
+                             int64_t not_before_ms, struct prng *prng);
+
+#endif

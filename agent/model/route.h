@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * route: which handlers an event is owed to. Pure.
+ */
+#ifndef MODEL_ROUTE_H
+#define MODEL_ROUTE_H
+
+#include "base/bytes.h"
+#include "config/config_bind.h"
+#include "model/connector.h"
+#include "model/sighting.h"
+
+struct json_path;
+
+/* One condition of `where`, on a JSON Pointer into the envelope. */
+struct where_rule;
+
+struct route_spec {
+    struct slice *from; /* connectors; count 0: all */
+    size_t from_count;
+    struct slice *types; /* globs, "!" excludes; count 0: all */
+    size_t type_count;
+    struct where_rule *where; /* all must hold */
+    size_t where_count;
+    struct slice order_by; /* pointer text; empty: none */
+    const struct json_path *order_path;
+};
+
+/* For the keys `from`, `types`, `where`, `order_by` of a handler. */
+extern const struct config_key route_keys[];
+extern const size_t route_key_count;
+
+/*
+ * Whether a handler with this spec is owed the event. `envelope` (the
+ * CloudEvents text) is made by `make_envelope` at most once, and only when a
+ * condition or order_by looks into it. A row counts for every type it may stand
+ * for. *ret_lane is set when order_by finds a value. STATUS_OK, or
+ * STATUS_NOMEM.
+ */
+struct route_input {
+    const struct connector *connector;
+    const struct sighting *sighting;
+    struct slice envelope; /* empty until needed */
+    enum status (*make_envelope)(void *arg, struct slice *ret_envelope);
+    void *arg;
+};
+
+NODISCARD
+enum status route_wants(const struct route_spec *spec,
+                        struct route_input *input, bool *ret_wants,
+                        bool *ret_has_lane, int64_t *ret_lane);
+
+/* Whether any condition or order_by reads below /data. */
+bool route_reads_data(const struct route_spec *spec);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sighting: one channel's view of one fact, before it is known whether the
+ * fact is new: its keys, what the provider says of it, its bytes, and the
+ * handlers it is owed to if it is new.
+ *
+ * Everything is borrowed from the arrival the sighting belongs to.
+ */
+#ifndef MODEL_SIGHTING_H
+#define MODEL_SIGHTING_H
+
+#include "base/bytes.h"
+#include "model/channel.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEDGER_KEY_BYTES 16
+
+/* T (4 bytes, big-endian seconds) and 12 bytes of SHA-256; see identity.h. */
+struct ledger_key {
+    unsigned char bytes[LEDGER_KEY_BYTES];
+};
+
+enum key_role {
+    KEY_ID,    /* the id of the event itself */
+    KEY_STATE, /* type:object:version, the same in both channels */
+    KEY_BODY   /* the signed bytes, where the id is not among them */
+};
+
+#define SIGHTING_KEYS_MAX 3
+
+struct sighting_key {
+    enum key_role role;
+    struct ledger_key key;
+    /* How many 8-day buckets to look back and ahead; 0 when T is the key's own
+     * time (key_time). */
+    uint8_t probes_back;
+    uint8_t probes_ahead;
+};
+
+/* One handler the event is owed to. */
+struct owed {
+    uint32_t handler; /* the store's number */
+    bool hot;         /* a slot is held for it: born leased, attempt 1 */
+    bool has_lane;    /* order_by: never hot */
+    int64_t lane;
+};
+
+struct sighting {
+    enum channel via;
+    struct sighting_key keys[SIGHTING_KEYS_MAX];
+    size_t key_count;
+    /* A webhook whose type a row of this connector stands for: it is known
+     * when its state key was brought by a walk. */
+    bool covered_by_row;
+    bool beyond_horizon; /* stamped below the floor, keyed by receipt */
+    struct slice id;     /* as text, what handlers see */
+    struct slice type;
+    int64_t time_ms; /* the provider's stamp; 0 when there is none */
+    int64_t received_ms;
+    struct slice headers; /* kept request fields, "name: value\n" each */
+    struct slice content_type;
+    struct slice body; /* the provider's bytes */
+    const struct owed *owed;
+    size_t owed_count;
+    /* Written by the store before its answer: */
+    bool fresh;       /* new: an event was made */
+    uint64_t number;  /* of the event it is or was, 0 when that is gone */
+    bool seen_by_via; /* not fresh: this channel had shown it before */
+};
+
+#endif

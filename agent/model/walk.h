@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk: one complete reading of a window of a provider's list: where it
+ * begins, what to ask next, when it is whole, and the only place where the
+ * watermark moves. Pure: the clocks are arguments.
+ *
+ * The rules are those of the folder's README, "Walks": inclusive bounds, the
+ * provider's clock, hw moves only behind a whole walk, an error is never an
+ * empty page.
+ *
+ * How source/poll uses it, for one tier of one connector:
+ *
+ *     walk_decode → walk_begin ─► ask ─► walk_page ─► store page + walk_encode
+ *                        ▲                  │ NEXT: ask again with the new
+ * state │                  │ WHOLE: done, hw has moved └── walk_failed ◄──┘
+ * FAILED: words, hw untouched
+ *
+ * The state is a value: walk_page works on a copy which becomes the state only
+ * when the page's transaction is durable.
+ */
+#ifndef MODEL_WALK_H
+#define MODEL_WALK_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "model/connector.h"
+#include "model/extract.h"
+#include "wire/http_field.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WALK_IDS_MAX 64 /* (clock, id) pairs kept for an id cursor's overlap   \
+                         */
+
+/* What stays between walks and over restarts. Texts live in an arena that the
+ * caller keeps with the state. */
+struct walk_mark {
+    int64_t at_ms; /* provider's clock */
+    struct slice id;
+};
+
+struct walk_state {
+    /* Where reading begins at all. */
+    bool has_start;
+    bool start_ours; /* `start` is still by our clock, see walk_page */
+    int64_t start_ms;
+    int64_t start_set_ms; /* our clock when start was stored */
+    /* The watermark. */
+    int64_t hw_ms;      /* provider's clock; 0: no whole walk yet */
+    int64_t largest_ms; /* largest stamp ever read; 0: none */
+    struct slice token; /* CURSOR_TOKEN, and the newest id of CURSOR_ID */
+    bool has_token;
+    struct walk_mark ids[WALK_IDS_MAX]; /* CURSOR_ID, oldest first */
+    size_t id_count;
+    struct slice etag; /* only while the last whole walk was that one page */
+    unsigned ties;     /* walks in a row that failed on one full second */
+    int64_t tie_ms;
+    /* The open walk. */
+    bool open;
+    bool has_s;
+    int64_t a_ms;        /* lower bound, inclusive */
+    int64_t s_ms;        /* provider's clock when the walk began, corrected */
+    int64_t now_ms;      /* `{now}`, frozen for the walk (provider's clock) */
+    int64_t began_ms;    /* our clock when the walk began */
+    struct slice cursor; /* what `{cursor}` is sent as; restart moves it */
+    bool has_cursor;
+    struct slice page; /* what `{page}` is, or the next URL */
+    bool has_page;
+    int64_t running_ms;      /* largest stamp in this walk */
+    struct slice running_id; /* largest or first id in this walk */
+    int64_t pages;           /* pages stored in this walk */
+    int64_t rows;
+    uint64_t page_hash; /* of the last page token: the same twice fails */
+};
+
+/* One of a connector's walks; the first tier is `poll:` itself. */
+struct walk_plan {
+    const struct connector *connector;
+    int64_t overlap_ms;
+    bool resumable; /* false: this process did not begin the open walk */
+};
+
+struct walk_now {
+    int64_t our_ms;      /* our wall clock */
+    int64_t provider_ms; /* last Date + monotonic time since; 0: not known */
+};
+
+enum gap_kind {                    /* stored: values never change */
+                GAP_RETENTION = 1, /* slept past what the provider keeps */
+                GAP_CURSOR = 2,    /* a rejected cursor */
+                GAP_TIE = 3,  /* more rows in one second than a page shows */
+                GAP_COUNT = 4 /* a list that keeps only so many rows */
+};
+
+const char *gap_kind_name(enum gap_kind kind);
+
+struct walk_gap {
+    enum gap_kind kind;
+    int64_t from_ms;
+    int64_t to_ms;
+};
+
+enum walk_next {
+    WALK_ASK,   /* send walk_request's request with the new state */
+    WALK_WHOLE, /* the walk is over; hw has moved in the new state */
+    WALK_FAILED /* the walk failed; the new state is to be stored all the same
+                   (a restart, a tie count), hw has not moved */
+};
+
+struct walk_step {
+    enum walk_next next;
+    bool has_gap; /* write this row in the same transaction */
+    struct walk_gap gap;
+    bool state_changed; /* worth a transaction even without rows */
+    struct error why;   /* for WALK_FAILED */
+};
+
+/*
+ * Begins a walk, or goes on with the open one where that is allowed. The first
+ * time it fixes `start`. Gives the gap row when hw is older than retention.
+ */
+NODISCARD
+enum status walk_begin(const struct walk_plan *plan, struct walk_state *state,
+                       const struct walk_now *now, struct arena *arena,
+                       struct walk_step *ret_step);
+
+/* What came back for the request. */
+struct walk_answer {
+    struct slice url; /* that was asked, for relative links */
+    unsigned status;  /* 200…299 or 304 */
+    struct http_fields fields;
+    const struct page *page; /* rows; NULL with 304 */
+    int64_t duration_ms;     /* until its first byte */
+    int64_t our_ms;          /* our wall clock when it came */
+};
+
+/* Takes one page into the state. Texts it keeps are copied into `arena`. */
+NODISCARD
+enum status walk_page(const struct walk_plan *plan, struct walk_state *state,
+                      const struct walk_answer *answer, struct arena *arena,
+                      struct walk_step *ret_step);
+
+/*
+ * Tells the walk that a request failed with an HTTP status (0: no answer). A
+ * rejected page token makes the walk begin anew (an ascending one at its
+ * running maximum); a rejected opaque cursor is a gap and a new start. hw never
+ * moves.
+ */
+NODISCARD
+enum status walk_failed(const struct walk_plan *plan, struct walk_state *state,
+                        unsigned status, struct slice body, struct arena *arena,
+                        struct walk_step *ret_step);
+
+/* hw − overlap (never below start), 0 before the first whole walk. */
+int64_t walk_complete_until(const struct walk_plan *plan,
+                            const struct walk_state *state);
+
+/* The lowest stamp that this tier's next walk or its open one can read; the
+ * ledger keeps its keys above it. INT64_MAX when it reads nothing. */
+int64_t walk_lowest(const struct walk_plan *plan,
+                    const struct walk_state *state);
+
+/* The state as one line of JSON, and back. Unknown members are skipped, so a
+ * newer program's state opens; STATUS_CORRUPT when it is no state at all. */
+void walk_encode(const struct walk_state *state, struct buf *into);
+NODISCARD
+enum status walk_decode(struct slice text, struct arena *arena,
+                        struct walk_state *ret_state, struct error *err);
+
+/* Whether a row lies below the walk's lower bound, for lists without a filter
+ * (`send: false`): such rows are left out. */
+bool walk_below(const struct walk_plan *plan, const struct walk_state *state,
+                struct slice row, struct arena *arena);
+
+#endif

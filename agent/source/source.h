@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source: where arrivals come from: the contract every source keeps, and the
+ * sink it feeds.
+ */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "model/connector.h"
+#include "model/sighting.h"
+#include "model/verify.h"
+#include "model/walk.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum arrival_kind {
+    ARRIVAL_REQUEST, /* not verified yet: the sink verifies and extracts */
+    ARRIVAL_PAGE     /* rows of a walk, extracted by the source */
+};
+
+/*
+ * What came in, before anything is known of it. Its arena holds everything
+ * derived from it and goes with it. Made by a source, taken by the sink.
+ */
+struct arrival {
+    enum arrival_kind kind;
+    const struct connector *connector;
+    enum channel via;
+    int64_t received_ms; /* Unix ms */
+    struct arena arena;
+    struct inbound request;     /* ARRIVAL_REQUEST */
+    struct sighting *sightings; /* ARRIVAL_PAGE; set by the sink otherwise */
+    size_t sighting_count;
+    /* ARRIVAL_PAGE: becomes durable in the same transaction. */
+    bool has_walk;
+    unsigned tier;
+    struct slice walk_state;
+    int64_t hw_ms;
+    bool has_gap;
+    struct walk_gap gap;
+};
+
+enum verdict_kind {
+    VERDICT_STORED,  /* durable, at least one event was new */
+    VERDICT_SEEN,    /* durable since before */
+    VERDICT_ANSWER,  /* a handshake: `body` is the answer, nothing stored */
+    VERDICT_FORGED,  /* not genuine */
+    VERDICT_STALE,   /* genuine once, outside the tolerance */
+    VERDICT_INVALID, /* genuine, but not what the connector says */
+    VERDICT_BUSY,    /* not taken; send it again later */
+    VERDICT_FAILED   /* the store failed */
+};
+
+struct verdict {
+    enum verdict_kind kind;
+    size_t fresh; /* new events */
+    size_t known;
+    bool signal; /* a walk is asked for */
+    /* VERDICT_ANSWER: borrowed for the call. Else empty. */
+    const struct answer_spec *answer;
+    struct slice body;
+    struct slice why; /* words for the operator; borrowed for the call */
+};
+
+/* Called once, on the loop, never before submit returned. */
+typedef void verdict_fn(void *arg, const struct verdict *verdict);
+
+struct source_sink {
+    void *self;
+    /* Takes ownership of `arrival`, in every case. */
+    void (*submit)(void *self, struct arrival *arrival, verdict_fn *done,
+                   void *arg);
+};
+
+/* Makes an empty arrival. */
+NODISCARD
+enum status arrival_create(const struct connector *connector,
+                           enum arrival_kind kind, enum channel via,
+                           int64_t received_ms, struct arrival **ret_arrival);
+void arrival_destroy(struct arrival *arrival); /* NULL is allowed */
+
+#endif

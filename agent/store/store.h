@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store: what survives a crash: the contract every store keeps.
+ *
+ * A store is used by one thread at a time and may block; store_worker is what
+ * stands between it and the loop. Every operation is one transaction: after
+ * STATUS_OK its effect survives a crash, after anything else it had none —
+ * but STATUS_UNKNOWN, after which it may or may not have one and the same call
+ * may safely be made again.
+ *
+ * STATUS_FULL (no room) leaves the store usable: try again later. STATUS_IO and
+ * STATUS_CORRUPT are final: nothing may be acknowledged any more, every later
+ * call returns the same. All times are Unix ms by our clock unless said.
+ *
+ * tests/conformance/ holds every implementation to these words.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "model/event.h"
+#include "model/sighting.h"
+#include "model/walk.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/* What is given to names of the configuration: small numbers that stay. */
+enum store_name_kind { STORE_CONNECTOR = 1, STORE_HANDLER = 2 };
+
+struct store_settings {
+    int64_t lease_slack_ms; /* added to a handler's timeout for its lease */
+    int64_t page_size;      /* of a new SQLite file: 4096 */
+};
+
+/*
+ * Opens the store at `url` ("sqlite:PATH"; a file that is not there is made),
+ * takes its instance lock, migrates it, and frees the leases of a process that
+ * died. Blocks. STATUS_FENCED when another process holds it; STATUS_CORRUPT
+ * with the way out in words when the file is damaged: it is never overwritten.
+ */
+NODISCARD
+enum status store_open(const char *url, const struct store_settings *settings,
+                       struct store **ret, struct error *err);
+
+/* One outcome of one attempt. */
+enum outcome_kind {
+    OUTCOME_DONE,   /* the delivery is over */
+    OUTCOME_LATER,  /* due again at due_ms */
+    OUTCOME_DEAD,   /* moves to the dead letters */
+    OUTCOME_RELEASE /* given back untried: due at once, attempt not counted */
+};
+
+struct store_outcome {
+    uint64_t event;
+    uint32_t handler;
+    unsigned attempt; /* fencing: an outcome of another attempt changes nothing
+                       */
+    enum outcome_kind kind;
+    int64_t due_ms;
+    const char *reason; /* DEAD: static or living as long as the unit */
+    /* The attempt's log entry; written for LATER and DEAD. */
+    int64_t started_ms;
+    int64_t duration_ms;
+    struct slice detail; /* "exit 1", "http 503", "timed out after 30s" */
+    struct slice output; /* last 4 KiB */
+    /* Set by the store: false when the attempt was overtaken. */
+    bool applied;
+};
+
+/* Where one tier of one connector stands. */
+struct store_walk {
+    uint32_t connector;
+    unsigned tier;
+    struct slice state; /* walk_encode's text */
+    int64_t hw_ms;      /* for people and floors; never goes back */
+};
+
+struct store_gap {
+    uint32_t connector;
+    struct walk_gap gap;
+};
+
+/*
+ * What belongs together: all of it becomes durable, or none. Everything is
+ * borrowed until the call (or the worker's callback) returns.
+ */
+struct store_unit {
+    uint32_t connector; /* of the sightings */
+    struct sighting *sightings;
+    size_t sighting_count;
+    int64_t lease_until_ms; /* of deliveries that are born leased */
+    struct store_outcome *outcomes;
+    size_t outcome_count;
+    const struct store_walk *walks;
+    size_t walk_count;
+    const struct store_gap *gaps;
+    size_t gap_count;
+    /* Set by the store. */
+    enum status status;
+    struct error err;
+};
+
+/* A delivery handed out for an attempt. */
+struct store_claim {
+    struct event *event; /* the receiver's reference */
+    unsigned attempt;    /* of this attempt, from 1 */
+    bool has_lane;
+    int64_t lane;
+};
+
+struct store_claims {
+    struct store_claim *at; /* mem_alloc'ed, the receiver frees it */
+    size_t count;
+};
+
+struct store_figure {
+    uint32_t handler;
+    int64_t pending;     /* deliveries alive */
+    int64_t oldest_ms;   /* when the oldest of them was recorded; 0: none */
+    int64_t next_due_ms; /* earliest due of those that wait; 0: none */
+    int64_t dead;
+};
+
+struct store_prune {
+    int64_t ledger_floor_ms;  /* keys whose T is before it go */
+    int64_t events_before_ms; /* events recorded before it, without a delivery
+                                 or dead letter, go */
+    int64_t attempts_before_ms;
+    int64_t dead_before_ms; /* 0: kept for ever */
+    size_t limit;           /* rows of each kind at most, one short slice */
+    size_t removed;         /* set by the store */
+};
+
+struct store_ops {
+    /* Returns the number of a name, giving it one at its first use. */
+    enum status (*name)(struct store *store, enum store_name_kind kind,
+                        struct slice name, uint32_t *ret_number,
+                        struct error *err);
+
+    /*
+     * Applies units in order, in one transaction. A unit that fails by itself
+     * (too large, fenced) is rolled back alone and says so in its status; only
+     * a failure of the commit fails them all, and is also returned.
+     *
+     * For each sighting: identity_judge over what the ledger says decides
+     * whether it is new. New: it gets a number greater than all before, its
+     * event row, one delivery per `owed` and its keys in the ledger. Known: its
+     * channel is marked, once. A unit whose sightings are all known still
+     * applies its walks. Sightings of one group see each other, in order.
+     */
+    enum status (*apply)(struct store *store, struct store_unit *const *units,
+                         size_t count, struct error *err);
+
+    /*
+     * Gives out at most `limit` deliveries of `handler` due at `now_ms`, oldest
+     * due first, leased until `lease_until_ms`; attempt goes up by one. A
+     * delivery with a lane only when no earlier one of its lane is alive.
+     */
+    enum status (*claim)(struct store *store, uint32_t handler, int64_t now_ms,
+                         int64_t lease_until_ms, size_t limit,
+                         struct store_claims *ret_claims, struct error *err);
+
+    /* Whether the ledger has any of a sighting's keys (for follow). */
+    enum status (*known)(struct store *store, const struct sighting *sightings,
+                         size_t count, bool *ret_known, struct error *err);
+
+    /* Returns the state text of a tier, in `into`; STATUS_NOT_FOUND at first.
+     */
+    enum status (*walk)(struct store *store, uint32_t connector, unsigned tier,
+                        struct buf *into, struct error *err);
+
+    /* Reads the figures of `count` handlers whose numbers are filled in. */
+    enum status (*figures)(struct store *store, struct store_figure *figures,
+                           size_t count, struct error *err);
+
+    /* Removes what is over its time, a slice at a call. */
+    enum status (*prune)(struct store *store, struct store_prune *prune,
+                         struct error *err);
+
+    /* The floor below which keys may be gone already; it never goes back. */
+    int64_t (*ledger_floor_ms)(const struct store *store);
+
+    /* Checkpoints, marks the end as clean, lets the lock go. NULL is allowed.
+     */
+    void (*close)(struct store *store);
+};
+
+/* The first member of every implementation. */
+struct store {
+    const struct store_ops *ops;
+};
+
+#endif
