@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/cadence.h"
+
+#include "base/instant.h"
+
+static int64_t
+later_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t
+sooner_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When the next walk would be due if the last one had gone well. */
+static int64_t
+planned(const struct cadence *cadence, const struct cadence_input *input)
+{
+    int64_t least = later_of(cadence->interval_min_ms, input->asked_min_ms);
+    if (input->started_ms == 0) {
+        return input->now_ms;
+    }
+    /* A start in the future is a clock that was set back: waiting for it to
+     * come round again could take years. */
+    int64_t started = sooner_of(input->started_ms, input->now_ms);
+    if (cadence->cron != NULL) {
+        return later_of(cron_next(cadence->cron, started),
+                        instant_add(started, least));
+    }
+    return instant_add(started, later_of(cadence->every_ms, least));
+}
+
+/* 1 s, 2 s, 4 s …, the upper half drawn, so that agents that failed together
+ * do not come back together. */
+static int64_t
+backoff_ms(unsigned failures, struct prng *prng)
+{
+    unsigned doublings = failures - 1 < 20 ? failures - 1 : 20;
+    int64_t wait = INSTANT_SECOND_MS << doublings;
+    return wait - (int64_t)prng_below(prng, (uint64_t)wait / 2 + 1);
+}
+
+int64_t
+cadence_next(const struct cadence *cadence, const struct cadence_input *input,
+             struct prng *prng)
+{
+    int64_t due = planned(cadence, input);
+    if (input->failures > 0) {
+        /* The regular plan, counted from now, is the longest wait. */
+        struct cadence_input fresh = *input;
+        fresh.started_ms = input->now_ms;
+        due = sooner_of(
+            instant_add(input->now_ms, backoff_ms(input->failures, prng)),
+            planned(cadence, &fresh));
+    }
+    due = later_of(due, input->not_before_ms);
+    return later_of(due, input->now_ms);
+}
