@@ -4,12 +4,15 @@
  * finds values by path as slices of the bytes received.
  *
  * Nothing is copied or built. Numbers keep their source text, so a 64-bit id
- * never passes through a double. Accepts RFC 8259 only: UTF-8, no duplicate
- * member names where they are asked for, nothing behind the value.
+ * never passes through a double. Accepts RFC 8259 only: UTF-8, every \u a whole
+ * character, nothing behind the value. A member name that comes twice is
+ * accepted (§4 leaves it open); the first one counts, everywhere.
  *
  * Paths: `a.b[0].c`, `['odd.key']`, `[*]` (every element), `[k=v]` (elements
- * whose member k is the text v), an optional leading `$`, and alternatives
- * `a ?? b` of which the first that finds something counts.
+ * whose member k is the text v), an optional leading `$` (alone: the whole
+ * text), and alternatives `a ?? b` of which the first that finds something
+ * counts. Any byte but a blank and . [ ] { } ( ) ' " ? * = , | may stand in a
+ * name without quotes.
  */
 #ifndef WIRE_JSON_H
 #define WIRE_JSON_H
@@ -34,7 +37,8 @@ enum json_type {
 
 /*
  * Checks that `text` is one JSON value and nothing else, at most `depth`
- * levels deep. STATUS_INVALID names the byte. Every function below may only be
+ * levels deep (`[]` is one; never more than 1024). STATUS_INVALID names the
+ * byte, counted from 1. Every function below may only be
  * given text that passed (or a value inside it).
  */
 NODISCARD
@@ -63,6 +67,9 @@ NODISCARD
 enum status json_text(struct slice value, struct arena *arena,
                       struct slice *ret_text);
 
+/* Whether a value means `text`, as json_text would have it; copies nothing. */
+bool json_means(struct slice value, struct slice text);
+
 /* Appends `value` without the white space between its tokens. */
 void json_compact(struct slice value, struct buf *into);
 
@@ -80,7 +87,10 @@ enum status json_pointer_compile(struct slice text, struct arena *arena,
                                  const struct json_path **ret_path,
                                  struct error *err);
 
-/* Returns the first value the path finds; a JSON null counts as found. */
+/*
+ * Returns the first value the path finds. A JSON null counts as found, but an
+ * alternative behind it that finds anything else goes first.
+ */
 bool json_path_first(const struct json_path *path, struct slice text,
                      struct slice *ret_value);
 
