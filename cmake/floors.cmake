@@ -14,6 +14,10 @@ function(longstop_floor name)
         ${CMAKE_SOURCE_DIR}/agent)
     target_link_libraries(longstop_${name} PRIVATE longstop_flags)
     target_link_libraries(longstop_${name} PUBLIC ${ARGN})
+    if(LONGSTOP_CRASH_TESTS AND name MATCHES "^(io|store)$")
+        target_compile_definitions(longstop_${name} PUBLIC
+            LONGSTOP_CRASH_TESTS=1)
+    endif()
 endfunction()
 
 longstop_floor(base m)
