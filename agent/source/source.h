@@ -73,6 +73,20 @@ struct source_sink {
     /* Takes ownership of `arrival`, in every case. */
     void (*submit)(void *self, struct arrival *arrival, verdict_fn *done,
                    void *arg);
+    /* Whether an arrival would be taken now; false asks for 503 at the head. */
+    bool (*has_room)(void *self);
+    /* Reads the stored state of a tier: STATUS_NOT_FOUND when there is none.
+     * The text is borrowed for the callback, which comes once, later. */
+    void (*load)(void *self, const struct connector *connector, unsigned tier,
+                 void (*done)(void *arg, enum status status, struct slice state,
+                              const struct error *err),
+                 void *arg);
+    /* Tells which of the sightings the ledger knows already; they stay the
+     * caller's and untouched until the callback. */
+    void (*known)(void *self, const struct sighting *sightings, size_t count,
+                  void (*done)(void *arg, enum status status,
+                               const bool *known),
+                  void *arg);
 };
 
 /* Makes an empty arrival. */

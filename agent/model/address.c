@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/address.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* Room for the longest IPv6 text and its NUL. */
+#define ADDRESS_TEXT_BYTES 64
+
+/* Reads an address as 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+static enum status
+parse(struct slice text, unsigned char into[16], bool *ret_is_ipv4)
+{
+    char copy[ADDRESS_TEXT_BYTES];
+    if (text.len == 0 || text.len >= sizeof(copy)) {
+        return STATUS_INVALID;
+    }
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    memcpy(into, mapped, sizeof(mapped));
+    *ret_is_ipv4 = inet_pton(AF_INET, copy, into + 12) == 1;
+    if (!*ret_is_ipv4 && inet_pton(AF_INET6, copy, into) != 1) {
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+static bool
+bit_at(const unsigned char bytes[16], unsigned index)
+{
+    return (bytes[index / 8] >> (7 - index % 8)) & 1;
+}
+
+enum status
+address_parse_cidr(struct slice text, struct cidr *ret_cidr)
+{
+    struct cidr cidr;
+    bool is_ipv4;
+    size_t slash = slice_find(text, '/');
+    if (parse(slice_first(text, slash), cidr.address, &is_ipv4) != STATUS_OK) {
+        return STATUS_INVALID;
+    }
+    uint64_t bits = is_ipv4 ? 32 : 128;
+    if (slash != SIZE_MAX) {
+        uint64_t most = bits;
+        if (slice_to_u64(slice_from(text, slash + 1), &bits) != STATUS_OK ||
+            bits > most) {
+            return STATUS_INVALID;
+        }
+    }
+    cidr.bits = (unsigned)bits + (is_ipv4 ? 96 : 0);
+    for (unsigned i = cidr.bits; i < 128; i++) {
+        if (bit_at(cidr.address, i)) {
+            return STATUS_INVALID;
+        }
+    }
+    *ret_cidr = cidr;
+    return STATUS_OK;
+}
+
+static bool
+contains(const struct cidr *range, const unsigned char address[16])
+{
+    size_t whole = range->bits / 8;
+    if (memcmp(range->address, address, whole) != 0) {
+        return false;
+    }
+    unsigned rest = range->bits % 8;
+    if (rest == 0) {
+        return true;
+    }
+    unsigned char mask = (unsigned char)(0xff << (8 - rest));
+    return ((range->address[whole] ^ address[whole]) & mask) == 0;
+}
+
+bool
+address_allowed(const struct cidr *ranges, size_t count, struct slice address)
+{
+    unsigned char bytes[16];
+    bool is_ipv4;
+    if (parse(address, bytes, &is_ipv4) != STATUS_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (contains(&ranges[i], bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+trusts(struct slice peer, const struct cidr *trusted, size_t count)
+{
+    return count > 0 && (slice_equal_text(peer, "unix") ||
+                         address_allowed(trusted, count, peer));
+}
+
+struct slice
+address_of_sender(struct slice peer, struct http_fields fields,
+                  const struct cidr *trusted, size_t count)
+{
+    struct slice sender = peer;
+    /* Several fields read as one list (RFC 9110 §5.3), right to left. */
+    for (size_t i = fields.count; i > 0 && trusts(sender, trusted, count);
+         i--) {
+        if (!slice_equal_nocase(fields.at[i - 1].name,
+                                slice_of("X-Forwarded-For"))) {
+            continue;
+        }
+        struct slice list = fields.at[i - 1].value;
+        while (list.len > 0 && trusts(sender, trusted, count)) {
+            size_t start = list.len;
+            while (start > 0 && list.ptr[start - 1] != ',') {
+                start--;
+            }
+            sender = slice_trim(slice_from(list, start));
+            list = slice_first(list, start > 0 ? start - 1 : 0);
+        }
+    }
+    return sender;
+}

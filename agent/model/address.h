@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * address: IP addresses and ranges as values: parse, contain, and who really
+ * sent a request that came through trusted proxies. Pure.
+ */
+#ifndef MODEL_ADDRESS_H
+#define MODEL_ADDRESS_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "model/connector.h"
+#include "wire/http_field.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads "192.0.2.0/24", "2001:db8::/32" or a single address; bits behind the
+ * prefix must be zero, so that a slip of the pen is seen. */
+NODISCARD
+enum status address_parse_cidr(struct slice text, struct cidr *ret_cidr);
+
+/* Whether `address` (text) lies in any of the ranges; text that is no address
+ * lies in none. IPv4 and its IPv6-mapped form are the same. */
+bool address_allowed(const struct cidr *ranges, size_t count,
+                     struct slice address);
+
+/*
+ * Returns the sender's address: the peer, or, when the peer is a trusted proxy,
+ * the right-most address of X-Forwarded-For that is not trusted itself. What
+ * stands further left was written by the sender and is never believed. A unix
+ * socket counts as trusted when any proxy is.
+ */
+struct slice address_of_sender(struct slice peer, struct http_fields fields,
+                               const struct cidr *trusted, size_t count);
+
+#endif

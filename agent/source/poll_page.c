@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll_page: one answer of a list on its way to become an arrival.
+ */
+#include "source/source_poll_private.h"
+
+#include "io/clock.h"
+
+enum status
+poll_page_empty(struct source_poll *poll)
+{
+    poll_page_drop(poll);
+    return arrival_create(poll->settings.connector, ARRIVAL_PAGE, CHANNEL_POLL,
+                          clock_unix_ms(), &poll->page.arrival);
+}
+
+static enum status
+find_rows(struct source_poll *poll, const struct http_reply *reply,
+          struct error *err)
+{
+    struct poll_page *page = &poll->page;
+    struct arena *arena = &page->arrival->arena;
+    const struct connector *connector = poll->settings.connector;
+    struct slice body;
+    if (arena_copy(arena, reply->body, &body) != STATUS_OK ||
+        arena_copy(arena, poll->url, &page->url) != STATUS_OK) {
+        return STATUS_NOMEM;
+    }
+    enum status status =
+        extract_page(connector, body, reply->fields, arena, &page->page, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    page->bodies =
+        arena_array(arena, page->page.row_count, sizeof(*page->bodies));
+    page->wanted =
+        arena_array(arena, page->page.row_count, sizeof(*page->wanted));
+    if (page->bodies == NULL || page->wanted == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < page->page.row_count; i++) {
+        page->bodies[i] = page->page.rows[i];
+        page->wanted[i] =
+            !walk_below(&poll->plan, &poll->next, page->page.rows[i], arena);
+    }
+    return STATUS_OK;
+}
+
+enum status
+poll_page_open(struct source_poll *poll, const struct http_reply *reply,
+               struct error *err)
+{
+    enum status status = poll_page_empty(poll);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = find_rows(poll, reply, err);
+    if (status != STATUS_OK) {
+        poll_page_drop(poll);
+    }
+    return status;
+}
+
+enum status
+poll_page_sightings(struct source_poll *poll, struct error *err)
+{
+    struct poll_page *page = &poll->page;
+    struct arrival *arrival = page->arrival;
+    size_t count = page->page.row_count;
+    arrival->sightings =
+        arena_array(&arrival->arena, count, sizeof(*arrival->sightings));
+    if (arrival->sightings == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!page->wanted[i]) {
+            continue;
+        }
+        enum status status =
+            extract_row(poll->settings.connector, page->page.rows[i],
+                        page->bodies[i], CHANNEL_POLL, arrival->received_ms,
+                        &arrival->arena, &arrival->sightings[i], err);
+        if (status != STATUS_OK) {
+            return error_wrap(err, status, "row %zu", i + 1);
+        }
+    }
+    arrival->sighting_count = count;
+    return STATUS_OK;
+}
+
+/* A page is accepted oldest first, whatever way the list runs. */
+static bool
+runs_backwards(const struct poll_spec *spec)
+{
+    return (spec->order == ORDER_DESC) != spec->reverse;
+}
+
+void
+poll_page_order(struct source_poll *poll)
+{
+    struct poll_page *page = &poll->page;
+    struct sighting *all = page->arrival->sightings;
+    size_t kept = 0;
+    for (size_t i = 0; i < page->arrival->sighting_count; i++) {
+        if (page->wanted[i]) {
+            all[kept++] = all[i];
+        }
+    }
+    page->arrival->sighting_count = kept;
+    if (!runs_backwards(&poll->settings.connector->poll)) {
+        return;
+    }
+    for (size_t i = 0; i + i + 1 < kept; i++) {
+        struct sighting swap = all[i];
+        all[i] = all[kept - 1 - i];
+        all[kept - 1 - i] = swap;
+    }
+}
+
+void
+poll_page_drop(struct source_poll *poll)
+{
+    arrival_destroy(poll->page.arrival);
+    poll->page = (struct poll_page){ 0 };
+}

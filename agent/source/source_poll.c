@@ -1,0 +1,779 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/source_poll.h"
+
+#include <string.h>
+
+#include "base/instant.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "model/request.h"
+#include "source/source_poll_private.h"
+#include "wire/json.h"
+
+/*
+ *                due, poke         answer             rows known
+ *   LOADING ──► IDLE ───► ASKING ────────► LOOKING ──────────► DETAIL ─┐
+ *                ▲  ▲      │ ▲ ▲              (follow only)       │    │ each
+ *                │  │      │ │ └ budget ─ WAITING ◄───────────────┘    │ row
+ *                │  failed ┘ │                                         │
+ *                │           └─ stored, more ── STORING ◄──────────────┘
+ *                └───────────── whole, failed ─────┘
+ *
+ * The happy path of a walk: walk_begin says what to ask, request_render renders
+ * it, http_client asks, poll_page makes rows of the answer, walk_page takes
+ * them into the next state, and the sink stores rows and state in one
+ * transaction. Only then does the next state become the state.
+ *
+ * What can go wrong: no answer, a limit, an answer that is no page (walk_failed
+ * or nothing touches the state; the walk is taken up again after a wait); the
+ * store is busy (the same page is asked again); a crash (the durable state says
+ * where to go on).
+ */
+
+#define RETRY_STORE_MS   INSTANT_SECOND_MS
+#define CRON_LOOK_MS     INSTANT_MINUTE_MS
+#define DETAILS_PER_PAGE 1000
+
+static void ask(struct source_poll *poll);
+static void load(struct source_poll *poll);
+
+const char *
+poll_outcome_name(enum poll_outcome outcome)
+{
+    static const char *const names[] = { "ok", "failed", "limited" };
+    return names[outcome];
+}
+
+/* The provider's clock now, by its last answer; 0 when it has not spoken. */
+static int64_t
+provider_now_ms(const struct source_poll *poll)
+{
+    const struct poll_account *account = poll->settings.account;
+    return account->date_ms == 0 ? 0
+                                 : account->date_ms + loop_now_ms(poll->loop) -
+                                       account->date_at_ms;
+}
+
+static int64_t
+next_due_ms(struct source_poll *poll)
+{
+    int64_t now_ms = clock_unix_ms();
+    int64_t wait_ms =
+        poll->settings.account->not_before_ms - loop_now_ms(poll->loop);
+    struct cadence_input input = {
+        .started_ms = poll->poked ? 0 : poll->started_ms,
+        .now_ms = now_ms,
+        .failures = poll->failures,
+        .asked_min_ms = poll->poked ? 0 : poll->asked_min_ms,
+        .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
+    };
+    return cadence_next(&poll->settings.cadence, &input, &poll->prng);
+}
+
+/* Arms the timer for the next walk; returns when that is. */
+static int64_t
+schedule(struct source_poll *poll)
+{
+    poll->phase = PHASE_IDLE;
+    int64_t due_ms = next_due_ms(poll);
+    if (poll->settings.once && !poll->poked &&
+        poll->run.outcome != POLL_LIMITED) {
+        return due_ms;
+    }
+    int64_t delay_ms = due_ms - clock_unix_ms();
+    delay_ms = delay_ms < 0 ? 0 : delay_ms;
+    /* The wall clock may be set while a cron line waits: look again. */
+    if (poll->settings.cadence.cron != NULL && delay_ms > CRON_LOOK_MS) {
+        delay_ms = CRON_LOOK_MS;
+    }
+    loop_timer_arm(poll->timer, delay_ms);
+    return due_ms;
+}
+
+static void
+finish_stop(struct source_poll *poll)
+{
+    poll->phase = PHASE_STOPPED;
+    void (*stopped)(void *) = poll->stopped;
+    poll->stopped = NULL;
+    stopped(poll->stopped_arg);
+}
+
+/* Ends this run of the walk and waits for the next. */
+static void
+end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
+{
+    poll->failures = outcome == POLL_FAILED ? poll->failures + 1
+                     : outcome == POLL_OK   ? 0
+                                            : poll->failures;
+    poll->run.connector = poll->settings.connector;
+    poll->run.tier = poll->settings.tier;
+    poll->run.outcome = outcome;
+    poll->run.why = why;
+    poll->run.failures = poll->failures;
+    poll->run.complete_until_ms = source_poll_complete_until(poll);
+    poll->run.next_ms = schedule(poll);
+    struct poll_ended ended = poll->run;
+    if (outcome != POLL_LIMITED) {
+        poll->run = (struct poll_ended){ 0 };
+    }
+    arena_fini(&poll->request_arena);
+    if (poll->settings.observer.ended != NULL) {
+        poll->settings.observer.ended(poll->settings.observer.arg, &ended);
+    }
+}
+
+/* `err` may live in poll->step. */
+static void
+fail_run(struct source_poll *poll, enum status status, const struct error *err)
+{
+    struct error words;
+    (void)error_set(&words, status, "%s", error_text(err, status));
+    poll_page_drop(poll);
+    end_run(poll, POLL_FAILED, slice_of(words.text));
+}
+
+static void
+tell_asked(const struct source_poll *poll, const struct poll_asked *more)
+{
+    if (poll->settings.observer.asked == NULL) {
+        return;
+    }
+    struct poll_asked asked = *more;
+    asked.connector = poll->settings.connector;
+    asked.tier = poll->settings.tier;
+    asked.method = poll->method;
+    asked.url = poll->url;
+    asked.duration_ms = poll->duration_ms;
+    poll->settings.observer.asked(poll->settings.observer.arg, &asked);
+}
+
+/* ---- storing ---- */
+
+/* Makes the text that was stored the state of this process too. */
+static enum status
+adopt_state(struct source_poll *poll, struct error *err)
+{
+    struct arena arena = { 0 };
+    struct walk_state state;
+    enum status status =
+        walk_decode(buf_slice(&poll->state_text), &arena, &state, err);
+    if (status != STATUS_OK) {
+        arena_fini(&arena);
+        return status;
+    }
+    arena_fini(&poll->state_arena);
+    poll->state = state;
+    poll->state_arena = arena;
+    poll->next = poll->state;
+    arena_fini(&poll->next_arena);
+    return STATUS_OK;
+}
+
+static void
+count_stored(struct source_poll *poll, const struct verdict *verdict)
+{
+    poll->run.fresh += verdict->fresh;
+    poll->run.known += verdict->known;
+    if (poll->step.has_gap) {
+        poll->run.has_gap = true;
+        poll->run.gap = poll->step.gap;
+    }
+    if (poll->status != 0) {
+        poll->run.pages++;
+        tell_asked(poll,
+                   &(struct poll_asked){ .status = poll->status,
+                                         .rows = poll->page.page.row_count,
+                                         .fresh = verdict->fresh,
+                                         .known = verdict->known });
+    }
+}
+
+/* The sink's verdict on a page. */
+static void
+stored(void *arg, const struct verdict *verdict)
+{
+    struct source_poll *poll = arg;
+    struct error err = { 0 };
+    enum status status = STATUS_OK;
+    bool durable =
+        verdict->kind == VERDICT_STORED || verdict->kind == VERDICT_SEEN;
+    if (durable) {
+        count_stored(poll, verdict);
+        status = adopt_state(poll, &err);
+    }
+    buf_fini(&poll->state_text);
+    poll->page = (struct poll_page){ 0 };
+    if (poll->stopped != NULL) {
+        finish_stop(poll);
+    } else if (!durable) {
+        /* The page was not taken: ask for it again, soon. */
+        (void)error_set(&err, STATUS_BUSY,
+                        "the store did not take the page: "
+                        "%.*s",
+                        SLICE_ARG(verdict->why));
+        fail_run(poll, STATUS_BUSY, &err);
+    } else if (status != STATUS_OK) {
+        fail_run(poll, status, &err);
+    } else if (poll->step.next == WALK_ASK) {
+        ask(poll);
+    } else if (poll->step.next == WALK_WHOLE) {
+        end_run(poll, POLL_OK, (struct slice){ NULL, 0 });
+    } else {
+        fail_run(poll, STATUS_PROTOCOL, &poll->step.why);
+    }
+}
+
+/* Hands the page over, with the state that it leads to. */
+static void
+submit(struct source_poll *poll)
+{
+    struct arrival *arrival = poll->page.arrival;
+    walk_encode(&poll->next, &poll->state_text);
+    enum status status = buf_status(&poll->state_text);
+    if (status == STATUS_OK) {
+        status = arena_copy(&arrival->arena, buf_slice(&poll->state_text),
+                            &arrival->walk_state);
+    }
+    if (status != STATUS_OK) {
+        buf_fini(&poll->state_text);
+        fail_run(poll, status, NULL);
+        return;
+    }
+    arrival->has_walk = true;
+    arrival->tier = poll->settings.tier;
+    arrival->hw_ms = poll->next.hw_ms;
+    arrival->has_gap = poll->step.has_gap;
+    arrival->gap = poll->step.gap;
+    poll->page.arrival = NULL;
+    poll->phase = PHASE_STORING;
+    poll->sink->submit(poll->sink->self, arrival, stored, poll);
+}
+
+/* Stores the next state without rows. */
+static void
+submit_state(struct source_poll *poll)
+{
+    enum status status = poll_page_empty(poll);
+    if (status != STATUS_OK) {
+        fail_run(poll, status, NULL);
+        return;
+    }
+    poll->status = 0;
+    submit(poll);
+}
+
+/* ---- details of rows (follow) ---- */
+
+static void ask_detail(struct source_poll *poll);
+
+static void
+submit_rows(struct source_poll *poll)
+{
+    struct error err = { 0 };
+    enum status status = poll_page_sightings(poll, &err);
+    if (status != STATUS_OK) {
+        fail_run(poll, status, &err);
+        return;
+    }
+    poll_page_order(poll);
+    submit(poll);
+}
+
+/* Keeps the part of a detail's answer that is the row's body. */
+static enum status
+take_detail(struct source_poll *poll, const struct http_reply *reply,
+            struct error *err)
+{
+    struct poll_page *page = &poll->page;
+    struct slice body;
+    if (reply->status < 200 || reply->status > 299) {
+        return error_set(err, STATUS_PROTOCOL, "detail: HTTP %u",
+                         reply->status);
+    }
+    if (arena_copy(&page->arrival->arena, reply->body, &body) != STATUS_OK) {
+        return STATUS_NOMEM;
+    }
+    enum status status = json_check(body, JSON_DEPTH_DEFAULT, err);
+    if (status != STATUS_OK) {
+        return error_wrap(err, STATUS_PROTOCOL, "detail");
+    }
+    const struct json_path *path = poll->settings.connector->poll.follow.body;
+    if (path != NULL && !json_path_first(path, body, &body)) {
+        return error_set(err, STATUS_PROTOCOL, "detail: nothing at '%.*s'",
+                         SLICE_ARG(json_path_source(path)));
+    }
+    page->bodies[page->at] = body;
+    return STATUS_OK;
+}
+
+static void note_answer(struct source_poll *poll,
+                        const struct http_reply *reply);
+static bool keep_away(struct source_poll *poll, const struct http_reply *reply);
+
+static void
+detail_came(void *arg, enum status status, const struct http_reply *reply,
+            const struct error *err)
+{
+    struct source_poll *poll = arg;
+    struct error words = { 0 };
+    poll->call = NULL;
+    if (status != STATUS_OK) {
+        fail_run(poll, status, err);
+        return;
+    }
+    note_answer(poll, reply);
+    if (keep_away(poll, reply)) {
+        return;
+    }
+    status = take_detail(poll, reply, &words);
+    if (status != STATUS_OK) {
+        fail_run(poll, status, &words);
+        return;
+    }
+    poll->page.at++;
+    ask_detail(poll);
+}
+
+static enum status
+start_call(struct source_poll *poll, const struct rendered_request *request,
+           http_reply_fn *done, struct error *err)
+{
+    const struct poll_spec *spec = &poll->settings.connector->poll;
+    struct http_call_spec call = {
+        .method = request->method,
+        .url = request->url,
+        .fields = request->fields,
+        .body = request->body,
+        .has_body = request->has_body,
+        .user = request->user,
+        .password = request->password,
+        .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
+        .timeout_ms = spec->timeout_ms,
+        .stall_timeout_ms = 20 * INSTANT_SECOND_MS,
+        .body_limit = (size_t)spec->max_body,
+    };
+    return http_client_start(poll->client, &call, done, poll, &poll->call, err);
+}
+
+/* Whether the budget allows a request now; else the timer is armed for it. */
+static bool
+may_ask(struct source_poll *poll)
+{
+    int64_t now_ms = loop_now_ms(poll->loop);
+    int64_t wait_ms = quota_take(&poll->settings.account->budget, now_ms);
+    if (wait_ms <= 0) {
+        return true;
+    }
+    loop_timer_arm(poll->timer, wait_ms);
+    return false;
+}
+
+/* Asks for the detail of the next row that is new, or submits the page. */
+static void
+ask_detail(struct source_poll *poll)
+{
+    struct poll_page *page = &poll->page;
+    struct error err = { 0 };
+    while (page->at < page->page.row_count &&
+           (!page->wanted[page->at] || poll->known[page->at])) {
+        page->at++;
+    }
+    if (page->at == page->page.row_count) {
+        submit_rows(poll);
+        return;
+    }
+    poll->phase = PHASE_DETAIL;
+    if (!may_ask(poll)) {
+        return;
+    }
+    if (page->details++ >= DETAILS_PER_PAGE) {
+        (void)error_set(&err, STATUS_TOO_LARGE,
+                        "more than %d details asked for one page",
+                        DETAILS_PER_PAGE);
+        fail_run(poll, STATUS_TOO_LARGE, &err);
+        return;
+    }
+    struct rendered_request request;
+    arena_fini(&poll->request_arena);
+    enum status status = request_follow(poll->settings.connector, page->url,
+                                        page->page.rows[page->at],
+                                        &poll->request_arena, &request, &err);
+    if (status == STATUS_OK) {
+        status = start_call(poll, &request, detail_came, &err);
+    }
+    if (status != STATUS_OK) {
+        fail_run(poll, status, &err);
+    }
+}
+
+static void
+rows_looked_up(void *arg, enum status status, const bool *known)
+{
+    struct source_poll *poll = arg;
+    if (poll->stopped != NULL) {
+        poll_page_drop(poll);
+        finish_stop(poll);
+        return;
+    }
+    if (status != STATUS_OK) {
+        fail_run(poll, status, NULL);
+        return;
+    }
+    memcpy(poll->known, known,
+           poll->page.page.row_count * sizeof(*poll->known));
+    poll->page.at = 0;
+    ask_detail(poll);
+}
+
+/* A row that is known needs no detail: look before asking. */
+static void
+look_up_rows(struct source_poll *poll)
+{
+    struct poll_page *page = &poll->page;
+    struct error err = { 0 };
+    poll->known = arena_array(&page->arrival->arena, page->page.row_count,
+                              sizeof(*poll->known));
+    enum status status =
+        poll->known == NULL ? STATUS_NOMEM : poll_page_sightings(poll, &err);
+    if (status != STATUS_OK) {
+        fail_run(poll, status, &err);
+        return;
+    }
+    poll->phase = PHASE_LOOKING;
+    poll->sink->known(poll->sink->self, page->arrival->sightings,
+                      page->page.row_count, rows_looked_up, poll);
+}
+
+/* ---- asking ---- */
+
+/* Learns what every answer tells: the provider's clock, its limits. */
+static void
+note_answer(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct poll_account *account = poll->settings.account;
+    struct slice date;
+    int64_t date_ms;
+    if (http_field_find(reply->fields, "Date", &date) &&
+        timefmt_read_http(date, &date_ms) == STATUS_OK) {
+        account->date_ms = date_ms;
+        account->date_at_ms = loop_now_ms(poll->loop);
+    }
+}
+
+/* The body of an answer that is no page, where it is JSON. */
+static struct slice
+error_body(const struct http_reply *reply)
+{
+    bool is_json =
+        reply->status >= 400 &&
+        json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK;
+    return is_json ? reply->body : (struct slice){ NULL, 0 };
+}
+
+/* Obeys an answer that asks to wait; true when the walk pauses for it. */
+static bool
+keep_away(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct quota_advice advice = { 0 };
+    struct slice body = error_body(reply);
+    if (quota_advise(poll->settings.connector, reply->status, reply->fields,
+                     body, clock_unix_ms(), &advice) != STATUS_OK) {
+        return false;
+    }
+    poll->asked_min_ms = advice.poll_interval_ms;
+    if (advice.wait_ms > 0) {
+        poll->settings.account->not_before_ms =
+            loop_now_ms(poll->loop) + advice.wait_ms;
+    }
+    if (!advice.limited) {
+        return false;
+    }
+    tell_asked(poll, &(struct poll_asked){ .status = reply->status,
+                                           .wait_ms = advice.wait_ms });
+    poll_page_drop(poll);
+    poll->started_ms = 0; /* go on as soon as that is allowed */
+    end_run(poll, POLL_LIMITED, slice_of("the provider asked to wait"));
+    return true;
+}
+
+/* Acts on what the walk decided for an answer that brought no page. */
+static void
+take_failure(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct slice body = { NULL, 0 };
+    if (json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK) {
+        body = reply->body;
+    }
+    enum status status = walk_failed(&poll->plan, &poll->next, reply->status,
+                                     body, &poll->next_arena, &poll->step);
+    if (status != STATUS_OK) {
+        fail_run(poll, status, NULL);
+        return;
+    }
+    tell_asked(poll,
+               &(struct poll_asked){ .status = reply->status,
+                                     .why = slice_of(poll->step.why.text) });
+    if (poll->step.state_changed || poll->step.has_gap) {
+        submit_state(poll);
+    } else if (poll->step.next == WALK_ASK) {
+        ask(poll);
+    } else {
+        fail_run(poll, STATUS_PROTOCOL, &poll->step.why);
+    }
+}
+
+static void
+take_page(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct error err = { 0 };
+    bool not_modified = reply->status == 304;
+    enum status status = not_modified ? poll_page_empty(poll)
+                                      : poll_page_open(poll, reply, &err);
+    if (status != STATUS_OK) {
+        tell_asked(poll, &(struct poll_asked){ .status = reply->status,
+                                               .why = slice_of(err.text) });
+        fail_run(poll, status, &err);
+        return;
+    }
+    struct walk_answer answer = {
+        .url = poll->url,
+        .status = reply->status,
+        .fields = reply->fields,
+        .page = not_modified ? NULL : &poll->page.page,
+        .duration_ms = reply->first_byte_ms,
+        .our_ms = clock_unix_ms(),
+    };
+    status = walk_page(&poll->plan, &poll->next, &answer, &poll->next_arena,
+                       &poll->step);
+    if (status != STATUS_OK) {
+        fail_run(poll, status, &poll->step.why);
+        return;
+    }
+    poll->run.rows += poll->page.page.row_count;
+    if (poll->settings.connector->poll.follow.on &&
+        poll->page.page.row_count > 0) {
+        look_up_rows(poll);
+    } else {
+        submit_rows(poll);
+    }
+}
+
+static void
+answer_came(void *arg, enum status status, const struct http_reply *reply,
+            const struct error *err)
+{
+    struct source_poll *poll = arg;
+    poll->call = NULL;
+    poll->duration_ms = reply == NULL ? 0 : reply->duration_ms;
+    poll->status = reply == NULL ? 0 : reply->status;
+    if (status != STATUS_OK) {
+        tell_asked(poll, &(struct poll_asked){
+                             .why = slice_of(error_text(err, status)) });
+        fail_run(poll, status, err);
+        return;
+    }
+    note_answer(poll, reply);
+    if (keep_away(poll, reply)) {
+        return;
+    }
+    if ((reply->status >= 200 && reply->status <= 299) ||
+        reply->status == 304) {
+        take_page(poll, reply);
+    } else {
+        take_failure(poll, reply);
+    }
+}
+
+/* Sends the request that follows from the next state. */
+static void
+ask(struct source_poll *poll)
+{
+    struct error err = { 0 };
+    struct rendered_request request;
+    poll->phase = PHASE_WAITING;
+    if (!may_ask(poll)) {
+        return;
+    }
+    poll->phase = PHASE_ASKING;
+    arena_fini(&poll->request_arena);
+    enum status status = request_render(poll->settings.connector, &poll->next,
+                                        &poll->request_arena, &request, &err);
+    if (status == STATUS_OK) {
+        poll->method = request.method;
+        poll->url = request.url;
+        status = start_call(poll, &request, answer_came, &err);
+    }
+    if (status != STATUS_OK) {
+        fail_run(poll, status, &err);
+    }
+}
+
+/* Begins a walk, or goes on with the one that is open. */
+static void
+begin(struct source_poll *poll)
+{
+    struct walk_now now = { .our_ms = clock_unix_ms(),
+                            .provider_ms = provider_now_ms(poll) };
+    poll->poked = false;
+    poll->started_ms = now.our_ms;
+    poll->next = poll->state;
+    arena_fini(&poll->next_arena);
+    poll->step = (struct walk_step){ 0 };
+    enum status status = walk_begin(&poll->plan, &poll->next, &now,
+                                    &poll->next_arena, &poll->step);
+    if (status != STATUS_OK) {
+        fail_run(poll, status, &poll->step.why);
+        return;
+    }
+    poll->plan.resumable = true;
+    if (poll->step.state_changed || poll->step.has_gap) {
+        submit_state(poll);
+    } else {
+        ask(poll);
+    }
+}
+
+/* The one timer: the next walk is due, or the budget allows a request. */
+static void
+timer_fired(void *arg)
+{
+    struct source_poll *poll = arg;
+    if (poll->phase == PHASE_WAITING) {
+        ask(poll);
+    } else if (poll->phase == PHASE_DETAIL) {
+        ask_detail(poll);
+    } else if (poll->phase == PHASE_IDLE && !poll->loaded) {
+        load(poll);
+    } else if (poll->phase == PHASE_IDLE) {
+        if (next_due_ms(poll) > clock_unix_ms() && !poll->poked) {
+            (void)schedule(poll);
+        } else {
+            begin(poll);
+        }
+    }
+}
+
+/* ---- lifecycle ---- */
+
+static void
+state_loaded(void *arg, enum status status, struct slice text,
+             const struct error *err)
+{
+    struct source_poll *poll = arg;
+    struct error words = { 0 };
+    if (poll->stopped != NULL) {
+        finish_stop(poll);
+        return;
+    }
+    if (status == STATUS_OK) {
+        status = walk_decode(text, &poll->state_arena, &poll->state, &words);
+        err = &words;
+    } else if (status == STATUS_NOT_FOUND) {
+        status = STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        fail_run(poll, status, err);
+        return;
+    }
+    poll->loaded = true;
+    begin(poll);
+}
+
+static void
+load(struct source_poll *poll)
+{
+    poll->phase = PHASE_LOADING;
+    poll->sink->load(poll->sink->self, poll->settings.connector,
+                     poll->settings.tier, state_loaded, poll);
+}
+
+enum status
+source_poll_create(struct loop *loop, struct http_client *client,
+                   const struct source_poll_settings *settings,
+                   const struct source_sink *sink, struct source_poll **ret)
+{
+    struct source_poll *poll = mem_zero(sizeof(*poll));
+    if (poll == NULL) {
+        return STATUS_NOMEM;
+    }
+    poll->loop = loop;
+    poll->client = client;
+    poll->settings = *settings;
+    poll->sink = sink;
+    poll->prng.state = settings->seed;
+    poll->plan = (struct walk_plan){ .connector = settings->connector,
+                                     .overlap_ms = settings->overlap_ms };
+    enum status status =
+        loop_timer_create(loop, timer_fired, poll, &poll->timer);
+    if (status != STATUS_OK) {
+        mem_free(poll);
+        return status;
+    }
+    *ret = poll;
+    return STATUS_OK;
+}
+
+void
+source_poll_start(struct source_poll *poll)
+{
+    load(poll);
+}
+
+void
+source_poll_poke(struct source_poll *poll)
+{
+    poll->poked = true;
+    if (poll->phase == PHASE_IDLE) {
+        (void)schedule(poll);
+    }
+}
+
+void
+source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
+                 void *arg)
+{
+    poll->stopped = stopped;
+    poll->stopped_arg = arg;
+    loop_timer_disarm(poll->timer);
+    http_client_cancel(poll->call);
+    poll->call = NULL;
+    if (poll->phase != PHASE_LOADING && poll->phase != PHASE_LOOKING &&
+        poll->phase != PHASE_STORING) {
+        finish_stop(poll);
+    }
+}
+
+void
+source_poll_destroy(struct source_poll *poll)
+{
+    if (poll == NULL) {
+        return;
+    }
+    http_client_cancel(poll->call);
+    poll_page_drop(poll);
+    loop_timer_destroy(poll->timer);
+    buf_fini(&poll->state_text);
+    arena_fini(&poll->request_arena);
+    arena_fini(&poll->next_arena);
+    arena_fini(&poll->state_arena);
+    mem_free(poll);
+}
+
+int64_t
+source_poll_complete_until(const struct source_poll *poll)
+{
+    return walk_complete_until(&poll->plan, &poll->state);
+}
+
+int64_t
+source_poll_lowest(const struct source_poll *poll)
+{
+    return poll->loaded ? walk_lowest(&poll->plan, &poll->state) : INT64_MIN;
+}
+
+unsigned
+source_poll_failures(const struct source_poll *poll)
+{
+    return poll->failures;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source_poll: walks of a connector's list: due, ask, page, stored, next;
+ * executes what model/walk decides and decides nothing itself.
+ *
+ * One source_poll is one tier of one connector. What its answers bring becomes
+ * durable page by page, each in one transaction with the walk's state.
+ */
+#ifndef SOURCE_SOURCE_POLL_H
+#define SOURCE_SOURCE_POLL_H
+
+#include "base/prng.h"
+#include "model/cadence.h"
+#include "model/quota.h"
+#include "source/source.h"
+
+struct http_client;
+struct loop;
+struct source_poll;
+
+/* What all requests of one connector share: one budget, one provider. */
+struct poll_account {
+    struct quota budget;
+    int64_t not_before_ms; /* monotonic: asked by an answer to keep away */
+    int64_t date_ms;    /* the provider's clock in the last answer, 0: none */
+    int64_t date_at_ms; /* monotonic time of that answer */
+};
+
+/* One request of a walk, answered or failed. Borrowed for the callback. */
+struct poll_asked {
+    const struct connector *connector;
+    unsigned tier;
+    struct slice method;
+    struct slice url;
+    unsigned status; /* 0: no answer */
+    size_t rows;
+    size_t fresh;
+    size_t known;
+    int64_t duration_ms;
+    int64_t wait_ms;  /* the answer asked to keep away so long */
+    struct slice why; /* of a failure */
+};
+
+enum poll_outcome {
+    POLL_OK,      /* the walk is whole */
+    POLL_FAILED,  /* it ended early; the watermark stays where it was */
+    POLL_LIMITED, /* the provider asked to wait; the walk goes on afterwards */
+    POLL_OUTCOME_COUNT
+};
+
+const char *poll_outcome_name(enum poll_outcome outcome);
+
+struct poll_ended {
+    const struct connector *connector;
+    unsigned tier;
+    enum poll_outcome outcome;
+    struct slice why;
+    int64_t pages;
+    size_t rows;
+    size_t fresh;
+    size_t known;
+    unsigned failures;         /* in a row, this one included */
+    int64_t next_ms;           /* Unix ms when the next walk is due */
+    int64_t complete_until_ms; /* provider's clock, 0: not yet */
+    bool has_gap;              /* a gap row was written in this walk */
+    struct walk_gap gap;
+};
+
+/* Who wants to know; both may be NULL. */
+struct poll_observer {
+    void *arg;
+    void (*asked)(void *arg, const struct poll_asked *asked);
+    void (*ended)(void *arg, const struct poll_ended *ended);
+};
+
+struct source_poll_settings {
+    const struct connector *connector;
+    unsigned tier;
+    int64_t overlap_ms;
+    struct cadence cadence;
+    struct poll_account *account; /* of the connector; borrowed */
+    struct poll_observer observer;
+    uint64_t seed; /* of the jitter */
+    bool once;     /* walk when poked only (the command `poll`) */
+};
+
+/* Borrows loop, client, sink and what the settings point to. */
+NODISCARD
+enum status source_poll_create(struct loop *loop, struct http_client *client,
+                               const struct source_poll_settings *settings,
+                               const struct source_sink *sink,
+                               struct source_poll **ret);
+
+/* Reads the stored state and begins: the first walk comes at once. */
+void source_poll_start(struct source_poll *poll);
+
+/* Asks for a walk as soon as the provider allows; asked twice before it begins
+ * it is one walk, asked during a walk there is one more behind it. */
+void source_poll_poke(struct source_poll *poll);
+
+/* Ends: no new request; `stopped` comes when nothing is with the sink. */
+void source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
+                      void *arg);
+
+/* Only after `stopped`, or before start. NULL is allowed. */
+void source_poll_destroy(struct source_poll *poll);
+
+/* hw − overlap, 0 before the first whole walk; provider's clock. */
+int64_t source_poll_complete_until(const struct source_poll *poll);
+
+/* The lowest stamp it can still read; INT64_MIN while that is not known, so
+ * that nothing is pruned, INT64_MAX when it reads nothing. */
+int64_t source_poll_lowest(const struct source_poll *poll);
+
+/* Whether the provider's last walk failed, and since how many walks. */
+unsigned source_poll_failures(const struct source_poll *poll);
+
+#endif

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/source_webhook.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "model/address.h"
+#include "model/quota.h"
+#include "wire/gzip.h"
+
+/*
+ * The happy path of a webhook is:
+ *
+ * - The server has read the head: `look_at_head` finds the route and refuses
+ *   what can be refused by the head alone.
+ * - The server has read the body: `take_request` moves the request into an
+ *   arrival, undoes its content coding and submits it to the sink.
+ * - The sink has verified it, and its events are durable: `answer` says 2xx.
+ *
+ * What can go wrong: the connection ends while the sink works (the answer goes
+ * nowhere, the event is stored all the same and the sender's retry is a
+ * duplicate); the sink is full (503 with Retry-After); the body is not what its
+ * coding says (400).
+ */
+
+/* The outcomes of longstop_webhook_requests_total. */
+enum outcome {
+    OUTCOME_ACCEPTED,
+    OUTCOME_DUPLICATE,
+    OUTCOME_BAD_SIGNATURE,
+    OUTCOME_STALE,
+    OUTCOME_REFUSED,
+    OUTCOME_TOO_LARGE,
+    OUTCOME_RATE_LIMITED,
+    OUTCOME_MALFORMED,
+    OUTCOME_BUSY,
+    OUTCOME_COUNT
+};
+
+static const char *const outcome_names[OUTCOME_COUNT] = {
+    [OUTCOME_ACCEPTED] = "accepted",
+    [OUTCOME_DUPLICATE] = "duplicate",
+    [OUTCOME_BAD_SIGNATURE] = "bad_signature",
+    [OUTCOME_STALE] = "stale",
+    [OUTCOME_REFUSED] = "refused",
+    [OUTCOME_TOO_LARGE] = "too_large",
+    [OUTCOME_RATE_LIMITED] = "rate_limited",
+    [OUTCOME_MALFORMED] = "malformed",
+    [OUTCOME_BUSY] = "busy",
+};
+
+struct route {
+    const struct connector *connector;
+    struct quota rate;
+    struct metric *counts[OUTCOME_COUNT];
+};
+
+struct source_webhook {
+    struct loop *loop;
+    struct source_webhook_settings settings;
+    const struct source_sink *sink;
+    struct route *routes; /* one per connector with a webhook */
+    size_t route_count;
+    size_t open;
+    char retry_after[24]; /* text of the field of a 503 */
+    struct http_field busy_fields[1];
+};
+
+/* A request that is with the sink. */
+struct pending {
+    struct source_webhook *webhook;
+    struct route *route;
+    struct http_exchange *exchange;
+};
+
+static const struct slice prefix = SLICE("/hooks/");
+
+static struct route *
+route_of(struct source_webhook *webhook, struct slice path)
+{
+    if (!slice_starts(path, prefix)) {
+        return NULL;
+    }
+    struct slice name = slice_from(path, prefix.len);
+    for (size_t i = 0; i < webhook->route_count; i++) {
+        if (slice_equal(webhook->routes[i].connector->name, name)) {
+            return &webhook->routes[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+count(const struct route *route, enum outcome outcome)
+{
+    metric_add(route->counts[outcome], 1);
+}
+
+static bool
+method_is(const struct http_request *request, const char *method)
+{
+    return slice_equal_text(request->method, method);
+}
+
+/* POST and PUT carry events, GET may carry a challenge, HEAD and OPTIONS ask
+ * whether somebody is there. */
+static bool
+method_known(const struct http_request *request)
+{
+    static const char *const methods[] = { "POST", "PUT", "GET", "HEAD",
+                                           "OPTIONS" };
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        if (method_is(request, methods[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct http_field allow_fields[] = {
+    { SLICE("Allow"), SLICE("POST, PUT, GET, HEAD, OPTIONS") },
+};
+
+/* A field's texts must outlive the call, so they live with the webhook. */
+static void
+ask_to_wait(struct source_webhook *webhook, int64_t seconds,
+            struct http_answer *refusal)
+{
+    int wrote = snprintf(webhook->retry_after, sizeof(webhook->retry_after),
+                         "%lld", (long long)seconds);
+    webhook->busy_fields[0] =
+        (struct http_field){ SLICE("Retry-After"),
+                             { webhook->retry_after, (size_t)wrote } };
+    refusal->fields = (struct http_fields){ webhook->busy_fields, 1 };
+}
+
+static bool
+coding_known(const struct http_request *request)
+{
+    struct slice coding;
+    if (!http_field_find(request->fields, "Content-Encoding", &coding)) {
+        return true;
+    }
+    return slice_equal_nocase(coding, slice_of("identity")) ||
+           slice_equal_nocase(coding, slice_of("gzip")) ||
+           slice_equal_nocase(coding, slice_of("x-gzip")) ||
+           slice_equal_nocase(coding, slice_of("deflate"));
+}
+
+/* Refuses by what the head says of size and coding; 0 to go on. */
+static unsigned
+look_at_size(const struct source_webhook *webhook, const struct route *route,
+             const struct http_request *request, size_t *body_limit)
+{
+    *body_limit = route->connector->webhook.max_body > 0
+                      ? (size_t)route->connector->webhook.max_body
+                      : webhook->settings.max_body;
+    if (request->has_length && request->length > *body_limit) {
+        count(route, OUTCOME_TOO_LARGE);
+        return 413;
+    }
+    if (!coding_known(request)) {
+        count(route, OUTCOME_MALFORMED);
+        return 415;
+    }
+    return 0;
+}
+
+/* http_server's `head`. */
+static unsigned
+look_at_head(void *arg, const struct http_request *request, struct slice peer,
+             size_t *body_limit, struct http_answer *refusal)
+{
+    struct source_webhook *webhook = arg;
+    struct route *route = route_of(webhook, request->path);
+    if (route == NULL) {
+        return 404;
+    }
+    if (!method_known(request)) {
+        refusal->fields = (struct http_fields){ allow_fields, 1 };
+        return 405;
+    }
+    const struct webhook_spec *spec = &route->connector->webhook;
+    if (spec->allow_count > 0 &&
+        !address_allowed(spec->allow_from, spec->allow_count,
+                         address_of_sender(peer, request->fields,
+                                           webhook->settings.trusted_proxies,
+                                           webhook->settings.trusted_count))) {
+        count(route, OUTCOME_REFUSED);
+        return 403;
+    }
+    int64_t wait_ms = quota_take(&route->rate, loop_now_ms(webhook->loop));
+    if (wait_ms > 0) {
+        count(route, OUTCOME_RATE_LIMITED);
+        ask_to_wait(webhook, (wait_ms + 999) / 1000, refusal);
+        return 429;
+    }
+    if (!webhook->sink->has_room(webhook->sink->self)) {
+        count(route, OUTCOME_BUSY);
+        ask_to_wait(webhook, webhook->settings.retry_after_s, refusal);
+        return 503;
+    }
+    return look_at_size(webhook, route, request, body_limit);
+}
+
+static void
+answer_plain(struct http_exchange *exchange, unsigned status)
+{
+    struct http_answer answer = { .status = status };
+    http_exchange_answer(exchange, &answer);
+}
+
+/* Which status and outcome a verdict is worth. */
+struct verdict_row {
+    unsigned status; /* 0: as the connector's ack or reject says */
+    enum outcome outcome;
+};
+
+static const struct verdict_row verdict_rows[] = {
+    [VERDICT_STORED] = { 0, OUTCOME_ACCEPTED },
+    [VERDICT_SEEN] = { 0, OUTCOME_DUPLICATE },
+    [VERDICT_ANSWER] = { 0, OUTCOME_ACCEPTED },
+    [VERDICT_FORGED] = { 401, OUTCOME_BAD_SIGNATURE },
+    [VERDICT_STALE] = { 401, OUTCOME_STALE },
+    [VERDICT_INVALID] = { 400, OUTCOME_MALFORMED },
+    [VERDICT_BUSY] = { 503, OUTCOME_BUSY },
+    [VERDICT_FAILED] = { 503, OUTCOME_BUSY },
+};
+
+static void
+log_refusal(const struct route *route, const struct verdict *verdict,
+            struct slice peer)
+{
+    LOG(LOG_WARN, "webhook refused",
+        log_slice("connector", route->connector->name),
+        log_text("outcome", outcome_names[verdict_rows[verdict->kind].outcome]),
+        log_slice("why", verdict->why), log_slice("peer", peer));
+}
+
+static void
+answer_with_spec(struct http_exchange *exchange, const struct answer_spec *spec,
+                 struct slice body)
+{
+    struct http_answer answer = {
+        .status = spec->status,
+        .content_type = spec->type,
+        .body = body,
+        .fields = { spec->fields, spec->field_count },
+    };
+    if (answer.content_type.len == 0 && body.len > 0) {
+        answer.content_type =
+            slice_of(spec->json_body ? "application/json" : "text/plain");
+    }
+    http_exchange_answer(exchange, &answer);
+}
+
+static void
+answer_busy(struct source_webhook *webhook, struct http_exchange *exchange)
+{
+    struct http_answer answer = { .status = 503 };
+    ask_to_wait(webhook, webhook->settings.retry_after_s, &answer);
+    http_exchange_answer(exchange, &answer);
+}
+
+/* The sink's verdict. */
+static void
+answer(void *arg, const struct verdict *verdict)
+{
+    struct pending *pending = arg;
+    struct source_webhook *webhook = pending->webhook;
+    struct route *route = pending->route;
+    const struct verdict_row *row = &verdict_rows[verdict->kind];
+    const struct connector *connector = route->connector;
+    count(route, row->outcome);
+    if (row->status != 0 && row->status != 503) {
+        log_refusal(route, verdict, http_exchange_peer(pending->exchange));
+    }
+    if (row->status == 503) {
+        answer_busy(webhook, pending->exchange);
+    } else if (row->status == 401) {
+        answer_with_spec(pending->exchange, &connector->reject,
+                         (struct slice){ NULL, 0 });
+    } else if (row->status != 0) {
+        answer_plain(pending->exchange, row->status);
+    } else {
+        answer_with_spec(pending->exchange, verdict->answer, verdict->body);
+    }
+    if (verdict->signal && webhook->settings.signal != NULL) {
+        webhook->settings.signal(webhook->settings.signal_arg, connector);
+    }
+    webhook->open--;
+    mem_free(pending);
+}
+
+/* Undoes gzip and deflate; the body then lives in the arrival's arena. */
+static enum status
+inflate(const struct source_webhook *webhook, const struct route *route,
+        struct arrival *arrival)
+{
+    struct slice coding;
+    if (!http_field_find(arrival->request.fields, "Content-Encoding",
+                         &coding) ||
+        slice_equal_nocase(coding, slice_of("identity"))) {
+        return STATUS_OK;
+    }
+    size_t limit = route->connector->webhook.max_body > 0
+                       ? (size_t)route->connector->webhook.max_body
+                       : webhook->settings.max_body;
+    struct buf plain = { 0 };
+    enum status status = gzip_inflate(arrival->request.body, limit,
+                                      webhook->settings.gzip_ratio, &plain);
+    if (status == STATUS_OK) {
+        status = arena_copy(&arrival->arena, buf_slice(&plain),
+                            &arrival->request.body);
+    }
+    buf_fini(&plain);
+    return status;
+}
+
+static enum status
+arrival_from_exchange(const struct source_webhook *webhook,
+                      const struct route *route, struct http_exchange *exchange,
+                      struct arrival **ret_arrival)
+{
+    struct arrival *arrival;
+    struct http_request request;
+    enum status status =
+        arrival_create(route->connector, ARRIVAL_REQUEST, CHANNEL_WEBHOOK,
+                       clock_unix_ms(), &arrival);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = http_exchange_take(exchange, &arrival->arena, &request);
+    if (status != STATUS_OK) {
+        goto destroy_arrival;
+    }
+    arrival->request = (struct inbound){ .method = request.method,
+                                         .path_query = request.target,
+                                         .query = request.query,
+                                         .fields = request.fields,
+                                         .body = request.body };
+    status = inflate(webhook, route, arrival);
+    if (status != STATUS_OK) {
+        goto destroy_arrival;
+    }
+    *ret_arrival = arrival;
+    return STATUS_OK;
+
+destroy_arrival:
+    arrival_destroy(arrival);
+    return status;
+}
+
+/* Answers what could not become an arrival. */
+static void
+refuse(struct source_webhook *webhook, const struct route *route,
+       struct http_exchange *exchange, enum status status)
+{
+    if (status == STATUS_TOO_LARGE) {
+        count(route, OUTCOME_TOO_LARGE);
+        answer_plain(exchange, 413);
+    } else if (status == STATUS_INVALID) {
+        count(route, OUTCOME_MALFORMED);
+        answer_plain(exchange, 400);
+    } else {
+        count(route, OUTCOME_BUSY);
+        answer_busy(webhook, exchange);
+    }
+}
+
+/* http_server's `request`. */
+static void
+take_request(void *arg, struct http_exchange *exchange)
+{
+    struct source_webhook *webhook = arg;
+    const struct http_request *request = http_exchange_request(exchange);
+    struct route *route = route_of(webhook, request->path);
+    if (route == NULL) {
+        answer_plain(exchange, 404);
+        return;
+    }
+    if (method_is(request, "HEAD")) {
+        answer_plain(exchange, 200);
+        return;
+    }
+    if (method_is(request, "OPTIONS")) {
+        struct http_answer answer = { .status = 204,
+                                      .fields = { allow_fields, 1 } };
+        http_exchange_answer(exchange, &answer);
+        return;
+    }
+    struct arrival *arrival = NULL;
+    struct pending *pending = mem_alloc(sizeof(*pending));
+    enum status status =
+        pending == NULL
+            ? STATUS_NOMEM
+            : arrival_from_exchange(webhook, route, exchange, &arrival);
+    if (status != STATUS_OK) {
+        mem_free(pending);
+        refuse(webhook, route, exchange, status);
+        return;
+    }
+    *pending = (struct pending){ webhook, route, exchange };
+    webhook->open++;
+    webhook->sink->submit(webhook->sink->self, arrival, answer, pending);
+}
+
+/* http_server's `refused`: requests it refused by itself. */
+static void
+count_refused(void *arg, struct slice path, unsigned status, const char *reason)
+{
+    struct source_webhook *webhook = arg;
+    struct route *route = route_of(webhook, path);
+    LOG(LOG_DEBUG, "request refused", log_i64("status", status),
+        log_text("why", reason), log_slice("path", path));
+    if (route != NULL) {
+        count(route, status == 413 ? OUTCOME_TOO_LARGE : OUTCOME_MALFORMED);
+    }
+}
+
+static enum status
+open_route(const struct source_webhook *webhook,
+           const struct connector *connector, struct route *route)
+{
+    route->connector = connector;
+    route->rate = (struct quota){ .count = connector->webhook.rate,
+                                  .per_ms = connector->webhook.rate_per_ms };
+    if (webhook->settings.requests == NULL) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < OUTCOME_COUNT; i++) {
+        struct slice labels[] = { connector->name, slice_of(outcome_names[i]) };
+        enum status status = metric_series(webhook->settings.requests, labels,
+                                           &route->counts[i]);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status
+source_webhook_create(struct loop *loop,
+                      const struct source_webhook_settings *settings,
+                      const struct source_sink *sink,
+                      struct source_webhook **ret)
+{
+    enum status status = STATUS_NOMEM;
+    struct source_webhook *webhook = mem_zero(sizeof(*webhook));
+    if (webhook == NULL) {
+        return status;
+    }
+    webhook->loop = loop;
+    webhook->settings = *settings;
+    webhook->sink = sink;
+    webhook->routes =
+        mem_array(settings->connector_count, sizeof(*webhook->routes));
+    if (webhook->routes == NULL) {
+        goto destroy;
+    }
+    for (size_t i = 0; i < settings->connector_count; i++) {
+        if (!settings->connectors[i].has_webhook) {
+            continue;
+        }
+        status = open_route(webhook, &settings->connectors[i],
+                            &webhook->routes[webhook->route_count++]);
+        if (status != STATUS_OK) {
+            goto destroy;
+        }
+    }
+    *ret = webhook;
+    return STATUS_OK;
+
+destroy:
+    source_webhook_destroy(webhook);
+    return status;
+}
+
+void
+source_webhook_destroy(struct source_webhook *webhook)
+{
+    if (webhook != NULL) {
+        mem_free(webhook->routes);
+        mem_free(webhook);
+    }
+}
+
+struct http_server_handler
+source_webhook_handler(struct source_webhook *webhook)
+{
+    return (struct http_server_handler){ .arg = webhook,
+                                         .head = look_at_head,
+                                         .request = take_request,
+                                         .refused = count_refused };
+}
+
+size_t
+source_webhook_open(const struct source_webhook *webhook)
+{
+    return webhook->open;
+}
