@@ -39,6 +39,8 @@ struct arrival {
     unsigned tier;
     struct slice walk_state;
     int64_t hw_ms;
+    int64_t complete_until_ms; /* before this page: rows first listed below it
+                                  break the bound */
     bool has_gap;
     struct walk_gap gap;
 };

@@ -243,6 +243,7 @@ submit(struct source_poll *poll)
     arrival->has_walk = true;
     arrival->tier = poll->settings.tier;
     arrival->hw_ms = poll->next.hw_ms;
+    arrival->complete_until_ms = source_poll_complete_until(poll);
     arrival->has_gap = poll->step.has_gap;
     arrival->gap = poll->step.gap;
     poll->page.arrival = NULL;

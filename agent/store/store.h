@@ -117,6 +117,8 @@ struct store_claim {
 struct store_claims {
     struct store_claim *at; /* mem_alloc'ed, the receiver frees it */
     size_t count;
+    int64_t next_due_ms; /* when fewer than asked were due: the earliest due of
+                            the others, a lease's end included; 0: none */
 };
 
 struct store_figure {

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attempt: one try at one delivery, from its start until its outcome is
+ * durable; what dispatch and settle share.
+ */
+#ifndef FLOW_ATTEMPT_H
+#define FLOW_ATTEMPT_H
+
+#include "base/list.h"
+#include "flow/dispatch.h"
+#include "handler/handler.h"
+#include "store/store_worker.h"
+
+struct outlet;
+
+struct attempt {
+    struct list link;
+    struct outlet *outlet;
+    struct event *event; /* our reference */
+    struct delivery delivery;
+    struct buf envelope;
+    struct buf key;
+    int64_t started_ms; /* Unix ms */
+    /* The outcome on its way to disk. */
+    struct store_call call;
+    struct store_outcome outcome;
+    struct buf words; /* detail and output, copied from the result */
+};
+
+/* Makes an attempt; takes the event's reference, also on failure. */
+NODISCARD
+enum status attempt_create(struct outlet *outlet, struct event *event,
+                           unsigned number, struct attempt **ret);
+void attempt_destroy(struct attempt *attempt); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/dispatch.h"
+
+#include "base/instant.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "flow/attempt.h"
+#include "flow/envelope.h"
+#include "flow/settle.h"
+#include "io/clock.h"
+#include "io/loop.h"
+
+/*
+ * The happy path of a hot event: dispatch_route holds a slot, the transaction
+ * becomes durable, dispatch_stored starts the handler from memory, settle
+ * stores the outcome, the slot is free again.
+ *
+ * The happy path of any other: it is stored with due = now; `claim` asks the
+ * store for as many as there are free slots; what comes back is started.
+ *
+ * What can go wrong: an event cannot be made for want of memory (its lease ends
+ * by itself and it is claimed then); a claim fails (asked again after a
+ * second); a handler never reports (its own deadline ends it; the lease is
+ * longer than that).
+ *
+ * `backlog` means that the store may hold something due. While it does, nothing
+ * is born hot, so that the new does not overtake the old.
+ */
+
+#define CLAIM_MOST     64
+#define RETRY_CLAIM_MS INSTANT_SECOND_MS
+#define UNSETTLED_MOST 1024
+
+struct outlet {
+    struct dispatch *dispatch;
+    const struct outlet_settings *settings;
+    struct telemetry_handler counts;
+    struct settle_rules rules;
+    int64_t busy;     /* slots that run, are held, or are being claimed for */
+    int64_t claiming; /* of those, asked of the store */
+    bool backlog;
+    bool paused;
+    struct loop_timer *timer; /* the earliest due of what waits */
+    int64_t due_ms;           /* Unix ms it is armed for, 0: not armed */
+    struct store_call call;   /* the claim, one at a time */
+    bool claim_open;
+};
+
+struct dispatch {
+    struct loop *loop;
+    struct store_worker *worker;
+    struct dispatch_settings settings;
+    struct settle *settle;
+    struct outlet *outlets;
+    size_t running; /* attempts with a handler */
+    bool stopping;
+    struct loop_timer *grace;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+};
+
+static void claim(struct outlet *outlet);
+
+static int64_t
+free_slots(const struct outlet *outlet)
+{
+    return outlet->settings->concurrency - outlet->busy;
+}
+
+static bool
+may_start(const struct outlet *outlet)
+{
+    return !outlet->paused && !outlet->dispatch->stopping &&
+           free_slots(outlet) > 0 &&
+           settle_open(outlet->dispatch->settle) < UNSETTLED_MOST;
+}
+
+/* Tells that the end is reached, once nothing is left under way. */
+static void
+check_stopped(struct dispatch *dispatch)
+{
+    if (!dispatch->stopping || dispatch->stopped == NULL ||
+        dispatch->running > 0 || settle_open(dispatch->settle) > 0) {
+        return;
+    }
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        if (dispatch->outlets[i].claim_open) {
+            return;
+        }
+    }
+    void (*stopped)(void *) = dispatch->stopped;
+    dispatch->stopped = NULL;
+    loop_timer_disarm(dispatch->grace);
+    stopped(dispatch->stopped_arg);
+}
+
+/* Makes sure the outlet wakes at `due_ms`. */
+static void
+wake_at(struct outlet *outlet, int64_t due_ms)
+{
+    if (due_ms == 0 || outlet->dispatch->stopping ||
+        (outlet->due_ms != 0 && outlet->due_ms <= due_ms)) {
+        return;
+    }
+    int64_t delay_ms = due_ms - clock_unix_ms();
+    outlet->due_ms = due_ms;
+    loop_timer_arm(outlet->timer, delay_ms < 1 ? 1 : delay_ms);
+}
+
+static void
+due(void *arg)
+{
+    struct outlet *outlet = arg;
+    outlet->due_ms = 0;
+    outlet->backlog = true;
+    claim(outlet);
+}
+
+/* ---- attempts ---- */
+
+/* An attempt is over: its slot was freed when its handler reported. */
+static void
+attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
+{
+    struct dispatch *dispatch = arg;
+    struct outlet *outlet = attempt->outlet;
+    if (attempt->outcome.kind != OUTCOME_LATER) {
+        metric_add(outlet->counts.pending, -1);
+    }
+    attempt_destroy(attempt);
+    wake_at(outlet, due_ms);
+    if (outlet->settings->route.order_by.len > 0) {
+        outlet->backlog = true; /* its lane may go on */
+    }
+    claim(outlet);
+    check_stopped(dispatch);
+}
+
+static void
+handler_reported(void *arg, const struct handler_result *result)
+{
+    struct attempt *attempt = arg;
+    struct outlet *outlet = attempt->outlet;
+    struct dispatch *dispatch = outlet->dispatch;
+    dispatch->running--;
+    outlet->busy--;
+    if (result->pause && !outlet->paused) {
+        outlet->paused = true;
+        LOG(LOG_ERROR, "handler paused: it answered that it is gone (410)",
+            log_slice("handler", outlet->settings->name));
+    }
+    settle_result(dispatch->settle, attempt, &outlet->rules, result,
+                  dispatch->stopping);
+    claim(outlet);
+}
+
+static const struct connector *
+connector_of(const struct dispatch *dispatch, uint32_t number)
+{
+    for (size_t i = 0; i < dispatch->settings.connector_count; i++) {
+        if (dispatch->settings.connectors[i].id == number) {
+            return &dispatch->settings.connectors[i];
+        }
+    }
+    return NULL;
+}
+
+/* Fills in what the handler gets to see. */
+static enum status
+render(struct attempt *attempt, const struct connector *connector)
+{
+    struct delivery *delivery = &attempt->delivery;
+    const struct event *event = attempt->event;
+    delivery->connector = connector->name;
+    handler_key(connector->name, event->id, &attempt->key);
+    delivery->key = buf_slice(&attempt->key);
+    if (attempt->outlet->settings->format == FORMAT_RAW) {
+        delivery->envelope = event->body;
+        delivery->content_type = event->content_type;
+        return buf_status(&attempt->key);
+    }
+    envelope_write(connector, event, &attempt->envelope);
+    delivery->envelope = buf_slice(&attempt->envelope);
+    delivery->content_type = slice_of("application/cloudevents+json");
+    enum status status = buf_status(&attempt->envelope);
+    return status != STATUS_OK ? status : buf_status(&attempt->key);
+}
+
+/* Starts an attempt in a slot that is already counted as busy; takes the
+ * event's reference. */
+static void
+start_attempt(struct outlet *outlet, struct event *event, unsigned number)
+{
+    struct dispatch *dispatch = outlet->dispatch;
+    struct handler *handler = outlet->settings->handler;
+    struct attempt *attempt;
+    struct error err = { 0 };
+    if (attempt_create(outlet, event, number, &attempt) != STATUS_OK) {
+        outlet->busy--; /* the lease ends by itself */
+        wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+        return;
+    }
+    attempt->outcome.handler = outlet->settings->number;
+    dispatch->running++;
+    const struct connector *connector =
+        connector_of(dispatch, event->connector);
+    enum status status =
+        connector == NULL
+            ? error_set(&err, STATUS_NOT_FOUND,
+                        "its connector is not in the configuration any more")
+            : render(attempt, connector);
+    if (status == STATUS_OK) {
+        status = handler->ops->start(handler, &attempt->delivery,
+                                     handler_reported, attempt, &err);
+    }
+    if (status != STATUS_OK) {
+        struct handler_result result = {
+            .disposition = DISPOSITION_LATER,
+            .detail = slice_of(error_text(&err, status)),
+        };
+        handler_reported(attempt, &result);
+    }
+}
+
+/* ---- claims ---- */
+
+static void
+take_claims(struct outlet *outlet, struct store_claims *claims)
+{
+    outlet->busy -= outlet->claiming - (int64_t)claims->count;
+    if ((int64_t)claims->count < outlet->claiming) {
+        outlet->backlog = false;
+        wake_at(outlet, claims->next_due_ms);
+    }
+    outlet->claiming = 0;
+    for (size_t i = 0; i < claims->count; i++) {
+        start_attempt(outlet, claims->at[i].event, claims->at[i].attempt);
+    }
+    mem_free(claims->at);
+    claims->at = NULL;
+}
+
+static void
+claimed(struct store_call *call)
+{
+    struct outlet *outlet = call->arg;
+    outlet->claim_open = false;
+    if (call->status == STATUS_OK) {
+        take_claims(outlet, &call->claim.claims);
+        claim(outlet);
+    } else {
+        outlet->busy -= outlet->claiming;
+        outlet->claiming = 0;
+        wake_at(outlet, clock_unix_ms() + RETRY_CLAIM_MS);
+    }
+    check_stopped(outlet->dispatch);
+}
+
+/* Asks the store for as many as there are free slots, if it may hold any. */
+static void
+claim(struct outlet *outlet)
+{
+    if (!outlet->backlog || outlet->claim_open || !may_start(outlet)) {
+        return;
+    }
+    int64_t now_ms = clock_unix_ms();
+    int64_t limit = free_slots(outlet);
+    limit = limit > CLAIM_MOST ? CLAIM_MOST : limit;
+    outlet->call = (struct store_call){
+        .kind = STORE_CALL_CLAIM,
+        .done = claimed,
+        .arg = outlet,
+        .claim = { .handler = outlet->settings->number,
+                   .now_ms = now_ms,
+                   .lease_until_ms = now_ms + outlet->settings->lease_ms,
+                   .limit = (size_t)limit },
+    };
+    if (store_worker_submit(outlet->dispatch->worker, &outlet->call) !=
+        STATUS_OK) {
+        return; /* the store has failed for good */
+    }
+    outlet->claim_open = true;
+    outlet->claiming = limit;
+    outlet->busy += limit;
+}
+
+/* ---- routing ---- */
+
+struct preview {
+    const struct connector *connector;
+    const struct sighting *sighting;
+    struct arena *arena;
+};
+
+static enum status
+make_envelope(void *arg, struct slice *ret_envelope)
+{
+    struct preview *preview = arg;
+    struct buf text = { 0 };
+    struct event event =
+        envelope_preview(preview->connector, preview->sighting);
+    envelope_write(preview->connector, &event, &text);
+    enum status status = buf_status(&text);
+    if (status == STATUS_OK) {
+        status = arena_copy(preview->arena, buf_slice(&text), ret_envelope);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+/* Adds the outlet to what the sighting is owed to, in the next place. */
+static void
+owe(struct outlet *outlet, struct owed *owed)
+{
+    owed->handler = outlet->settings->number;
+    owed->hot = !owed->has_lane && !outlet->backlog && may_start(outlet);
+    if (owed->hot) {
+        outlet->busy++;
+    }
+}
+
+static enum status
+route_one(struct dispatch *dispatch, const struct connector *connector,
+          struct sighting *sighting, struct owed *owed, struct arena *arena)
+{
+    struct preview preview = { connector, sighting, arena };
+    struct route_input input = { .connector = connector,
+                                 .sighting = sighting,
+                                 .make_envelope = make_envelope,
+                                 .arg = &preview };
+    sighting->owed = owed;
+    sighting->owed_count = 0;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct outlet *outlet = &dispatch->outlets[i];
+        struct owed *next = &owed[sighting->owed_count];
+        bool wants = false;
+        *next = (struct owed){ 0 };
+        enum status status = route_wants(&outlet->settings->route, &input,
+                                         &wants, &next->has_lane, &next->lane);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (wants) {
+            owe(outlet, next);
+            sighting->owed_count++;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status
+dispatch_route(struct dispatch *dispatch, const struct connector *connector,
+               struct sighting *sightings, size_t count, struct arena *arena,
+               int64_t *ret_lease_until_ms)
+{
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        int64_t lease_ms = dispatch->settings.outlets[i].lease_ms;
+        longest_ms = lease_ms > longest_ms ? lease_ms : longest_ms;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct owed *owed =
+            arena_array(arena, dispatch->settings.outlet_count, sizeof(*owed));
+        enum status status =
+            owed == NULL
+                ? STATUS_NOMEM
+                : route_one(dispatch, connector, &sightings[i], owed, arena);
+        if (status != STATUS_OK) {
+            dispatch_dropped(dispatch, sightings, i + (owed != NULL));
+            return status;
+        }
+    }
+    *ret_lease_until_ms = clock_unix_ms() + longest_ms;
+    return STATUS_OK;
+}
+
+static struct outlet *
+outlet_of(struct dispatch *dispatch, uint32_t number)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        if (dispatch->outlets[i].settings->number == number) {
+            return &dispatch->outlets[i];
+        }
+    }
+    return NULL;
+}
+
+/* Starts one hot delivery from memory. */
+static void
+start_hot(struct outlet *outlet, const struct connector *connector,
+          const struct sighting *sighting)
+{
+    struct event from = envelope_preview(connector, sighting);
+    struct event *event;
+    from.number = sighting->number;
+    if (outlet->dispatch->stopping ||
+        event_create(&from, &event) != STATUS_OK) {
+        outlet->busy--; /* the lease ends by itself, or with the process */
+        wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+        return;
+    }
+    start_attempt(outlet, event, 1);
+}
+
+void
+dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
+                const struct sighting *sightings, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sighting *sighting = &sightings[i];
+        if (!sighting->fresh) {
+            dispatch_dropped(dispatch, sighting, 1);
+            continue;
+        }
+        for (size_t j = 0; j < sighting->owed_count; j++) {
+            struct outlet *outlet =
+                outlet_of(dispatch, sighting->owed[j].handler);
+            metric_add(outlet->counts.pending, 1);
+            if (sighting->owed[j].hot) {
+                start_hot(outlet, connector, sighting);
+            } else {
+                outlet->backlog = true;
+            }
+        }
+    }
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        claim(&dispatch->outlets[i]);
+    }
+    check_stopped(dispatch);
+}
+
+void
+dispatch_dropped(struct dispatch *dispatch, const struct sighting *sightings,
+                 size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < sightings[i].owed_count; j++) {
+            if (sightings[i].owed[j].hot) {
+                outlet_of(dispatch, sightings[i].owed[j].handler)->busy--;
+            }
+        }
+    }
+}
+
+/* ---- lifecycle ---- */
+
+static enum status
+open_outlet(struct dispatch *dispatch, size_t index)
+{
+    struct outlet *outlet = &dispatch->outlets[index];
+    outlet->dispatch = dispatch;
+    outlet->settings = &dispatch->settings.outlets[index];
+    outlet->counts = telemetry_of_handler(dispatch->settings.telemetry,
+                                          outlet->settings->name);
+    outlet->rules =
+        (struct settle_rules){ &outlet->settings->retry, outlet->settings->name,
+                               &outlet->counts };
+    return loop_timer_create(dispatch->loop, due, outlet, &outlet->timer);
+}
+
+static void
+grace_over(void *arg)
+{
+    struct dispatch *dispatch = arg;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct handler *handler = dispatch->settings.outlets[i].handler;
+        handler->ops->cancel(handler);
+    }
+}
+
+enum status
+dispatch_create(struct loop *loop, struct store_worker *worker,
+                const struct dispatch_settings *settings, struct dispatch **ret)
+{
+    enum status status = STATUS_NOMEM;
+    struct dispatch *dispatch = mem_zero(sizeof(*dispatch));
+    if (dispatch == NULL) {
+        return status;
+    }
+    dispatch->loop = loop;
+    dispatch->worker = worker;
+    dispatch->settings = *settings;
+    dispatch->outlets =
+        mem_array(settings->outlet_count, sizeof(*dispatch->outlets));
+    if (dispatch->outlets == NULL) {
+        goto destroy;
+    }
+    status = settle_create(loop, worker, settings->seed, attempt_over, dispatch,
+                           &dispatch->settle);
+    if (status == STATUS_OK) {
+        status =
+            loop_timer_create(loop, grace_over, dispatch, &dispatch->grace);
+    }
+    for (size_t i = 0; i < settings->outlet_count && status == STATUS_OK; i++) {
+        status = open_outlet(dispatch, i);
+    }
+    if (status != STATUS_OK) {
+        goto destroy;
+    }
+    *ret = dispatch;
+    return STATUS_OK;
+
+destroy:
+    dispatch_destroy(dispatch);
+    return status;
+}
+
+void
+dispatch_start(struct dispatch *dispatch)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        dispatch->outlets[i].backlog = true;
+        claim(&dispatch->outlets[i]);
+    }
+}
+
+void
+dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
+              void (*stopped)(void *arg), void *arg)
+{
+    dispatch->stopping = true;
+    dispatch->stopped = stopped;
+    dispatch->stopped_arg = arg;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        loop_timer_disarm(dispatch->outlets[i].timer);
+    }
+    loop_timer_arm(dispatch->grace, grace_ms);
+    check_stopped(dispatch);
+}
+
+void
+dispatch_destroy(struct dispatch *dispatch)
+{
+    if (dispatch == NULL) {
+        return;
+    }
+    for (size_t i = 0;
+         dispatch->outlets != NULL && i < dispatch->settings.outlet_count;
+         i++) {
+        loop_timer_destroy(dispatch->outlets[i].timer);
+    }
+    loop_timer_destroy(dispatch->grace);
+    settle_destroy(dispatch->settle);
+    mem_free(dispatch->outlets);
+    mem_free(dispatch);
+}
+
+void
+dispatch_gauge(struct dispatch *dispatch, const struct store_figure *figures,
+               size_t count, int64_t now_ms)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct outlet *outlet = outlet_of(dispatch, figures[i].handler);
+        if (outlet == NULL) {
+            continue;
+        }
+        int64_t age_ms =
+            figures[i].oldest_ms == 0 ? 0 : now_ms - figures[i].oldest_ms;
+        metric_set(outlet->counts.pending, (double)figures[i].pending);
+        metric_set(outlet->counts.oldest_pending,
+                   age_ms < 0 ? 0 : (double)age_ms / 1000);
+    }
+}
+
+void
+dispatch_reopen(struct dispatch *dispatch)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct handler *handler = dispatch->settings.outlets[i].handler;
+        if (handler->ops->reopen != NULL) {
+            handler->ops->reopen(handler);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dispatch: claims what is due, within each handler's slots, and starts
+ * handlers; gives their results to settle.
+ *
+ * An event that finds a free slot is born leased and starts straight from
+ * memory when its transaction is durable; everything else waits in the store
+ * and is claimed. Handlers do not know of each other: one that is slow, paused
+ * or failing costs the others nothing.
+ */
+#ifndef FLOW_DISPATCH_H
+#define FLOW_DISPATCH_H
+
+#include "flow/telemetry.h"
+#include "handler/handler.h"
+#include "model/retry.h"
+#include "model/route.h"
+#include "source/source.h"
+#include "store/store_worker.h"
+
+struct dispatch;
+struct loop;
+
+enum delivery_format { FORMAT_CLOUDEVENTS, FORMAT_RAW };
+
+/* One handler as configured; all borrowed. */
+struct outlet_settings {
+    struct slice name;
+    uint32_t number; /* the store's */
+    struct route_spec route;
+    struct retry_policy retry;
+    int64_t concurrency;
+    int64_t lease_ms; /* longer than any attempt can last */
+    enum delivery_format format;
+    struct handler *handler;
+};
+
+struct dispatch_settings {
+    const struct outlet_settings *outlets;
+    size_t outlet_count;
+    const struct connector *connectors;
+    size_t connector_count;
+    const struct telemetry *telemetry;
+    uint64_t seed;
+};
+
+/* Borrows all but the settings struct itself. */
+NODISCARD
+enum status dispatch_create(struct loop *loop, struct store_worker *worker,
+                            const struct dispatch_settings *settings,
+                            struct dispatch **ret);
+
+/* Begins to claim what the store still owes. */
+void dispatch_start(struct dispatch *dispatch);
+
+/*
+ * Fills in which handlers each sighting is owed to, and holds a slot for each
+ * that can be started at once. Every call is followed by dispatch_stored or
+ * dispatch_dropped with the same sightings.
+ */
+NODISCARD
+enum status dispatch_route(struct dispatch *dispatch,
+                           const struct connector *connector,
+                           struct sighting *sightings, size_t count,
+                           struct arena *arena, int64_t *ret_lease_until_ms);
+
+/* The transaction is durable: starts what is fresh and holds a slot, gives the
+ * slots of the others back. */
+void dispatch_stored(struct dispatch *dispatch,
+                     const struct connector *connector,
+                     const struct sighting *sightings, size_t count);
+
+/* Nothing became durable: gives the slots back. */
+void dispatch_dropped(struct dispatch *dispatch,
+                      const struct sighting *sightings, size_t count);
+
+/*
+ * Ends: starts nothing new; attempts may run for `grace_ms`, then they are
+ * asked to end and their deliveries given back. `stopped` comes when every
+ * outcome is durable or given up.
+ */
+void dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
+                   void (*stopped)(void *arg), void *arg);
+
+/* Only after `stopped`, or before start. NULL is allowed. */
+void dispatch_destroy(struct dispatch *dispatch);
+
+/* Sets the gauges of pending deliveries from what the store counted. */
+void dispatch_gauge(struct dispatch *dispatch,
+                    const struct store_figure *figures, size_t count,
+                    int64_t now_ms);
+
+/* Reopens the handlers' files. */
+void dispatch_reopen(struct dispatch *dispatch);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * envelope: an event as its handlers see it: the CloudEvents line, or the
+ * provider's bytes.
+ */
+#ifndef FLOW_ENVELOPE_H
+#define FLOW_ENVELOPE_H
+
+#include "base/bytes.h"
+#include "model/connector.h"
+#include "model/event.h"
+#include "model/sighting.h"
+
+/*
+ * Appends the CloudEvents line of an event of `connector`. `data` is the part
+ * the connector selects for the channel that brought the event; bytes that are
+ * not JSON go as data_base64.
+ */
+void envelope_write(const struct connector *connector,
+                    const struct event *event, struct buf *into);
+
+/* The event a sighting would become, borrowed; for conditions that look into
+ * the envelope before anything is stored. */
+struct event envelope_preview(const struct connector *connector,
+                              const struct sighting *sighting);
+
+#endif

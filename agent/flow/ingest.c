@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/ingest.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "flow/intake.h"
+#include "io/clock.h"
+#include "io/loop.h"
+
+/*
+ * The happy path: intake judges the arrival, dispatch routes its sightings, one
+ * unit goes to the store's thread; when it is durable, dispatch starts what is
+ * new and the source gets its verdict.
+ *
+ * What can go wrong: a final verdict without the store (given in this turn's
+ * end, never before submit has returned); no memory or a full queue (BUSY: the
+ * sender comes again); a failed transaction (FAILED: nothing was stored, or
+ * nobody knows, and the same keys will tell).
+ */
+
+struct entry {
+    struct ingest *ingest;
+    struct arrival *arrival;
+    verdict_fn *done;
+    void *arg;
+    struct verdict verdict;
+    struct store_call call;
+    struct store_walk walk;
+    struct store_gap gap;
+};
+
+struct ingest {
+    struct loop *loop;
+    struct store_worker *worker;
+    struct ingest_settings settings;
+    struct telemetry_connector *counts; /* one per connector */
+    struct source_sink sink;
+    int64_t floor_ms;
+    size_t open;
+};
+
+static struct telemetry_connector *
+counts_of(const struct ingest *ingest, const struct connector *connector)
+{
+    return &ingest->counts[connector - ingest->settings.connectors];
+}
+
+static void
+give_verdict(void *arg)
+{
+    struct entry *entry = arg;
+    entry->done(entry->arg, &entry->verdict);
+    entry->ingest->open--;
+    arrival_destroy(entry->arrival);
+    mem_free(entry);
+}
+
+/* Gives the verdict at the end of this turn; at once where even that fails for
+ * want of memory, which both sources can stand. */
+static void
+give_later(struct entry *entry)
+{
+    if (loop_defer(entry->ingest->loop, give_verdict, entry) != STATUS_OK) {
+        give_verdict(entry);
+    }
+}
+
+static void
+give_kind(struct entry *entry, enum verdict_kind kind)
+{
+    entry->verdict.kind = kind;
+    give_later(entry);
+}
+
+static void
+count_sighting(struct entry *entry, const struct sighting *sighting)
+{
+    struct telemetry_connector *counts =
+        counts_of(entry->ingest, entry->arrival->connector);
+    enum channel via = sighting->via;
+    metric_add(sighting->fresh ? counts->events[via] : counts->duplicates[via],
+               1);
+    if (sighting->beyond_horizon) {
+        metric_add(counts->beyond_horizon, 1);
+    }
+    /* First shown by the list below what was believed complete. */
+    if (channel_is_walk(via) && !sighting->seen_by_via &&
+        sighting->time_ms > 0 &&
+        sighting->time_ms < entry->arrival->complete_until_ms) {
+        metric_add(counts->bound_broken, 1);
+        LOG(LOG_WARN,
+            "first listed below the complete-until: the overlap is too small",
+            log_slice("connector", entry->arrival->connector->name),
+            log_slice("event", sighting->id));
+    }
+    if (sighting->fresh) {
+        entry->verdict.fresh++;
+    } else {
+        entry->verdict.known++;
+    }
+}
+
+static void
+count_gap(struct entry *entry)
+{
+    const struct arrival *arrival = entry->arrival;
+    if (!arrival->has_gap) {
+        return;
+    }
+    metric_add(counts_of(entry->ingest, arrival->connector)->gaps, 1);
+    LOG(LOG_ERROR, "gap: a span cannot be read any more",
+        log_slice("connector", arrival->connector->name),
+        log_text("kind", gap_kind_name(arrival->gap.kind)),
+        log_i64("from_ms", arrival->gap.from_ms),
+        log_i64("to_ms", arrival->gap.to_ms));
+}
+
+/* The unit is durable, or is not. */
+static void
+unit_over(struct store_call *call)
+{
+    struct entry *entry = call->arg;
+    struct arrival *arrival = entry->arrival;
+    struct dispatch *dispatch = entry->ingest->settings.dispatch;
+    if (call->status != STATUS_OK) {
+        dispatch_dropped(dispatch, arrival->sightings, arrival->sighting_count);
+        entry->verdict.kind = VERDICT_FAILED;
+        entry->verdict.why = slice_of(error_text(&call->err, call->status));
+        give_verdict(entry);
+        return;
+    }
+    for (size_t i = 0; i < arrival->sighting_count; i++) {
+        count_sighting(entry, &arrival->sightings[i]);
+    }
+    count_gap(entry);
+    if (entry->verdict.kind == VERDICT_STORED && entry->verdict.fresh == 0 &&
+        entry->verdict.known > 0) {
+        entry->verdict.kind = VERDICT_SEEN;
+    }
+    dispatch_stored(dispatch, arrival->connector, arrival->sightings,
+                    arrival->sighting_count);
+    give_verdict(entry);
+}
+
+/* The dry run's answer: what is known already, in place of a transaction. */
+static void
+looked_up(struct store_call *call)
+{
+    struct entry *entry = call->arg;
+    for (size_t i = 0; i < call->known.count; i++) {
+        entry->verdict.known += call->known.known[i];
+        entry->verdict.fresh += !call->known.known[i];
+    }
+    entry->verdict.kind =
+        call->status == STATUS_OK ? VERDICT_STORED : VERDICT_FAILED;
+    give_verdict(entry);
+}
+
+static enum status
+submit_look_up(struct entry *entry)
+{
+    struct arrival *arrival = entry->arrival;
+    bool *known =
+        arena_array(&arrival->arena, arrival->sighting_count, sizeof(*known));
+    if (known == NULL) {
+        return STATUS_NOMEM;
+    }
+    entry->call = (struct store_call){
+        .kind = STORE_CALL_KNOWN,
+        .done = looked_up,
+        .arg = entry,
+        .known = { arrival->sightings, arrival->sighting_count, known },
+    };
+    return store_worker_submit(entry->ingest->worker, &entry->call);
+}
+
+static enum status
+submit_unit(struct entry *entry)
+{
+    struct arrival *arrival = entry->arrival;
+    int64_t lease_until_ms = 0;
+    enum status status =
+        dispatch_route(entry->ingest->settings.dispatch, arrival->connector,
+                       arrival->sightings, arrival->sighting_count,
+                       &arrival->arena, &lease_until_ms);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    entry->walk = (struct store_walk){ .connector = arrival->connector->id,
+                                       .tier = arrival->tier,
+                                       .state = arrival->walk_state,
+                                       .hw_ms = arrival->hw_ms };
+    entry->gap = (struct store_gap){ .connector = arrival->connector->id,
+                                     .gap = arrival->gap };
+    entry->call = (struct store_call){
+        .kind = STORE_CALL_UNIT,
+        .done = unit_over,
+        .arg = entry,
+        .unit = { .connector = arrival->connector->id,
+                  .sightings = arrival->sightings,
+                  .sighting_count = arrival->sighting_count,
+                  .lease_until_ms = lease_until_ms,
+                  .walks = &entry->walk,
+                  .walk_count = arrival->has_walk,
+                  .gaps = &entry->gap,
+                  .gap_count = arrival->has_gap },
+    };
+    status = store_worker_submit(entry->ingest->worker, &entry->call);
+    if (status != STATUS_OK) {
+        dispatch_dropped(entry->ingest->settings.dispatch, arrival->sightings,
+                         arrival->sighting_count);
+    }
+    return status;
+}
+
+static void
+store_entry(struct entry *entry)
+{
+    enum status status = entry->ingest->settings.dry_run ? submit_look_up(entry)
+                                                         : submit_unit(entry);
+    if (status != STATUS_OK) {
+        entry->verdict.why = slice_of(status_text(status));
+        give_kind(entry, status_disposition(status) == DISPOSITION_FATAL
+                             ? VERDICT_FAILED
+                             : VERDICT_BUSY);
+    }
+}
+
+/* source_sink's `submit`. */
+static void
+submit(void *self, struct arrival *arrival, verdict_fn *done, void *arg)
+{
+    struct ingest *ingest = self;
+    struct entry *entry = mem_zero(sizeof(*entry));
+    if (entry == NULL) {
+        struct verdict busy = { .kind = VERDICT_BUSY };
+        arrival_destroy(arrival);
+        done(arg, &busy);
+        return;
+    }
+    *entry = (struct entry){
+        .ingest = ingest, .arrival = arrival, .done = done, .arg = arg
+    };
+    ingest->open++;
+    entry->verdict.kind = VERDICT_STORED;
+    if (arrival->kind == ARRIVAL_REQUEST) {
+        enum status status = intake_judge(arrival, arrival->received_ms,
+                                          ingest->floor_ms, &entry->verdict);
+        if (status != STATUS_OK) {
+            entry->verdict.why = slice_of(status_text(status));
+            give_kind(entry, VERDICT_BUSY);
+            return;
+        }
+        if (entry->verdict.kind != VERDICT_STORED ||
+            arrival->sighting_count == 0) {
+            give_later(entry);
+            return;
+        }
+    }
+    store_entry(entry);
+}
+
+static bool
+has_room(void *self)
+{
+    const struct ingest *ingest = self;
+    return store_worker_has_room(ingest->worker);
+}
+
+/* ---- questions of a source to the store ---- */
+
+struct load {
+    struct store_call call;
+    void (*done)(void *arg, enum status status, struct slice state,
+                 const struct error *err);
+    void *arg;
+};
+
+static void
+loaded(struct store_call *call)
+{
+    struct load *load = call->arg;
+    load->done(load->arg, call->status, buf_slice(&call->walk.text),
+               &call->err);
+    buf_fini(&call->walk.text);
+    mem_free(load);
+}
+
+static void
+load_walk(void *self, const struct connector *connector, unsigned tier,
+          void (*done)(void *arg, enum status status, struct slice state,
+                       const struct error *err),
+          void *arg)
+{
+    struct ingest *ingest = self;
+    struct load *load = mem_zero(sizeof(*load));
+    enum status status = STATUS_NOMEM;
+    if (load != NULL) {
+        load->done = done;
+        load->arg = arg;
+        load->call = (struct store_call){
+            .kind = STORE_CALL_WALK,
+            .done = loaded,
+            .arg = load,
+            .walk = { .connector = connector->id, .tier = tier },
+        };
+        status = store_worker_submit(ingest->worker, &load->call);
+    }
+    if (status != STATUS_OK) {
+        mem_free(load);
+        done(arg, status, (struct slice){ NULL, 0 }, NULL);
+    }
+}
+
+struct question {
+    struct store_call call;
+    void (*done)(void *arg, enum status status, const bool *known);
+    void *arg;
+    bool known[];
+};
+
+static void
+answered(struct store_call *call)
+{
+    struct question *question = call->arg;
+    question->done(question->arg, call->status, question->known);
+    mem_free(question);
+}
+
+static void
+ask_known(void *self, const struct sighting *sightings, size_t count,
+          void (*done)(void *arg, enum status status, const bool *known),
+          void *arg)
+{
+    struct ingest *ingest = self;
+    struct question *question =
+        mem_zero(sizeof(*question) + count * sizeof(bool));
+    enum status status = STATUS_NOMEM;
+    if (question != NULL) {
+        question->done = done;
+        question->arg = arg;
+        question->call = (struct store_call){
+            .kind = STORE_CALL_KNOWN,
+            .done = answered,
+            .arg = question,
+            .known = { sightings, count, question->known },
+        };
+        status = store_worker_submit(ingest->worker, &question->call);
+    }
+    if (status != STATUS_OK) {
+        mem_free(question);
+        done(arg, status, NULL);
+    }
+}
+
+/* ---- lifecycle ---- */
+
+enum status
+ingest_create(struct loop *loop, struct store_worker *worker,
+              const struct ingest_settings *settings, struct ingest **ret)
+{
+    struct ingest *ingest = mem_zero(sizeof(*ingest));
+    if (ingest == NULL) {
+        return STATUS_NOMEM;
+    }
+    ingest->counts =
+        mem_array(settings->connector_count, sizeof(*ingest->counts));
+    if (ingest->counts == NULL) {
+        mem_free(ingest);
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < settings->connector_count; i++) {
+        ingest->counts[i] = telemetry_of_connector(settings->telemetry,
+                                                   &settings->connectors[i]);
+    }
+    ingest->loop = loop;
+    ingest->worker = worker;
+    ingest->settings = *settings;
+    ingest->sink = (struct source_sink){ .self = ingest,
+                                         .submit = submit,
+                                         .has_room = has_room,
+                                         .load = load_walk,
+                                         .known = ask_known };
+    *ret = ingest;
+    return STATUS_OK;
+}
+
+void
+ingest_destroy(struct ingest *ingest)
+{
+    if (ingest != NULL) {
+        mem_free(ingest->counts);
+        mem_free(ingest);
+    }
+}
+
+const struct source_sink *
+ingest_sink(const struct ingest *ingest)
+{
+    return &ingest->sink;
+}
+
+void
+ingest_set_floor(struct ingest *ingest, int64_t floor_ms)
+{
+    ingest->floor_ms =
+        floor_ms > ingest->floor_ms ? floor_ms : ingest->floor_ms;
+}
+
+size_t
+ingest_open(const struct ingest *ingest)
+{
+    return ingest->open;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/intake.h"
+
+#include "model/extract.h"
+#include "model/identity.h"
+#include "model/verify.h"
+#include "wire/json.h"
+
+/* Text bodies are looked at too: SNS sends JSON as text/plain. */
+static bool
+may_be_json(struct slice body)
+{
+    struct slice text = slice_trim(body);
+    return text.len > 0 && (text.ptr[0] == '{' || text.ptr[0] == '[');
+}
+
+static enum status
+keep_why(struct arrival *arrival, const char *why, struct verdict *verdict)
+{
+    return arena_copy(&arrival->arena, slice_of(why), &verdict->why);
+}
+
+static enum status
+give_answer(struct arrival *arrival, const struct answer_spec *spec,
+            struct verdict *verdict)
+{
+    verdict->answer = spec;
+    enum status status =
+        verify_answer(arrival->connector, spec, &arrival->request,
+                      &arrival->arena, &verdict->body);
+    if (status == STATUS_NOT_FOUND) {
+        verdict->kind = VERDICT_INVALID;
+        return keep_why(arrival, "a place of the answer is not in the request",
+                        verdict);
+    }
+    return status;
+}
+
+static enum status
+refuse(struct arrival *arrival, const struct verify_result *result,
+       struct verdict *verdict)
+{
+    verdict->kind =
+        result->verdict == VERIFY_STALE ? VERDICT_STALE : VERDICT_FORGED;
+    return keep_why(arrival, result->why, verdict);
+}
+
+/* A key below the ledger's floor may be gone already: the webhook is keyed by
+ * its receipt, for a duplicate is better than a loss. */
+static enum status
+lift_over_floor(struct arrival *arrival, int64_t floor_ms)
+{
+    for (size_t i = 0; i < arrival->sighting_count; i++) {
+        enum status status = identity_below_floor(arrival->connector, floor_ms,
+                                                  &arrival->sightings[i]);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status
+take_events(struct arrival *arrival, const struct verify_rule *rule,
+            int64_t now_ms, int64_t floor_ms, struct verdict *verdict)
+{
+    struct extracted events;
+    struct error err = { 0 };
+    enum status status =
+        extract_request(arrival->connector, &arrival->request, rule, now_ms,
+                        &arrival->arena, &events, &err);
+    if (status == STATUS_INVALID) {
+        verdict->kind = VERDICT_INVALID;
+        return keep_why(arrival, err.text, verdict);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    arrival->sightings = events.at;
+    arrival->sighting_count = events.count;
+    return lift_over_floor(arrival, floor_ms);
+}
+
+enum status
+intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
+             struct verdict *ret_verdict)
+{
+    const struct connector *connector = arrival->connector;
+    struct inbound *request = &arrival->request;
+    struct verify_result result;
+    *ret_verdict = (struct verdict){ .kind = VERDICT_ANSWER };
+    request->body_is_json =
+        may_be_json(request->body) &&
+        json_check(request->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK;
+    const struct handshake *handshake =
+        verify_handshake(connector, request, &arrival->arena);
+    if (handshake != NULL && !handshake->verify) {
+        return give_answer(arrival, &handshake->respond, ret_verdict);
+    }
+    enum status status =
+        verify_request(connector, request, now_ms, &arrival->arena, &result);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (result.verdict != VERIFY_GENUINE) {
+        return refuse(arrival, &result, ret_verdict);
+    }
+    if (handshake != NULL) {
+        return give_answer(arrival, &handshake->respond, ret_verdict);
+    }
+    ret_verdict->kind = VERDICT_STORED;
+    ret_verdict->signal = connector->event.signal;
+    status = give_answer(arrival, &connector->ack, ret_verdict);
+    if (status != STATUS_OK || ret_verdict->kind != VERDICT_STORED ||
+        connector->event.signal) {
+        return status;
+    }
+    return take_events(arrival, result.rule, now_ms, floor_ms, ret_verdict);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/retention.h"
+
+#include "base/instant.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "model/identity.h"
+
+#define ROUND_MS   INSTANT_MINUTE_MS
+#define SLICE_MS   20 /* between two slices of one round */
+#define SLICE_ROWS 1000
+
+struct retention {
+    struct loop *loop;
+    struct store_worker *worker;
+    struct retention_settings settings;
+    struct loop_timer *timer;
+    struct store_call call;
+    bool stopped;
+};
+
+int64_t
+retention_floor(int64_t now_ms, int64_t keep_ids_ms, int64_t lowest_ms)
+{
+    int64_t floor_ms = now_ms - keep_ids_ms;
+    floor_ms = lowest_ms < floor_ms ? lowest_ms : floor_ms;
+    return instant_add(floor_ms, -IDENTITY_BUCKET_S * INSTANT_SECOND_MS);
+}
+
+static int64_t
+lowest_read(const struct retention *retention)
+{
+    int64_t lowest_ms = INT64_MAX;
+    for (size_t i = 0; i < retention->settings.poll_count; i++) {
+        int64_t ms = source_poll_lowest(retention->settings.polls[i]);
+        lowest_ms = ms < lowest_ms ? ms : lowest_ms;
+    }
+    return lowest_ms;
+}
+
+static void
+slice_over(struct store_call *call)
+{
+    struct retention *retention = call->arg;
+    if (call->status != STATUS_OK) {
+        LOG(LOG_WARN, "what is over its time could not be removed",
+            log_text("why", error_text(&call->err, call->status)));
+    }
+    if (!retention->stopped) {
+        bool more =
+            call->status == STATUS_OK && call->prune.removed >= SLICE_ROWS;
+        loop_timer_arm(retention->timer, more ? SLICE_MS : ROUND_MS);
+    }
+}
+
+static void
+remove_slice(void *arg)
+{
+    struct retention *retention = arg;
+    const struct retention_settings *settings = &retention->settings;
+    int64_t now_ms = clock_unix_ms();
+    int64_t floor_ms =
+        retention_floor(now_ms, settings->keep_ids_ms, lowest_read(retention));
+    ingest_set_floor(settings->ingest, floor_ms);
+    retention->call = (struct store_call){
+        .kind = STORE_CALL_PRUNE,
+        .done = slice_over,
+        .arg = retention,
+        .prune = { .ledger_floor_ms = floor_ms,
+                   .events_before_ms = now_ms - settings->keep_events_ms,
+                   .attempts_before_ms = now_ms - settings->keep_attempts_ms,
+                   .dead_before_ms = settings->keep_dead_ms == 0
+                                         ? 0
+                                         : now_ms - settings->keep_dead_ms,
+                   .limit = SLICE_ROWS },
+    };
+    if (store_worker_submit(retention->worker, &retention->call) != STATUS_OK) {
+        retention->stopped = true; /* the store has failed for good */
+    }
+}
+
+enum status
+retention_create(struct loop *loop, struct store_worker *worker,
+                 const struct retention_settings *settings,
+                 struct retention **ret)
+{
+    struct retention *retention = mem_zero(sizeof(*retention));
+    if (retention == NULL) {
+        return STATUS_NOMEM;
+    }
+    retention->loop = loop;
+    retention->worker = worker;
+    retention->settings = *settings;
+    enum status status =
+        loop_timer_create(loop, remove_slice, retention, &retention->timer);
+    if (status != STATUS_OK) {
+        mem_free(retention);
+        return status;
+    }
+    *ret = retention;
+    return STATUS_OK;
+}
+
+void
+retention_start(struct retention *retention)
+{
+    loop_timer_arm(retention->timer, ROUND_MS);
+}
+
+void
+retention_stop(struct retention *retention)
+{
+    retention->stopped = true;
+    loop_timer_disarm(retention->timer);
+}
+
+void
+retention_destroy(struct retention *retention)
+{
+    if (retention != NULL) {
+        loop_timer_destroy(retention->timer);
+        mem_free(retention);
+    }
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/telemetry.h"
+
+/* Commits last from 0.1 ms on a fast disk to seconds on a busy one. */
+static const double commit_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
+                                        0.005,  0.01,    0.025,  0.05,  0.1,
+                                        0.25,   1,       5 };
+
+enum family {
+    FAMILY_BUILD_INFO,
+    FAMILY_WEBHOOK_REQUESTS,
+    FAMILY_EVENTS,
+    FAMILY_DUPLICATES,
+    FAMILY_BEYOND_HORIZON,
+    FAMILY_POLL_RUNS,
+    FAMILY_COMPLETE_UNTIL,
+    FAMILY_BOUND_BROKEN,
+    FAMILY_GAPS,
+    FAMILY_DELIVERIES,
+    FAMILY_PENDING,
+    FAMILY_OLDEST_PENDING,
+    FAMILY_COMMIT_SECONDS,
+    FAMILY_COUNT
+};
+
+static const struct metric_spec specs[FAMILY_COUNT] = {
+    [FAMILY_BUILD_INFO] = { .name = "longstop_build_info",
+                            .help = "The program that is running.",
+                            .kind = METRIC_GAUGE,
+                            .labels = { "version" } },
+    [FAMILY_WEBHOOK_REQUESTS] = { .name = "longstop_webhook_requests_total",
+                                  .help = "Requests to a webhook route.",
+                                  .kind = METRIC_COUNTER,
+                                  .labels = { "connector", "outcome" } },
+    [FAMILY_EVENTS] = { .name = "longstop_events_total",
+                        .help = "Events, by the channel that brought them "
+                                "first.",
+                        .kind = METRIC_COUNTER,
+                        .labels = { "connector", "via" } },
+    [FAMILY_DUPLICATES] = { .name = "longstop_duplicates_total",
+                            .help = "Sightings of events that were known.",
+                            .kind = METRIC_COUNTER,
+                            .labels = { "connector", "via" } },
+    [FAMILY_BEYOND_HORIZON] = { .name = "longstop_beyond_horizon_total",
+                                .help = "Genuine webhooks stamped below the "
+                                        "ledger's floor.",
+                                .kind = METRIC_COUNTER,
+                                .labels = { "connector" } },
+    [FAMILY_POLL_RUNS] = { .name = "longstop_poll_runs_total",
+                           .help = "Walks, by how they ended.",
+                           .kind = METRIC_COUNTER,
+                           .labels = { "connector", "outcome" } },
+    [FAMILY_COMPLETE_UNTIL] = { .name = "longstop_complete_until_seconds",
+                                .help = "The provider's time up to which "
+                                        "everything it listed is stored.",
+                                .kind = METRIC_GAUGE,
+                                .labels = { "connector" } },
+    [FAMILY_BOUND_BROKEN] = { .name = "longstop_bound_broken_total",
+                              .help = "Events first listed below the "
+                                      "complete-until: the overlap is too "
+                                      "small.",
+                              .kind = METRIC_COUNTER,
+                              .labels = { "connector" } },
+    [FAMILY_GAPS] = { .name = "longstop_gaps_total",
+                      .help = "Spans that could not be read any more.",
+                      .kind = METRIC_COUNTER,
+                      .labels = { "connector" } },
+    [FAMILY_DELIVERIES] = { .name = "longstop_deliveries_total",
+                            .help = "Attempts, by how they ended.",
+                            .kind = METRIC_COUNTER,
+                            .labels = { "handler", "outcome" } },
+    [FAMILY_PENDING] = { .name = "longstop_pending_deliveries",
+                         .help = "Deliveries owed and not over.",
+                         .kind = METRIC_GAUGE,
+                         .labels = { "handler" } },
+    [FAMILY_OLDEST_PENDING] = { .name = "longstop_oldest_pending_seconds",
+                                .help = "Age of the oldest delivery owed.",
+                                .kind = METRIC_GAUGE,
+                                .labels = { "handler" } },
+    [FAMILY_COMMIT_SECONDS] = { .name = "longstop_commit_seconds",
+                                .help = "Time from the begin of a transaction "
+                                        "to its end on disk.",
+                                .kind = METRIC_HISTOGRAM,
+                                .bounds = commit_bounds,
+                                .bound_count = sizeof(commit_bounds) /
+                                               sizeof(commit_bounds[0]) },
+};
+
+static enum status
+name_build(struct metric_family *family, const char *version)
+{
+    struct metric *build;
+    struct slice label = slice_of(version);
+    enum status status = metric_series(family, &label, &build);
+    if (status == STATUS_OK) {
+        metric_set(build, 1);
+    }
+    return status;
+}
+
+enum status
+telemetry_init(struct telemetry *telemetry, const char *version)
+{
+    struct metric_family *families[FAMILY_COUNT];
+    enum status status = metric_registry_create(&telemetry->registry);
+    for (size_t i = 0; i < FAMILY_COUNT && status == STATUS_OK; i++) {
+        status =
+            metric_family_add(telemetry->registry, &specs[i], &families[i]);
+    }
+    if (status == STATUS_OK) {
+        status = name_build(families[FAMILY_BUILD_INFO], version);
+    }
+    if (status == STATUS_OK) {
+        status = metric_series(families[FAMILY_COMMIT_SECONDS], NULL,
+                               &telemetry->commit_seconds);
+    }
+    if (status != STATUS_OK) {
+        telemetry_fini(telemetry);
+        return status;
+    }
+    telemetry->webhook_requests = families[FAMILY_WEBHOOK_REQUESTS];
+    telemetry->events = families[FAMILY_EVENTS];
+    telemetry->duplicates = families[FAMILY_DUPLICATES];
+    telemetry->beyond_horizon = families[FAMILY_BEYOND_HORIZON];
+    telemetry->poll_runs = families[FAMILY_POLL_RUNS];
+    telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
+    telemetry->bound_broken = families[FAMILY_BOUND_BROKEN];
+    telemetry->gaps = families[FAMILY_GAPS];
+    telemetry->deliveries = families[FAMILY_DELIVERIES];
+    telemetry->pending = families[FAMILY_PENDING];
+    telemetry->oldest_pending = families[FAMILY_OLDEST_PENDING];
+    return STATUS_OK;
+}
+
+void
+telemetry_fini(struct telemetry *telemetry)
+{
+    metric_registry_destroy(telemetry->registry);
+    *telemetry = (struct telemetry){ 0 };
+}
+
+static struct metric *
+series(struct metric_family *family, struct slice first, const char *second)
+{
+    struct metric *metric = NULL;
+    struct slice labels[] = { first, slice_of(second) };
+    return metric_series(family, labels, &metric) == STATUS_OK ? metric : NULL;
+}
+
+struct telemetry_connector
+telemetry_of_connector(const struct telemetry *telemetry,
+                       const struct connector *connector)
+{
+    struct slice name = connector->name;
+    struct telemetry_connector of = {
+        .beyond_horizon = series(telemetry->beyond_horizon, name, NULL),
+        .gaps = series(telemetry->gaps, name, NULL),
+        .bound_broken = series(telemetry->bound_broken, name, NULL),
+    };
+    bool used[CHANNEL_COUNT] = { [CHANNEL_WEBHOOK] = connector->has_webhook,
+                                 [CHANNEL_POLL] = connector->has_poll };
+    for (enum channel via = 0; via < CHANNEL_COUNT; via++) {
+        if (used[via]) {
+            of.events[via] = series(telemetry->events, name, channel_name(via));
+            of.duplicates[via] =
+                series(telemetry->duplicates, name, channel_name(via));
+        }
+    }
+    for (enum poll_outcome i = 0; i < POLL_OUTCOME_COUNT && connector->has_poll;
+         i++) {
+        of.poll_runs[i] =
+            series(telemetry->poll_runs, name, poll_outcome_name(i));
+    }
+    if (connector->has_poll) {
+        of.complete_until = series(telemetry->complete_until, name, NULL);
+    }
+    return of;
+}
+
+struct telemetry_handler
+telemetry_of_handler(const struct telemetry *telemetry, struct slice name)
+{
+    static const char *const outcomes[] = { "done", "retry", "dead" };
+    struct telemetry_handler of = {
+        .pending = series(telemetry->pending, name, NULL),
+        .oldest_pending = series(telemetry->oldest_pending, name, NULL),
+    };
+    for (size_t i = 0; i < DELIVERY_OUTCOME_COUNT; i++) {
+        of.deliveries[i] = series(telemetry->deliveries, name, outcomes[i]);
+    }
+    return of;
+}
