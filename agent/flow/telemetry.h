@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * telemetry: the program's metrics: their fixed names, and the series of each
+ * connector and handler.
+ *
+ * Counting never fails: a series that could not be made is NULL, which the
+ * metric functions ignore.
+ */
+#ifndef FLOW_TELEMETRY_H
+#define FLOW_TELEMETRY_H
+
+#include "base/metric.h"
+#include "model/channel.h"
+#include "source/source_poll.h"
+
+enum delivery_outcome {
+    DELIVERY_DONE,
+    DELIVERY_RETRY,
+    DELIVERY_DEAD,
+    DELIVERY_OUTCOME_COUNT
+};
+
+struct telemetry {
+    struct metric_registry *registry;
+    struct metric_family *webhook_requests;
+    struct metric_family *events;
+    struct metric_family *duplicates;
+    struct metric_family *beyond_horizon;
+    struct metric_family *poll_runs;
+    struct metric_family *complete_until;
+    struct metric_family *bound_broken;
+    struct metric_family *gaps;
+    struct metric_family *deliveries;
+    struct metric_family *pending;
+    struct metric_family *oldest_pending;
+    struct metric *commit_seconds;
+};
+
+struct telemetry_connector {
+    struct metric *events[CHANNEL_COUNT];
+    struct metric *duplicates[CHANNEL_COUNT];
+    struct metric *beyond_horizon;
+    struct metric *poll_runs[POLL_OUTCOME_COUNT];
+    struct metric *complete_until;
+    struct metric *bound_broken;
+    struct metric *gaps;
+};
+
+struct telemetry_handler {
+    struct metric *deliveries[DELIVERY_OUTCOME_COUNT];
+    struct metric *pending;
+    struct metric *oldest_pending;
+};
+
+/* Registers every family. `version` is static. */
+NODISCARD
+enum status telemetry_init(struct telemetry *telemetry, const char *version);
+void telemetry_fini(struct telemetry *telemetry);
+
+struct telemetry_connector
+telemetry_of_connector(const struct telemetry *telemetry,
+                       const struct connector *connector);
+struct telemetry_handler telemetry_of_handler(const struct telemetry *telemetry,
+                                              struct slice name);
+
+#endif
