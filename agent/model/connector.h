@@ -28,8 +28,9 @@ struct template;
 struct connector_param {
     struct slice name;
     bool secret;
-    bool given;           /* by the configuration, or a default */
-    struct slice *values; /* more than one only for webhook_secret */
+    bool given;                /* by the configuration, or a default */
+    struct slice *values;      /* more than one only for webhook_secret */
+    struct config_mark *marks; /* of the values */
     size_t count;
     struct config_mark mark;
 };
@@ -87,12 +88,21 @@ struct verify_rule {
     size_t key_count;
 };
 
+/* A stretch of a JSON answer: text as it stands, then a place (or none) that
+ * goes in as a string. */
+struct answer_piece {
+    struct slice literal;
+    const struct template *place;
+};
+
 /* An answer of ours: ack, reject, respond. */
 struct answer_spec {
     unsigned status;
     struct slice type;
     const struct template *body; /* NULL: empty */
-    bool json_body; /* `json:` was given: places are escaped as JSON */
+    bool json_body;              /* `json:` was given, see pieces */
+    struct answer_piece *pieces;
+    size_t piece_count;
     struct http_field *fields;
     const struct template **field_values;
     size_t field_count;
@@ -336,6 +346,11 @@ struct connector_env {
                         struct slice *ret_text);
     void *arg;
     struct slice public_url; /* listen.public_url, or empty */
+    /* Loads the file of another connector, for `verify: {use: NAME}`; reports a
+     * failure at `mark`. May be NULL. */
+    bool (*load_file)(void *arg, struct slice name, struct config_mark mark,
+                      struct config_report *report, struct arena *arena,
+                      const struct config_node **ret_root);
 };
 
 /* The keys of a connector, file and configuration alike. */
