@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/verify.h"
+
+#include <stdio.h>
+
+#include "model/scope.h"
+#include "model/verify_key.h"
+#include "wire/encode.h"
+#include "wire/json.h"
+
+/* Providers in the middle of a rotation send two; the rest is noise. */
+#define CANDIDATES_MAX 32
+
+/* One request, or one element of a batch, being judged. */
+struct trial {
+    const struct verify_rule *rule;
+    struct scope scope;
+    struct arena *arena;
+    struct verify_result *result;
+    struct slice candidates[CANDIDATES_MAX];
+    size_t candidate_count;
+};
+
+static const struct slice nothing = { NULL, 0 };
+
+/* Says why not: "X-Signature" and " is missing". */
+static enum status
+refuse(struct trial *trial, struct slice what, const char *words)
+{
+    trial->result->verdict = VERIFY_FORGED;
+    (void)snprintf(trial->result->why, sizeof(trial->result->why), "%.*s%s",
+                   SLICE_ARG(slice_first(what, 100)), words);
+    return STATUS_DENIED;
+}
+
+static enum status
+refuse_absent(struct trial *trial, const struct template *t)
+{
+    return refuse(trial, template_source(t), " is missing");
+}
+
+/* Evaluates a place that must be there: absent is a refusal, never an empty
+ * text. */
+static enum status
+eval_needed(struct trial *trial, const struct template *t,
+            struct slice *ret_text)
+{
+    enum status status =
+        scope_eval(&trial->scope, t, trial->arena, ret_text, NULL);
+    return status == STATUS_NOT_FOUND || status == STATUS_INVALID
+               ? refuse_absent(trial, t)
+               : status;
+}
+
+static enum status
+check_headers(struct trial *trial)
+{
+    const struct verify_rule *rule = trial->rule;
+    for (size_t i = 0; i < rule->require_count; i++) {
+        struct slice value;
+        if (!http_field_find_slice(trial->scope.request->fields,
+                                   rule->require_headers[i], &value)) {
+            return refuse(trial, rule->require_headers[i], " is missing");
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Takes the elements of the signature that count. Other names are ignored, so
+ * nobody can ask for a weaker scheme. */
+static void
+take_candidates(struct trial *trial)
+{
+    const struct verify_rule *rule = trial->rule;
+    struct slice rest = trial->scope.signature;
+    struct slice part = rest;
+    trial->candidate_count = 0;
+    while (rest.ptr != NULL && trial->candidate_count < CANDIDATES_MAX) {
+        if (rule->split == 0) {
+            rest.ptr = NULL;
+        } else if (!slice_split(&rest, rule->split, &part)) {
+            break;
+        }
+        if (rule->kv != 0) {
+            const size_t at = slice_find(part, rule->kv);
+            if (at == SIZE_MAX ||
+                !slice_equal(slice_first(part, at), rule->name)) {
+                continue;
+            }
+            part = slice_from(part, at + 1);
+        }
+        if (part.len > 0) {
+            trial->candidates[trial->candidate_count++] = part;
+        }
+    }
+}
+
+/* Compares a digest with every candidate, in constant time and without
+ * stopping at the first that is right. */
+static enum status
+compare_digest(struct trial *trial, const struct digest *digest, bool *matched)
+{
+    const struct verify_rule *rule = trial->rule;
+    struct buf ours = { 0 };
+    struct buf theirs = { 0 };
+    if (rule->compare_bytes) {
+        buf_append(&ours, digest_slice(digest));
+    } else if (rule->signature_encoding == ENCODING_BASE64) {
+        encode_base64(digest_slice(digest), &ours);
+    } else {
+        encode_hex(digest_slice(digest), &ours);
+    }
+    enum status status = buf_status(&ours);
+    for (size_t i = 0; status == STATUS_OK && i < trial->candidate_count; i++) {
+        struct slice candidate = trial->candidates[i];
+        if (rule->compare_bytes) {
+            buf_clear(&theirs);
+            status = rule->signature_encoding == ENCODING_BASE64
+                         ? decode_base64(candidate, &theirs)
+                         : decode_hex(candidate, &theirs);
+            if (status == STATUS_INVALID) {
+                status = STATUS_OK;
+                continue;
+            }
+            candidate = buf_slice(&theirs);
+        }
+        *matched |= encode_same_secret(buf_slice(&ours), candidate);
+    }
+    buf_fini(&ours);
+    buf_fini(&theirs);
+    return status;
+}
+
+/* Asks the public key about every candidate. */
+static enum status
+compare_public(struct trial *trial, const struct verify_key *key,
+               const struct slice *parts, size_t count, bool *matched)
+{
+    const struct verify_rule *rule = trial->rule;
+    struct buf bytes = { 0 };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < trial->candidate_count; i++) {
+        buf_clear(&bytes);
+        status = rule->signature_encoding == ENCODING_HEX
+                     ? decode_hex(trial->candidates[i], &bytes)
+                     : decode_base64(trial->candidates[i], &bytes);
+        if (status == STATUS_OK) {
+            status = rule->type == VERIFY_ED25519
+                         ? digest_verify_ed25519(key->bytes, buf_slice(&bytes),
+                                                 parts, count)
+                         : digest_verify_spki(rule->alg, key->bytes,
+                                              buf_slice(&bytes), parts, count);
+            *matched |= status == STATUS_OK;
+        }
+        if (status == STATUS_NOMEM) {
+            break;
+        }
+        status = STATUS_OK;
+    }
+    buf_fini(&bytes);
+    return status;
+}
+
+static enum status
+try_key(struct trial *trial, const struct verify_key *key,
+        const struct template *text, bool *matched)
+{
+    struct slice parts[TEMPLATE_PARTS_MAX];
+    size_t count = 0;
+    trial->scope.secret = key->text;
+    enum status status =
+        scope_parts(&trial->scope, text, trial->arena, parts, &count);
+    if (status == STATUS_NOT_FOUND || status == STATUS_INVALID) {
+        return refuse_absent(trial, text);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct digest digest;
+    switch (trial->rule->type) {
+    case VERIFY_HMAC:
+        status = digest_key_sign(key->hmac, parts, count, &digest);
+        break;
+    case VERIFY_HASH:
+        status = digest_hash(trial->rule->alg, parts, count, &digest);
+        break;
+    case VERIFY_ED25519:
+    case VERIFY_ECDSA: return compare_public(trial, key, parts, count, matched);
+    case VERIFY_TOKEN:
+    case VERIFY_BASIC: return STATUS_INVALID;
+    }
+    return status == STATUS_OK ? compare_digest(trial, &digest, matched)
+                               : status;
+}
+
+static enum status
+check_signature(struct trial *trial, bool *matched)
+{
+    const struct verify_rule *rule = trial->rule;
+    take_candidates(trial);
+    for (size_t t = 0; t < rule->signed_count; t++) {
+        for (size_t k = 0; k < rule->key_count; k++) {
+            enum status status =
+                try_key(trial, &rule->keys[k], rule->signed_texts[t], matched);
+            if (status != STATUS_OK) {
+                return status;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Takes "user:password" out of an Authorization header (RFC 7617 §2). */
+static enum status
+basic_credentials(struct trial *trial, struct slice *credentials)
+{
+    static const char scheme[] = "Basic ";
+    const size_t len = sizeof(scheme) - 1;
+    const struct slice text = trial->scope.signature;
+    if (!slice_equal_nocase(slice_first(text, len),
+                            (struct slice){ scheme, len })) {
+        return refuse(trial, nothing, "no Basic credentials");
+    }
+    struct buf decoded = { 0 };
+    enum status status =
+        decode_base64(slice_trim(slice_from(text, len)), &decoded);
+    if (status == STATUS_OK) {
+        status = arena_copy(trial->arena, buf_slice(&decoded), credentials);
+    }
+    buf_fini(&decoded);
+    return status == STATUS_INVALID
+               ? refuse(trial, nothing, "broken Basic credentials")
+               : status;
+}
+
+static enum status
+check_shared(struct trial *trial, bool *matched)
+{
+    struct slice given = trial->scope.signature;
+    if (trial->rule->type == VERIFY_BASIC) {
+        enum status status = basic_credentials(trial, &given);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    for (size_t k = 0; k < trial->rule->key_count; k++) {
+        *matched |= encode_same_secret(trial->rule->keys[k].bytes, given);
+    }
+    return STATUS_OK;
+}
+
+static enum status
+check_asserts(struct trial *trial)
+{
+    const struct verify_rule *rule = trial->rule;
+    for (size_t i = 0; i < rule->assert_count; i++) {
+        struct slice left;
+        struct slice right;
+        enum status status = eval_needed(trial, rule->asserts[i][0], &left);
+        if (status == STATUS_OK) {
+            status = eval_needed(trial, rule->asserts[i][1], &right);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (!encode_same_secret(left, right)) {
+            return refuse(trial, template_source(rule->asserts[i][0]),
+                          " is not what was signed");
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Digits only: a lenient reader takes "161…abc", which nobody signed so. */
+static enum status
+read_stamp(enum timefmt unit, struct slice text, int64_t *ret_ms)
+{
+    uint64_t digits;
+    if ((unit == TIMEFMT_UNIX_S || unit == TIMEFMT_UNIX_MS) &&
+        slice_to_u64(text, &digits) != STATUS_OK) {
+        return STATUS_INVALID;
+    }
+    return timefmt_read(unit, text, ret_ms);
+}
+
+static enum status
+refuse_age(struct trial *trial, int64_t age_ms)
+{
+    const int64_t s = (age_ms < 0 ? -age_ms : age_ms) / 1000;
+    trial->result->verdict = VERIFY_STALE;
+    (void)snprintf(trial->result->why, sizeof(trial->result->why),
+                   "genuine, but %lld s %s (allowed: %lld s)", (long long)s,
+                   age_ms < 0 ? "in the future" : "too old",
+                   (long long)(trial->rule->tolerance_ms / 1000));
+    return STATUS_DENIED;
+}
+
+/* Both ways: a stamp in the future would stay fresh for as long as its sender
+ * likes. */
+static enum status
+check_age(struct trial *trial)
+{
+    const struct verify_rule *rule = trial->rule;
+    if (rule->timestamp == NULL) {
+        return STATUS_OK;
+    }
+    struct slice text;
+    int64_t at_ms;
+    enum status status = eval_needed(trial, rule->timestamp, &text);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (read_stamp(rule->timestamp_unit, text, &at_ms) != STATUS_OK) {
+        return refuse(trial, template_source(rule->timestamp),
+                      " is not a time");
+    }
+    /* Whole seconds on both sides where the stamp has no more. */
+    int64_t now_ms = trial->scope.now_ms;
+    if (rule->timestamp_unit == TIMEFMT_UNIX_S) {
+        now_ms -= now_ms % 1000;
+    }
+    if (at_ms > now_ms + rule->tolerance_ms ||
+        at_ms < now_ms - rule->tolerance_ms) {
+        return refuse_age(trial, now_ms - at_ms);
+    }
+    return STATUS_OK;
+}
+
+/* Judges the request, or the element in scope.item. STATUS_DENIED once the
+ * result says why not. */
+static enum status
+judge(struct trial *trial)
+{
+    const struct verify_rule *rule = trial->rule;
+    bool matched = false;
+    enum status status =
+        eval_needed(trial, rule->from, &trial->scope.signature);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC
+                 ? check_shared(trial, &matched)
+                 : check_signature(trial, &matched);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!matched) {
+        return refuse(trial, template_source(rule->from),
+                      " matches no secret: wrong secret or altered request");
+    }
+    status = check_asserts(trial);
+    return status == STATUS_OK ? check_age(trial) : status;
+}
+
+/* All elements of a batch must pass, and there must be one. */
+static enum status
+judge_each(struct trial *trial)
+{
+    const struct inbound *request = trial->scope.request;
+    struct slice *elements = NULL;
+    size_t count = 0;
+    enum status status = STATUS_NOT_FOUND;
+    if (request->body_is_json) {
+        status = scope_rows(trial->rule->each, request->body, trial->arena,
+                            &elements, &count);
+    }
+    if (status == STATUS_NOMEM) {
+        return status;
+    }
+    if (count == 0) {
+        return refuse(trial, json_path_source(trial->rule->each),
+                      " names nothing");
+    }
+    for (size_t i = 0; i < count; i++) {
+        trial->scope.item = elements[i];
+        status = judge(trial);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status
+select_rule(const struct connector *connector, const struct scope *scope,
+            struct arena *arena, const struct verify_rule **ret_rule)
+{
+    for (size_t i = 0; i < connector->verify_count; i++) {
+        bool hold = false;
+        enum status status =
+            scope_conditions(scope, &connector->verify[i].when, arena, &hold);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (hold) {
+            *ret_rule = &connector->verify[i];
+            return STATUS_OK;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status
+verify_request(const struct connector *connector, const struct inbound *request,
+               int64_t now_ms, struct arena *arena,
+               struct verify_result *ret_result)
+{
+    *ret_result = (struct verify_result){ .verdict = VERIFY_FORGED };
+    struct trial trial = { .scope = { .connector = connector,
+                                      .request = request,
+                                      .now_ms = now_ms },
+                           .arena = arena,
+                           .result = ret_result };
+    enum status status =
+        select_rule(connector, &trial.scope, arena, &trial.rule);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const struct verify_rule *rule = trial.rule;
+    ret_result->rule = rule;
+    if (rule == NULL || rule->key_count == 0) {
+        (void)refuse(&trial, nothing,
+                     rule == NULL ? "no way of verifying applies"
+                                  : "no secret is for this kind of request");
+        return STATUS_OK;
+    }
+    trial.scope.split = rule->split;
+    trial.scope.kv = rule->kv;
+    status = check_headers(&trial);
+    if (status == STATUS_OK) {
+        status = rule->each != NULL ? judge_each(&trial) : judge(&trial);
+    }
+    if (status == STATUS_OK) {
+        ret_result->verdict = VERIFY_GENUINE;
+    }
+    return status == STATUS_DENIED ? STATUS_OK : status;
+}
+
+/* The first secret: what {secret} and the filter hmac mean in an answer. */
+static struct slice
+first_secret(const struct connector *connector)
+{
+    const struct connector_param *param =
+        connector_param_find(connector, slice_of("webhook_secret"));
+    return param == NULL || param->count == 0 ? nothing : param->values[0];
+}
+
+const struct handshake *
+verify_handshake(const struct connector *connector,
+                 const struct inbound *request, struct arena *arena)
+{
+    const struct scope scope = { .connector = connector, .request = request };
+    for (size_t i = 0; i < connector->handshake_count; i++) {
+        bool hold = false;
+        enum status status = scope_conditions(
+            &scope, &connector->handshakes[i].when, arena, &hold);
+        if (status == STATUS_OK && hold) {
+            return &connector->handshakes[i];
+        }
+    }
+    return NULL;
+}
+
+/* What a request says goes into our JSON as a string, whatever is in it. */
+static enum status
+json_answer(const struct scope *scope, const struct answer_spec *spec,
+            struct arena *arena, struct slice *ret_body)
+{
+    struct buf text = { 0 };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < spec->piece_count; i++) {
+        const struct answer_piece *piece = &spec->pieces[i];
+        buf_append(&text, piece->literal);
+        struct slice value;
+        if (piece->place != NULL) {
+            status = scope_eval(scope, piece->place, arena, &value, NULL);
+            if (status == STATUS_OK) {
+                buf_json(&text, value);
+            }
+        }
+    }
+    if (status == STATUS_OK) {
+        status = buf_status(&text);
+    }
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&text), ret_body);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+enum status
+verify_answer(const struct connector *connector, const struct answer_spec *spec,
+              const struct inbound *request, struct arena *arena,
+              struct slice *ret_body)
+{
+    const struct scope scope = { .connector = connector,
+                                 .request = request,
+                                 .secret = first_secret(connector) };
+    if (spec->piece_count > 0) {
+        return json_answer(&scope, spec, arena, ret_body);
+    }
+    if (spec->body == NULL) {
+        *ret_body = nothing;
+        return STATUS_OK;
+    }
+    return scope_eval(&scope, spec->body, arena, ret_body, NULL);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/verify_key.h"
+
+#include "wire/digest.h"
+#include "wire/encode.h"
+
+#define ED25519_BYTES 32
+
+static enum status
+decode(const struct verify_rule *rule, struct slice text, struct buf *into)
+{
+    if (rule->key_strip.len > 0 && slice_starts(text, rule->key_strip)) {
+        text = slice_from(text, rule->key_strip.len);
+    }
+    switch (rule->key_encoding) {
+    case ENCODING_HEX: return decode_hex(text, into);
+    case ENCODING_BASE64: return decode_base64(text, into);
+    case ENCODING_UTF8: break;
+    }
+    buf_append(into, text);
+    return buf_status(into);
+}
+
+/* Whether bytes can be a key at all; an empty one would verify for anybody. */
+static bool
+is_material(const struct verify_rule *rule, struct slice bytes)
+{
+    if (bytes.len == 0) {
+        return false;
+    }
+    if (rule->type == VERIFY_BASIC) {
+        return slice_find(bytes, ':') != SIZE_MAX;
+    }
+    return rule->type != VERIFY_ED25519 || bytes.len == ED25519_BYTES;
+}
+
+static enum status
+prepare_one(struct verify_rule *rule, struct slice secret, struct arena *arena,
+            bool *fits)
+{
+    struct buf decoded = { 0 };
+    enum status status = decode(rule, secret, &decoded);
+    *fits = false;
+    if (status == STATUS_NOMEM) {
+        goto done;
+    }
+    if (status != STATUS_OK || !is_material(rule, buf_slice(&decoded))) {
+        status = STATUS_OK;
+        goto done;
+    }
+    struct verify_key *key = &rule->keys[rule->key_count];
+    key->text = secret;
+    status = arena_copy(arena, buf_slice(&decoded), &key->bytes);
+    if (status == STATUS_OK && rule->type == VERIFY_HMAC) {
+        status = digest_key_create(rule->alg, key->bytes, &key->hmac);
+    }
+    if (status == STATUS_OK) {
+        rule->key_count++;
+        *fits = true;
+    }
+
+done:
+    if (decoded.ptr != NULL) {
+        mem_wipe(decoded.ptr, decoded.len);
+    }
+    buf_fini(&decoded);
+    return status;
+}
+
+enum status
+verify_key_prepare(struct verify_rule *rule, const struct slice *secrets,
+                   size_t count, struct arena *arena, bool *fits)
+{
+    rule->keys = arena_array(arena, count, sizeof(*rule->keys));
+    rule->key_count = 0;
+    if (rule->keys == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        enum status status = prepare_one(rule, secrets[i], arena, &fits[i]);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+const char *
+verify_key_wanted(const struct verify_rule *rule)
+{
+    if (rule->type == VERIFY_BASIC) {
+        return "user:password";
+    }
+    if (rule->type == VERIFY_ED25519) {
+        return rule->key_encoding == ENCODING_HEX
+                   ? "a public key of 64 hex digits"
+                   : "a public key of 32 bytes "
+                     "in base64";
+    }
+    switch (rule->key_encoding) {
+    case ENCODING_HEX: return "hex digits";
+    case ENCODING_BASE64: return "base64";
+    case ENCODING_UTF8: break;
+    }
+    return "text";
+}
+
+void
+verify_key_release(struct verify_rule *rule)
+{
+    for (size_t i = 0; i < rule->key_count; i++) {
+        digest_key_destroy(rule->keys[i].hmac);
+        rule->keys[i].hmac = NULL;
+    }
+    rule->key_count = 0;
+}
