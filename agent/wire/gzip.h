@@ -11,8 +11,9 @@
 
 /*
  * Appends the inflated bytes. STATUS_TOO_LARGE when the result would exceed
- * `limit_bytes`, or `ratio_max` times the input (from 64 KiB of output up);
- * STATUS_INVALID for a broken or truncated stream or bytes behind it.
+ * `limit_bytes`, or `ratio_max` times the input (from 64 KiB of output up; 0
+ * counts as 1); STATUS_INVALID for a broken or truncated stream or bytes behind
+ * it. After a failure `into` is as long as before.
  */
 NODISCARD
 enum status gzip_inflate(struct slice packed, size_t limit_bytes,

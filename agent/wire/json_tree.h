@@ -39,7 +39,8 @@ void json_add_bool(struct json_tree *tree, struct json_node *into,
                    const char *name, bool value);
 void json_add_null(struct json_tree *tree, struct json_node *into,
                    const char *name);
-/* `raw` must be checked JSON; it goes in as it stands. */
+/* `raw` must be checked JSON; its tokens go in as they stand, without the white
+ * space between. */
 void json_add_raw(struct json_tree *tree, struct json_node *into,
                   const char *name, struct slice raw);
 
