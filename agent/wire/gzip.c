@@ -2,6 +2,7 @@
 #include "wire/gzip.h"
 
 #include <limits.h>
+#include <stdint.h>
 
 #define ZLIB_CONST
 #include <zlib.h>
@@ -34,10 +35,11 @@ zlib_free(void *opaque, void *block)
 static bool
 over_limit(size_t made, size_t taken, size_t limit_bytes, unsigned ratio_max)
 {
-    return made > limit_bytes ||
-           (made > RATIO_FROM && made / ratio_max > taken) ||
-           (made > RATIO_FROM && made / ratio_max == taken &&
-            made % ratio_max != 0);
+    size_t most;
+    if (__builtin_mul_overflow(taken, (size_t)ratio_max, &most)) {
+        most = SIZE_MAX;
+    }
+    return made > limit_bytes || (made > RATIO_FROM && made > most);
 }
 
 static enum status
