@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handler_http: posts a delivery to a URL, signed as Standard Webhooks when a
+ * secret is set; the answer's status to an outcome.
+ *
+ * 2xx is done; 410 pauses the handler; 429 and 503 honour Retry-After; a status
+ * of `dead_on` is dead at once; all else is later. No redirects.
+ */
+#ifndef HANDLER_HANDLER_HTTP_H
+#define HANDLER_HANDLER_HTTP_H
+
+#include "config/config_key.h"
+#include "handler/handler.h"
+
+struct http_client;
+struct loop;
+
+/* The keys of `http:` in a handler. */
+struct handler_http_settings {
+    struct slice url;
+    struct config_secret secret;       /* whsec_ and base64, or any text */
+    const struct config_node *headers; /* name: value, checked */
+    int64_t *dead_on;
+    size_t dead_on_count;
+};
+
+extern const struct config_table handler_http_table;
+
+/* Copies the settings; `secret` is the text that settings->secret points to,
+ * empty for none. Borrows loop and client. */
+NODISCARD
+enum status handler_http_create(struct loop *loop, struct http_client *client,
+                                const struct handler_http_settings *settings,
+                                struct slice secret, int64_t timeout_ms,
+                                struct handler **ret, struct error *err);
+
+#endif
