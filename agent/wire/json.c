@@ -545,8 +545,10 @@ decode_escape(struct slice raw, char into[4], size_t *ret_length)
     }
     if (raw.ptr[1] != 'u') {
         const char *name = strchr(named, raw.ptr[1]);
-        into[0] =
-            name == NULL || *name == '\0' ? raw.ptr[1] : meant[name - named];
+        into[0] = raw.ptr[1];
+        if (name != NULL && *name != '\0') {
+            into[0] = meant[name - named];
+        }
         return 2;
     }
     int32_t unit = hex4(raw.ptr + 2, end);

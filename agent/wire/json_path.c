@@ -54,7 +54,10 @@ refuse(const struct compiler *c, const char *why)
 static char
 peek(const struct compiler *c, size_t ahead)
 {
-    return ahead < c->text.len - c->at ? c->text.ptr[c->at + ahead] : '\0';
+    if (ahead >= c->text.len - c->at) {
+        return '\0';
+    }
+    return c->text.ptr[c->at + ahead];
 }
 
 static bool
@@ -168,10 +171,16 @@ compile_name(struct compiler *c, struct step *step)
 }
 
 static bool
+at_next_alternative(const struct compiler *c)
+{
+    return peek(c, 0) == '?' && peek(c, 1) == '?';
+}
+
+static bool
 at_end_of_alternative(const struct compiler *c)
 {
     return c->at == c->text.len || peek(c, 0) == ' ' || peek(c, 0) == '\t' ||
-           (peek(c, 0) == '?' && peek(c, 1) == '?');
+           at_next_alternative(c);
 }
 
 static enum status
@@ -224,7 +233,7 @@ compile_alternatives(struct compiler *c, struct alternative *alternatives,
                      size_t *ret_count)
 {
     size_t count = 0;
-    do {
+    for (;;) {
         skip_blanks(c);
         enum status status = compile_steps(c, &alternatives[count]);
         if (status != STATUS_OK) {
@@ -236,8 +245,11 @@ compile_alternatives(struct compiler *c, struct alternative *alternatives,
             *ret_count = count;
             return STATUS_OK;
         }
-    } while (take(c, '?') && take(c, '?'));
-    return refuse(c, "expected '.', '[' or '\?\?'");
+        if (!at_next_alternative(c)) {
+            return refuse(c, "expected '.', '[' or '\?\?'");
+        }
+        c->at += 2;
+    }
 }
 
 enum status
@@ -504,7 +516,7 @@ struct visitor {
     bool single;      /* of the present alternative: it has one place */
     bool is_deferred; /* what it found was a null */
     bool has_null;
-    struct slice null; /* the first one */
+    struct slice null;
 };
 
 static bool
@@ -512,7 +524,7 @@ visit_each(void *arg, struct slice value)
 {
     struct visitor *visitor = arg;
     if (visitor->single && json_type(value) == JSON_NULL) {
-        visitor->null = visitor->has_null ? visitor->null : value;
+        visitor->null = value;
         visitor->has_null = true;
         visitor->is_deferred = true;
         return false;

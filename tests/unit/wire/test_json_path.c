@@ -141,7 +141,7 @@ static const struct {
     { "a b", "column 3:" },
     { "a ??", "column 5:" },
     { "?? a", "column 1:" },
-    { "a ? b", "column 4:" },
+    { "a ? b", "column 3:" },
     { "a?", "column 2:" },
     { "a ?? ?? b", "column 6:" },
     { "sha256(body)", "column 7:" },
