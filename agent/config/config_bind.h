@@ -22,6 +22,8 @@ struct config_binding {
  * Binds `node` (a mapping, or NULL for all defaults) into `into`, a zeroed
  * struct of table->size bytes. Mistakes go to the report; the struct then holds
  * defaults where a value was wrong. Unknown keys are errors with a suggestion.
+ * `name:` without a value is an empty mapping where one is expected, a mistake
+ * elsewhere. Required keys are missed only in mappings that are given.
  * Returns STATUS_NOMEM only.
  */
 NODISCARD

@@ -67,7 +67,10 @@ struct config_binding; /* see config_bind.h */
 typedef void config_parse_fn(struct config_binding *binding,
                              const struct config_node *node, void *place);
 
-/* Looks at a bound struct for rules that span keys; reports mistakes. */
+/* Looks at a bound struct for rules that span keys; reports mistakes. `node` is
+ * never NULL: where the mapping is absent, an empty one stands in, with the
+ * place of the mapping around it. Not called when one of the struct's own keys
+ * is wrong. */
 typedef void config_check_fn(struct config_binding *binding,
                              const struct config_node *node, void *bound);
 
