@@ -30,7 +30,8 @@ struct config_node {
     enum config_node_kind kind;
     struct config_mark mark; /* of the value */
     struct slice text;       /* a scalar's, expanded */
-    bool quoted;             /* a quoted scalar is text, never a number */
+    bool quoted;             /* a quoted scalar is text, never a number; false
+                                where a variable was expanded in it */
     bool is_null;
     struct slice key; /* of this entry, in a mapping */
     struct config_mark key_mark;
