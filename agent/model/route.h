@@ -26,9 +26,20 @@ struct route_spec {
     const struct json_path *order_path;
 };
 
-/* For the keys `from`, `types`, `where`, `order_by` of a handler. */
-extern const struct config_key route_keys[];
-extern const size_t route_key_count;
+/*
+ * Parsers of the keys `from`, `types`, `where` and `order_by` of a handler, for
+ * its table's CONFIG_CUSTOM entries: the place is the handler's struct
+ * route_spec. A word that could never hold (a bad pointer, an unknown test, an
+ * empty glob) is reported at its place.
+ */
+void route_parse_from(struct config_binding *binding,
+                      const struct config_node *node, void *place);
+void route_parse_types(struct config_binding *binding,
+                       const struct config_node *node, void *place);
+void route_parse_where(struct config_binding *binding,
+                       const struct config_node *node, void *place);
+void route_parse_order_by(struct config_binding *binding,
+                          const struct config_node *node, void *place);
 
 /*
  * Whether a handler with this spec is owed the event. `envelope` (the
