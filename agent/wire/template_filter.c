@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+#include "wire/template_filter.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/digest.h"
+#include "wire/encode.h"
+#include "wire/timefmt.h"
+
+/* What may stand behind the colon. */
+enum argument {
+    ARGUMENT_NONE,
+    ARGUMENT_ALG,    /* "sha256" */
+    ARGUMENT_ESCAPES /* "%3A%2F" */
+};
+
+typedef enum status apply_fn(const struct template_step *step, struct slice key,
+                             struct slice text, struct buf *into);
+
+struct template_filter {
+    const char *name;
+    enum argument argument;
+    apply_fn *apply;
+    int option;
+};
+
+/* A form with more fields is no webhook, but an attempt to keep us sorting. */
+#define SORTED_FIELDS_MAX 10000
+
+static enum status
+apply_crc32(const struct template_step *step, struct slice key,
+            struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    buf_i64(into, (int64_t)digest_crc32(text));
+    return STATUS_OK;
+}
+
+static enum status
+apply_hash(const struct template_step *step, struct slice key,
+           struct slice text, struct buf *into)
+{
+    (void)key;
+    struct digest digest;
+    enum status status =
+        digest_hash((enum digest_alg)step->option, &text, 1, &digest);
+    if (status == STATUS_OK) {
+        buf_append(into, digest_slice(&digest));
+    }
+    return status;
+}
+
+static enum status
+apply_hmac(const struct template_step *step, struct slice key,
+           struct slice text, struct buf *into)
+{
+    struct digest digest;
+    enum status status =
+        digest_hmac((enum digest_alg)step->option, key, &text, 1, &digest);
+    if (status == STATUS_OK) {
+        buf_append(into, digest_slice(&digest));
+    }
+    return status;
+}
+
+static enum status
+apply_hex(const struct template_step *step, struct slice key, struct slice text,
+          struct buf *into)
+{
+    (void)step;
+    (void)key;
+    encode_hex(text, into);
+    return STATUS_OK;
+}
+
+static enum status
+apply_base64(const struct template_step *step, struct slice key,
+             struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    encode_base64(text, into);
+    return STATUS_OK;
+}
+
+static enum status
+apply_lower(const struct template_step *step, struct slice key,
+            struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.ptr[i];
+        buf_byte(into, byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte);
+    }
+    return STATUS_OK;
+}
+
+static enum status
+apply_urlencode(const struct template_step *step, struct slice key,
+                struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    encode_percent(text, NULL, into);
+    return STATUS_OK;
+}
+
+static bool
+in_set(const struct template_step *step, char byte)
+{
+    return memchr(step->set.ptr, (unsigned char)byte, step->set.len) != NULL;
+}
+
+static enum status
+apply_escape(const struct template_step *step, struct slice key,
+             struct slice text, struct buf *into)
+{
+    (void)key;
+    for (size_t i = 0; i < text.len; i++) {
+        if (in_set(step, text.ptr[i])) {
+            buf_format(into, "%%%02X", (unsigned)(unsigned char)text.ptr[i]);
+        } else {
+            buf_byte(into, text.ptr[i]);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Decodes the listed escapes only, the others stay as they are. */
+static enum status
+apply_unescape(const struct template_step *step, struct slice key,
+               struct slice text, struct buf *into)
+{
+    (void)key;
+    for (size_t i = 0; i < text.len; i++) {
+        struct slice escape = slice_first(slice_from(text, i), 3);
+        size_t before = into->len;
+        decode_percent(escape, false, into);
+        bool decoded = escape.ptr[0] == '%' && into->len == before + 1 &&
+                       in_set(step, into->ptr[before]);
+        if (decoded && escape.len == 3) {
+            i += 2;
+        } else {
+            buf_truncate(into, before);
+            buf_byte(into, text.ptr[i]);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Finds the authority of a URL: from its first byte to behind its last, and
+ * where its port's colon is (the end if there is none). */
+static bool
+find_port(struct slice url, size_t *ret_colon, size_t *ret_end)
+{
+    size_t start = slice_find_slice(url, slice_of("://"));
+    if (start == SIZE_MAX) {
+        return false;
+    }
+    start += 3;
+    size_t end = start;
+    while (end < url.len && url.ptr[end] != '/' && url.ptr[end] != '?' &&
+           url.ptr[end] != '#') {
+        end++;
+    }
+    size_t colon = end;
+    for (size_t i = end; i > start; i--) {
+        char byte = url.ptr[i - 1];
+        if (byte == ']' || byte == '@') {
+            break;
+        }
+        if (byte == ':') {
+            colon = i - 1;
+            break;
+        }
+    }
+    *ret_colon = colon;
+    *ret_end = end;
+    return true;
+}
+
+static enum status
+apply_noport(const struct template_step *step, struct slice key,
+             struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    size_t colon = text.len;
+    size_t end = text.len;
+    (void)find_port(text, &colon, &end);
+    buf_append(into, slice_first(text, colon));
+    buf_append(into, slice_from(text, end));
+    return STATUS_OK;
+}
+
+static enum status
+apply_withport(const struct template_step *step, struct slice key,
+               struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    size_t colon = 0;
+    size_t end = 0;
+    if (!find_port(text, &colon, &end) || colon != end) {
+        buf_append(into, text);
+        return STATUS_OK;
+    }
+    bool tls = slice_equal_nocase(slice_first(text, 6), slice_of("https:"));
+    buf_append(into, slice_first(text, end));
+    buf_text(into, tls ? ":443" : ":80");
+    buf_append(into, slice_from(text, end));
+    return STATUS_OK;
+}
+
+struct form_field {
+    struct slice name;
+    struct slice value;
+};
+
+static int
+compare_fields(const void *left, const void *right)
+{
+    const struct form_field *a = left;
+    const struct form_field *b = right;
+    int order = slice_compare(a->name, b->name);
+    return order != 0 ? order : slice_compare(a->value, b->value);
+}
+
+/* Appends decoded text to `plain`, whose room was reserved. */
+static struct slice
+decode_into(struct slice text, struct buf *plain)
+{
+    size_t start = plain->len;
+    decode_percent(text, true, plain);
+    return slice_from(buf_slice(plain), start);
+}
+
+/* Decodes the fields of a form; returns how many. */
+static size_t
+split_form(struct slice form, struct form_field *fields, struct buf *plain)
+{
+    size_t count = 0;
+    struct slice rest = form;
+    struct slice field;
+    while (slice_split(&rest, '&', &field)) {
+        if (field.len == 0) {
+            continue;
+        }
+        size_t equal = slice_find(field, '=');
+        size_t behind = equal == SIZE_MAX ? field.len : equal + 1;
+        fields[count].name = decode_into(slice_first(field, equal), plain);
+        fields[count].value = decode_into(slice_from(field, behind), plain);
+        count++;
+    }
+    return count;
+}
+
+/* Twilio's rule: names in order of their bytes, each with each of its values
+ * once, also in order, nothing between them. */
+static enum status
+apply_sorted(const struct template_step *step, struct slice key,
+             struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    size_t most = 1;
+    for (size_t i = 0; i < text.len; i++) {
+        most += text.ptr[i] == '&';
+    }
+    if (most > SORTED_FIELDS_MAX) {
+        return STATUS_TOO_LARGE;
+    }
+    /* Decoding never lengthens, so `plain` will not move under its slices. */
+    struct buf plain = { 0 };
+    struct form_field *fields = mem_array(most, sizeof(*fields));
+    if (fields == NULL || buf_reserve(&plain, text.len) == NULL) {
+        mem_free(fields);
+        buf_fini(&plain);
+        return STATUS_NOMEM;
+    }
+    size_t count = split_form(text, fields, &plain);
+    if (count > 0) {
+        qsort(fields, count, sizeof(*fields), compare_fields);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || compare_fields(&fields[i - 1], &fields[i]) != 0) {
+            buf_append(into, fields[i].name);
+            buf_append(into, fields[i].value);
+        }
+    }
+    mem_free(fields);
+    buf_fini(&plain);
+    return STATUS_OK;
+}
+
+static enum status
+apply_time(const struct template_step *step, struct slice key,
+           struct slice text, struct buf *into)
+{
+    (void)key;
+    int64_t at_ms;
+    enum status status = timefmt_read(TIMEFMT_AUTO, text, &at_ms);
+    if (status == STATUS_OK) {
+        timefmt_write((enum timefmt)step->option, at_ms, into);
+    }
+    return status;
+}
+
+/* `time` writes one form for one instant, however precisely and in whatever
+ * zone a channel wrote it, so that both channels make the same key. */
+static const struct template_filter filters[] = {
+    { "crc32", ARGUMENT_NONE, apply_crc32, 0 },
+    { "sha1", ARGUMENT_NONE, apply_hash, DIGEST_SHA1 },
+    { "sha256", ARGUMENT_NONE, apply_hash, DIGEST_SHA256 },
+    { "sha384", ARGUMENT_NONE, apply_hash, DIGEST_SHA384 },
+    { "sha512", ARGUMENT_NONE, apply_hash, DIGEST_SHA512 },
+    { "hex", ARGUMENT_NONE, apply_hex, 0 },
+    { "base64", ARGUMENT_NONE, apply_base64, 0 },
+    { "lower", ARGUMENT_NONE, apply_lower, 0 },
+    { "hmac", ARGUMENT_ALG, apply_hmac, 0 },
+    { "escape", ARGUMENT_ESCAPES, apply_escape, 0 },
+    { "unescape", ARGUMENT_ESCAPES, apply_unescape, 0 },
+    { "noport", ARGUMENT_NONE, apply_noport, 0 },
+    { "withport", ARGUMENT_NONE, apply_withport, 0 },
+    { "sorted", ARGUMENT_NONE, apply_sorted, 0 },
+    { "time", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601 },
+    { "unix_s", ARGUMENT_NONE, apply_time, TIMEFMT_UNIX_S },
+    { "unix_ms", ARGUMENT_NONE, apply_time, TIMEFMT_UNIX_MS },
+    { "iso8601", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601 },
+    { "iso8601_s", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601_S },
+    { "iso8601_naive", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601_NAIVE },
+    { "date", ARGUMENT_NONE, apply_time, TIMEFMT_DATE },
+    { "minute", ARGUMENT_NONE, apply_time, TIMEFMT_MINUTE },
+    { "rfc2822", ARGUMENT_NONE, apply_time, TIMEFMT_RFC2822 },
+    { "urlencode", ARGUMENT_NONE, apply_urlencode, 0 },
+};
+
+static const struct template_filter *
+find_filter(struct slice name)
+{
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+        if (slice_equal_text(name, filters[i].name)) {
+            return &filters[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+template_filter_named(struct slice name, bool *ret_is_digest)
+{
+    const struct template_filter *filter = find_filter(name);
+    if (filter == NULL || filter->argument != ARGUMENT_NONE) {
+        return false;
+    }
+    *ret_is_digest = filter->apply == apply_hash;
+    return true;
+}
+
+/* Reads "%3A%2F" to the bytes it lists. */
+static enum status
+read_escapes(struct slice text, struct arena *arena, struct slice *ret_set)
+{
+    struct buf set = { 0 };
+    decode_percent(text, false, &set);
+    enum status status = buf_status(&set);
+    if (status == STATUS_OK && (text.len == 0 || text.len != set.len * 3)) {
+        status = STATUS_INVALID;
+    }
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&set), ret_set);
+    }
+    buf_fini(&set);
+    return status;
+}
+
+enum status
+template_filter_compile(struct slice text, struct arena *arena,
+                        struct template_step *ret_step, struct error *err)
+{
+    struct slice name = slice_first(text, slice_find(text, ':'));
+    struct slice argument = slice_from(text, name.len + 1);
+    bool has_argument = text.len > name.len;
+    const struct template_filter *filter = find_filter(name);
+    if (filter == NULL) {
+        return error_set(err, STATUS_INVALID, "unknown filter \"%.*s\"",
+                         SLICE_ARG(name));
+    }
+    struct template_step step = { .filter = filter, .option = filter->option };
+    if (filter->argument == ARGUMENT_NONE && has_argument) {
+        return error_set(err, STATUS_INVALID,
+                         "the filter \"%s\" takes no argument", filter->name);
+    }
+    if (filter->argument == ARGUMENT_ALG) {
+        enum digest_alg alg;
+        if (digest_by_name(argument, &alg) != STATUS_OK) {
+            return error_set(err, STATUS_INVALID,
+                             "the filter \"%s\" wants sha1, sha256, sha384 or "
+                             "sha512 behind a colon",
+                             filter->name);
+        }
+        step.option = (int)alg;
+    }
+    if (filter->argument == ARGUMENT_ESCAPES) {
+        enum status status = read_escapes(argument, arena, &step.set);
+        if (status == STATUS_INVALID) {
+            return error_set(err, status,
+                             "the filter \"%s\" wants escapes such as %%27 "
+                             "behind a colon",
+                             filter->name);
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    *ret_step = step;
+    return STATUS_OK;
+}
+
+enum status
+template_filter_apply(const struct template_step *step, struct slice key,
+                      struct slice text, struct arena *arena,
+                      struct slice *ret_text)
+{
+    struct buf made = { 0 };
+    enum status status = step->filter->apply(step, key, text, &made);
+    if (status == STATUS_OK) {
+        status = buf_status(&made);
+    }
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&made), ret_text);
+    }
+    buf_fini(&made);
+    return status;
+}
