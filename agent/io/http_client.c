@@ -49,6 +49,8 @@ struct http_call {
     curl_off_t sent_bytes; /* at that time */
     enum status failure;   /* why we ended it ourselves */
     bool is_stalled;
+    bool may_be_cut;
+    bool is_cut;
     CURLcode code;
     char host[HOST_BYTES]; /* for messages: a whole URL may hold a secret */
     char words[CURL_ERROR_SIZE];
@@ -118,16 +120,18 @@ take_body(char *bytes, size_t size, size_t count, void *arg)
     struct http_call *call = arg;
     size_t len = size * count;
     call->moved_ms = loop_now_ms(call->client->loop);
-    if (len > call->body_limit - call->body.len) {
+    size_t room = call->body_limit - call->body.len;
+    if (len > room && !call->may_be_cut) {
         call->failure = STATUS_TOO_LARGE;
         return CURL_WRITEFUNC_ERROR;
     }
-    buf_append(&call->body, (struct slice){ bytes, len });
+    call->is_cut = len > room;
+    buf_append(&call->body, (struct slice){ bytes, call->is_cut ? room : len });
     if (buf_status(&call->body) != STATUS_OK) {
         call->failure = buf_status(&call->body);
         return CURL_WRITEFUNC_ERROR;
     }
-    return len;
+    return call->is_cut ? CURL_WRITEFUNC_ERROR : len;
 }
 
 /* Only counts: curl keeps the fields, but sets no limit to all of them. */
@@ -768,6 +772,7 @@ http_client_start(struct http_client *client, const struct http_call_spec *spec,
     call->done = done;
     call->arg = arg;
     call->body_limit = spec->body_limit;
+    call->may_be_cut = spec->body_may_be_cut;
     list_init(&call->link);
     note_host(call, spec->url);
     call->easy = curl_easy_init();

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "wire/http_field.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct loop;
@@ -50,6 +51,7 @@ struct http_call_spec {
     int64_t timeout_ms;         /* of the whole call: 30 s */
     int64_t stall_timeout_ms;   /* less than 1 byte/s for so long: 20 s */
     size_t body_limit;          /* decoded: STATUS_TOO_LARGE beyond */
+    bool body_may_be_cut;       /* instead: the answer ends at body_limit */
 };
 
 /* What came back; borrowed for the callback. */

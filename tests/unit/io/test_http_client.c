@@ -387,6 +387,12 @@ an_endless_body_meets_its_limit(void **state)
     call(&spec);
     assert_int_equal(world.answer.status, STATUS_TOO_LARGE);
     assert_non_null(strstr(world.answer.words, "longer than 65536 bytes"));
+
+    spec.body_may_be_cut = true;
+    call(&spec);
+    assert_int_equal(world.answer.status, STATUS_OK);
+    assert_int_equal(world.answer.http, 200);
+    assert_int_equal(world.answer.body_len, 65536);
     close_world();
 }
 
