@@ -125,7 +125,7 @@ take_body(char *bytes, size_t size, size_t count, void *arg)
         call->failure = STATUS_TOO_LARGE;
         return CURL_WRITEFUNC_ERROR;
     }
-    call->is_cut = len > room;
+    call->is_cut = call->is_cut || len > room;
     buf_append(&call->body, (struct slice){ bytes, call->is_cut ? room : len });
     if (buf_status(&call->body) != STATUS_OK) {
         call->failure = buf_status(&call->body);
@@ -219,9 +219,10 @@ deliver_failure(struct http_call *call, enum status status)
 static void
 deliver(struct http_call *call)
 {
-    enum status status = call->failure != STATUS_OK ? call->failure
-                         : call->code != CURLE_OK   ? meaning_of(call->code)
-                                                    : STATUS_OK;
+    enum status status = call->failure;
+    if (status == STATUS_OK && call->code != CURLE_OK && !call->is_cut) {
+        status = meaning_of(call->code);
+    }
     struct http_field *fields = NULL;
     size_t count = 0;
     if (status == STATUS_OK) {
