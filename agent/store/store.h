@@ -10,7 +10,8 @@
  *
  * STATUS_FULL (no room) leaves the store usable: try again later. STATUS_IO and
  * STATUS_CORRUPT are final: nothing may be acknowledged any more, every later
- * call returns the same. All times are Unix ms by our clock unless said.
+ * call returns the same; whether the call that met the failure had its effect
+ * is for the next start to see. All times are Unix ms by our clock unless said.
  *
  * tests/conformance/ holds every implementation to these words.
  */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_sqlite: the store in one SQLite file.
+ *
+ * The instance lock is PATH.lock. This connection is the only one that writes
+ * and checkpoints: two checkpointing connections corrupt a file under the
+ * SQLite of Debian 12 and 13.
+ */
+#ifndef STORE_STORE_SQLITE_H
+#define STORE_STORE_SQLITE_H
+
+#include "store/store.h"
+
+/* store_open's "sqlite:PATH". */
+NODISCARD
+enum status store_sqlite_open(const char *path,
+                              const struct store_settings *settings,
+                              struct store **ret, struct error *err);
+
+/* The name of a network file system by its statfs magic, or NULL: WAL needs
+ * shared memory and honest locks, which these do not give. */
+const char *store_sqlite_network(unsigned long magic);
+
+#endif

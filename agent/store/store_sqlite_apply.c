@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_sqlite_private.h"
+
+#include "io/clock.h"
+#include "model/identity.h"
+
+/*
+ * Units are applied optimistically, without a savepoint around each: one that
+ * fails by itself takes the transaction down, is left out, and the others are
+ * done again. That is rare (a body over SQLite's limit) and savepoints cost
+ * every group.
+ */
+
+static enum status
+look_at(struct store_sqlite *store, const struct ledger_key *key,
+        struct key_seen *seen, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_LEDGER_GET);
+    sql_blob(&use, key->bytes, sizeof(key->bytes));
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        unsigned channels = (unsigned)sqlite3_column_int(use.stmt, 1);
+        seen->found = true;
+        seen->event = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        seen->channels = channels & (LEDGER_BY_WALK - 1);
+        seen->brought_by_walk = (channels & LEDGER_BY_WALK) != 0;
+        sql_stop(&use);
+    }
+    return status;
+}
+
+/* Looks a key up where it may lie: in its own bucket, then back, then ahead.
+ * Tells where it was found. */
+static enum status
+look_up(struct store_sqlite *store, const struct sighting_key *key,
+        struct ledger_key *ret_at, struct key_seen *seen, struct error *err)
+{
+    *ret_at = key->key;
+    enum status status = look_at(store, ret_at, seen, err);
+    for (int i = 1;
+         status == STATUS_OK && !seen->found && i <= key->probes_back; i++) {
+        *ret_at = identity_shift(&key->key, -i);
+        status = look_at(store, ret_at, seen, err);
+    }
+    for (int i = 1;
+         status == STATUS_OK && !seen->found && i <= key->probes_ahead; i++) {
+        *ret_at = identity_shift(&key->key, i);
+        status = look_at(store, ret_at, seen, err);
+    }
+    return status;
+}
+
+static enum status
+add_event(struct store_sqlite *store, uint32_t connector,
+          const struct sighting *sighting, uint64_t number, int64_t now_ms,
+          struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_EVENT_ADD);
+    sql_event(&use, number);
+    sql_i64(&use, connector);
+    sql_i64(&use, sighting->via);
+    sql_i64(&use, sighting->time_ms);
+    sql_i64(&use, now_ms);
+    sql_text(&use, sighting->id);
+    sql_text(&use, sighting->type);
+    sql_blob(&use, sighting->headers.ptr, sighting->headers.len);
+    sql_text(&use, sighting->content_type);
+    sql_blob(&use, sighting->body.ptr, sighting->body.len);
+    return store_sqlite_sql_run(&use, err);
+}
+
+/* Whether an earlier delivery of the lane is alive. */
+static enum status
+lane_is_busy(struct store_sqlite *store, const struct owed *owed,
+             bool *ret_busy, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_LANE_BUSY);
+    sql_i64(&use, owed->handler);
+    sql_i64(&use, owed->lane);
+    enum status status = store_sqlite_sql_row(&use, ret_busy, err);
+    if (status == STATUS_OK && *ret_busy) {
+        sql_stop(&use);
+    }
+    return status;
+}
+
+static enum status
+add_delivery(struct store_sqlite *store, const struct owed *owed,
+             uint64_t number, int64_t now_ms, int64_t lease_until_ms,
+             struct error *err)
+{
+    struct tally *tally;
+    enum status status =
+        store_sqlite_tally_of(store, owed->handler, &tally, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    tally->pending_change++;
+    int64_t due = now_ms;
+    bool leased = owed->hot && !owed->has_lane;
+    if (leased) {
+        due = lease_until_ms;
+    } else if (owed->has_lane) {
+        tally->has_lanes = true;
+        bool busy;
+        status = lane_is_busy(store, owed, &busy, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        due = busy ? DUE_PARKED : now_ms;
+    }
+    struct sql_use use = sql_use(store, SQL_DELIVERY_ADD);
+    sql_i64(&use, owed->handler);
+    sql_event(&use, number);
+    sql_i64(&use, due);
+    sql_i64(&use, leased ? 1 : 0);
+    sql_i64(&use, leased ? store->epoch : 0);
+    if (owed->has_lane) {
+        sql_i64(&use, owed->lane);
+    } else {
+        sql_null(&use);
+    }
+    return store_sqlite_sql_run(&use, err);
+}
+
+static enum status
+add_key(struct store_sqlite *store, const struct ledger_key *key,
+        uint64_t number, enum channel via, struct error *err)
+{
+    unsigned channels = 1U << (unsigned)via;
+    if (channel_is_walk(via)) {
+        channels |= LEDGER_BY_WALK;
+    }
+    struct sql_use use = sql_use(store, SQL_LEDGER_ADD);
+    sql_blob(&use, key->bytes, sizeof(key->bytes));
+    sql_event(&use, number);
+    sql_i64(&use, channels);
+    return store_sqlite_sql_run(&use, err);
+}
+
+static enum status
+mark_key(struct store_sqlite *store, const struct ledger_key *key,
+         enum channel via, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_LEDGER_MARK);
+    sql_blob(&use, key->bytes, sizeof(key->bytes));
+    sql_i64(&use, 1U << (unsigned)via);
+    return store_sqlite_sql_run(&use, err);
+}
+
+/* What the ledger says of a sighting, and where. */
+struct looked_up {
+    struct key_seen seen[SIGHTING_KEYS_MAX];
+    struct ledger_key at[SIGHTING_KEYS_MAX];
+};
+
+static enum status
+write_keys(struct store_sqlite *store, const struct sighting *sighting,
+           const struct identity_verdict *verdict,
+           const struct looked_up *found, uint64_t number, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sighting->key_count; i++) {
+        unsigned bit = 1U << i;
+        if ((verdict->insert & bit) != 0) {
+            status = add_key(store, &sighting->keys[i].key, number,
+                             sighting->via, err);
+        } else if ((verdict->mark & bit) != 0 && found->seen[i].found &&
+                   (found->seen[i].channels & 1U << (unsigned)sighting->via) ==
+                       0) {
+            status = mark_key(store, &found->at[i], sighting->via, err);
+        }
+    }
+    return status;
+}
+
+/* Grows even when the clock goes back. */
+static uint64_t
+next_number(struct store_sqlite *store, int64_t now_ms)
+{
+    uint64_t by_clock = now_ms > 0 ? (uint64_t)now_ms << 20 : 0;
+    store->last_event =
+        by_clock > store->last_event ? by_clock : store->last_event + 1;
+    return store->last_event;
+}
+
+static enum status
+apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
+               struct sighting *sighting, int64_t now_ms, struct error *err)
+{
+    struct looked_up found = { 0 };
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < sighting->key_count; i++) {
+        status = look_up(store, &sighting->keys[i], &found.at[i],
+                         &found.seen[i], err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct identity_verdict verdict = identity_judge(sighting, found.seen);
+    uint64_t number =
+        verdict.known ? verdict.event : next_number(store, now_ms);
+    if (!verdict.known) {
+        status =
+            add_event(store, unit->connector, sighting, number, now_ms, err);
+        for (size_t i = 0; status == STATUS_OK && i < sighting->owed_count;
+             i++) {
+            status = add_delivery(store, &sighting->owed[i], number, now_ms,
+                                  unit->lease_until_ms, err);
+        }
+    }
+    if (status == STATUS_OK) {
+        status = write_keys(store, sighting, &verdict, &found, number, err);
+    }
+    sighting->fresh = !verdict.known;
+    sighting->number = number;
+    sighting->seen_by_via = verdict.known && verdict.seen_by_via;
+    return status;
+}
+
+/* Reads the lane of a delivery, where its handler has any. */
+static enum status
+lane_of(struct store_sqlite *store, const struct store_outcome *outcome,
+        bool *ret_has, int64_t *ret_lane, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_LANE_OF);
+    sql_i64(&use, outcome->handler);
+    sql_event(&use, outcome->event);
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    *ret_has = false;
+    if (status == STATUS_OK && row) {
+        *ret_has = sqlite3_column_type(use.stmt, 0) != SQLITE_NULL;
+        *ret_lane = sqlite3_column_int64(use.stmt, 0);
+        sql_stop(&use);
+    }
+    return status;
+}
+
+static enum status
+log_attempt(struct store_sqlite *store, const struct store_outcome *outcome,
+            struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_ATTEMPT_ADD);
+    sql_event(&use, outcome->event);
+    sql_i64(&use, outcome->handler);
+    sql_i64(&use, outcome->attempt);
+    sql_i64(&use, outcome->started_ms);
+    sql_i64(&use, outcome->duration_ms);
+    sql_i64(&use, outcome->kind == OUTCOME_DEAD ? 2 : 1);
+    sql_text(&use, outcome->detail);
+    sql_blob(&use, outcome->output.ptr, outcome->output.len);
+    return store_sqlite_sql_run(&use, err);
+}
+
+static enum status
+add_dead(struct store_sqlite *store, const struct store_outcome *outcome,
+         int64_t now_ms, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_DEAD_ADD);
+    sql_i64(&use, outcome->handler);
+    sql_event(&use, outcome->event);
+    sql_i64(&use, outcome->attempt);
+    sql_i64(&use, now_ms);
+    sql_text(&use, slice_of(outcome->reason));
+    return store_sqlite_sql_run(&use, err);
+}
+
+/* The end of a delivery: the next one of its lane is due. */
+static enum status
+end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
+             struct tally *tally, int64_t now_ms, struct error *err)
+{
+    bool has_lane = false;
+    int64_t lane = 0;
+    enum status status = STATUS_OK;
+    if (tally->has_lanes) {
+        status = lane_of(store, outcome, &has_lane, &lane, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    struct sql_use use = sql_use(store, SQL_DELIVERY_DROP);
+    sql_i64(&use, outcome->handler);
+    sql_event(&use, outcome->event);
+    sql_i64(&use, outcome->attempt);
+    status = store_sqlite_sql_run(&use, err);
+    outcome->applied = status == STATUS_OK && sqlite3_changes(store->db) == 1;
+    if (!outcome->applied) {
+        return status;
+    }
+    tally->pending_change--;
+    if (has_lane) {
+        use = sql_use(store, SQL_LANE_NEXT);
+        sql_i64(&use, outcome->handler);
+        sql_i64(&use, lane);
+        sql_i64(&use, now_ms);
+        status = store_sqlite_sql_run(&use, err);
+    }
+    return status;
+}
+
+static enum status
+move_delivery(struct store_sqlite *store, struct store_outcome *outcome,
+              int64_t now_ms, struct error *err)
+{
+    bool released = outcome->kind == OUTCOME_RELEASE;
+    struct sql_use use =
+        sql_use(store, released ? SQL_DELIVERY_RELEASE : SQL_DELIVERY_LATER);
+    sql_i64(&use, outcome->handler);
+    sql_event(&use, outcome->event);
+    sql_i64(&use, outcome->attempt);
+    sql_i64(&use, released ? now_ms : outcome->due_ms);
+    enum status status = store_sqlite_sql_run(&use, err);
+    outcome->applied = status == STATUS_OK && sqlite3_changes(store->db) == 1;
+    return status;
+}
+
+static enum status
+apply_outcome(struct store_sqlite *store, struct store_outcome *outcome,
+              int64_t now_ms, struct error *err)
+{
+    struct tally *tally;
+    enum status status =
+        store_sqlite_tally_of(store, outcome->handler, &tally, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool ends = outcome->kind == OUTCOME_DONE || outcome->kind == OUTCOME_DEAD;
+    status = ends ? end_delivery(store, outcome, tally, now_ms, err)
+                  : move_delivery(store, outcome, now_ms, err);
+    if (status != STATUS_OK || !outcome->applied) {
+        return status;
+    }
+    if (outcome->kind == OUTCOME_DEAD) {
+        tally->dead_change++;
+        status = add_dead(store, outcome, now_ms, err);
+    }
+    if (status == STATUS_OK &&
+        (outcome->kind == OUTCOME_DEAD || outcome->kind == OUTCOME_LATER)) {
+        status = log_attempt(store, outcome, err);
+    }
+    return status;
+}
+
+static enum status
+put_walk(struct store_sqlite *store, const struct store_walk *walk,
+         struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_WALK_PUT);
+    sql_i64(&use, walk->connector);
+    sql_i64(&use, walk->tier);
+    sql_i64(&use, walk->hw_ms);
+    sql_text(&use, walk->state);
+    return store_sqlite_sql_run(&use, err);
+}
+
+static enum status
+add_gap(struct store_sqlite *store, const struct store_gap *gap, int64_t now_ms,
+        struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_GAP_ADD);
+    sql_i64(&use, gap->connector);
+    sql_i64(&use, gap->gap.kind);
+    sql_i64(&use, gap->gap.from_ms);
+    sql_i64(&use, gap->gap.to_ms);
+    sql_i64(&use, now_ms);
+    return store_sqlite_sql_run(&use, err);
+}
+
+static enum status
+apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
+           struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < unit->sighting_count; i++) {
+        status = apply_sighting(store, unit, &unit->sightings[i], now_ms, err);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < unit->outcome_count; i++) {
+        status = apply_outcome(store, &unit->outcomes[i], now_ms, err);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < unit->walk_count; i++) {
+        status = put_walk(store, &unit->walks[i], err);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < unit->gap_count; i++) {
+        status = add_gap(store, &unit->gaps[i], now_ms, err);
+    }
+    return status;
+}
+
+/* One transaction over the units that have not failed. `*ret_left_out` says
+ * that one of them now has, by itself, and that the rest is to be done again.
+ */
+static enum status
+try_group(struct store_sqlite *store, struct store_unit *const *units,
+          size_t count, bool *ret_left_out, struct error *err)
+{
+    *ret_left_out = false;
+    enum status status = store_sqlite_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    uint64_t last_event = store->last_event;
+    int64_t now_ms = clock_unix_ms();
+    struct store_unit *unit = NULL;
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        unit = units[i];
+        if (unit->status == STATUS_OK) {
+            status = apply_unit(store, unit, now_ms, &unit->err);
+        }
+    }
+    if (status == STATUS_OK) {
+        status = store_sqlite_sql_commit(store, err);
+    } else {
+        store_sqlite_sql_rollback(store);
+        if (err != NULL) {
+            *err = unit->err;
+        }
+        if (status_disposition(status) == DISPOSITION_NEVER) {
+            unit->status = status;
+            *ret_left_out = true;
+            status = STATUS_OK;
+        }
+    }
+    if (status != STATUS_OK || *ret_left_out) {
+        store->last_event = last_event;
+    }
+    return status;
+}
+
+static void
+fail_all(struct store_unit *const *units, size_t count, enum status status,
+         const struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (units[i]->status == STATUS_OK) {
+            units[i]->status = status;
+            units[i]->err = *err;
+        }
+    }
+}
+
+enum status
+store_sqlite_apply(struct store *base, struct store_unit *const *units,
+                   size_t count, struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    for (size_t i = 0; i < count; i++) {
+        units[i]->status = STATUS_OK;
+        units[i]->err.text[0] = '\0';
+    }
+    bool left_out;
+    enum status status;
+    struct error words = { 0 };
+    do {
+        status = try_group(store, units, count, &left_out, &words);
+    } while (left_out);
+    if (status != STATUS_OK) {
+        fail_all(units, count, status, &words);
+        return error_set(err, status, "%s", words.text);
+    }
+    return STATUS_OK;
+}
+
+enum status
+store_sqlite_apply_known(struct store *base, const struct sighting *sightings,
+                         size_t count, bool *ret_known, struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    enum status status = store_sqlite_sql_usable(store, err);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        struct key_seen seen = { 0 };
+        const struct sighting *sighting = &sightings[i];
+        for (size_t j = 0;
+             status == STATUS_OK && !seen.found && j < sighting->key_count;
+             j++) {
+            struct ledger_key at;
+            status = look_up(store, &sighting->keys[j], &at, &seen, err);
+        }
+        ret_known[i] = seen.found;
+    }
+    return status;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_sqlite_private.h"
+
+/* Columns of SQL_CLAIM_DUE. */
+enum {
+    COLUMN_ATTEMPT,
+    COLUMN_LANE,
+    COLUMN_EVENT,
+    COLUMN_CONNECTOR,
+    COLUMN_VIA,
+    COLUMN_TIME,
+    COLUMN_RECORDED,
+    COLUMN_ID,
+    COLUMN_TYPE,
+    COLUMN_HEADERS,
+    COLUMN_CONTENT_TYPE,
+    COLUMN_BODY
+};
+
+static enum status
+read_claim(const struct sql_use *use, struct store_claim *claim)
+{
+    sqlite3_stmt *stmt = use->stmt;
+    const struct event from = {
+        .number = (uint64_t)sqlite3_column_int64(stmt, COLUMN_EVENT),
+        .connector = (uint32_t)sqlite3_column_int64(stmt, COLUMN_CONNECTOR),
+        .via = (enum channel)sqlite3_column_int(stmt, COLUMN_VIA),
+        .time_ms = sqlite3_column_int64(stmt, COLUMN_TIME),
+        .recorded_ms = sqlite3_column_int64(stmt, COLUMN_RECORDED),
+        .id = sql_bytes(use, COLUMN_ID),
+        .type = sql_bytes(use, COLUMN_TYPE),
+        .headers = sql_bytes(use, COLUMN_HEADERS),
+        .content_type = sql_bytes(use, COLUMN_CONTENT_TYPE),
+        .body = sql_bytes(use, COLUMN_BODY),
+    };
+    *claim = (struct store_claim){
+        .attempt = (unsigned)sqlite3_column_int64(stmt, COLUMN_ATTEMPT) + 1,
+        .has_lane = sqlite3_column_type(stmt, COLUMN_LANE) != SQLITE_NULL,
+        .lane = sqlite3_column_int64(stmt, COLUMN_LANE),
+    };
+    return event_create(&from, &claim->event);
+}
+
+static void
+drop_claims(struct store_claims *claims)
+{
+    for (size_t i = 0; i < claims->count; i++) {
+        event_unref(claims->at[i].event);
+    }
+    mem_free(claims->at);
+    *claims = (struct store_claims){ 0 };
+}
+
+static enum status
+read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
+         size_t limit, struct store_claims *claims, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_CLAIM_DUE);
+    sql_i64(&use, handler);
+    sql_i64(&use, now_ms);
+    sql_i64(&use, (int64_t)limit);
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        struct store_claim *more =
+            mem_resize(claims->at, claims->count + 1, sizeof(*claims->at));
+        if (more == NULL) {
+            status = STATUS_NOMEM;
+        } else {
+            claims->at = more;
+            status = read_claim(&use, &claims->at[claims->count]);
+        }
+        if (status != STATUS_OK) {
+            sql_stop(&use);
+            return error_set(err, status, "store: claim: %s",
+                             status_text(status));
+        }
+        claims->count++;
+        status = store_sqlite_sql_row(&use, &row, err);
+    }
+    return status;
+}
+
+/* When the next of those that are not due now will be: a wait or the end of a
+ * lease. Read before any is taken, whose own lease would come in between. */
+static enum status
+read_next_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
+              int64_t *ret_due_ms, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_CLAIM_NEXT);
+    sql_i64(&use, handler);
+    sql_i64(&use, now_ms);
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        int64_t due = sqlite3_column_int64(use.stmt, 0);
+        *ret_due_ms = due == DUE_PARKED ? 0 : due;
+        sql_stop(&use);
+    }
+    return status;
+}
+
+static enum status
+take_all(struct store_sqlite *store, uint32_t handler, int64_t lease_until_ms,
+         const struct store_claims *claims, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < claims->count; i++) {
+        struct sql_use use = sql_use(store, SQL_CLAIM_TAKE);
+        sql_i64(&use, handler);
+        sql_event(&use, claims->at[i].event->number);
+        sql_i64(&use, lease_until_ms);
+        sql_i64(&use, store->epoch);
+        status = store_sqlite_sql_run(&use, err);
+    }
+    return status;
+}
+
+enum status
+store_sqlite_claim(struct store *base, uint32_t handler, int64_t now_ms,
+                   int64_t lease_until_ms, size_t limit,
+                   struct store_claims *ret_claims, struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    /* Nobody else writes, so what is read before the transaction still holds
+     * in it, and a claim that finds nothing writes nothing. */
+    struct store_claims claims = { 0 };
+    status = read_due(store, handler, now_ms, limit, &claims, err);
+    if (status == STATUS_OK && claims.count < limit) {
+        status =
+            read_next_due(store, handler, now_ms, &claims.next_due_ms, err);
+    }
+    if (status == STATUS_OK && claims.count > 0) {
+        status = store_sqlite_sql_begin(store, err);
+        if (status == STATUS_OK) {
+            status = take_all(store, handler, lease_until_ms, &claims, err);
+            status = store_sqlite_sql_end(store, status, err);
+        }
+    }
+    if (status != STATUS_OK) {
+        drop_claims(&claims);
+        return status;
+    }
+    *ret_claims = claims;
+    return STATUS_OK;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_sqlite_private: what the files of the SQLite store share.
+ *
+ * store_sqlite        open, recovery, close, the small operations
+ * store_sqlite_sql    statements, transactions, checkpoints, what errors mean
+ * store_sqlite_apply  units
+ * store_sqlite_claim  claims
+ * store_sqlite_tally  how much each handler is owed
+ * store_sqlite_prune  what is over its time
+ */
+#ifndef STORE_STORE_SQLITE_PRIVATE_H
+#define STORE_STORE_SQLITE_PRIVATE_H
+
+#include "store/store.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bit 4 of ledger.channels; the four below are enum channel. */
+#define LEDGER_BY_WALK 0x10U
+
+/* Frames in the log that ask for a checkpoint: 4 MiB. More saves little and
+ * lets the longest pause grow. */
+#define CHECKPOINT_PAGES 1000
+
+/* `due` of a delivery that waits for an earlier one of its lane: no claim ever
+ * walks over it. The end of the earlier one sets it due. */
+#define DUE_PARKED INT64_MAX
+
+enum sql {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_META_GET,
+    SQL_META_PUT,
+    SQL_NAME_GET,
+    SQL_NAME_ADD,
+    SQL_LEDGER_GET,
+    SQL_LEDGER_ADD,
+    SQL_LEDGER_MARK,
+    SQL_EVENT_ADD,
+    SQL_DELIVERY_ADD,
+    SQL_DELIVERY_DROP,
+    SQL_DELIVERY_LATER,
+    SQL_DELIVERY_RELEASE,
+    SQL_LANE_OF,
+    SQL_LANE_BUSY,
+    SQL_LANE_NEXT,
+    SQL_DEAD_ADD,
+    SQL_ATTEMPT_ADD,
+    SQL_WALK_GET,
+    SQL_WALK_PUT,
+    SQL_GAP_ADD,
+    SQL_CLAIM_DUE,
+    SQL_CLAIM_NEXT,
+    SQL_CLAIM_TAKE,
+    SQL_FIGURE_OLDEST,
+    SQL_FIGURE_NEXT,
+    SQL_PRUNE_LEDGER,
+    SQL_PRUNE_ATTEMPT,
+    SQL_PRUNE_DEAD_NEXT,
+    SQL_PRUNE_DEAD_DROP,
+    SQL_PRUNE_EVENT_SCAN,
+    SQL_PRUNE_EVENT_DROP,
+    SQL_OWED,
+    SQL_COUNT
+};
+
+/* How much one handler is owed: counted once at open, then kept, because
+ * counting a long queue at each scrape would hold up the writer. */
+struct tally {
+    uint32_t handler;
+    bool has_lanes; /* some delivery of it ever had one */
+    int64_t pending;
+    int64_t dead;
+    /* By the open transaction. */
+    int64_t pending_change;
+    int64_t dead_change;
+};
+
+struct store_sqlite {
+    struct store store;
+    sqlite3 *db;
+    char *path;
+    struct fs_lock *lock;
+    sqlite3_stmt *statements[SQL_COUNT];
+    /* The failure that made this store final, and its words. */
+    enum status failed;
+    struct error failed_words;
+    bool serving; /* open is through: errors mean other things before */
+    int64_t epoch;
+    int64_t floor_ms;
+    uint64_t last_event;
+    int wal_pages;     /* in the log after the last commit */
+    int checkpoint_at; /* pages that ask for a checkpoint */
+    struct tally *tallies;
+    size_t tally_count;
+    uint64_t prune_from; /* where the last slice over events ended */
+};
+
+static inline struct store_sqlite *
+store_sqlite_of(struct store *store)
+{
+    return (struct store_sqlite *)(void *)store;
+}
+
+/* store_sqlite_sql: a statement being bound and run. */
+
+NODISCARD
+enum status store_sqlite_sql_prepare(struct store_sqlite *store,
+                                     struct error *err);
+void store_sqlite_sql_finalize(struct store_sqlite *store);
+
+/* Says what a result code means, and makes the store final where it must. */
+enum status store_sqlite_sql_fail(struct store_sqlite *store, int rc,
+                                  struct error *err);
+
+/* STATUS_OK, or the failure that made the store final. */
+NODISCARD
+enum status store_sqlite_sql_usable(const struct store_sqlite *store,
+                                    struct error *err);
+
+/* Runs statements that are used once. */
+NODISCARD
+enum status store_sqlite_sql_exec(struct store_sqlite *store, const char *sql,
+                                  struct error *err);
+
+/* Starts a write transaction, after a checkpoint when one is due. */
+NODISCARD
+enum status store_sqlite_sql_begin(struct store_sqlite *store,
+                                   struct error *err);
+/* After a failure nothing of the transaction is left. */
+NODISCARD
+enum status store_sqlite_sql_commit(struct store_sqlite *store,
+                                    struct error *err);
+void store_sqlite_sql_rollback(struct store_sqlite *store);
+/* Commits when `status` is OK, else rolls back and returns it. */
+NODISCARD
+enum status store_sqlite_sql_end(struct store_sqlite *store, enum status status,
+                                 struct error *err);
+
+/* SQLITE_CHECKPOINT_PASSIVE or _TRUNCATE, its result looked at. */
+NODISCARD
+enum status store_sqlite_sql_checkpoint(struct store_sqlite *store, int mode,
+                                        struct error *err);
+
+/* One use of a prepared statement: bind in order, then run or walk the rows.
+ * The first failure of a bind is kept for the end. */
+struct sql_use {
+    struct store_sqlite *store;
+    sqlite3_stmt *stmt;
+    int bound;
+    int rc;
+};
+
+static inline struct sql_use
+sql_use(struct store_sqlite *store, enum sql which)
+{
+    return (struct sql_use){ store, store->statements[which], 0, SQLITE_OK };
+}
+
+static inline void
+sql_keep(struct sql_use *use, int rc)
+{
+    if (rc != SQLITE_OK && use->rc == SQLITE_OK) {
+        use->rc = rc;
+    }
+}
+
+static inline void
+sql_i64(struct sql_use *use, int64_t number)
+{
+    sql_keep(use, sqlite3_bind_int64(use->stmt, ++use->bound, number));
+}
+
+/* Numbers of events stay below 2^63: ms << 20 lasts 270,000 years. */
+static inline void
+sql_event(struct sql_use *use, uint64_t event)
+{
+    sql_i64(use, (int64_t)event);
+}
+
+static inline void
+sql_null(struct sql_use *use)
+{
+    sql_keep(use, sqlite3_bind_null(use->stmt, ++use->bound));
+}
+
+/* The bytes are borrowed until the statement has run; none is not NULL. */
+static inline void
+sql_blob(struct sql_use *use, const void *bytes, size_t len)
+{
+    sql_keep(use,
+             sqlite3_bind_blob64(use->stmt, ++use->bound, len == 0 ? "" : bytes,
+                                 len, SQLITE_STATIC));
+}
+
+static inline void
+sql_text(struct sql_use *use, struct slice text)
+{
+    sql_keep(use, sqlite3_bind_text64(use->stmt, ++use->bound,
+                                      text.len == 0 ? "" : text.ptr, text.len,
+                                      SQLITE_STATIC, SQLITE_UTF8));
+}
+
+/* Runs a statement that gives no rows. */
+NODISCARD
+enum status store_sqlite_sql_run(struct sql_use *use, struct error *err);
+
+/* Steps to the next row; after the last one, or a failure, the statement is
+ * reset. Whoever stops earlier calls sql_stop. */
+NODISCARD
+enum status store_sqlite_sql_row(struct sql_use *use, bool *ret_row,
+                                 struct error *err);
+
+static inline void
+sql_stop(struct sql_use *use)
+{
+    (void)sqlite3_reset(use->stmt);
+}
+
+/* The bytes of a column, borrowed until the next step. */
+static inline struct slice
+sql_bytes(const struct sql_use *use, int column)
+{
+    const void *bytes = sqlite3_column_blob(use->stmt, column);
+    int len = sqlite3_column_bytes(use->stmt, column);
+    return (struct slice){ bytes, len > 0 ? (size_t)len : 0 };
+}
+
+/* store_sqlite: rows of meta that hold a number. */
+NODISCARD
+enum status store_sqlite_meta_get(struct store_sqlite *store, const char *name,
+                                  int64_t *ret_value, struct error *err);
+NODISCARD
+enum status store_sqlite_meta_put(struct store_sqlite *store, const char *name,
+                                  int64_t value, struct error *err);
+
+/* store_sqlite_tally */
+NODISCARD
+enum status store_sqlite_tally_load(struct store_sqlite *store,
+                                    struct error *err);
+/* Returns the tally of a handler, making one at its first use; valid until the
+ * next call. STATUS_NOMEM. */
+NODISCARD
+enum status store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
+                                  struct tally **ret, struct error *err);
+/* Takes over what the transaction changed, or forgets it. */
+void store_sqlite_tally_settle(struct store_sqlite *store, bool committed);
+enum status store_sqlite_tally_figures(struct store *base,
+                                       struct store_figure *figures,
+                                       size_t count, struct error *err);
+
+/* The operations that have files of their own. */
+enum status store_sqlite_apply(struct store *base,
+                               struct store_unit *const *units, size_t count,
+                               struct error *err);
+enum status store_sqlite_apply_known(struct store *base,
+                                     const struct sighting *sightings,
+                                     size_t count, bool *ret_known,
+                                     struct error *err);
+enum status store_sqlite_claim(struct store *base, uint32_t handler,
+                               int64_t now_ms, int64_t lease_until_ms,
+                               size_t limit, struct store_claims *ret_claims,
+                               struct error *err);
+enum status store_sqlite_prune(struct store *base, struct store_prune *prune,
+                               struct error *err);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_sqlite_private.h"
+
+#include "model/identity.h"
+
+/* Events looked at in one go, and for each that may go: one that is still owed
+ * or dead is stepped over, and a call must end all the same. */
+#define SCAN_ROWS   64
+#define SCAN_FACTOR 8
+
+static enum status
+run_limited(struct sql_use *use, size_t limit, size_t *removed,
+            struct error *err)
+{
+    sql_i64(use, (int64_t)limit);
+    enum status status = store_sqlite_sql_run(use, err);
+    if (status == STATUS_OK) {
+        *removed += (size_t)sqlite3_changes(use->store->db);
+    }
+    return status;
+}
+
+/* The floor is on disk in the same transaction as the first key that goes, so
+ * it is never above what may be missing; it never goes back. */
+static enum status
+prune_ledger(struct store_sqlite *store, struct store_prune *prune,
+             int64_t *floor_ms, struct error *err)
+{
+    if (prune->ledger_floor_ms > *floor_ms) {
+        *floor_ms = prune->ledger_floor_ms;
+        enum status status =
+            store_sqlite_meta_put(store, "dedup_floor", *floor_ms, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    if (*floor_ms <= 0) {
+        return STATUS_OK;
+    }
+    /* Rounded down: T is a whole second, and a stamp later in that second may
+     * still be asked for. */
+    struct ledger_key floor = identity_floor_key(*floor_ms / 1000);
+    struct sql_use use = sql_use(store, SQL_PRUNE_LEDGER);
+    sql_blob(&use, floor.bytes, sizeof(floor.bytes));
+    return run_limited(&use, prune->limit, &prune->removed, err);
+}
+
+static enum status
+prune_attempts(struct store_sqlite *store, struct store_prune *prune,
+               struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_PRUNE_ATTEMPT);
+    sql_i64(&use, prune->attempts_before_ms);
+    return run_limited(&use, prune->limit, &prune->removed, err);
+}
+
+static enum status
+drop_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
+          struct error *err)
+{
+    struct tally *tally;
+    enum status status = store_sqlite_tally_of(store, handler, &tally, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    tally->dead_change--;
+    struct sql_use use = sql_use(store, SQL_PRUNE_DEAD_DROP);
+    sql_i64(&use, handler);
+    sql_event(&use, event);
+    return store_sqlite_sql_run(&use, err);
+}
+
+static enum status
+prune_dead(struct store_sqlite *store, struct store_prune *prune,
+           struct error *err)
+{
+    if (prune->dead_before_ms == 0) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < prune->limit; i++) {
+        struct sql_use use = sql_use(store, SQL_PRUNE_DEAD_NEXT);
+        sql_i64(&use, prune->dead_before_ms);
+        bool row;
+        enum status status = store_sqlite_sql_row(&use, &row, err);
+        if (status != STATUS_OK || !row) {
+            return status;
+        }
+        uint32_t handler = (uint32_t)sqlite3_column_int64(use.stmt, 0);
+        uint64_t event = (uint64_t)sqlite3_column_int64(use.stmt, 1);
+        sql_stop(&use);
+        status = drop_dead(store, handler, event, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        prune->removed++;
+    }
+    return STATUS_OK;
+}
+
+/* Whether an event still has a delivery or a dead letter. Asked per handler:
+ * their rows begin with it, and there are few. */
+static enum status
+is_owed(struct store_sqlite *store, uint64_t event, bool *ret_owed,
+        struct error *err)
+{
+    *ret_owed = false;
+    for (size_t i = 0; i < store->tally_count && !*ret_owed; i++) {
+        const struct tally *tally = &store->tallies[i];
+        if (tally->pending + tally->dead == 0) {
+            continue;
+        }
+        struct sql_use use = sql_use(store, SQL_OWED);
+        sql_i64(&use, tally->handler);
+        sql_event(&use, event);
+        enum status status = store_sqlite_sql_row(&use, ret_owed, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (*ret_owed) {
+            sql_stop(&use);
+        }
+    }
+    return STATUS_OK;
+}
+
+struct old_event {
+    uint64_t number;
+    int64_t recorded_ms;
+};
+
+static enum status
+scan(struct store_sqlite *store, uint64_t from, struct old_event *rows,
+     size_t *ret_count, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_PRUNE_EVENT_SCAN);
+    sql_event(&use, from);
+    sql_i64(&use, SCAN_ROWS);
+    *ret_count = 0;
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        struct old_event *at = &rows[(*ret_count)++];
+        at->number = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        at->recorded_ms = sqlite3_column_int64(use.stmt, 1);
+        status = store_sqlite_sql_row(&use, &row, err);
+    }
+    return status;
+}
+
+static enum status
+drop_event(struct store_sqlite *store, uint64_t event, size_t *removed,
+           struct error *err)
+{
+    bool owed;
+    enum status status = is_owed(store, event, &owed, err);
+    if (status != STATUS_OK || owed) {
+        return status;
+    }
+    struct sql_use use = sql_use(store, SQL_PRUNE_EVENT_DROP);
+    sql_event(&use, event);
+    status = store_sqlite_sql_run(&use, err);
+    *removed += status == STATUS_OK ? 1 : 0;
+    return status;
+}
+
+/* Goes on where the last slice ended, so that dead letters which are kept for
+ * ever are not walked over each time. */
+static enum status
+prune_events(struct store_sqlite *store, struct store_prune *prune,
+             uint64_t *from, struct error *err)
+{
+    size_t removed = 0;
+    size_t looked_at = 0;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && removed < prune->limit &&
+           looked_at < prune->limit * SCAN_FACTOR) {
+        struct old_event rows[SCAN_ROWS];
+        size_t count;
+        status = scan(store, *from, rows, &count, err);
+        bool at_end = status == STATUS_OK && count < SCAN_ROWS;
+        for (size_t i = 0;
+             status == STATUS_OK && i < count && removed < prune->limit; i++) {
+            if (rows[i].recorded_ms >= prune->events_before_ms) {
+                *from = 0; /* what follows is younger */
+                prune->removed += removed;
+                return STATUS_OK;
+            }
+            status = drop_event(store, rows[i].number, &removed, err);
+            *from = rows[i].number;
+            looked_at++;
+        }
+        if (at_end && removed < prune->limit) {
+            *from = 0;
+            break;
+        }
+    }
+    prune->removed += removed;
+    return status;
+}
+
+enum status
+store_sqlite_prune(struct store *base, struct store_prune *prune,
+                   struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    prune->removed = 0;
+    enum status status = store_sqlite_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int64_t floor_ms = store->floor_ms;
+    uint64_t from = store->prune_from;
+    status = prune_ledger(store, prune, &floor_ms, err);
+    if (status == STATUS_OK) {
+        status = prune_attempts(store, prune, err);
+    }
+    if (status == STATUS_OK) {
+        status = prune_dead(store, prune, err);
+    }
+    if (status == STATUS_OK) {
+        status = prune_events(store, prune, &from, err);
+    }
+    if (status == STATUS_OK && prune->removed > 0) {
+        /* The highest number may go with its row, but is never given again. */
+        status = store_sqlite_meta_put(store, "last_event",
+                                       (int64_t)store->last_event, err);
+    }
+    status = store_sqlite_sql_end(store, status, err);
+    if (status == STATUS_OK) {
+        store->floor_ms = floor_ms;
+        store->prune_from = from;
+    } else {
+        prune->removed = 0;
+    }
+    return status;
+}

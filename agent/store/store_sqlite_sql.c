@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_sqlite_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const texts[SQL_COUNT] = {
+    /* Never deferred: a read that turns into a write fails at once with
+     * SQLITE_BUSY, whatever the timeout. */
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_META_GET] = "SELECT value FROM meta WHERE name=?1",
+    [SQL_META_PUT] = "INSERT INTO meta(name,value) VALUES(?1,?2)"
+                     " ON CONFLICT(name) DO UPDATE SET value=excluded.value",
+    [SQL_NAME_GET] = "SELECT id FROM name WHERE kind=?1 AND name=?2",
+    [SQL_NAME_ADD] = "INSERT INTO name(kind,name) VALUES(?1,?2)",
+    [SQL_LEDGER_GET] = "SELECT event,channels FROM ledger WHERE k=?1",
+    [SQL_LEDGER_ADD] = "INSERT INTO ledger(k,event,channels) VALUES(?1,?2,?3)"
+                       " ON CONFLICT DO NOTHING",
+    [SQL_LEDGER_MARK] = "UPDATE ledger SET channels=channels|?2 WHERE k=?1",
+    [SQL_EVENT_ADD] =
+        "INSERT INTO event(id,connector,via,time_ms,recorded_ms,ext_id,type,"
+        "headers,content_type,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [SQL_DELIVERY_ADD] =
+        "INSERT INTO delivery(handler,event,due,attempt,owner,lane)"
+        " VALUES(?1,?2,?3,?4,?5,?6)",
+    /* An outcome counts for the attempt that is running, for no other. */
+    [SQL_DELIVERY_DROP] = "DELETE FROM delivery WHERE handler=?1 AND event=?2"
+                          " AND attempt=?3 AND owner<>0",
+    [SQL_DELIVERY_LATER] = "UPDATE delivery SET due=?4,owner=0 WHERE handler=?1"
+                           " AND event=?2 AND attempt=?3 AND owner<>0",
+    [SQL_DELIVERY_RELEASE] =
+        "UPDATE delivery SET due=?4,owner=0,attempt=attempt-1 WHERE handler=?1"
+        " AND event=?2 AND attempt=?3 AND owner<>0",
+    [SQL_LANE_OF] = "SELECT lane FROM delivery WHERE handler=?1 AND event=?2",
+    [SQL_LANE_BUSY] = "SELECT 1 FROM delivery WHERE handler=?1 AND lane=?2"
+                      " LIMIT 1",
+    [SQL_LANE_NEXT] =
+        "UPDATE delivery SET due=?3 WHERE handler=?1 AND event=(SELECT event"
+        " FROM delivery WHERE handler=?1 AND lane=?2 ORDER BY event LIMIT 1)"
+        " AND due=9223372036854775807",
+    [SQL_DEAD_ADD] =
+        "INSERT INTO dead(handler,event,attempt,at_ms,reason)"
+        " VALUES(?1,?2,?3,?4,?5) ON CONFLICT(handler,event) DO UPDATE SET"
+        " attempt=excluded.attempt,at_ms=excluded.at_ms,reason=excluded.reason",
+    [SQL_ATTEMPT_ADD] =
+        "INSERT INTO attempt(event,handler,attempt,started_ms,duration_ms,kind,"
+        "detail,output) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [SQL_WALK_GET] = "SELECT state FROM walk WHERE connector=?1 AND tier=?2",
+    [SQL_WALK_PUT] =
+        "INSERT INTO walk(connector,tier,hw_ms,state) VALUES(?1,?2,?3,?4)"
+        " ON CONFLICT(connector,tier) DO UPDATE SET"
+        " hw_ms=max(hw_ms,excluded.hw_ms),state=excluded.state",
+    /* A repeated call must not count the same gap twice. */
+    [SQL_GAP_ADD] = "INSERT INTO gap(connector,kind,from_ms,to_ms,found_ms)"
+                    " VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING",
+    [SQL_CLAIM_DUE] =
+        "SELECT d.attempt,d.lane,e.id,e.connector,e.via,e.time_ms,"
+        "e.recorded_ms,e.ext_id,e.type,e.headers,e.content_type,e.body"
+        " FROM delivery d JOIN event e ON e.id=d.event"
+        " WHERE d.handler=?1 AND d.due<=?2 AND (d.lane IS NULL OR NOT EXISTS"
+        " (SELECT 1 FROM delivery b WHERE b.handler=?1 AND b.lane=d.lane"
+        " AND b.event<d.event)) ORDER BY d.due,d.event LIMIT ?3",
+    [SQL_CLAIM_NEXT] = "SELECT due FROM delivery WHERE handler=?1 AND due>?2"
+                       " ORDER BY due LIMIT 1",
+    [SQL_CLAIM_TAKE] = "UPDATE delivery SET due=?3,owner=?4,attempt=attempt+1"
+                       " WHERE handler=?1 AND event=?2",
+    [SQL_FIGURE_OLDEST] =
+        "SELECT recorded_ms FROM event WHERE id=(SELECT event FROM delivery"
+        " WHERE handler=?1 ORDER BY event LIMIT 1)",
+    [SQL_FIGURE_NEXT] = "SELECT due FROM delivery WHERE handler=?1 AND owner=0"
+                        " ORDER BY due LIMIT 1",
+    [SQL_PRUNE_LEDGER] = "DELETE FROM ledger WHERE k IN"
+                         " (SELECT k FROM ledger WHERE k<?1 ORDER BY k"
+                         " LIMIT ?2)",
+    /* The inner LIMIT bounds what is looked at, not only what goes. */
+    [SQL_PRUNE_ATTEMPT] =
+        "DELETE FROM attempt WHERE id IN (SELECT id FROM (SELECT id,started_ms"
+        " FROM attempt ORDER BY id LIMIT ?2) WHERE started_ms<?1)",
+    [SQL_PRUNE_DEAD_NEXT] = "SELECT handler,event FROM dead WHERE at_ms<?1"
+                            " ORDER BY at_ms LIMIT 1",
+    [SQL_PRUNE_DEAD_DROP] = "DELETE FROM dead WHERE handler=?1 AND event=?2",
+    [SQL_PRUNE_EVENT_SCAN] = "SELECT id,recorded_ms FROM event WHERE id>?1"
+                             " ORDER BY id LIMIT ?2",
+    [SQL_PRUNE_EVENT_DROP] = "DELETE FROM event WHERE id=?1",
+    [SQL_OWED] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery"
+                 " WHERE handler=?1 AND event=?2) OR EXISTS(SELECT 1 FROM dead"
+                 " WHERE handler=?1 AND event=?2)",
+};
+
+enum status
+store_sqlite_sql_prepare(struct store_sqlite *store, struct error *err)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        int rc = sqlite3_prepare_v3(store->db, texts[i], -1,
+                                    SQLITE_PREPARE_PERSISTENT,
+                                    &store->statements[i], NULL);
+        if (rc != SQLITE_OK) {
+            return store_sqlite_sql_fail(store, rc, err);
+        }
+    }
+    return STATUS_OK;
+}
+
+void
+store_sqlite_sql_finalize(struct store_sqlite *store)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        (void)sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
+}
+
+/* A quota or a size limit that is reached is a full disk, not a broken one —
+ * but not at a sync: what the kernel dropped there is gone. */
+static bool
+is_out_of_room(struct store_sqlite *store, int rc)
+{
+    if ((rc & 0xff) == SQLITE_FULL) {
+        return true;
+    }
+    if ((rc & 0xff) != SQLITE_IOERR || rc == SQLITE_IOERR_FSYNC ||
+        rc == SQLITE_IOERR_DIR_FSYNC) {
+        return false;
+    }
+    int cause = sqlite3_system_errno(store->db);
+    return cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
+}
+
+static enum status
+meaning(struct store_sqlite *store, int rc)
+{
+    static const struct {
+        int rc;
+        enum status opening, serving;
+    } rows[] = {
+        { SQLITE_NOMEM, STATUS_NOMEM, STATUS_NOMEM },
+        { SQLITE_BUSY, STATUS_BUSY, STATUS_BUSY },
+        { SQLITE_LOCKED, STATUS_BUSY, STATUS_BUSY },
+        { SQLITE_PROTOCOL, STATUS_BUSY, STATUS_BUSY },
+        { SQLITE_TOOBIG, STATUS_TOO_LARGE, STATUS_TOO_LARGE },
+        { SQLITE_CONSTRAINT, STATUS_INVALID, STATUS_INVALID },
+        { SQLITE_CORRUPT, STATUS_CORRUPT, STATUS_CORRUPT },
+        { SQLITE_NOTADB, STATUS_CORRUPT, STATUS_CORRUPT },
+        /* At open the operator can help; later the file went away under us. */
+        { SQLITE_READONLY, STATUS_DENIED, STATUS_IO },
+        { SQLITE_CANTOPEN, STATUS_DENIED, STATUS_IO },
+        { SQLITE_PERM, STATUS_DENIED, STATUS_IO },
+        { SQLITE_AUTH, STATUS_DENIED, STATUS_IO },
+    };
+    if (rc == SQLITE_IOERR_NOMEM) {
+        return STATUS_NOMEM;
+    }
+    if (is_out_of_room(store, rc)) {
+        return STATUS_FULL;
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].rc == (rc & 0xff)) {
+            return store->serving ? rows[i].serving : rows[i].opening;
+        }
+    }
+    return STATUS_IO;
+}
+
+static enum status
+words_for(struct store_sqlite *store, enum status status, int rc,
+          struct error *err)
+{
+    const char *path = store->path;
+    const char *cause = sqlite3_errstr(rc);
+    char system[64] = "";
+    int number = store->db == NULL ? 0 : sqlite3_system_errno(store->db);
+    if (number != 0 && (status == STATUS_IO || status == STATUS_DENIED)) {
+        (void)snprintf(system, sizeof(system), ": errno %d", number);
+    }
+    switch ((int)status) {
+    case STATUS_FULL:
+        return error_set(err, status,
+                         "store %s: no room left on its file system or quota: "
+                         "free some space there; work goes on by itself then",
+                         path);
+    case STATUS_CORRUPT:
+        return error_set(err, status,
+                         "store %s is damaged (%s); it was left as it is. Keep "
+                         "a copy, with its -wal file, then restore a backup or "
+                         "save what is readable: sqlite3 %s .recover | "
+                         "sqlite3 NEW",
+                         path, cause, path);
+    case STATUS_DENIED:
+        return error_set(err, status,
+                         "store %s: %s%s: the file and its directory must be "
+                         "writable by the user longstop runs as",
+                         path, cause, system);
+    case STATUS_IO:
+        return error_set(err, status,
+                         "store %s: %s%s (code %d): check the disk and the "
+                         "kernel's log, then start again",
+                         path, cause, system, rc);
+    case STATUS_TOO_LARGE:
+        return error_set(err, status,
+                         "store %s: larger than a row may be (%d bytes)", path,
+                         sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, -1));
+    default:
+        return error_set(err, status, "store %s: %s", path,
+                         store->db == NULL ? cause : sqlite3_errmsg(store->db));
+    }
+}
+
+enum status
+store_sqlite_sql_fail(struct store_sqlite *store, int rc, struct error *err)
+{
+    enum status status = meaning(store, rc);
+    (void)words_for(store, status, rc, err);
+    if (status_disposition(status) == DISPOSITION_FATAL &&
+        store->failed == STATUS_OK) {
+        store->failed = status;
+        (void)words_for(store, status, rc, &store->failed_words);
+    }
+    return status;
+}
+
+enum status
+store_sqlite_sql_usable(const struct store_sqlite *store, struct error *err)
+{
+    if (store->failed == STATUS_OK) {
+        return STATUS_OK;
+    }
+    return error_set(err, store->failed, "%s", store->failed_words.text);
+}
+
+enum status
+store_sqlite_sql_exec(struct store_sqlite *store, const char *sql,
+                      struct error *err)
+{
+    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? STATUS_OK : store_sqlite_sql_fail(store, rc, err);
+}
+
+enum status
+store_sqlite_sql_run(struct sql_use *use, struct error *err)
+{
+    int rc = use->rc;
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(use->stmt);
+    }
+    enum status status = STATUS_OK;
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
+        status = store_sqlite_sql_fail(use->store, rc, err);
+    }
+    (void)sqlite3_reset(use->stmt);
+    return status;
+}
+
+enum status
+store_sqlite_sql_row(struct sql_use *use, bool *ret_row, struct error *err)
+{
+    int rc = use->rc;
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(use->stmt);
+    }
+    *ret_row = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW) {
+        return STATUS_OK;
+    }
+    enum status status = STATUS_OK;
+    if (rc != SQLITE_DONE) {
+        status = store_sqlite_sql_fail(use->store, rc, err);
+    }
+    (void)sqlite3_reset(use->stmt);
+    return status;
+}
+
+enum status
+store_sqlite_sql_checkpoint(struct store_sqlite *store, int mode,
+                            struct error *err)
+{
+    int in_log = 0;
+    int copied = 0;
+    int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied);
+    if (rc == SQLITE_OK && in_log == copied) {
+        store->wal_pages = 0;
+        store->checkpoint_at = CHECKPOINT_PAGES;
+        return STATUS_OK;
+    }
+    /* A reader stands in the way, or there is no room: the log keeps it all.
+     * Not with every commit from here, but some pages later. */
+    store->checkpoint_at = store->wal_pages + CHECKPOINT_PAGES;
+    return rc == SQLITE_OK ? STATUS_BUSY
+                           : store_sqlite_sql_fail(store, rc, err);
+}
+
+enum status
+store_sqlite_sql_begin(struct store_sqlite *store, struct error *err)
+{
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    /* Here and not behind the commit, so that nobody's answer waits for it. */
+    if (store->wal_pages >= store->checkpoint_at) {
+        status =
+            store_sqlite_sql_checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, err);
+        if (status_disposition(status) == DISPOSITION_FATAL) {
+            return status;
+        }
+    }
+    struct sql_use use = sql_use(store, SQL_BEGIN);
+    return store_sqlite_sql_run(&use, err);
+}
+
+void
+store_sqlite_sql_rollback(struct store_sqlite *store)
+{
+    store_sqlite_tally_settle(store, false);
+    /* SQLite may have rolled back by itself. */
+    if (sqlite3_get_autocommit(store->db) == 0) {
+        struct sql_use use = sql_use(store, SQL_ROLLBACK);
+        struct error err = { 0 };
+        enum status status = store_sqlite_sql_run(&use, &err);
+        if (status != STATUS_OK && store->failed == STATUS_OK) {
+            store->failed = STATUS_IO;
+            store->failed_words = err;
+        }
+    }
+}
+
+/*
+ * A commit that fails for want of room or of a lock is rolled back and had no
+ * effect. One that fails in the middle of a write or a sync may be found whole
+ * by the next start; the store is final then, so nobody is told otherwise.
+ */
+enum status
+store_sqlite_sql_commit(struct store_sqlite *store, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_COMMIT);
+    enum status status = store_sqlite_sql_run(&use, err);
+    if (status != STATUS_OK) {
+        store_sqlite_sql_rollback(store);
+        return status;
+    }
+    store_sqlite_tally_settle(store, true);
+    return STATUS_OK;
+}
+
+enum status
+store_sqlite_sql_end(struct store_sqlite *store, enum status status,
+                     struct error *err)
+{
+    if (status == STATUS_OK) {
+        return store_sqlite_sql_commit(store, err);
+    }
+    store_sqlite_sql_rollback(store);
+    return status;
+}

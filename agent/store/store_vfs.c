@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_vfs.h"
+
+#ifdef LONGSTOP_CRASH_TESTS
+
+#    include <sqlite3.h>
+#    include <stdatomic.h>
+#    include <string.h>
+
+#    include "io/fs.h"
+
+/* The file of the VFS below lies behind ours, in the room SQLite gives. */
+struct shim_file {
+    sqlite3_file base;
+};
+
+static sqlite3_vfs *below;
+static sqlite3_vfs shim;
+
+static atomic_uint fail_kinds;
+static atomic_long fail_left = -1;
+static atomic_int fail_rc;
+static atomic_bool fail_always;
+static atomic_long steps;
+
+static sqlite3_file *
+real(sqlite3_file *file)
+{
+    return (sqlite3_file *)(void *)((struct shim_file *)(void *)file + 1);
+}
+
+/* SQLITE_OK, or what this step has to fail with. */
+static int
+verdict_on(unsigned kind)
+{
+    if ((atomic_load(&fail_kinds) & kind) == 0) {
+        return SQLITE_OK;
+    }
+    (void)atomic_fetch_add(&steps, 1);
+    long left = atomic_load(&fail_left);
+    if (left < 0) {
+        return SQLITE_OK;
+    }
+    if (left > 0) {
+        atomic_store(&fail_left, left - 1);
+        return SQLITE_OK;
+    }
+    if (!atomic_load(&fail_always)) {
+        atomic_store(&fail_left, -1);
+    }
+    return atomic_load(&fail_rc);
+}
+
+long
+store_vfs_fail_after(unsigned kinds, long after, int rc, bool always)
+{
+    atomic_store(&fail_kinds, kinds);
+    atomic_store(&fail_rc, rc);
+    atomic_store(&fail_always, always);
+    atomic_store(&fail_left, after);
+    return atomic_exchange(&steps, 0);
+}
+
+static int
+shim_close(sqlite3_file *file)
+{
+    return real(file)->pMethods->xClose(real(file));
+}
+
+static int
+shim_read(sqlite3_file *file, void *into, int count, sqlite3_int64 at)
+{
+    return real(file)->pMethods->xRead(real(file), into, count, at);
+}
+
+static int
+shim_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 at)
+{
+    int rc = verdict_on(STORE_VFS_WRITE);
+    if (rc == SQLITE_OK) {
+        rc = real(file)->pMethods->xWrite(real(file), bytes, count, at);
+        fs_durable_step();
+    }
+    return rc;
+}
+
+static int
+shim_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    int rc = verdict_on(STORE_VFS_TRUNCATE);
+    if (rc == SQLITE_OK) {
+        rc = real(file)->pMethods->xTruncate(real(file), size);
+        fs_durable_step();
+    }
+    return rc;
+}
+
+static int
+shim_sync(sqlite3_file *file, int flags)
+{
+    int rc = verdict_on(STORE_VFS_SYNC);
+    if (rc == SQLITE_OK) {
+        rc = real(file)->pMethods->xSync(real(file), flags);
+        fs_durable_step();
+    }
+    return rc;
+}
+
+static int
+shim_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+    return real(file)->pMethods->xFileSize(real(file), ret_size);
+}
+
+static int
+shim_lock(sqlite3_file *file, int how)
+{
+    return real(file)->pMethods->xLock(real(file), how);
+}
+
+static int
+shim_unlock(sqlite3_file *file, int how)
+{
+    return real(file)->pMethods->xUnlock(real(file), how);
+}
+
+static int
+shim_reserved(sqlite3_file *file, int *ret)
+{
+    return real(file)->pMethods->xCheckReservedLock(real(file), ret);
+}
+
+static int
+shim_control(sqlite3_file *file, int what, void *arg)
+{
+    return real(file)->pMethods->xFileControl(real(file), what, arg);
+}
+
+static int
+shim_sector(sqlite3_file *file)
+{
+    return real(file)->pMethods->xSectorSize(real(file));
+}
+
+static int
+shim_device(sqlite3_file *file)
+{
+    return real(file)->pMethods->xDeviceCharacteristics(real(file));
+}
+
+static int
+shim_shm_map(sqlite3_file *file, int page, int size, int extend,
+             void volatile **ret)
+{
+    return real(file)->pMethods->xShmMap(real(file), page, size, extend, ret);
+}
+
+static int
+shim_shm_lock(sqlite3_file *file, int offset, int count, int flags)
+{
+    return real(file)->pMethods->xShmLock(real(file), offset, count, flags);
+}
+
+static void
+shim_shm_barrier(sqlite3_file *file)
+{
+    real(file)->pMethods->xShmBarrier(real(file));
+}
+
+static int
+shim_shm_unmap(sqlite3_file *file, int drop)
+{
+    return real(file)->pMethods->xShmUnmap(real(file), drop);
+}
+
+/* Version 2: no mapped reads, which are switched off anyway. */
+static const sqlite3_io_methods methods = {
+    .iVersion = 2,
+    .xClose = shim_close,
+    .xRead = shim_read,
+    .xWrite = shim_write,
+    .xTruncate = shim_truncate,
+    .xSync = shim_sync,
+    .xFileSize = shim_size,
+    .xLock = shim_lock,
+    .xUnlock = shim_unlock,
+    .xCheckReservedLock = shim_reserved,
+    .xFileControl = shim_control,
+    .xSectorSize = shim_sector,
+    .xDeviceCharacteristics = shim_device,
+    .xShmMap = shim_shm_map,
+    .xShmLock = shim_shm_lock,
+    .xShmBarrier = shim_shm_barrier,
+    .xShmUnmap = shim_shm_unmap,
+};
+
+static int
+shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+          int *ret_flags)
+{
+    (void)vfs;
+    int rc = below->xOpen(below, name, real(file), flags, ret_flags);
+    file->pMethods = real(file)->pMethods == NULL ? NULL : &methods;
+    return rc;
+}
+
+static int
+shim_delete(sqlite3_vfs *vfs, const char *name, int sync)
+{
+    (void)vfs;
+    int rc = verdict_on(STORE_VFS_DELETE);
+    if (rc == SQLITE_OK) {
+        rc = below->xDelete(below, name, sync);
+        fs_durable_step();
+    }
+    return rc;
+}
+
+enum status
+store_vfs_install(void)
+{
+    if (below != NULL) {
+        return STATUS_OK;
+    }
+    below = sqlite3_vfs_find(NULL);
+    if (below == NULL) {
+        return STATUS_UNAVAILABLE;
+    }
+    /* All else goes straight down: the functions of the unix VFS do not look
+     * at the VFS they are called with, but for its name. */
+    shim = *below;
+    shim.iVersion = 2;
+    shim.zName = "longstop-crash";
+    shim.pNext = NULL;
+    shim.szOsFile = (int)sizeof(struct shim_file) + below->szOsFile;
+    shim.xOpen = shim_open;
+    shim.xDelete = shim_delete;
+    return sqlite3_vfs_register(&shim, 1) == SQLITE_OK ? STATUS_OK
+                                                       : STATUS_NOMEM;
+}
+
+#endif
