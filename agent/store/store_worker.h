@@ -46,6 +46,9 @@ struct store_call {
     void *arg;
     enum status status; /* set before done */
     struct error err;
+    /* The worker's: on the last call of a group, what its commit took. */
+    int64_t commit_us;
+    size_t commit_units;
     union {
         struct store_unit unit; /* its status is copied to `status` */
         struct {
@@ -75,8 +78,9 @@ struct store_call {
 /*
  * Queues a call. STATUS_OK: done will come. STATUS_BUSY: the queue is over its
  * high-water mark (units with sightings only); STATUS_IO or STATUS_CORRUPT: the
- * store has failed for good; the call is untouched and done will not come.
- * Calls of one loop turn are handed over together at its end.
+ * store has failed for good; STATUS_CANCELED: the worker is being destroyed;
+ * the call is untouched and done will not come. Calls of one loop turn are
+ * handed over together at its end.
  */
 NODISCARD
 enum status store_worker_submit(struct store_worker *worker,
