@@ -345,7 +345,7 @@ bind_key(struct binder *binder, struct frame *frame,
     case CONFIG_TABLE_PTR: bind_table_ptr(binder, key, node, place); break;
     case CONFIG_TABLES: bind_tables(binder, key, node, place); break;
     case CONFIG_NAMED: bind_named(binder, key, node, place); break;
-    case CONFIG_NODE: memcpy(place, &node, sizeof(node)); break;
+    case CONFIG_NODE: *(const struct config_node **)place = node; break;
     case CONFIG_CUSTOM: key->parse(binder->binding, node, place); break;
     case CONFIG_BOOL:
     case CONFIG_INT:

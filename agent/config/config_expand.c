@@ -114,10 +114,9 @@ append_expanded(const struct config_expansion *expansion,
         if (text.len == 0) {
             break;
         }
-        char second = text.len > 1 ? text.ptr[1] : '\0';
-        if (second != '{') {
+        if (!slice_starts(text, slice_of("${"))) {
             buf_byte(into, '$');
-            text = slice_from(text, second == '$' ? 2 : 1);
+            text = slice_from(text, slice_starts(text, slice_of("$$")) ? 2 : 1);
             continue;
         }
         struct reference reference;

@@ -13,8 +13,9 @@
 struct level {
     struct config_node *node;
     struct config_node **end; /* where its next child goes */
-    bool has_key;             /* a key was read and waits for its value */
-    bool repeated;            /* it was there before: the value is dropped */
+    bool is_mapping;
+    bool has_key;  /* a key was read and waits for its value */
+    bool repeated; /* it was there before: the value is dropped */
     struct slice key;
     struct config_mark key_mark;
 };
@@ -233,7 +234,7 @@ add_node(struct reading *reading, enum config_node_kind kind,
         return STATUS_OK;
     }
     struct level *level = &reading->levels[reading->depth - 1];
-    if (level->node->kind == CONFIG_MAPPING) {
+    if (level->is_mapping) {
         node->key = level->key;
         node->key_mark = level->key_mark;
         level->has_key = false;
@@ -241,6 +242,7 @@ add_node(struct reading *reading, enum config_node_kind kind,
             return STATUS_OK;
         }
     }
+    PRE(level->end != NULL);
     *level->end = node;
     level->end = &node->next;
     return STATUS_OK;
@@ -290,7 +292,9 @@ open_level(struct reading *reading, enum config_node_kind kind,
         return status;
     }
     reading->levels[reading->depth++] =
-        (struct level){ .node = node, .end = &node->children };
+        (struct level){ .node = node,
+                        .end = &node->children,
+                        .is_mapping = kind == CONFIG_MAPPING };
     return STATUS_OK;
 }
 
@@ -354,8 +358,7 @@ take_event(struct reading *reading, const yaml_event_t *event)
     case YAML_ALIAS_EVENT:
     case YAML_MAPPING_START_EVENT:
     case YAML_SEQUENCE_START_EVENT:
-        if (level != NULL && level->node->kind == CONFIG_MAPPING &&
-            !level->has_key) {
+        if (level != NULL && level->is_mapping && !level->has_key) {
             return take_key(reading, event);
         }
         return take_value(reading, event);
