@@ -83,8 +83,8 @@ uint16_t http_server_port(const struct http_server *server);
 void http_server_stop(struct http_server *server, int64_t grace_ms,
                       void (*stopped)(void *arg), void *arg);
 
-/* Closes what is left. Exchanges still unanswered may be answered afterwards,
- * to no effect. */
+/* Closes what is left; not from a callback of the handler. Exchanges still
+ * unanswered may be answered afterwards, to no effect. */
 void http_server_destroy(struct http_server *server);
 
 const struct http_request *
