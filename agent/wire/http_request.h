@@ -66,11 +66,13 @@ enum http_progress http_parser_feed(struct http_parser *parser,
 /* The request so far; whole after HTTP_COMPLETE, the head after HTTP_HEAD. */
 const struct http_request *http_parser_request(const struct http_parser *p);
 
-/* After HTTP_HEAD: another limit for this request's body. */
+/* After HTTP_HEAD: another limit for this request's body. Feeding no bytes then
+ * tells at once whether its Content-Length is over it. */
 void http_parser_limit_body(struct http_parser *parser, size_t body_bytes);
 
-/* After HTTP_REFUSED: 400, 408 never, 411, 413, 414, 431, 501 or 505, and why
- * in static words for the log (never for the sender). */
+/* After HTTP_REFUSED: 400, 413, 414, 431, 501, 503 (out of memory) or 505, and
+ * why in static words for the log (never for the sender). Whether a request
+ * without a length is 411 is the caller's to say, see has_length. */
 unsigned http_parser_status(const struct http_parser *parser);
 const char *http_parser_reason(const struct http_parser *parser);
 
