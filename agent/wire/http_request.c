@@ -303,14 +303,17 @@ judge_length(struct http_parser *p)
     return true;
 }
 
-/* Origin form, or "*" with OPTIONS (RFC 9112 §3.2). */
+/* Origin form, or "*" with OPTIONS (RFC 9112 §3.2). CONNECT has neither: it
+ * would hand the connection to another protocol. */
 static bool
 judge_target(struct http_parser *p)
 {
     struct http_request *request = &p->request;
     bool star = slice_equal_text(request->target, "*") &&
                 slice_equal_text(request->method, "OPTIONS");
-    if (!star && (request->target.len == 0 || request->target.ptr[0] != '/')) {
+    bool tunnel = slice_equal_text(request->method, "CONNECT");
+    if (tunnel || (!star && (request->target.len == 0 ||
+                             request->target.ptr[0] != '/'))) {
         (void)refuse(p, 400, "a target that is not a path");
         return false;
     }
