@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT */
+#include "handler/handler_http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/instant.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "config/config_bind.h"
+#include "io/clock.h"
+#include "io/http_client.h"
+#include "io/loop.h"
+#include "wire/digest.h"
+#include "wire/encode.h"
+#include "wire/url.h"
+
+/*
+ * The request follows Standard Webhooks 1.0: webhook-id is the idempotency key
+ * and the same for every attempt, webhook-timestamp is the attempt's time, and
+ * the signature covers "id.timestamp.body".
+ */
+
+#define BODY_BYTES    ((size_t)64 * 1024)
+#define OUTPUT_BYTES  ((size_t)4096)
+#define WAIT_CAP_MS   INSTANT_DAY_MS
+#define CONNECT_MS    ((int64_t)10000)
+#define OWN_FIELDS    5
+#define DETAIL_BYTES  576
+#define NUMBER_BYTES  24
+#define STATUS_LOWEST 400
+#define STATUS_PAST   600
+
+struct http {
+    struct handler base;
+    struct loop *loop;
+    struct http_client *client;
+    struct arena arena; /* the copies of the settings */
+    struct slice url;
+    struct http_field *fields; /* configured ones, room for our own behind */
+    size_t field_count;
+    int64_t *dead_on;
+    size_t dead_on_count;
+    struct digest_key *key; /* NULL: not signed */
+    int64_t timeout_ms;
+    struct list running;
+    struct list stopped;     /* canceled, to be told */
+    struct loop_timer *tell; /* them, on the next turn */
+};
+
+struct attempt {
+    struct list link;
+    struct http *http;
+    struct http_call *call;
+    handler_result_fn *done;
+    void *arg;
+    int64_t started_ms;
+};
+
+/* The keys of `http:` */
+
+static bool
+read_dead_status(struct config_binding *binding, const struct config_node *node,
+                 int64_t *ret_status)
+{
+    if (node->kind != CONFIG_SCALAR ||
+        slice_to_i64(node->text, ret_status) != STATUS_OK ||
+        *ret_status < STATUS_LOWEST || *ret_status >= STATUS_PAST) {
+        config_report_add(binding->report, CONFIG_ERROR, node->mark,
+                          "dead_on: expected an HTTP status from 400 to 599");
+        return false;
+    }
+    return true;
+}
+
+/* One status or a list of them. */
+static void
+parse_dead_on(struct config_binding *binding, const struct config_node *node,
+              void *place)
+{
+    /* The key's place is its pointer; the count stands beside it. */
+    struct handler_http_settings *settings =
+        list_entry(place, struct handler_http_settings, dead_on);
+    const struct config_node *first =
+        node->kind == CONFIG_SEQUENCE ? node->children : node;
+    size_t count = 0;
+    for (const struct config_node *at = first; at != NULL; at = at->next) {
+        count++;
+        if (at == node) {
+            break; /* its siblings are other keys */
+        }
+    }
+    int64_t *statuses = arena_array(binding->arena, count, sizeof(*statuses));
+    if (statuses == NULL) {
+        binding->report->failed_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!read_dead_status(binding, first, &statuses[i])) {
+            return;
+        }
+        first = first->next;
+    }
+    settings->dead_on = statuses;
+    settings->dead_on_count = count;
+}
+
+/* What the handler or HTTP itself sets: not left to the configuration. */
+static bool
+is_reserved(struct slice name)
+{
+    static const char *const names[] = {
+        "content-type",      "content-length",    "transfer-encoding",
+        "connection",        "idempotency-key",   "webhook-id",
+        "webhook-timestamp", "webhook-signature",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (slice_equal_nocase(name, slice_of(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+check_headers(struct config_binding *binding, const struct config_node *headers)
+{
+    if (headers->kind != CONFIG_MAPPING) {
+        config_report_add(binding->report, CONFIG_ERROR, headers->mark,
+                          "headers: expected names and values, such as "
+                          "X-Team: billing");
+        return;
+    }
+    for (const struct config_node *at = headers->children; at != NULL;
+         at = at->next) {
+        if (!http_field_name_valid(at->key)) {
+            config_report_add(binding->report, CONFIG_ERROR, at->key_mark,
+                              "headers: '%.*s' is not the name of a header",
+                              SLICE_ARG(at->key));
+        } else if (is_reserved(at->key)) {
+            config_report_add(binding->report, CONFIG_ERROR, at->key_mark,
+                              "headers: %.*s is set by longstop itself",
+                              SLICE_ARG(at->key));
+        } else if (at->kind != CONFIG_SCALAR ||
+                   !http_field_value_valid(at->text)) {
+            config_report_add(binding->report, CONFIG_ERROR, at->mark,
+                              "headers: the value of %.*s must be text on one "
+                              "line",
+                              SLICE_ARG(at->key));
+        }
+    }
+}
+
+static void
+check_settings(struct config_binding *binding, const struct config_node *node,
+               void *bound)
+{
+    const struct handler_http_settings *settings = bound;
+    struct url url;
+    struct error err = { "" };
+    if (settings->url.len > 0 &&
+        url_parse(settings->url, &url, &err) != STATUS_OK) {
+        const struct config_node *at = config_node_child(node, "url");
+        config_report_add(binding->report, CONFIG_ERROR,
+                          at != NULL ? at->mark : node->mark, "url: %s",
+                          err.text);
+    }
+    if (settings->headers != NULL) {
+        check_headers(binding, settings->headers);
+    }
+}
+
+static const struct config_key keys[] = {
+    { .name = "url",
+      .type = CONFIG_TEXT,
+      .offset = offsetof(struct handler_http_settings, url),
+      .required = true,
+      .doc = "Where deliveries are posted to; http or https." },
+    { .name = "secret",
+      .type = CONFIG_SECRET,
+      .offset = offsetof(struct handler_http_settings, secret),
+      .doc = "Signs deliveries as Standard Webhooks; whsec_ and base64, or any "
+             "text." },
+    { .name = "headers",
+      .type = CONFIG_NODE,
+      .offset = offsetof(struct handler_http_settings, headers),
+      .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":"
+                "[\"string\",\"number\",\"boolean\"]}}",
+      .doc = "Further header fields of every delivery." },
+    { .name = "dead_on",
+      .type = CONFIG_CUSTOM,
+      .offset = offsetof(struct handler_http_settings, dead_on),
+      .parse = parse_dead_on,
+      .schema = "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":400,"
+                "\"maximum\":599},{\"type\":\"array\",\"items\":{\"type\":"
+                "\"integer\",\"minimum\":400,\"maximum\":599}}]}",
+      .doc = "Statuses that make a delivery dead at once." },
+};
+
+const struct config_table handler_http_table = {
+    .name = "http",
+    .keys = keys,
+    .count = sizeof(keys) / sizeof(keys[0]),
+    .size = sizeof(struct handler_http_settings),
+    .doc = "Posts the envelope to a URL.",
+    .check = check_settings,
+};
+
+/* From an answer to a result */
+
+static bool
+is_dead_on(const struct http *http, unsigned status)
+{
+    for (size_t i = 0; i < http->dead_on_count; i++) {
+        if (http->dead_on[i] == (int64_t)status) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The one place where an HTTP status becomes a disposition. */
+static void
+judge(const struct http *http, const struct http_reply *reply,
+      struct handler_result *result)
+{
+    struct slice value;
+    int64_t now_ms = clock_unix_ms();
+    int64_t wait_ms = 0;
+    unsigned status = reply->status;
+    result->disposition = DISPOSITION_LATER;
+    if (status >= 200 && status < 300) {
+        result->disposition = DISPOSITION_DONE;
+    } else if (is_dead_on(http, status)) {
+        result->disposition = DISPOSITION_NEVER;
+    } else if (status == 410) {
+        result->pause = true;
+    } else if ((status == 429 || status == 503) &&
+               http_field_find(reply->fields, "retry-after", &value) &&
+               http_field_retry_after(value, now_ms, WAIT_CAP_MS, &wait_ms) ==
+                   STATUS_OK) {
+        result->not_before_ms = instant_add(now_ms, wait_ms);
+    }
+}
+
+static void
+finish(struct attempt *attempt, struct handler_result *result)
+{
+    list_remove(&attempt->link);
+    attempt->done(attempt->arg, result);
+    mem_free(attempt);
+}
+
+static void
+answered(void *arg, enum status status, const struct http_reply *reply,
+         const struct error *err)
+{
+    struct attempt *attempt = arg;
+    struct handler_result result = { .disposition = DISPOSITION_LATER };
+    char detail[DETAIL_BYTES];
+    char span[INSTANT_TEXT_BYTES];
+    result.duration_ms = loop_now_ms(attempt->http->loop) - attempt->started_ms;
+    if (reply != NULL) {
+        judge(attempt->http, reply, &result);
+        (void)snprintf(detail, sizeof(detail), "http %u", reply->status);
+        result.duration_ms = reply->duration_ms;
+        result.output = reply->body;
+        if (result.output.len > OUTPUT_BYTES) {
+            result.output =
+                slice_from(reply->body, reply->body.len - OUTPUT_BYTES);
+        }
+    } else if (status == STATUS_TIMEOUT &&
+               result.duration_ms >= attempt->http->timeout_ms) {
+        (void)snprintf(detail, sizeof(detail), "timed out after %s",
+                       instant_span_text(attempt->http->timeout_ms, span));
+    } else {
+        (void)snprintf(detail, sizeof(detail), "%s", error_text(err, status));
+    }
+    result.detail = slice_of(detail);
+    finish(attempt, &result);
+}
+
+static void
+tell_stopped(void *arg)
+{
+    struct http *http = arg;
+    struct list *link = NULL;
+    while ((link = list_take(&http->stopped)) != NULL) {
+        struct attempt *attempt = list_entry(link, struct attempt, link);
+        struct handler_result result = {
+            .disposition = DISPOSITION_LATER,
+            .detail = slice_of("stopped with the agent"),
+            .duration_ms = loop_now_ms(http->loop) - attempt->started_ms,
+        };
+        finish(attempt, &result);
+    }
+}
+
+/* An attempt */
+
+static enum status
+sign(const struct http *http, const struct delivery *delivery,
+     const char *timestamp, struct buf *into)
+{
+    const struct slice parts[] = { delivery->key, slice_of("."),
+                                   slice_of(timestamp), slice_of("."),
+                                   delivery->envelope };
+    struct digest digest;
+    enum status status = digest_key_sign(
+        http->key, parts, sizeof(parts) / sizeof(parts[0]), &digest);
+    if (status == STATUS_OK) {
+        buf_text(into, "v1,");
+        encode_base64(digest_slice(&digest), into);
+        status = buf_status(into);
+    }
+    return status;
+}
+
+/* http_client_start copies all but the envelope, which the caller keeps until
+ * the result. */
+static enum status
+post(struct attempt *attempt, const struct delivery *delivery,
+     struct error *err)
+{
+    struct http *http = attempt->http;
+    char timestamp[NUMBER_BYTES];
+    (void)snprintf(timestamp, sizeof(timestamp), "%lld",
+                   (long long)(clock_unix_ms() / 1000));
+    struct buf signature = { 0 };
+    if (http->key != NULL) {
+        enum status signed_ok = sign(http, delivery, timestamp, &signature);
+        if (signed_ok != STATUS_OK) {
+            buf_fini(&signature);
+            return error_set(err, signed_ok, "cannot sign: %s",
+                             status_text(signed_ok));
+        }
+    }
+    const struct http_field own[OWN_FIELDS] = {
+        { SLICE("Content-Type"), delivery->content_type },
+        { SLICE("Idempotency-Key"), delivery->key },
+        { SLICE("webhook-id"), delivery->key },
+        { SLICE("webhook-timestamp"), slice_of(timestamp) },
+        { SLICE("webhook-signature"), buf_slice(&signature) },
+    };
+    size_t own_count = http->key != NULL ? OWN_FIELDS : OWN_FIELDS - 1;
+    memcpy(http->fields + http->field_count, own, own_count * sizeof(own[0]));
+    const struct http_call_spec spec = {
+        .method = SLICE("POST"),
+        .url = http->url,
+        .fields = { http->fields, http->field_count + own_count },
+        .body = delivery->envelope,
+        .has_body = true,
+        .connect_timeout_ms =
+            http->timeout_ms < CONNECT_MS ? http->timeout_ms : CONNECT_MS,
+        .timeout_ms = http->timeout_ms,
+        .stall_timeout_ms = http->timeout_ms,
+        .body_limit = BODY_BYTES,
+        .body_may_be_cut = true,
+    };
+    enum status status = http_client_start(http->client, &spec, answered,
+                                           attempt, &attempt->call, err);
+    buf_fini(&signature);
+    return status;
+}
+
+static enum status
+start(struct handler *handler, const struct delivery *delivery,
+      handler_result_fn *done, void *arg, struct error *err)
+{
+    struct http *http = (struct http *)(void *)handler;
+    struct attempt *attempt = mem_zero(sizeof(*attempt));
+    if (attempt == NULL) {
+        return error_set(err, STATUS_NOMEM, "http: out of memory");
+    }
+    attempt->http = http;
+    attempt->done = done;
+    attempt->arg = arg;
+    attempt->started_ms = loop_now_ms(http->loop);
+    enum status status = post(attempt, delivery, err);
+    if (status != STATUS_OK) {
+        mem_free(attempt);
+        return status;
+    }
+    list_append(&http->running, &attempt->link);
+    return STATUS_OK;
+}
+
+static void
+cancel(struct handler *handler)
+{
+    struct http *http = (struct http *)(void *)handler;
+    list_for_each(link, &http->running) {
+        struct attempt *attempt = list_entry(link, struct attempt, link);
+        http_client_cancel(attempt->call);
+        attempt->call = NULL;
+    }
+    list_join(&http->stopped, &http->running);
+    if (!list_empty(&http->stopped)) {
+        loop_timer_arm(http->tell, 0);
+    }
+}
+
+/* The handler */
+
+static void
+destroy(struct handler *handler)
+{
+    struct http *http = (struct http *)(void *)handler;
+    PRE(list_empty(&http->running) && list_empty(&http->stopped));
+    loop_timer_destroy(http->tell);
+    digest_key_destroy(http->key);
+    arena_fini(&http->arena);
+    mem_free(http);
+}
+
+static const struct handler_ops ops = {
+    .start = start,
+    .cancel = cancel,
+    .destroy = destroy,
+};
+
+static enum status
+copy_fields(struct http *http, const struct config_node *headers)
+{
+    const struct config_node *at = headers != NULL ? headers->children : NULL;
+    size_t count = 0;
+    for (const struct config_node *one = at; one != NULL; one = one->next) {
+        count++;
+    }
+    http->fields =
+        arena_array(&http->arena, count + OWN_FIELDS, sizeof(*http->fields));
+    if (http->fields == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (; at != NULL; at = at->next) {
+        struct http_field *field = &http->fields[http->field_count++];
+        if (arena_copy(&http->arena, at->key, &field->name) != STATUS_OK ||
+            arena_copy(&http->arena, at->text, &field->value) != STATUS_OK) {
+            return STATUS_NOMEM;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status
+copy_settings(struct http *http, const struct handler_http_settings *settings)
+{
+    enum status status = arena_copy(&http->arena, settings->url, &http->url);
+    if (status == STATUS_OK) {
+        status = copy_fields(http, settings->headers);
+    }
+    if (status == STATUS_OK && settings->dead_on_count > 0) {
+        size_t count = settings->dead_on_count;
+        http->dead_on =
+            arena_array(&http->arena, count, sizeof(*http->dead_on));
+        if (http->dead_on == NULL) {
+            return STATUS_NOMEM;
+        }
+        memcpy(http->dead_on, settings->dead_on,
+               count * sizeof(*http->dead_on));
+        http->dead_on_count = count;
+    }
+    return status;
+}
+
+/* whsec_ and base64 (Standard Webhooks), or the bytes as they are. */
+static enum status
+take_secret(struct http *http, struct slice secret, struct error *err)
+{
+    static const struct slice prefix = SLICE("whsec_");
+    if (secret.len == 0) {
+        return STATUS_OK;
+    }
+    struct buf key = { 0 };
+    enum status status;
+    if (slice_starts(secret, prefix)) {
+        status = decode_base64(slice_from(secret, prefix.len), &key);
+        if (status == STATUS_INVALID || (status == STATUS_OK && key.len == 0)) {
+            buf_fini(&key);
+            return error_set(err, STATUS_CONFIG,
+                             "the secret begins with whsec_, but what follows "
+                             "is not base64");
+        }
+    } else {
+        buf_append(&key, secret);
+        status = buf_status(&key);
+    }
+    if (status == STATUS_OK) {
+        status = digest_key_create(DIGEST_SHA256, buf_slice(&key), &http->key);
+    }
+    if (key.ptr != NULL) {
+        mem_wipe(key.ptr, key.len);
+    }
+    buf_fini(&key);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : error_set(err, status, "the secret: %s", status_text(status));
+}
+
+enum status
+handler_http_create(struct loop *loop, struct http_client *client,
+                    const struct handler_http_settings *settings,
+                    struct slice secret, int64_t timeout_ms,
+                    struct handler **ret, struct error *err)
+{
+    struct http *http = mem_zero(sizeof(*http));
+    if (http == NULL) {
+        return error_set(err, STATUS_NOMEM, "http: out of memory");
+    }
+    http->base.ops = &ops;
+    http->loop = loop;
+    http->client = client;
+    http->timeout_ms = timeout_ms;
+    list_init(&http->running);
+    list_init(&http->stopped);
+    enum status status = copy_settings(http, settings);
+    if (status == STATUS_OK) {
+        status = loop_timer_create(loop, tell_stopped, http, &http->tell);
+    }
+    if (status != STATUS_OK) {
+        (void)error_set(err, status, "http: %s", status_text(status));
+    } else {
+        status = take_secret(http, secret, err);
+    }
+    if (status != STATUS_OK) {
+        destroy(&http->base);
+        return status;
+    }
+    *ret = &http->base;
+    return STATUS_OK;
+}
