@@ -58,14 +58,14 @@ read_path(const struct config_secret *secret, struct buf *into, bool *ret_loose,
         buf_append(&path, secret->text);
         status = buf_status(&path);
     }
+    const char *name = buf_slice(&path).ptr; /* never NULL */
     if (status == STATUS_OK) {
-        status = fs_read(path.ptr == NULL ? "" : path.ptr, SECRET_BYTES_MAX,
-                         into, err);
+        status = fs_read(name, SECRET_BYTES_MAX, into, err);
     }
     struct stat info;
     /* systemd alone decides who may read a credential */
     if (status == STATUS_OK && secret->from == SECRET_FILE &&
-        stat(path.ptr, &info) == 0) {
+        stat(name, &info) == 0) {
         *ret_loose = (info.st_mode & 0077) != 0;
     }
     buf_fini(&path);
