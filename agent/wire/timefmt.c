@@ -367,6 +367,10 @@ read_auto(struct slice text, int64_t *ret_ms)
     if (status != STATUS_OK) {
         status = read_iso(text, false, ret_ms);
     }
+    /* What is written as a date or to the minute can be read back. */
+    for (int minute = 1; status != STATUS_OK && minute >= 0; minute--) {
+        status = read_date(text, minute == 1, ret_ms);
+    }
     return status == STATUS_OK ? status : read_mail(text, ret_ms);
 }
 

@@ -12,7 +12,8 @@
 
 enum timefmt {
     TIMEFMT_AUTO, /* reading only: digits are seconds, or ms from 1e11 up; else
-                     RFC 3339, then without a zone (UTC), then RFC 2822 */
+                     RFC 3339, then without a zone (UTC), to the minute or
+                     the day, then RFC 2822 */
     TIMEFMT_UNIX_S,        /* "1700000000", a decimal fraction is allowed */
     TIMEFMT_UNIX_MS,       /* "1700000000123" */
     TIMEFMT_ISO8601,       /* RFC 3339; written with ms and Z */
