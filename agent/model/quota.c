@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/quota.h"
+
+#include "base/instant.h"
+#include "base/mem.h"
+#include "model/answer.h"
+#include "wire/timefmt.h"
+
+#define WAIT_MAX_MS   INSTANT_HOUR_MS
+#define SLOW_FROM     80 /* percent of a leaky bucket that may be in use */
+#define SLOW_FIRST_MS ((int64_t)1000)
+#define SLOW_LAST_MS  ((int64_t)5000)
+
+int64_t
+quota_take(struct quota *quota, int64_t now_ms)
+{
+    if (quota->count <= 0 || quota->per_ms <= 0) {
+        return 0;
+    }
+    int64_t now_us = now_ms * 1000;
+    int64_t per_us = quota->per_ms * 1000;
+    /* Rounded up: never one request too many. */
+    int64_t step_us = (per_us + quota->count - 1) / quota->count;
+    int64_t burst_us = step_us * (quota->count - 1);
+    int64_t full_at = quota->full_at_us > now_us ? quota->full_at_us : now_us;
+    if (full_at - now_us > burst_us) {
+        return (full_at - now_us - burst_us + 999) / 1000;
+    }
+    quota->full_at_us = full_at + step_us;
+    return 0;
+}
+
+/* What reading an answer needs; `status` stays OK or becomes NOMEM. */
+struct reading {
+    const struct connector *connector;
+    struct answer_view answer;
+    struct arena arena;
+    int64_t now_ms;
+    enum status status;
+};
+
+static bool
+text_of(struct reading *reading, const struct template *t,
+        struct slice *ret_text)
+{
+    if (reading->status != STATUS_OK) {
+        return false;
+    }
+    enum status status =
+        answer_text(t, &reading->answer, &reading->arena, ret_text);
+    if (status == STATUS_NOMEM) {
+        reading->status = status;
+    }
+    return status == STATUS_OK;
+}
+
+static int64_t
+cut(int64_t wait_ms)
+{
+    if (wait_ms < 0) {
+        return 0;
+    }
+    return wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS;
+}
+
+static bool
+retry_after(struct reading *reading, int64_t *ret_wait_ms)
+{
+    const struct limit_spec *limit = &reading->connector->poll.limit;
+    struct slice text;
+    for (size_t i = 0; i < limit->retry_after_count; i++) {
+        if (text_of(reading, limit->retry_after[i], &text) &&
+            http_field_retry_after(text, reading->now_ms, WAIT_MAX_MS,
+                                   ret_wait_ms) == STATUS_OK) {
+            return true;
+        }
+    }
+    /* RFC 9110 §10.2.3: any server may send it, asked for or not. */
+    return http_field_find(reading->answer.fields, "Retry-After", &text) &&
+           http_field_retry_after(text, reading->now_ms, WAIT_MAX_MS,
+                                  ret_wait_ms) == STATUS_OK;
+}
+
+static bool
+until_reset(struct reading *reading, int64_t *ret_wait_ms)
+{
+    const struct limit_spec *limit = &reading->connector->poll.limit;
+    struct slice text;
+    int64_t at_ms;
+    if (!text_of(reading, limit->reset, &text)) {
+        return false;
+    }
+    enum timefmt format =
+        limit->reset_unit == RESET_EPOCH_MS ? TIMEFMT_UNIX_MS : TIMEFMT_UNIX_S;
+    if (timefmt_read(format, text, &at_ms) != STATUS_OK) {
+        return false;
+    }
+    *ret_wait_ms = cut(limit->reset_unit == RESET_DELTA_S
+                           ? at_ms
+                           : instant_add(at_ms, -reading->now_ms));
+    return true;
+}
+
+/* "32/40": from 80 % on each request waits, the longer the fuller it is. */
+static int64_t
+slow_down(struct reading *reading)
+{
+    struct slice rest;
+    struct slice used_text;
+    int64_t used;
+    int64_t full;
+    if (!text_of(reading, reading->connector->poll.limit.used_of, &rest) ||
+        !slice_split(&rest, '/', &used_text) ||
+        slice_to_i64(slice_trim(used_text), &used) != STATUS_OK ||
+        slice_to_i64(slice_trim(rest), &full) != STATUS_OK || full <= 0 ||
+        used < 0 || used > INT64_MAX / 100) {
+        return 0;
+    }
+    int64_t percent = used * 100 / full;
+    if (percent < SLOW_FROM) {
+        return 0;
+    }
+    int64_t over = percent > 100 ? 100 - SLOW_FROM : percent - SLOW_FROM;
+    return SLOW_FIRST_MS +
+           (SLOW_LAST_MS - SLOW_FIRST_MS) * over / (100 - SLOW_FROM);
+}
+
+static bool
+is_limited(const struct limit_spec *limit, unsigned status)
+{
+    if (status == 429 || status == 503) {
+        return true;
+    }
+    for (size_t i = 0; i < limit->status_count; i++) {
+        if (limit->statuses[i] == (int64_t)status) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+none_remains(struct reading *reading)
+{
+    struct slice text;
+    int64_t left;
+    return text_of(reading, reading->connector->poll.limit.remaining, &text) &&
+           slice_to_i64(text, &left) == STATUS_OK && left <= 0;
+}
+
+static int64_t
+wait_of(struct reading *reading, bool limited)
+{
+    int64_t wait = 0;
+    if (limited) {
+        if ((retry_after(reading, &wait) || until_reset(reading, &wait)) &&
+            wait > 0) {
+            return wait;
+        }
+        return cut(reading->connector->poll.limit.floor_ms);
+    }
+    if (none_remains(reading) && until_reset(reading, &wait) && wait > 0) {
+        return wait;
+    }
+    return slow_down(reading);
+}
+
+enum status
+quota_advise(const struct connector *connector, unsigned status,
+             struct http_fields fields, struct slice body, int64_t now_ms,
+             struct quota_advice *ret_advice)
+{
+    struct reading reading = { .connector = connector,
+                               .answer = { .fields = fields, .body = body },
+                               .now_ms = now_ms };
+    struct quota_advice advice = { .limited = is_limited(&connector->poll.limit,
+                                                         status) };
+    struct slice text;
+    int64_t ms;
+    /* Times in the answer are by the provider's clock, and ours may be years
+     * off (DESIGN §8). */
+    if (http_field_find(fields, "Date", &text) &&
+        timefmt_read_http(text, &ms) == STATUS_OK) {
+        reading.now_ms = ms;
+    }
+    advice.wait_ms = wait_of(&reading, advice.limited);
+    if (connector->poll.interval_header.len > 0 &&
+        http_field_find_slice(fields, connector->poll.interval_header, &text) &&
+        http_field_retry_after(text, reading.now_ms, WAIT_MAX_MS, &ms) ==
+            STATUS_OK) {
+        advice.poll_interval_ms = ms;
+    }
+    arena_fini(&reading.arena);
+    if (reading.status == STATUS_OK) {
+        *ret_advice = advice;
+    }
+    return reading.status;
+}
