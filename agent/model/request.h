@@ -36,6 +36,17 @@ enum status request_render(const struct connector *connector,
                            struct rendered_request *ret_request,
                            struct error *err);
 
+/* Appends an absolute URL of the connector, with its origin replaced where
+ * `base` is given. */
+NODISCARD
+enum status request_based(const struct connector *connector,
+                          struct slice absolute, struct buf *into,
+                          struct error *err);
+
+/* Whether the list's request is bounded above by `{now}` or `{until}`: then the
+ * watermark may not pass what was sent. */
+bool request_is_bounded(const struct connector *connector);
+
 /* Renders the detail request of a row, against the URL that was asked. */
 NODISCARD
 enum status request_follow(const struct connector *connector,

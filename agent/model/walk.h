@@ -31,8 +31,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WALK_IDS_MAX 64 /* (clock, id) pairs kept for an id cursor's overlap   \
-                         */
+#define WALK_IDS_MAX                                                           \
+    64 /* (clock, id) pairs kept for an id cursor's overlap                    \
+        */
 
 /* What stays between walks and over restarts. Texts live in an arena that the
  * caller keeps with the state. */
@@ -55,6 +56,7 @@ struct walk_state {
     struct walk_mark ids[WALK_IDS_MAX]; /* CURSOR_ID, oldest first */
     size_t id_count;
     struct slice etag; /* only while the last whole walk was that one page */
+    uint64_t etag_url; /* hash of the URL that gave it */
     unsigned ties;     /* walks in a row that failed on one full second */
     int64_t tie_ms;
     /* The open walk. */
@@ -63,16 +65,22 @@ struct walk_state {
     int64_t a_ms;        /* lower bound, inclusive */
     int64_t s_ms;        /* provider's clock when the walk began, corrected */
     int64_t now_ms;      /* `{now}`, frozen for the walk (provider's clock) */
+    bool now_theirs;     /* retention was judged by the provider's clock */
     int64_t began_ms;    /* our clock when the walk began */
     struct slice cursor; /* what `{cursor}` is sent as; restart moves it */
     bool has_cursor;
+    int64_t cursor_ms; /* CURSOR_TIME: the time that `cursor` says */
     struct slice page; /* what `{page}` is, or the next URL */
     bool has_page;
     int64_t running_ms;      /* largest stamp in this walk */
     struct slice running_id; /* largest or first id in this walk */
     int64_t pages;           /* pages stored in this walk */
     int64_t rows;
-    uint64_t page_hash; /* of the last page token: the same twice fails */
+    uint64_t page_hash;  /* of the last page token: the same twice fails */
+    bool first;          /* the next request is the connector's `first` */
+    bool after_first;    /* the last answer was that one's */
+    unsigned rejections; /* cursors or page tokens refused in a row */
+    unsigned failures;   /* other failures in a row on one page */
 };
 
 /* One of a connector's walks; the first tier is `poll:` itself. */
@@ -169,8 +177,10 @@ NODISCARD
 enum status walk_decode(struct slice text, struct arena *arena,
                         struct walk_state *ret_state, struct error *err);
 
-/* Whether a row lies below the walk's lower bound, for lists without a filter
- * (`send: false`): such rows are left out. */
+/* Whether a row is to be left out: below the walk's lower bound in a list
+ * without a filter (`send: false`), below `start` in any, or shown by the
+ * `first` request of an id cursor. `state` is what walk_page made of the row's
+ * page: the first answer decides where `start` is. */
 bool walk_below(const struct walk_plan *plan, const struct walk_state *state,
                 struct slice row, struct arena *arena);
 

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/request.h"
+
+#include <string.h>
+
+#include "model/request_body.h"
+#include "model/walk_cursor.h"
+#include "wire/encode.h"
+#include "wire/json.h"
+#include "wire/template.h"
+#include "wire/url.h"
+
+/* Own fields beside the connector's: Accept, Content-Type, Authorization,
+ * If-None-Match. */
+#define OWN_FIELDS 4
+
+/* What is being rendered, and what its templates may look at. */
+struct rendering {
+    const struct connector *connector;
+    const struct walk_state *state; /* NULL for a detail request */
+    struct slice list_url;          /* without its query */
+    struct slice row;
+    struct arena *arena;
+    struct error *err;
+    struct template_scope scope;
+    struct http_field *fields;
+    size_t field_count;
+};
+
+static enum status
+out_of_memory(struct error *err)
+{
+    return error_set(err, STATUS_NOMEM, "out of memory");
+}
+
+/* Moves what was built into the arena; the buf is freed either way. */
+static enum status
+keep(struct rendering *r, struct buf *buf, struct slice *ret_text)
+{
+    enum status status = buf_status(buf);
+    if (status == STATUS_OK) {
+        status = arena_copy(r->arena, buf_slice(buf), ret_text);
+    }
+    buf_fini(buf);
+    return status == STATUS_OK ? status : out_of_memory(r->err);
+}
+
+static enum status
+param_value(const struct rendering *r, struct slice name,
+            struct slice *ret_value)
+{
+    const struct connector_param *param =
+        connector_param_find(r->connector, name);
+    if (param == NULL || !param->given || param->count == 0) {
+        return STATUS_NOT_FOUND;
+    }
+    *ret_value = param->values[0];
+    return STATUS_OK;
+}
+
+static enum status
+page_value(const struct rendering *r, struct slice *ret_value)
+{
+    const struct page_spec *pages = &r->connector->poll.pages;
+    if (r->state->has_page) {
+        *ret_value = r->state->page;
+        return STATUS_OK;
+    }
+    if (pages->kind != PAGE_NUMBER && pages->kind != PAGE_OFFSET) {
+        return STATUS_NOT_FOUND;
+    }
+    struct buf buf = { 0 };
+    buf_i64(&buf, pages->start);
+    enum status status = buf_status(&buf);
+    if (status == STATUS_OK) {
+        status = arena_copy(r->arena, buf_slice(&buf), ret_value);
+    }
+    buf_fini(&buf);
+    return status;
+}
+
+/* The places that only a walk can fill. */
+static enum status
+walk_value(const struct rendering *r, struct slice kind,
+           struct slice *ret_value)
+{
+    const struct walk_state *state = r->state;
+    const struct cursor_spec *cursor = &r->connector->poll.cursor;
+    if (slice_equal_text(kind, "cursor")) {
+        *ret_value = state->cursor;
+        return state->has_cursor ? STATUS_OK : STATUS_NOT_FOUND;
+    }
+    if (slice_equal_text(kind, "page")) {
+        return page_value(r, ret_value);
+    }
+    if (slice_equal_text(kind, "now") || slice_equal_text(kind, "until")) {
+        return walk_cursor_time_text(cursor, state->now_ms, r->arena,
+                                     ret_value);
+    }
+    if (slice_equal_text(kind, "start") && state->has_start) {
+        /* While our clock alone knows the start, `a` has a margin. */
+        return walk_cursor_time_text(
+            cursor, state->first ? state->a_ms : state->start_ms, r->arena,
+            ret_value);
+    }
+    return STATUS_NOT_FOUND;
+}
+
+static enum status
+row_value(const struct rendering *r, const struct template_ref *ref,
+          struct slice *ret_value)
+{
+    struct slice value;
+    if (ref->path == NULL || r->row.len == 0 ||
+        !json_path_first(ref->path, r->row, &value) ||
+        json_type(value) == JSON_NULL) {
+        return STATUS_NOT_FOUND;
+    }
+    return json_text(value, r->arena, ret_value);
+}
+
+static enum status
+look_up(void *arg, const struct template_ref *ref, struct arena *arena,
+        struct slice *ret_value)
+{
+    const struct rendering *r = arg;
+    (void)arena; /* r->arena lives at least as long */
+    if (slice_equal_text(ref->kind, "var") ||
+        slice_equal_text(ref->kind, "secret")) {
+        /* `{secret}` without a name is the webhook's and not for requests. */
+        return param_value(r, ref->name, ret_value);
+    }
+    /* A bare "request.url" may have been compiled as a path in the row. */
+    if (slice_equal_text(ref->kind, "request.url") ||
+        (slice_equal_text(ref->kind, "item") &&
+         slice_equal_text(ref->name, "request.url"))) {
+        *ret_value = r->list_url;
+        return r->list_url.len > 0 ? STATUS_OK : STATUS_NOT_FOUND;
+    }
+    if (slice_equal_text(ref->kind, "item") ||
+        slice_equal_text(ref->kind, "json")) {
+        return row_value(r, ref, ret_value);
+    }
+    return r->state == NULL ? STATUS_NOT_FOUND
+                            : walk_value(r, ref->kind, ret_value);
+}
+
+/* Evaluates; STATUS_NOT_FOUND has no words, every other failure has. */
+static enum status
+eval(struct rendering *r, const struct template *t, struct slice *ret_text)
+{
+    enum status status = template_eval(t, &r->scope, r->arena, ret_text, NULL);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
+        return status;
+    }
+    return status == STATUS_NOMEM
+               ? out_of_memory(r->err)
+               : error_set(r->err, status, "'%.*s': %s",
+                           SLICE_ARG(template_source(t)), status_text(status));
+}
+
+/* As eval, but the place must be filled. */
+static enum status
+eval_needed(struct rendering *r, const struct template *t, const char *what,
+            struct slice *ret_text)
+{
+    enum status status = t == NULL ? STATUS_NOT_FOUND : eval(r, t, ret_text);
+    if (status == STATUS_NOT_FOUND) {
+        struct slice source = slice_of("");
+        if (t != NULL) {
+            source = template_source(t);
+        }
+        return error_set(r->err, status, "%s cannot be filled: '%.*s'", what,
+                         SLICE_ARG(source));
+    }
+    return status;
+}
+
+static bool
+has_field(const struct rendering *r, const char *name)
+{
+    struct http_fields fields = { r->fields, r->field_count };
+    struct slice value;
+    return http_field_find(fields, name, &value);
+}
+
+static enum status
+add_field(struct rendering *r, struct slice name, struct slice value)
+{
+    value = slice_trim(value);
+    if (!http_field_name_valid(name) || !http_field_value_valid(value)) {
+        /* The value may be a secret and is not shown. */
+        return error_set(r->err, STATUS_INVALID,
+                         "header '%.*s' would hold a byte that may not be "
+                         "sent",
+                         SLICE_ARG(name));
+    }
+    r->fields[r->field_count++] = (struct http_field){ name, value };
+    return STATUS_OK;
+}
+
+static enum status
+add_default(struct rendering *r, const char *name, const char *value)
+{
+    return has_field(r, name) ? STATUS_OK
+                              : add_field(r, slice_of(name), slice_of(value));
+}
+
+static enum status
+add_headers(struct rendering *r, const struct request_spec *spec)
+{
+    r->fields = arena_array(r->arena, spec->header_count + OWN_FIELDS,
+                            sizeof *r->fields);
+    if (r->fields == NULL) {
+        return out_of_memory(r->err);
+    }
+    for (size_t i = 0; i < spec->header_count; i++) {
+        struct slice value;
+        enum status status = eval(r, spec->headers[i].value, &value);
+        if (status == STATUS_OK) {
+            status = add_field(r, spec->headers[i].name, value);
+        }
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+            return status;
+        }
+    }
+    return add_default(r, "Accept", "application/json");
+}
+
+static enum status
+add_bearer(struct rendering *r, struct slice token)
+{
+    struct buf buf = { 0 };
+    struct slice value;
+    buf_text(&buf, "Bearer ");
+    buf_append(&buf, slice_trim(token));
+    enum status status = keep(r, &buf, &value);
+    return status == STATUS_OK ? add_field(r, slice_of("Authorization"), value)
+                               : status;
+}
+
+static enum status
+add_auth(struct rendering *r, struct rendered_request *request)
+{
+    const struct auth_spec *auth = &r->connector->poll.auth;
+    struct slice value;
+    enum status status;
+    switch (auth->type) {
+    case AUTH_NONE:
+    case AUTH_QUERY: /* with the URL */ return STATUS_OK;
+    case AUTH_BASIC:
+        status = eval_needed(r, auth->user, "the user", &request->user);
+        if (status != STATUS_OK || auth->password == NULL) {
+            return status;
+        }
+        status = eval(r, auth->password, &request->password);
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    case AUTH_BEARER:
+    case AUTH_HEADER:
+        status = eval_needed(r, auth->value, "the credential", &value);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        return auth->type == AUTH_BEARER ? add_bearer(r, value)
+                                         : add_field(r, auth->name, value);
+    }
+    return STATUS_OK;
+}
+
+/* A link that came with an answer may have kept our credential, or not. */
+static enum status
+add_auth_query(struct rendering *r, struct buf *url)
+{
+    const struct auth_spec *auth = &r->connector->poll.auth;
+    struct slice value;
+    struct url parsed;
+    if (auth->type != AUTH_QUERY) {
+        return STATUS_OK;
+    }
+    enum status status = url_parse(buf_slice(url), &parsed, r->err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (parsed.has_query && url_query_value(parsed.query, auth->name, r->arena,
+                                            &value) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    status = eval_needed(r, auth->value, "the credential", &value);
+    if (status == STATUS_OK) {
+        url_add_query(url, auth->name, value);
+    }
+    return status;
+}
+
+enum status
+request_based(const struct connector *connector, struct slice absolute,
+              struct buf *into, struct error *err)
+{
+    const struct connector_param *base =
+        connector_param_find(connector, slice_of("base"));
+    struct url from;
+    struct url to;
+    if (base == NULL || !base->given || base->count == 0 ||
+        base->values[0].len == 0) {
+        buf_append(into, absolute);
+        return buf_status(into);
+    }
+    enum status status = url_parse(absolute, &from, err);
+    if (status == STATUS_OK) {
+        status = url_parse(base->values[0], &to, err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    buf_append(into, to.scheme);
+    buf_text(into, "://");
+    buf_append(into, to.host);
+    if (to.has_port) {
+        buf_format(into, ":%u", (unsigned)to.port);
+    }
+    buf_append(into, from.path);
+    if (from.has_query) {
+        buf_byte(into, '?');
+        buf_append(into, from.query);
+    }
+    return buf_status(into);
+}
+
+/* Renders a URL template onto `url`, moved to `base` where one is given. */
+static enum status
+render_url(struct rendering *r, const struct template *t, struct buf *url)
+{
+    struct slice text;
+    struct url parsed;
+    enum status status = eval_needed(r, t, "the URL", &text);
+    if (status == STATUS_OK) {
+        status = url_parse(text, &parsed, r->err);
+    }
+    if (status != STATUS_OK) {
+        return error_wrap(r->err, status, "url");
+    }
+    status = request_based(r->connector, text, url, r->err);
+    return status == STATUS_NOMEM ? out_of_memory(r->err) : status;
+}
+
+static enum status
+add_query(struct rendering *r, const struct request_spec *spec, struct buf *url)
+{
+    for (size_t i = 0; i < spec->query_count; i++) {
+        struct slice value;
+        enum status status = eval(r, spec->query[i].value, &value);
+        if (status == STATUS_OK) {
+            url_add_query(url, spec->query[i].name, value);
+        } else if (status != STATUS_NOT_FOUND) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status
+same_origin(struct slice link, struct slice own, struct error *err)
+{
+    struct url a;
+    struct url b;
+    enum status status = url_parse(link, &a, err);
+    if (status == STATUS_OK) {
+        status = url_parse(own, &b, err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!url_same_origin(&a, &b)) {
+        return error_set(err, STATUS_DENIED,
+                         "the link leads to another origin: '%.*s' from "
+                         "'%.*s'",
+                         SLICE_ARG(a.host), SLICE_ARG(b.host));
+    }
+    return STATUS_OK;
+}
+
+static bool
+page_is_link(const struct connector *connector)
+{
+    return connector->poll.pages.kind == PAGE_LINK ||
+           connector->poll.pages.kind == PAGE_URL;
+}
+
+/* Writes the URL that is asked: the own one, or the link in its place. */
+static enum status
+list_url(struct rendering *r, const struct request_spec *spec, struct buf *url)
+{
+    enum status status = render_url(r, spec->url, url);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!r->state->has_page || r->state->first || !page_is_link(r->connector)) {
+        status = add_query(r, spec, url);
+        return status == STATUS_OK ? add_auth_query(r, url) : status;
+    }
+    status = same_origin(r->state->page, buf_slice(url), r->err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    buf_clear(url);
+    buf_append(url, r->state->page);
+    return add_auth_query(r, url);
+}
+
+static enum status
+add_form(struct rendering *r, const struct request_spec *spec, struct buf *body)
+{
+    for (size_t i = 0; i < spec->form_count; i++) {
+        struct slice value;
+        enum status status = eval(r, spec->form[i].value, &value);
+        if (status == STATUS_NOT_FOUND) {
+            continue;
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (body->len > 0) {
+            buf_byte(body, '&');
+        }
+        encode_percent(spec->form[i].name, "", body);
+        buf_byte(body, '=');
+        encode_percent(value, "", body);
+    }
+    return STATUS_OK;
+}
+
+static enum status
+add_body(struct rendering *r, const struct request_spec *spec,
+         struct rendered_request *request)
+{
+    struct buf body = { 0 };
+    enum status status;
+    const char *type = "application/json";
+    if (spec->body_kind == BODY_NONE) {
+        return STATUS_OK;
+    }
+    if (spec->body_kind == BODY_FORM) {
+        type = "application/x-www-form-urlencoded";
+        status = add_form(r, spec, &body);
+    } else {
+        status =
+            request_body_json(spec->body, &r->scope, r->arena, &body, r->err);
+    }
+    if (status != STATUS_OK) {
+        buf_fini(&body);
+        return status;
+    }
+    request->has_body = true;
+    status = keep(r, &body, &request->body);
+    return status == STATUS_OK ? add_default(r, "Content-Type", type) : status;
+}
+
+/* An etag belongs to the URL it came from (RFC 9110 §8.8.3). */
+static enum status
+add_validator(struct rendering *r, struct slice url)
+{
+    const struct walk_state *state = r->state;
+    if (!r->connector->poll.conditional || state->etag.len == 0 ||
+        state->has_page || state->pages > 0 ||
+        state->etag_url != walk_cursor_hash(url)) {
+        return STATUS_OK;
+    }
+    return add_field(r, slice_of("If-None-Match"), state->etag);
+}
+
+enum status
+request_render(const struct connector *connector,
+               const struct walk_state *state, struct arena *arena,
+               struct rendered_request *ret_request, struct error *err)
+{
+    struct rendering r = {
+        .connector = connector, .state = state, .arena = arena, .err = err
+    };
+    const struct request_spec *spec =
+        state->first ? &connector->poll.first : &connector->poll.request;
+    struct rendered_request request = { .method = spec->method };
+    struct buf url = { 0 };
+    r.scope = (struct template_scope){ .lookup = look_up, .arg = &r };
+    if (request.method.len == 0) {
+        request.method = slice_of("GET");
+    }
+    enum status status = list_url(&r, spec, &url);
+    if (status != STATUS_OK) {
+        buf_fini(&url);
+        return status;
+    }
+    status = keep(&r, &url, &request.url);
+    if (status == STATUS_OK) {
+        status = add_headers(&r, spec);
+    }
+    if (status == STATUS_OK) {
+        status = add_auth(&r, &request);
+    }
+    if (status == STATUS_OK) {
+        status = add_body(&r, spec, &request);
+    }
+    if (status == STATUS_OK) {
+        status = add_validator(&r, request.url);
+    }
+    if (status == STATUS_OK) {
+        request.fields = (struct http_fields){ r.fields, r.field_count };
+        *ret_request = request;
+    }
+    return status;
+}
+
+static struct slice
+without_query(struct slice url)
+{
+    size_t at = slice_find(url, '?');
+    return at == SIZE_MAX ? url : slice_first(url, at);
+}
+
+enum status
+request_follow(const struct connector *connector, struct slice list_url,
+               struct slice row, struct arena *arena,
+               struct rendered_request *ret_request, struct error *err)
+{
+    struct rendering r = { .connector = connector,
+                           .list_url = without_query(list_url),
+                           .row = row,
+                           .arena = arena,
+                           .err = err };
+    struct rendered_request request = { .method = SLICE("GET") };
+    struct buf url = { 0 };
+    struct slice text;
+    r.scope = (struct template_scope){ .lookup = look_up, .arg = &r };
+    enum status status =
+        eval_needed(&r, connector->poll.follow.url, "follow", &text);
+    if (status == STATUS_OK) {
+        status = slice_starts(text, r.list_url)
+                     ? (buf_append(&url, text), buf_status(&url))
+                     : request_based(connector, text, &url, err);
+    }
+    if (status == STATUS_OK) {
+        status = same_origin(buf_slice(&url), list_url, err);
+    }
+    if (status == STATUS_OK) {
+        status = add_auth_query(&r, &url);
+    }
+    if (status != STATUS_OK) {
+        buf_fini(&url);
+        return status;
+    }
+    status = keep(&r, &url, &request.url);
+    if (status == STATUS_OK) {
+        status = add_headers(&r, &connector->poll.request);
+    }
+    if (status == STATUS_OK) {
+        status = add_auth(&r, &request);
+    }
+    if (status == STATUS_OK) {
+        request.fields = (struct http_fields){ r.fields, r.field_count };
+        *ret_request = request;
+    }
+    return status;
+}
+
+static bool
+names_now(void *arg, const struct template *t)
+{
+    bool *found = arg;
+    const struct template_ref *ref;
+    for (size_t i = 0;
+         t != NULL && (ref = template_ref_at(t, SIZE_MAX, i)) != NULL; i++) {
+        if (slice_equal_text(ref->kind, "now") ||
+            slice_equal_text(ref->kind, "until")) {
+            *found = true;
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+request_is_bounded(const struct connector *connector)
+{
+    const struct request_spec *spec = &connector->poll.request;
+    bool found = false;
+    (void)names_now(&found, spec->url);
+    for (size_t i = 0; i < spec->query_count; i++) {
+        (void)names_now(&found, spec->query[i].value);
+    }
+    for (size_t i = 0; i < spec->form_count; i++) {
+        (void)names_now(&found, spec->form[i].value);
+    }
+    request_body_visit(spec->body, names_now, &found);
+    return found;
+}

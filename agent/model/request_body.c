@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/request_body.h"
+
+#include "wire/template.h"
+
+#define DEPTH_MAX 32
+
+/* One open mapping or sequence. */
+struct level {
+    const struct body_node *next; /* child to come */
+    bool mapping;
+    bool begun; /* a child was written: a comma is needed */
+};
+
+struct writer {
+    struct level levels[DEPTH_MAX];
+    size_t depth;
+    struct buf *into;
+};
+
+static void
+write_name(struct writer *writer, const struct body_node *node)
+{
+    if (writer->depth == 0) {
+        return;
+    }
+    struct level *level = &writer->levels[writer->depth - 1];
+    if (level->begun) {
+        buf_byte(writer->into, ',');
+    }
+    level->begun = true;
+    if (level->mapping) {
+        buf_json(writer->into, node->key);
+        buf_byte(writer->into, ':');
+    }
+}
+
+static enum status
+write_scalar(struct writer *writer, const struct body_node *node,
+             const struct template_scope *scope, struct arena *arena)
+{
+    struct slice text;
+    enum status status = template_eval(node->text, scope, arena, &text, NULL);
+    if (status == STATUS_NOT_FOUND) {
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    write_name(writer, node);
+    if (node->bare) {
+        buf_append(writer->into, text);
+    } else {
+        buf_json(writer->into, text);
+    }
+    return STATUS_OK;
+}
+
+static bool
+open_level(struct writer *writer, const struct body_node *node)
+{
+    if (writer->depth == DEPTH_MAX) {
+        return false;
+    }
+    write_name(writer, node);
+    bool mapping = node->kind == CONFIG_MAPPING;
+    buf_byte(writer->into, mapping ? '{' : '[');
+    writer->levels[writer->depth++] =
+        (struct level){ .next = node->children, .mapping = mapping };
+    return true;
+}
+
+/* Returns the next child of the innermost level, closing those that are at
+ * their end; NULL when all are closed. */
+static const struct body_node *
+next_child(struct writer *writer)
+{
+    while (writer->depth > 0) {
+        struct level *level = &writer->levels[writer->depth - 1];
+        const struct body_node *child = level->next;
+        if (child != NULL) {
+            level->next = child->next;
+            return child;
+        }
+        buf_byte(writer->into, level->mapping ? '}' : ']');
+        writer->depth--;
+    }
+    return NULL;
+}
+
+enum status
+request_body_json(const struct body_node *root,
+                  const struct template_scope *scope, struct arena *arena,
+                  struct buf *into, struct error *err)
+{
+    struct writer writer = { .into = into };
+    for (const struct body_node *node = root; node != NULL;
+         node = next_child(&writer)) {
+        if (node->kind != CONFIG_SCALAR) {
+            if (!open_level(&writer, node)) {
+                return error_set(err, STATUS_INVALID,
+                                 "the body is nested too deeply");
+            }
+            continue;
+        }
+        enum status status = write_scalar(&writer, node, scope, arena);
+        if (status != STATUS_OK) {
+            return error_set(err, status, "body member '%.*s': %s",
+                             SLICE_ARG(node->key), status_text(status));
+        }
+    }
+    return buf_status(into);
+}
+
+void
+request_body_visit(const struct body_node *root,
+                   bool (*visit)(void *arg, const struct template *t),
+                   void *arg)
+{
+    const struct body_node *open[DEPTH_MAX];
+    size_t depth = 0;
+    const struct body_node *node = root;
+    while (node != NULL) {
+        if (node->kind == CONFIG_SCALAR && !visit(arg, node->text)) {
+            return;
+        }
+        if (node->children != NULL && depth < DEPTH_MAX) {
+            open[depth++] = node;
+            node = node->children;
+            continue;
+        }
+        while (depth > 0 && node->next == NULL) {
+            node = open[--depth];
+        }
+        /* The root has no sibling that belongs to the body. */
+        node = depth == 0 ? NULL : node->next;
+    }
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request_body: a request's JSON body from its tree of templates. Pure.
+ */
+#ifndef MODEL_REQUEST_BODY_H
+#define MODEL_REQUEST_BODY_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "model/connector.h"
+
+struct template_scope;
+
+/* Appends the tree as JSON; a scalar whose place is absent is left out with its
+ * name. STATUS_INVALID when it is nested too deeply. */
+NODISCARD
+enum status request_body_json(const struct body_node *root,
+                              const struct template_scope *scope,
+                              struct arena *arena, struct buf *into,
+                              struct error *err);
+
+/* Visits each scalar's template; false from `visit` ends the walk. */
+void request_body_visit(const struct body_node *root,
+                        bool (*visit)(void *arg, const struct template *t),
+                        void *arg);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/walk.h"
+
+#include "base/instant.h"
+#include "model/walk_cursor.h"
+#include "model/walk_window.h"
+
+/* Refused page tokens in one walk, and refused cursors in a row, before we
+ * believe it. */
+#define REJECTIONS_MAX 3
+
+/* Failures in a row on one page before the walk begins anew: a page that is
+ * broken for good must not hide all that comes after it. */
+#define FAILURES_MAX 5
+
+const char *
+gap_kind_name(enum gap_kind kind)
+{
+    static const char *const names[] = {
+        [GAP_RETENTION] = "retention",
+        [GAP_CURSOR] = "cursor",
+        [GAP_TIE] = "tie",
+        [GAP_COUNT] = "count",
+    };
+    return names[kind];
+}
+
+/* Whether `page` still means what it did when it was stored. Page numbers and
+ * offsets do not: rows may have moved (RECONCILIATION F5). */
+static bool
+page_keeps(const struct connector *connector, const struct walk_state *state)
+{
+    switch (connector->poll.pages.kind) {
+    case PAGE_NUMBER:
+    case PAGE_OFFSET: return false;
+    case PAGE_LINK:
+    case PAGE_URL:
+        /* The connector may have been changed in between. */
+        return !state->has_page || slice_starts(state->page, slice_of("http"));
+    case PAGE_NONE:
+    case PAGE_TOKEN:
+    case PAGE_LAST_ID:
+    case PAGE_CURSOR: break;
+    }
+    return true;
+}
+
+enum status
+walk_begin(const struct walk_plan *plan, struct walk_state *state,
+           const struct walk_now *now, struct arena *arena,
+           struct walk_step *ret_step)
+{
+    *ret_step = (struct walk_step){ .next = WALK_ASK };
+    ret_step->state_changed = walk_window_start(plan, state, now);
+    bool resume = state->open && state->pages > 0 &&
+                  (plan->resumable || page_keeps(plan->connector, state));
+    if (!resume) {
+        return walk_window_open(plan, state, now, arena, ret_step);
+    }
+    /* Time has gone by since: what was still to be read may be gone too. */
+    state->now_theirs = false;
+    if (now->provider_ms != 0) {
+        walk_window_cut(plan, state, now->provider_ms, ret_step);
+    }
+    return STATUS_OK;
+}
+
+static bool
+is_rejection(unsigned status)
+{
+    static const unsigned statuses[] = { 400, 404, 409, 410, 412, 422 };
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        if (statuses[i] == status) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The token of a page was refused: back to the first page, of an ascending list
+ * at what has been read, since everything below it is stored. */
+static enum status
+begin_anew(const struct walk_plan *plan, struct walk_state *state,
+           unsigned status, struct arena *arena, struct walk_step *step)
+{
+    const struct poll_spec *spec = &plan->connector->poll;
+    step->state_changed = true;
+    state->page = (struct slice){ NULL, 0 };
+    state->has_page = false;
+    state->page_hash = 0;
+    if (++state->rejections > REJECTIONS_MAX) {
+        state->rejections = 0;
+        state->open = false;
+        (void)error_set(&step->why, STATUS_PROTOCOL,
+                        "HTTP %u to the next page, %d times in one walk",
+                        status, REJECTIONS_MAX + 1);
+        return STATUS_OK;
+    }
+    step->next = WALK_ASK;
+    if (spec->order != ORDER_ASC) {
+        return STATUS_OK;
+    }
+    if (spec->cursor.kind == CURSOR_TIME && state->has_cursor &&
+        walk_cursor_sent_ms(&spec->cursor, state->running_ms) >
+            state->cursor_ms) {
+        return walk_cursor_set_time(plan->connector, state, state->running_ms,
+                                    arena);
+    }
+    if (spec->cursor.kind == CURSOR_ID && state->running_id.len > 0) {
+        return walk_cursor_set_text(plan->connector, state, state->running_id,
+                                    arena);
+    }
+    return STATUS_OK;
+}
+
+/* An opaque cursor was refused. 410 says that it is gone; the others may be a
+ * bad moment of the provider and have to say it again. */
+static void
+lose_cursor(const struct walk_plan *plan, struct walk_state *state,
+            unsigned status, struct walk_step *step)
+{
+    step->state_changed = true;
+    state->open = false;
+    (void)error_set(&step->why, STATUS_PROTOCOL,
+                    "HTTP %u: the provider refuses the cursor", status);
+    if (status != 410 && ++state->rejections < REJECTIONS_MAX) {
+        return;
+    }
+    int64_t from = walk_window_lower(plan, state);
+    step->has_gap = true;
+    step->gap =
+        (struct walk_gap){ GAP_CURSOR, from,
+                           state->now_ms > from ? state->now_ms : from };
+    state->rejections = 0;
+    state->token = (struct slice){ NULL, 0 };
+    state->has_token = false;
+    state->id_count = 0;
+}
+
+static void
+count_failure(struct walk_state *state, unsigned status, struct slice body,
+              struct walk_step *step)
+{
+    if (status == 0) {
+        (void)error_set(&step->why, STATUS_UNAVAILABLE, "no answer");
+        return;
+    }
+    struct slice said = slice_first(slice_trim(body), 200);
+    (void)error_set(&step->why, STATUS_PROTOCOL, "HTTP %u%s%.*s", status,
+                    said.len > 0 ? ": " : "", SLICE_ARG(said));
+    if (!state->open || state->pages == 0) {
+        return;
+    }
+    step->state_changed = true;
+    if (++state->failures >= FAILURES_MAX) {
+        state->failures = 0;
+        state->open = false;
+    }
+}
+
+enum status
+walk_failed(const struct walk_plan *plan, struct walk_state *state,
+            unsigned status, struct slice body, struct arena *arena,
+            struct walk_step *ret_step)
+{
+    const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    *ret_step = (struct walk_step){ .next = WALK_FAILED };
+    if (is_rejection(status) && state->has_page) {
+        return begin_anew(plan, state, status, arena, ret_step);
+    }
+    bool opaque = (cursor->kind == CURSOR_ID || cursor->kind == CURSOR_TOKEN) &&
+                  state->has_token && state->has_cursor;
+    if (is_rejection(status) && opaque) {
+        lose_cursor(plan, state, status, ret_step);
+    } else {
+        count_failure(state, status, body, ret_step);
+    }
+    return STATUS_OK;
+}
+
+int64_t
+walk_complete_until(const struct walk_plan *plan,
+                    const struct walk_state *state)
+{
+    if (state->hw_ms == 0) {
+        return 0;
+    }
+    int64_t until = state->hw_ms - plan->overlap_ms;
+    return state->has_start && until < state->start_ms ? state->start_ms
+                                                       : until;
+}
+
+int64_t
+walk_lowest(const struct walk_plan *plan, const struct walk_state *state)
+{
+    const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    if (!plan->connector->has_poll) {
+        return INT64_MAX;
+    }
+    if (!state->has_start) {
+        return INT64_MIN;
+    }
+    int64_t lowest = walk_window_lower(plan, state);
+    if (state->open && state->a_ms < lowest) {
+        lowest = state->a_ms;
+    }
+    switch (cursor->kind) {
+    case CURSOR_TIME:
+        return cursor->send ? walk_cursor_sent_ms(cursor, lowest)
+                            : walk_cursor_floor_ms(cursor, lowest);
+    case CURSOR_ID:
+        /* The oldest mark is the furthest back a walk can begin; its id was the
+         * newest one then. */
+        return state->id_count > 0 && state->ids[0].at_ms < lowest
+                   ? state->ids[0].at_ms
+                   : lowest;
+    case CURSOR_TOKEN: return lowest;
+    case CURSOR_NONE: break;
+    }
+    /* No filter: whatever the list shows. */
+    return state->start_ms < lowest ? state->start_ms : lowest;
+}
+
+bool
+walk_below(const struct walk_plan *plan, const struct walk_state *state,
+           struct slice row, struct arena *arena)
+{
+    const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    int64_t at_ms;
+    if (cursor->kind == CURSOR_ID) {
+        return state->after_first;
+    }
+    if (cursor->kind != CURSOR_TIME ||
+        walk_cursor_row_ms(cursor, row, arena, &at_ms) != STATUS_OK) {
+        return false;
+    }
+    if (!cursor->send) {
+        return at_ms < walk_cursor_floor_ms(cursor, state->a_ms);
+    }
+    /* What was asked for is believed, but for what lies before the start. */
+    return state->has_start && !state->start_ours &&
+           at_ms < walk_cursor_floor_ms(cursor, state->start_ms);
+}

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/instant.h"
+#include "model/answer.h"
+#include "model/walk.h"
+#include "model/walk_cursor.h"
+#include "model/walk_paging.h"
+#include "model/walk_window.h"
+#include "wire/timefmt.h"
+
+/* Walks in a row that end on one full second before it becomes a gap. */
+#define TIES_MAX 3
+
+/* One page on its way into the state. */
+struct taking {
+    const struct walk_plan *plan;
+    const struct connector *connector;
+    const struct cursor_spec *cursor;
+    struct walk_state *state;
+    const struct walk_answer *answer;
+    struct arena *arena; /* of the state */
+    struct arena *scratch;
+    struct walk_step *step;
+    struct slice sent;   /* `{cursor}` of the request, where it was sent */
+    int64_t oldest_ms;   /* on this page; INT64_MAX when no row has a stamp */
+    size_t below;        /* rows below the lower bound */
+    struct slice picked; /* the id this page leads to */
+};
+
+static enum status
+fail(struct taking *t, const char *why)
+{
+    t->step->next = WALK_FAILED;
+    (void)error_set(&t->step->why, STATUS_PROTOCOL, "%s", why);
+    return STATUS_OK;
+}
+
+/* Fails and lets the next walk begin anew at its lower bound. */
+static enum status
+fail_closed(struct taking *t, const char *why)
+{
+    t->state->open = false;
+    t->state->has_page = false;
+    return fail(t, why);
+}
+
+static enum status
+ask(struct taking *t)
+{
+    int64_t most = t->connector->poll.max_pages;
+    t->step->next = WALK_ASK;
+    if (most > 0 && t->state->pages % most == 0) {
+        /* The walk stays open: the next one goes on here. */
+        t->step->next = WALK_FAILED;
+        (void)error_set(&t->step->why, STATUS_TOO_LARGE,
+                        "the walk has %lld pages and is not at its end "
+                        "(max_pages); it goes on with the next one",
+                        (long long)t->state->pages);
+    }
+    return STATUS_OK;
+}
+
+/* ---- what the rows say ---- */
+
+static enum status
+take_stamp(struct taking *t, struct slice row)
+{
+    struct walk_state *state = t->state;
+    int64_t at_ms;
+    enum status status = walk_cursor_row_ms(t->cursor, row, t->scratch, &at_ms);
+    if (status != STATUS_OK) {
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    if (at_ms > state->running_ms) {
+        state->running_ms = at_ms;
+    }
+    if (at_ms > state->largest_ms) {
+        state->largest_ms = at_ms;
+    }
+    if (at_ms < t->oldest_ms) {
+        t->oldest_ms = at_ms;
+    }
+    t->below += at_ms < walk_cursor_floor_ms(t->cursor, state->a_ms);
+    return STATUS_OK;
+}
+
+static enum status
+take_id(struct taking *t, struct slice row)
+{
+    struct slice id;
+    enum status status = answer_at(t->cursor->from, row, t->scratch, &id);
+    if (status != STATUS_OK) {
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    bool take = t->picked.len == 0;
+    if (t->cursor->pick == PICK_LAST) {
+        take = true;
+    } else if (t->cursor->pick != PICK_FIRST) {
+        take = take || walk_cursor_compare(t->cursor, id, t->picked) > 0;
+    }
+    if (take) {
+        t->picked = id;
+    }
+    return STATUS_OK;
+}
+
+/* The id of the walk so far. On the pages of a newest-first list the first page
+ * has the newest one. */
+static enum status
+take_picked(struct taking *t)
+{
+    struct slice *running = &t->state->running_id;
+    bool is_max =
+        t->cursor->pick == PICK_MAX || t->cursor->pick == PICK_MAX_PLUS_1;
+    if (t->picked.len == 0) {
+        return STATUS_OK;
+    }
+    if (running->len > 0 &&
+        (is_max ? walk_cursor_compare(t->cursor, t->picked, *running) <= 0
+                : t->connector->poll.order == ORDER_DESC)) {
+        return STATUS_OK;
+    }
+    return arena_copy(t->arena, t->picked, running);
+}
+
+static enum status
+take_rows(struct taking *t)
+{
+    const struct page *page = t->answer->page;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < page->row_count && status == STATUS_OK; i++) {
+        if (t->cursor->kind == CURSOR_TIME) {
+            status = take_stamp(t, page->rows[i]);
+        } else if (t->cursor->kind == CURSOR_ID) {
+            status = take_id(t, page->rows[i]);
+        }
+    }
+    t->state->pages++;
+    t->state->rows += (int64_t)page->row_count;
+    t->state->failures = 0;
+    return status == STATUS_OK ? take_picked(t) : status;
+}
+
+/* An opaque cursor is committed with the page that brought it. */
+static enum status
+take_token(struct taking *t)
+{
+    struct slice text;
+    enum status status =
+        answer_at(t->cursor->from, t->answer->page->body, t->scratch, &text);
+    if (status != STATUS_OK) {
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    status = arena_copy(t->arena, text, &t->state->token);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    t->state->has_token = true;
+    return walk_cursor_set_text(t->connector, t->state, t->state->token,
+                                t->arena);
+}
+
+/* ---- the end of a walk ---- */
+
+/* The provider's clock when this answer came, not too early. */
+static int64_t
+answered_ms(const struct walk_answer *answer)
+{
+    struct slice text;
+    int64_t at_ms;
+    if (http_field_find(answer->fields, "Date", &text) &&
+        timefmt_read_http(text, &at_ms) == STATUS_OK) {
+        return at_ms + INSTANT_SECOND_MS;
+    }
+    return answer->our_ms;
+}
+
+static enum status
+keep_etag(struct taking *t)
+{
+    struct walk_state *state = t->state;
+    struct slice etag;
+    if (t->answer->page == NULL) {
+        return STATUS_OK; /* 304: what we sent is still right */
+    }
+    state->etag = (struct slice){ NULL, 0 };
+    state->etag_url = 0;
+    if (!t->connector->poll.conditional || state->pages != 1 ||
+        !http_field_find(t->answer->fields, "ETag", &etag)) {
+        return STATUS_OK;
+    }
+    state->etag_url = walk_cursor_hash(t->answer->url);
+    return arena_copy(t->arena, etag, &state->etag);
+}
+
+/* The only place where hw moves (but for a gap row that says why). */
+static enum status
+whole(struct taking *t)
+{
+    struct walk_state *state = t->state;
+    const struct poll_spec *spec = &t->connector->poll;
+    int64_t settle = spec->settle_ms > spec->cursor.settle_ms
+                         ? spec->settle_ms
+                         : spec->cursor.settle_ms;
+    if (state->s_ms - settle > state->hw_ms) {
+        state->hw_ms = state->s_ms - settle;
+    }
+    if (spec->cursor.kind == CURSOR_ID) {
+        if (state->running_id.len > 0) {
+            state->token = state->running_id;
+            state->has_token = true;
+        }
+        walk_cursor_mark(t->plan, state, answered_ms(t->answer));
+    }
+    enum status status = keep_etag(t);
+    state->open = false;
+    state->has_s = false;
+    state->page = (struct slice){ NULL, 0 };
+    state->has_page = false;
+    state->running_id = (struct slice){ NULL, 0 };
+    state->ties = 0;
+    state->tie_ms = 0;
+    state->rejections = 0;
+    t->step->next = WALK_WHOLE;
+    return status;
+}
+
+/* ---- what follows a page ---- */
+
+/* The answer to `first` says where the cursor is; none: before everything. */
+static enum status
+take_first(struct taking *t)
+{
+    const struct poll_spec *spec = &t->connector->poll;
+    const struct page *page = t->answer->page;
+    struct walk_state *state = t->state;
+    struct answer_view view = {
+        .fields = t->answer->fields,
+        .body = page->body,
+        .row = page->row_count > 0 ? page->rows[0] : (struct slice){ NULL, 0 },
+    };
+    struct slice text;
+    enum status status =
+        answer_text(spec->first_cursor, &view, t->scratch, &text);
+    if (status == STATUS_NOT_FOUND) {
+        bool by_rows = spec->first_cursor == NULL && state->running_id.len > 0;
+        text = by_rows ? state->running_id : spec->first_else;
+    } else if (status != STATUS_OK) {
+        return status;
+    }
+    state->first = false;
+    state->after_first = true;
+    if (spec->cursor.kind == CURSOR_TOKEN && text.len == 0 &&
+        state->has_token) {
+        return STATUS_OK; /* take_token has found it */
+    }
+    status = arena_copy(t->arena, text, &state->token);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    state->has_token = true;
+    state->running_id = (struct slice){ NULL, 0 };
+    if (spec->cursor.kind == CURSOR_ID) {
+        walk_cursor_mark(t->plan, state, answered_ms(t->answer));
+    }
+    return walk_cursor_set_text(t->connector, state, state->token, t->arena);
+}
+
+/* A whole page of one stamp, and the cursor is the only way on. */
+static enum status
+take_tie(struct taking *t)
+{
+    struct walk_state *state = t->state;
+    int64_t unit = walk_cursor_unit_ms(t->cursor);
+    int64_t behind = state->cursor_ms + unit;
+    state->ties = state->tie_ms == state->cursor_ms ? state->ties + 1 : 1;
+    state->tie_ms = state->cursor_ms;
+    if (state->ties < TIES_MAX) {
+        return fail(t, "a whole page has one time stamp and there is no way "
+                       "on: raise the page size");
+    }
+    int64_t from = state->running_ms - state->running_ms % unit;
+    t->step->has_gap = true;
+    t->step->gap = (struct walk_gap){ GAP_TIE, from, from + unit };
+    state->ties = 0;
+    state->cursor_ms = behind;
+    enum status status =
+        walk_cursor_time_text(t->cursor, behind, t->arena, &state->cursor);
+    return status == STATUS_OK ? ask(t) : status;
+}
+
+/* A full answer of a list without pages that does not run upwards: what it did
+ * not show cannot be asked for. */
+static enum status
+take_cut(struct taking *t)
+{
+    int64_t reached =
+        t->state->hw_ms > t->state->a_ms ? t->state->hw_ms : t->state->a_ms;
+    if (t->oldest_ms == INT64_MAX) {
+        return fail_closed(t, "the list is full and its rows have no time");
+    }
+    if (t->oldest_ms > reached) {
+        t->step->has_gap = true;
+        t->step->gap = (struct walk_gap){ GAP_COUNT, reached, t->oldest_ms };
+    }
+    return whole(t);
+}
+
+static enum status
+advance_time(struct taking *t, bool certain)
+{
+    struct walk_state *state = t->state;
+    if (t->connector->poll.order != ORDER_ASC || !state->has_cursor) {
+        return certain ? take_cut(t) : whole(t);
+    }
+    if (state->running_ms > 0 &&
+        walk_cursor_sent_ms(t->cursor, state->running_ms) > state->cursor_ms) {
+        enum status status = walk_cursor_set_time(t->connector, state,
+                                                  state->running_ms, t->arena);
+        return status == STATUS_OK ? ask(t) : status;
+    }
+    if (!certain) {
+        return whole(t);
+    }
+    if (t->oldest_ms == INT64_MAX) {
+        return fail_closed(t, "there is more, but no row says from when");
+    }
+    return take_tie(t);
+}
+
+static enum status
+advance_text(struct taking *t, bool certain)
+{
+    struct walk_state *state = t->state;
+    enum status status = STATUS_OK;
+    if (t->cursor->kind == CURSOR_ID && state->running_id.len > 0) {
+        status = walk_cursor_set_text(t->connector, state, state->running_id,
+                                      t->arena);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (state->has_cursor && !slice_equal(state->cursor, t->sent)) {
+        return ask(t);
+    }
+    return certain ? fail_closed(t, "there is more, says the answer, but its "
+                                    "cursor is the same as before")
+                   : whole(t);
+}
+
+static enum status
+advance(struct taking *t, bool certain)
+{
+    switch (t->cursor->kind) {
+    case CURSOR_TIME: return advance_time(t, certain);
+    case CURSOR_ID:
+    case CURSOR_TOKEN: return advance_text(t, certain);
+    case CURSOR_NONE: break;
+    }
+    return whole(t);
+}
+
+/* Position-paged and ascending: rows move while they are listed, so ask again
+ * from the first page as soon as that begins elsewhere (F5). */
+static bool
+may_restart(const struct taking *t)
+{
+    const struct poll_spec *spec = &t->connector->poll;
+    return spec->pages.restart && spec->order == ORDER_ASC &&
+           t->cursor->kind == CURSOR_TIME && t->state->has_cursor &&
+           t->state->running_ms > 0 &&
+           walk_cursor_sent_ms(t->cursor, t->state->running_ms) >
+               t->state->cursor_ms;
+}
+
+/* What makes a page the same as the one before it. Numbers always differ, so
+ * there the rows count. */
+static uint64_t
+hash_of(const struct taking *t, struct slice next)
+{
+    enum page_kind kind = t->connector->poll.pages.kind;
+    if (kind != PAGE_NUMBER && kind != PAGE_OFFSET) {
+        return walk_cursor_hash(next);
+    }
+    return t->answer->page->row_count == 0
+               ? 0
+               : walk_cursor_hash(t->answer->page->body);
+}
+
+static enum status
+next_page(struct taking *t, struct slice next)
+{
+    struct walk_state *state = t->state;
+    if (may_restart(t)) {
+        state->has_page = false;
+        state->page = (struct slice){ NULL, 0 };
+        state->page_hash = 0;
+        enum status status = walk_cursor_set_time(t->connector, state,
+                                                  state->running_ms, t->arena);
+        return status == STATUS_OK ? ask(t) : status;
+    }
+    uint64_t hash = hash_of(t, next);
+    if ((hash != 0 && hash == state->page_hash) ||
+        slice_equal(next, t->answer->url)) {
+        return fail_closed(t, "the list points to the same page again");
+    }
+    state->page_hash = hash;
+    state->page = next;
+    state->has_page = true;
+    return ask(t);
+}
+
+static enum status
+go_on(struct taking *t)
+{
+    const struct page *page = t->answer->page;
+    struct walk_paging next;
+    if (t->state->after_first && t->cursor->kind == CURSOR_ID) {
+        return ask(t); /* what it showed lies before the cursor */
+    }
+    if (t->connector->poll.pages.until_cursor && page->row_count > 0 &&
+        t->below == page->row_count) {
+        return whole(t);
+    }
+    enum status status = walk_paging_next(t->connector, t->state, t->answer,
+                                          t->arena, &next, &t->step->why);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    switch (next.kind) {
+    case WALK_PAGING_END: return whole(t);
+    case WALK_PAGING_PAGE: return next_page(t, next.text);
+    case WALK_PAGING_ADVANCE: return advance(t, next.certain);
+    case WALK_PAGING_BROKEN: break;
+    }
+    t->state->open = false;
+    t->step->next = WALK_FAILED;
+    return STATUS_OK;
+}
+
+static enum status
+take_page(struct taking *t)
+{
+    bool first = t->state->first;
+    t->state->after_first = false;
+    if (t->state->has_cursor) {
+        t->sent = t->state->cursor;
+    }
+    enum status status = take_rows(t);
+    if (status == STATUS_OK && t->cursor->kind == CURSOR_TOKEN) {
+        status = take_token(t);
+    }
+    if (status == STATUS_OK && first) {
+        status = take_first(t);
+    }
+    return status == STATUS_OK ? go_on(t) : status;
+}
+
+/* The list is as it was when it was one page. */
+static enum status
+take_unchanged(struct taking *t)
+{
+    if (t->state->etag.len == 0 || t->state->pages > 0) {
+        t->state->etag = (struct slice){ NULL, 0 };
+        return fail_closed(t, "HTTP 304 to a request that did not ask for it");
+    }
+    return whole(t);
+}
+
+enum status
+walk_page(const struct walk_plan *plan, struct walk_state *state,
+          const struct walk_answer *answer, struct arena *arena,
+          struct walk_step *ret_step)
+{
+    struct arena scratch = { 0 };
+    bool again;
+    struct taking t = { .plan = plan,
+                        .connector = plan->connector,
+                        .cursor = &plan->connector->poll.cursor,
+                        .state = state,
+                        .answer = answer,
+                        .arena = arena,
+                        .scratch = &scratch,
+                        .step = ret_step,
+                        .oldest_ms = INT64_MAX };
+    *ret_step =
+        (struct walk_step){ .next = WALK_FAILED, .state_changed = true };
+    enum status status;
+    walk_window_clock(plan, state, answer, ret_step, &again);
+    if (again) {
+        struct walk_now now = { .our_ms = answer->our_ms,
+                                .provider_ms =
+                                    answered_ms(answer) - INSTANT_SECOND_MS };
+        status = walk_window_open(plan, state, &now, arena, ret_step);
+        ret_step->next = WALK_ASK;
+    } else if (answer->page == NULL) {
+        status = take_unchanged(&t);
+    } else {
+        status = take_page(&t);
+    }
+    arena_fini(&scratch);
+    return status;
+}

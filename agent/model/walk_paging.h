@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk_paging: what follows a page: its list's end, another page, the same
+ * request with an advanced cursor, or a mistake of the provider. Pure.
+ */
+#ifndef MODEL_WALK_PAGING_H
+#define MODEL_WALK_PAGING_H
+
+#include "model/walk.h"
+
+enum walk_paging_kind {
+    WALK_PAGING_END,
+    WALK_PAGING_PAGE,    /* `text` is the next `{page}` or URL */
+    WALK_PAGING_ADVANCE, /* the cursor has to move */
+    WALK_PAGING_BROKEN
+};
+
+struct walk_paging {
+    enum walk_paging_kind kind;
+    struct slice text; /* in the arena */
+    bool certain;      /* ADVANCE: the answer itself says there is more */
+};
+
+/* Decides. STATUS_NOMEM, or STATUS_OK with the decision; why it is broken is
+ * said in `err`. */
+NODISCARD
+enum status walk_paging_next(const struct connector *connector,
+                             const struct walk_state *state,
+                             const struct walk_answer *answer,
+                             struct arena *arena, struct walk_paging *ret_next,
+                             struct error *err);
+
+#endif

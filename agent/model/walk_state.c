@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/walk.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "wire/json.h"
+
+/*
+ * The stored text is one line of JSON: {"v":1,"hw":…}. Names are short because
+ * the line is written with every page; they never change their meaning, and a
+ * member that is not known is skipped, so a program can go back by one version.
+ */
+
+#define DEPTH 8
+
+enum kind { KIND_BOOL, KIND_I64, KIND_U64, KIND_UNSIGNED, KIND_TEXT };
+
+struct member {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+};
+
+#define MEMBER(name, kind, field)                                              \
+    {                                                                          \
+        name, kind, offsetof(struct walk_state, field)                         \
+    }
+
+static const struct member members[] = {
+    MEMBER("has_start", KIND_BOOL, has_start),
+    MEMBER("start_ours", KIND_BOOL, start_ours),
+    MEMBER("start", KIND_I64, start_ms),
+    MEMBER("start_set", KIND_I64, start_set_ms),
+    MEMBER("hw", KIND_I64, hw_ms),
+    MEMBER("largest", KIND_I64, largest_ms),
+    MEMBER("token", KIND_TEXT, token),
+    MEMBER("has_token", KIND_BOOL, has_token),
+    MEMBER("etag", KIND_TEXT, etag),
+    MEMBER("etag_url", KIND_U64, etag_url),
+    MEMBER("ties", KIND_UNSIGNED, ties),
+    MEMBER("tie", KIND_I64, tie_ms),
+    MEMBER("open", KIND_BOOL, open),
+    MEMBER("has_s", KIND_BOOL, has_s),
+    MEMBER("a", KIND_I64, a_ms),
+    MEMBER("s", KIND_I64, s_ms),
+    MEMBER("now", KIND_I64, now_ms),
+    MEMBER("now_theirs", KIND_BOOL, now_theirs),
+    MEMBER("began", KIND_I64, began_ms),
+    MEMBER("cursor", KIND_TEXT, cursor),
+    MEMBER("has_cursor", KIND_BOOL, has_cursor),
+    MEMBER("cursor_ms", KIND_I64, cursor_ms),
+    MEMBER("page", KIND_TEXT, page),
+    MEMBER("has_page", KIND_BOOL, has_page),
+    MEMBER("running", KIND_I64, running_ms),
+    MEMBER("running_id", KIND_TEXT, running_id),
+    MEMBER("pages", KIND_I64, pages),
+    MEMBER("rows", KIND_I64, rows),
+    MEMBER("page_hash", KIND_U64, page_hash),
+    MEMBER("first", KIND_BOOL, first),
+    MEMBER("after_first", KIND_BOOL, after_first),
+    MEMBER("rejections", KIND_UNSIGNED, rejections),
+    MEMBER("failures", KIND_UNSIGNED, failures),
+};
+
+#define MEMBER_COUNT (sizeof members / sizeof members[0])
+
+static void
+write_member(const struct member *member, const void *place, struct buf *into)
+{
+    switch (member->kind) {
+    case KIND_BOOL:
+        if (*(const bool *)place) {
+            buf_format(into, ",\"%s\":true", member->name);
+        }
+        break;
+    case KIND_I64:
+        if (*(const int64_t *)place != 0) {
+            buf_format(into, ",\"%s\":%" PRId64, member->name,
+                       *(const int64_t *)place);
+        }
+        break;
+    case KIND_U64:
+        if (*(const uint64_t *)place != 0) {
+            buf_format(into, ",\"%s\":%" PRIu64, member->name,
+                       *(const uint64_t *)place);
+        }
+        break;
+    case KIND_UNSIGNED:
+        if (*(const unsigned *)place != 0) {
+            buf_format(into, ",\"%s\":%u", member->name,
+                       *(const unsigned *)place);
+        }
+        break;
+    case KIND_TEXT:
+        if (((const struct slice *)place)->len > 0) {
+            buf_format(into, ",\"%s\":", member->name);
+            buf_json(into, *(const struct slice *)place);
+        }
+        break;
+    }
+}
+
+void
+walk_encode(const struct walk_state *state, struct buf *into)
+{
+    buf_text(into, "{\"v\":1");
+    for (size_t i = 0; i < MEMBER_COUNT; i++) {
+        write_member(&members[i], (const char *)state + members[i].offset,
+                     into);
+    }
+    for (size_t i = 0; i < state->id_count; i++) {
+        buf_format(into, "%s[%" PRId64 ",", i == 0 ? ",\"ids\":[" : ",",
+                   state->ids[i].at_ms);
+        buf_json(into, state->ids[i].id);
+        buf_byte(into, ']');
+    }
+    buf_text(into, state->id_count > 0 ? "]}" : "}");
+}
+
+static enum status
+read_text(struct slice value, struct arena *arena, struct slice *ret_text)
+{
+    struct slice text;
+    if (json_type(value) != JSON_STRING) {
+        return STATUS_CORRUPT;
+    }
+    enum status status = json_text(value, arena, &text);
+    return status == STATUS_OK ? arena_copy(arena, text, ret_text) : status;
+}
+
+static enum status
+read_unsigned(struct slice value, unsigned *ret_number)
+{
+    uint64_t number;
+    if (slice_to_u64(value, &number) != STATUS_OK || number > UINT32_MAX) {
+        return STATUS_CORRUPT;
+    }
+    *ret_number = (unsigned)number;
+    return STATUS_OK;
+}
+
+static enum status
+read_member(const struct member *member, struct slice value,
+            struct arena *arena, void *place)
+{
+    enum json_type type = json_type(value);
+    switch (member->kind) {
+    case KIND_BOOL:
+        *(bool *)place = type == JSON_TRUE;
+        return type == JSON_TRUE || type == JSON_FALSE ? STATUS_OK
+                                                       : STATUS_CORRUPT;
+    case KIND_I64:
+        return slice_to_i64(value, place) == STATUS_OK ? STATUS_OK
+                                                       : STATUS_CORRUPT;
+    case KIND_U64:
+        return slice_to_u64(value, place) == STATUS_OK ? STATUS_OK
+                                                       : STATUS_CORRUPT;
+    case KIND_UNSIGNED: return read_unsigned(value, place);
+    case KIND_TEXT: return read_text(value, arena, place);
+    }
+    return STATUS_CORRUPT;
+}
+
+static enum status
+read_mark(struct slice value, struct arena *arena, struct walk_mark *ret_mark)
+{
+    struct slice at;
+    struct slice id;
+    size_t place = 0;
+    if (json_type(value) != JSON_ARRAY ||
+        !json_next_element(value, &place, &at) ||
+        slice_to_i64(slice_trim(at), &ret_mark->at_ms) != STATUS_OK ||
+        !json_next_element(value, &place, &id)) {
+        return STATUS_CORRUPT;
+    }
+    return read_text(id, arena, &ret_mark->id);
+}
+
+static enum status
+read_marks(struct slice array, struct arena *arena, struct walk_state *state)
+{
+    struct slice value;
+    if (json_type(array) != JSON_ARRAY) {
+        return STATUS_CORRUPT;
+    }
+    for (size_t at = 0; json_next_element(array, &at, &value);) {
+        if (state->id_count == WALK_IDS_MAX) {
+            return STATUS_CORRUPT;
+        }
+        enum status status =
+            read_mark(value, arena, &state->ids[state->id_count]);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        state->id_count++;
+    }
+    return STATUS_OK;
+}
+
+static enum status
+read_state(struct slice text, struct arena *arena, struct walk_state *state,
+           struct error *err)
+{
+    struct slice value;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < MEMBER_COUNT && status == STATUS_OK; i++) {
+        if (json_member(text, slice_of(members[i].name), &value)) {
+            status = read_member(&members[i], slice_trim(value), arena,
+                                 (char *)state + members[i].offset);
+            if (status == STATUS_CORRUPT) {
+                return error_set(err, status, "walk state: '%s' is damaged",
+                                 members[i].name);
+            }
+        }
+    }
+    if (status == STATUS_OK && json_member(text, slice_of("ids"), &value)) {
+        status = read_marks(value, arena, state);
+    }
+    return status == STATUS_OK
+               ? status
+               : error_set(err, status, "walk state: %s", status_text(status));
+}
+
+enum status
+walk_decode(struct slice text, struct arena *arena,
+            struct walk_state *ret_state, struct error *err)
+{
+    struct slice version;
+    struct walk_state state;
+    memset(&state, 0, sizeof state);
+    if (json_check(text, DEPTH, NULL) != STATUS_OK ||
+        json_type(text) != JSON_OBJECT ||
+        !json_member(text, slice_of("v"), &version)) {
+        return error_set(err, STATUS_CORRUPT, "this is no walk state");
+    }
+    enum status status = read_state(text, arena, &state, err);
+    if (status == STATUS_OK) {
+        *ret_state = state;
+    }
+    return status;
+}

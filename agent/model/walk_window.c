@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/walk_window.h"
+
+#include "base/instant.h"
+#include "model/request.h"
+#include "model/walk_cursor.h"
+#include "wire/timefmt.h"
+
+/* While `start` is by our clock alone, the first request asks from this much
+ * earlier, so that a clock that is a little fast costs no second request. */
+#define START_MARGIN_MS (5 * INSTANT_MINUTE_MS)
+
+/* What a clock that is slow may list below `start` before it is worth asking
+ * again. */
+#define START_FLOOD_MS INSTANT_HOUR_MS
+
+/* A Date that is ahead of us by more is not believed (DESIGN §8). */
+#define DATE_AHEAD_MS (5 * INSTANT_MINUTE_MS)
+
+static int64_t
+earlier_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t
+later_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+bool
+walk_window_start(const struct walk_plan *plan, struct walk_state *state,
+                  const struct walk_now *now)
+{
+    const struct poll_spec *spec = &plan->connector->poll;
+    if (state->has_start) {
+        return false;
+    }
+    state->has_start = true;
+    state->start_set_ms = now->our_ms;
+    if (spec->start_kind == START_AT) {
+        state->start_ms = spec->start_ms;
+        return true;
+    }
+    int64_t age = spec->start_kind == START_AGO ? spec->start_ms : 0;
+    state->start_ours = now->provider_ms == 0;
+    state->start_ms =
+        (state->start_ours ? now->our_ms : now->provider_ms) - age;
+    return true;
+}
+
+int64_t
+walk_window_lower(const struct walk_plan *plan, const struct walk_state *state)
+{
+    int64_t lower = state->start_ms - (state->start_ours ? START_MARGIN_MS : 0);
+    if (state->hw_ms > 0) {
+        lower = later_of(lower, state->hw_ms - plan->overlap_ms);
+    }
+    return later_of(lower, 0);
+}
+
+/* Returns the time up to which nothing can be missing, 0 when it is not known.
+ */
+static int64_t
+whole_up_to(const struct walk_plan *plan, const struct walk_state *state)
+{
+    bool by_start = state->has_start && !state->start_ours &&
+                    plan->connector->poll.start_kind == START_NOW;
+    return later_of(state->hw_ms, by_start ? state->start_ms : 0);
+}
+
+void
+walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
+                int64_t now_ms, struct walk_step *step)
+{
+    int64_t retention = plan->connector->poll.retention_ms;
+    int64_t cut = now_ms - retention;
+    state->now_theirs = true;
+    if (retention == 0 || cut <= 0) {
+        return;
+    }
+    int64_t from = whole_up_to(plan, state);
+    if (from > 0 && from < cut) {
+        /* From here on the row says what is missing, and the watermark may
+         * stand above it: else every walk would write the row again. */
+        step->has_gap = true;
+        step->gap = (struct walk_gap){ GAP_RETENTION, from, cut };
+        step->state_changed = true;
+        state->hw_ms = cut;
+    }
+    state->a_ms = later_of(state->a_ms, cut);
+}
+
+enum status
+walk_window_open(const struct walk_plan *plan, struct walk_state *state,
+                 const struct walk_now *now, struct arena *arena,
+                 struct walk_step *step)
+{
+    state->open = true;
+    state->has_s = false;
+    state->s_ms = 0;
+    state->began_ms = now->our_ms;
+    state->now_ms = now->provider_ms != 0 ? now->provider_ms : now->our_ms;
+    state->now_theirs = false;
+    state->page = (struct slice){ NULL, 0 };
+    state->has_page = false;
+    state->page_hash = 0;
+    state->running_ms = 0;
+    state->running_id = (struct slice){ NULL, 0 };
+    state->pages = 0;
+    state->rows = 0;
+    state->after_first = false;
+    state->failures = 0;
+    state->a_ms = walk_window_lower(plan, state);
+    if (now->provider_ms != 0) {
+        walk_window_cut(plan, state, now->provider_ms, step);
+    }
+    return walk_cursor_begin(plan, state, now->provider_ms, arena);
+}
+
+/* Turns a start by our clock into one by the provider's: its time when the walk
+ * began, less our time gone by since the start was stored. Returns whether what
+ * was asked does not reach down to it, or far below. */
+static bool
+learn_start(const struct walk_plan *plan, struct walk_state *state,
+            int64_t began_theirs_ms)
+{
+    const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    int64_t age = state->start_set_ms - state->start_ms;
+    int64_t gone = later_of(state->began_ms - state->start_set_ms, 0);
+    int64_t asked = state->a_ms;
+    state->start_ours = false;
+    state->start_ms = began_theirs_ms - gone - age;
+    bool sent =
+        state->first || (state->has_cursor &&
+                         (cursor->kind == CURSOR_TIME || !state->has_token));
+    if (sent &&
+        (asked > state->start_ms || asked < state->start_ms - START_FLOOD_MS)) {
+        return true;
+    }
+    state->a_ms = walk_window_lower(plan, state);
+    return false;
+}
+
+static int64_t
+began_ms(const struct walk_plan *plan, const struct walk_state *state,
+         const struct walk_answer *answer, bool has_date, int64_t date_ms)
+{
+    const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    /* Without a Date, a stamp that was read before this walk began is surely
+     * not ahead of the provider's clock when it did. */
+    int64_t s =
+        has_date
+            ? earlier_of(date_ms, instant_add(answer->our_ms, DATE_AHEAD_MS))
+            : earlier_of(state->largest_ms, state->began_ms);
+    if (request_is_bounded(plan->connector)) {
+        /* What was stamped behind the upper bound that was sent has not been
+         * asked for. */
+        int64_t unit = walk_cursor_unit_ms(cursor);
+        s = earlier_of(s, state->now_ms - state->now_ms % unit);
+    }
+    return later_of(s, 0);
+}
+
+void
+walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
+                  const struct walk_answer *answer, struct walk_step *step,
+                  bool *ret_again)
+{
+    struct slice text;
+    int64_t date_ms = 0;
+    bool has_date = http_field_find(answer->fields, "Date", &text) &&
+                    timefmt_read_http(text, &date_ms) == STATUS_OK;
+    /* A Date is cut to its second and may have waited for us. */
+    int64_t began_theirs_ms = date_ms - answer->duration_ms - INSTANT_SECOND_MS;
+    *ret_again = false;
+    if (has_date && state->start_ours) {
+        *ret_again = learn_start(plan, state, began_theirs_ms);
+        step->state_changed = true;
+    }
+    if (has_date && !state->now_theirs) {
+        walk_window_cut(plan, state, date_ms, step);
+    }
+    if (!state->has_s) {
+        state->s_ms = began_ms(plan, state, answer, has_date, began_theirs_ms);
+        state->has_s = true;
+    }
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk_window: the span a walk reads: where reading begins at all, the lower
+ * bound, the clock it is measured by, and what retention cuts off. Pure.
+ */
+#ifndef MODEL_WALK_WINDOW_H
+#define MODEL_WALK_WINDOW_H
+
+#include "model/walk.h"
+
+/* Fixes `start` the first time; true when it did. */
+bool walk_window_start(const struct walk_plan *plan, struct walk_state *state,
+                       const struct walk_now *now);
+
+/* Returns the lower bound of a walk that would begin now. */
+int64_t walk_window_lower(const struct walk_plan *plan,
+                          const struct walk_state *state);
+
+/* Opens a new walk in place of whatever was open; `provider_ms` 0: not known.
+ */
+NODISCARD
+enum status walk_window_open(const struct walk_plan *plan,
+                             struct walk_state *state,
+                             const struct walk_now *now, struct arena *arena,
+                             struct walk_step *step);
+
+/* Raises the bounds to what the provider still keeps at `now_ms` (its clock),
+ * with a gap row when the watermark itself was below. */
+void walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
+                     int64_t now_ms, struct walk_step *step);
+
+/*
+ * Learns the provider's clock from an answer: the first one of a walk fixes
+ * `s`, the very first one `start`. *ret_again says that what was asked did not
+ * fit the start that was learnt, and the walk has to begin again.
+ */
+void walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
+                       const struct walk_answer *answer, struct walk_step *step,
+                       bool *ret_again);
+
+#endif
