@@ -21,8 +21,8 @@ typedef enum status apply_fn(const struct template_step *step, struct slice key,
 
 struct template_filter {
     const char *name;
-    enum argument argument;
     apply_fn *apply;
+    enum argument argument;
     int option;
 };
 
@@ -93,8 +93,11 @@ apply_lower(const struct template_step *step, struct slice key,
     (void)step;
     (void)key;
     for (size_t i = 0; i < text.len; i++) {
-        char byte = text.ptr[i];
-        buf_byte(into, byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte);
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte >= 'A' && byte <= 'Z') {
+            byte |= 0x20;
+        }
+        buf_byte(into, (char)byte);
     }
     return STATUS_OK;
 }
@@ -313,30 +316,30 @@ apply_time(const struct template_step *step, struct slice key,
 /* `time` writes one form for one instant, however precisely and in whatever
  * zone a channel wrote it, so that both channels make the same key. */
 static const struct template_filter filters[] = {
-    { "crc32", ARGUMENT_NONE, apply_crc32, 0 },
-    { "sha1", ARGUMENT_NONE, apply_hash, DIGEST_SHA1 },
-    { "sha256", ARGUMENT_NONE, apply_hash, DIGEST_SHA256 },
-    { "sha384", ARGUMENT_NONE, apply_hash, DIGEST_SHA384 },
-    { "sha512", ARGUMENT_NONE, apply_hash, DIGEST_SHA512 },
-    { "hex", ARGUMENT_NONE, apply_hex, 0 },
-    { "base64", ARGUMENT_NONE, apply_base64, 0 },
-    { "lower", ARGUMENT_NONE, apply_lower, 0 },
-    { "hmac", ARGUMENT_ALG, apply_hmac, 0 },
-    { "escape", ARGUMENT_ESCAPES, apply_escape, 0 },
-    { "unescape", ARGUMENT_ESCAPES, apply_unescape, 0 },
-    { "noport", ARGUMENT_NONE, apply_noport, 0 },
-    { "withport", ARGUMENT_NONE, apply_withport, 0 },
-    { "sorted", ARGUMENT_NONE, apply_sorted, 0 },
-    { "time", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601 },
-    { "unix_s", ARGUMENT_NONE, apply_time, TIMEFMT_UNIX_S },
-    { "unix_ms", ARGUMENT_NONE, apply_time, TIMEFMT_UNIX_MS },
-    { "iso8601", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601 },
-    { "iso8601_s", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601_S },
-    { "iso8601_naive", ARGUMENT_NONE, apply_time, TIMEFMT_ISO8601_NAIVE },
-    { "date", ARGUMENT_NONE, apply_time, TIMEFMT_DATE },
-    { "minute", ARGUMENT_NONE, apply_time, TIMEFMT_MINUTE },
-    { "rfc2822", ARGUMENT_NONE, apply_time, TIMEFMT_RFC2822 },
-    { "urlencode", ARGUMENT_NONE, apply_urlencode, 0 },
+    { "crc32", apply_crc32, ARGUMENT_NONE, 0 },
+    { "sha1", apply_hash, ARGUMENT_NONE, DIGEST_SHA1 },
+    { "sha256", apply_hash, ARGUMENT_NONE, DIGEST_SHA256 },
+    { "sha384", apply_hash, ARGUMENT_NONE, DIGEST_SHA384 },
+    { "sha512", apply_hash, ARGUMENT_NONE, DIGEST_SHA512 },
+    { "hex", apply_hex, ARGUMENT_NONE, 0 },
+    { "base64", apply_base64, ARGUMENT_NONE, 0 },
+    { "lower", apply_lower, ARGUMENT_NONE, 0 },
+    { "hmac", apply_hmac, ARGUMENT_ALG, 0 },
+    { "escape", apply_escape, ARGUMENT_ESCAPES, 0 },
+    { "unescape", apply_unescape, ARGUMENT_ESCAPES, 0 },
+    { "noport", apply_noport, ARGUMENT_NONE, 0 },
+    { "withport", apply_withport, ARGUMENT_NONE, 0 },
+    { "sorted", apply_sorted, ARGUMENT_NONE, 0 },
+    { "time", apply_time, ARGUMENT_NONE, TIMEFMT_ISO8601 },
+    { "unix_s", apply_time, ARGUMENT_NONE, TIMEFMT_UNIX_S },
+    { "unix_ms", apply_time, ARGUMENT_NONE, TIMEFMT_UNIX_MS },
+    { "iso8601", apply_time, ARGUMENT_NONE, TIMEFMT_ISO8601 },
+    { "iso8601_s", apply_time, ARGUMENT_NONE, TIMEFMT_ISO8601_S },
+    { "iso8601_naive", apply_time, ARGUMENT_NONE, TIMEFMT_ISO8601_NAIVE },
+    { "date", apply_time, ARGUMENT_NONE, TIMEFMT_DATE },
+    { "minute", apply_time, ARGUMENT_NONE, TIMEFMT_MINUTE },
+    { "rfc2822", apply_time, ARGUMENT_NONE, TIMEFMT_RFC2822 },
+    { "urlencode", apply_urlencode, ARGUMENT_NONE, 0 },
 };
 
 static const struct template_filter *

@@ -225,7 +225,7 @@ enum status
 url_resolve(struct slice base, struct slice reference, struct buf *into,
             struct error *err)
 {
-    struct url at;
+    struct url at = { 0 };
     struct url made;
     enum status status = url_parse(base, &at, err);
     if (status != STATUS_OK) {

@@ -342,9 +342,9 @@ static int
 set_up(void **state)
 {
     (void)state;
-    return digest_init(NULL) == STATUS_OK && digest_init(NULL) == STATUS_OK
-               ? 0
-               : -1;
+    enum status first = digest_init(NULL);
+    enum status again = digest_init(NULL); /* harmless */
+    return first == STATUS_OK && again == STATUS_OK ? 0 : -1;
 }
 
 int
