@@ -138,7 +138,7 @@ read_to_end(int fd, const char *name, size_t limit, struct buf *into,
             *at = '\0';
             return STATUS_OK;
         }
-        if ((size_t)got > room) {
+        if ((size_t)got > limit - taken) {
             *at = '\0';
             return error_set(err, STATUS_TOO_LARGE,
                              "%s is larger than %zu bytes", name, limit);

@@ -98,6 +98,22 @@ a_file_is_read_up_to_its_limit(void **state)
 }
 
 static void
+a_large_file_is_read_whole(void **state)
+{
+    (void)state;
+    static char text[100001];
+    memset(text, 'x', sizeof(text) - 1);
+    put("large", text);
+    assert_file("large", text);
+    struct buf buf = { 0 };
+    assert_int_equal(fs_read(in("large"), sizeof(text) - 1, &buf, NULL),
+                     STATUS_OK);
+    assert_int_equal(fs_read(in("large"), sizeof(text) - 2, &buf, NULL),
+                     STATUS_TOO_LARGE);
+    buf_fini(&buf);
+}
+
+static void
 what_cannot_be_read_is_named_with_cause_and_way_out(void **state)
 {
     (void)state;
@@ -414,6 +430,7 @@ main(void)
         /* first: the variable is read at a process's first step only */
         TEST(the_nth_step_is_the_last_thing_that_happens),
         TEST(a_file_is_read_up_to_its_limit),
+        TEST(a_large_file_is_read_whole),
         TEST(what_cannot_be_read_is_named_with_cause_and_way_out),
         TEST(a_pipe_is_read_to_its_end),
         TEST(names_are_listed_sorted_and_filtered),
