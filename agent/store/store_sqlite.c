@@ -136,6 +136,9 @@ on_commit(void *arg, sqlite3 *db, const char *name, int pages)
     (void)name;
     struct store_sqlite *store = arg;
     store->wal_pages = pages;
+    if (pages < store->wal_base) {
+        store->wal_base = 0; /* the log began anew */
+    }
     return SQLITE_OK;
 }
 
@@ -570,7 +573,6 @@ store_sqlite_open(const char *path, const struct store_settings *settings,
     }
     store->store.ops = &ops;
     store->path = buf_detach(&copy);
-    store->checkpoint_at = CHECKPOINT_PAGES;
     enum status status = open_all(store, settings, err);
     if (status != STATUS_OK) {
         /* Not clean: what was found there is looked at again next time. */

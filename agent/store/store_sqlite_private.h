@@ -94,8 +94,8 @@ struct store_sqlite {
     int64_t epoch;
     int64_t floor_ms;
     uint64_t last_event;
-    int wal_pages;     /* in the log after the last commit */
-    int checkpoint_at; /* pages that ask for a checkpoint */
+    int wal_pages; /* in the log after the last commit */
+    int wal_base;  /* of those, there at the last checkpoint */
     struct tally *tallies;
     size_t tally_count;
     uint64_t prune_from; /* where the last slice over events ended */

@@ -279,14 +279,12 @@ store_sqlite_sql_checkpoint(struct store_sqlite *store, int mode,
     int in_log = 0;
     int copied = 0;
     int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied);
+    /* Where a reader stands in the way, or there is no room, the log keeps it
+     * all: not again with every commit from here, but some pages later. */
+    store->wal_base = store->wal_pages;
     if (rc == SQLITE_OK && in_log == copied) {
-        store->wal_pages = 0;
-        store->checkpoint_at = CHECKPOINT_PAGES;
         return STATUS_OK;
     }
-    /* A reader stands in the way, or there is no room: the log keeps it all.
-     * Not with every commit from here, but some pages later. */
-    store->checkpoint_at = store->wal_pages + CHECKPOINT_PAGES;
     return rc == SQLITE_OK ? STATUS_BUSY
                            : store_sqlite_sql_fail(store, rc, err);
 }
@@ -299,7 +297,7 @@ store_sqlite_sql_begin(struct store_sqlite *store, struct error *err)
         return status;
     }
     /* Here and not behind the commit, so that nobody's answer waits for it. */
-    if (store->wal_pages >= store->checkpoint_at) {
+    if (store->wal_pages - store->wal_base >= CHECKPOINT_PAGES) {
         status =
             store_sqlite_sql_checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, err);
         if (status_disposition(status) == DISPOSITION_FATAL) {

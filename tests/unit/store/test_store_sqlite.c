@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io/fs.h"
+#include "store/store_sqlite.h"
+#include "store/store_sqlite_private.h"
+
+#define FAR_MS ((int64_t)4000000000000)
+
+static char folder[] = "/tmp/longstop-sqlite-XXXXXX";
+
+static const char *
+path_of(const char *name)
+{
+    static char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+static int
+wipe(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "db", "db-wal", "db-shm", "db.lock" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)unlink(path_of(names[i]));
+    }
+    return 0;
+}
+
+static enum status
+try_open(struct store_sqlite **ret, struct error *err)
+{
+    struct store *store = NULL;
+    enum status status = store_sqlite_open(path_of("db"), NULL, &store, err);
+    if (status == STATUS_OK) {
+        *ret = store_sqlite_of(store);
+    }
+    return status;
+}
+
+static struct store_sqlite *
+open_store(void)
+{
+    struct store_sqlite *store = NULL;
+    struct error err = { 0 };
+    enum status status = try_open(&store, &err);
+    if (status != STATUS_OK) {
+        fail_msg("open: %s", error_text(&err, status));
+    }
+    return store;
+}
+
+static void
+close_store(struct store_sqlite *store)
+{
+    store->store.ops->close(&store->store);
+}
+
+/* Opening must fail with `status` and words that hold `words`. */
+static void
+assert_refused(enum status status, const char *words)
+{
+    struct store_sqlite *store = NULL;
+    struct error err = { 0 };
+    assert_int_equal(try_open(&store, &err), status);
+    if (strstr(err.text, words) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", err.text, words);
+    }
+}
+
+/* Runs SQL on the file as another program would. */
+static void
+run_sql(const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path_of("db"), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static int64_t
+number(struct store_sqlite *store, const char *sql)
+{
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return value;
+}
+
+static struct sighting
+sighting_of(uint32_t n, struct slice body)
+{
+    struct sighting sighting = { .via = CHANNEL_WEBHOOK,
+                                 .key_count = 1,
+                                 .id = SLICE("e"),
+                                 .type = SLICE("t"),
+                                 .body = body };
+    memcpy(sighting.keys[0].key.bytes + 12, &n, sizeof(n));
+    return sighting;
+}
+
+static enum status
+apply(struct store_sqlite *store, struct store_unit *unit)
+{
+    struct store_unit *const units[] = { unit };
+    struct error err = { 0 };
+    enum status status = store->store.ops->apply(&store->store, units, 1, &err);
+    return status == STATUS_OK ? unit->status : status;
+}
+
+static enum status
+apply_one(struct store_sqlite *store, struct sighting *sighting)
+{
+    struct store_unit unit = { .connector = 1,
+                               .sightings = sighting,
+                               .sighting_count = 1,
+                               .lease_until_ms = FAR_MS };
+    return apply(store, &unit);
+}
+
+static void
+its_files_are_the_owners_alone(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    struct sighting sighting = sighting_of(1, slice_of("x"));
+    assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    static const char *const names[] = { "db", "db-wal", "db-shm", "db.lock" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct stat what;
+        assert_int_equal(stat(path_of(names[i]), &what), 0);
+        assert_int_equal(what.st_mode & 0777, 0600);
+    }
+    close_store(store);
+}
+
+static void
+the_settings_took(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        int64_t value;
+    } rows[] = {
+        { "PRAGMA synchronous", 2 },
+        { "PRAGMA secure_delete", 0 },
+        { "PRAGMA cache_size", -8192 },
+        { "PRAGMA temp_store", 2 },
+        { "PRAGMA trusted_schema", 0 },
+        { "PRAGMA wal_autocheckpoint", 0 },
+        { "PRAGMA auto_vacuum", 0 },
+        { "PRAGMA page_size", 4096 },
+        { "PRAGMA user_version", 1 },
+        { "PRAGMA busy_timeout", 5000 },
+        { "PRAGMA journal_size_limit", 67108864 },
+    };
+    struct store_sqlite *store = open_store();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(number(store, rows[i].sql), rows[i].value);
+    }
+    close_store(store);
+}
+
+static void
+a_page_size_is_that_of_a_new_file(void **state)
+{
+    (void)state;
+    const struct store_settings settings = { .page_size = 8192 };
+    struct store *store = NULL;
+    struct error err = { 0 };
+    assert_int_equal(store_sqlite_open(path_of("db"), &settings, &store, &err),
+                     STATUS_OK);
+    assert_int_equal(number(store_sqlite_of(store), "PRAGMA page_size"), 8192);
+    store->ops->close(store);
+    struct store_sqlite *again = open_store();
+    assert_int_equal(number(again, "PRAGMA page_size"), 8192);
+    close_store(again);
+}
+
+static void
+urls_that_name_no_store_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        const char *words;
+    } rows[] = {
+        { "", "sqlite:PATH" },
+        { "longstop.db", "sqlite:PATH" },
+        { "mysql://u:secret@h/d", "\"mysql\"" },
+        { "postgresql://u@h/d", "PostgreSQL" },
+        { "sqlite:", "path" },
+        { "sqlite:/there/is/no/such/folder/db", "/there/is/no/such/folder/db" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct store *store = NULL;
+        struct error err = { 0 };
+        assert_int_not_equal(store_open(rows[i].url, NULL, &store, &err),
+                             STATUS_OK);
+        assert_null(store);
+        assert_non_null(strstr(err.text, rows[i].words));
+        assert_null(strstr(err.text, "secret"));
+    }
+}
+
+static void
+network_file_systems_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(store_sqlite_network(NFS_SUPER_MAGIC), "NFS");
+    assert_string_equal(store_sqlite_network(CIFS_SUPER_MAGIC), "CIFS");
+    /* As a machine with a signed f_type gives it. */
+    assert_string_equal(
+        store_sqlite_network((unsigned long)(int)CIFS_SUPER_MAGIC), "CIFS");
+    assert_null(store_sqlite_network(EXT4_SUPER_MAGIC));
+    assert_null(store_sqlite_network(TMPFS_MAGIC));
+}
+
+static void
+a_file_that_is_no_database_is_left_as_it_is(void **state)
+{
+    (void)state;
+    FILE *file = fopen(path_of("db"), "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++) {
+        (void)fputs("these are somebody's notes\n", file);
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_refused(STATUS_CORRUPT, ".recover");
+    assert_refused(STATUS_CORRUPT, path_of("db"));
+    struct buf text = { 0 };
+    assert_int_equal(fs_read(path_of("db"), 1 << 20, &text, NULL), STATUS_OK);
+    assert_int_equal(text.len, 27000);
+    assert_int_equal(memcmp(text.ptr, "these are", 9), 0);
+    buf_fini(&text);
+}
+
+static void
+a_damaged_file_is_found_after_an_end_that_was_not_clean(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    static char body[2000];
+    memset(body, 'x', sizeof(body));
+    for (uint32_t i = 0; i < 50; i++) {
+        struct sighting sighting =
+            sighting_of(i, (struct slice){ body, sizeof(body) });
+        assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    }
+    close_store(store);
+    /* Pages in the middle become nonsense, the last end an accident. */
+    FILE *file = fopen(path_of("db"), "r+");
+    assert_non_null(file);
+    static char nonsense[4096];
+    memset(nonsense, 0xa5, sizeof(nonsense));
+    struct stat what;
+    assert_int_equal(stat(path_of("db"), &what), 0);
+    long pages = (long)(what.st_size / 4096);
+    for (long i = pages / 2; i < pages; i++) {
+        assert_int_equal(fseek(file, i * 4096, SEEK_SET), 0);
+        assert_int_equal(fwrite(nonsense, sizeof(nonsense), 1, file), 1);
+    }
+    assert_int_equal(fclose(file), 0);
+    file = fopen(path_of("db.lock"), "w");
+    assert_non_null(file);
+    (void)fputs("1\nrunning\n", file);
+    assert_int_equal(fclose(file), 0);
+    struct buf before = { 0 };
+    struct buf after = { 0 };
+    assert_int_equal(fs_read(path_of("db"), 1 << 24, &before, NULL), STATUS_OK);
+    assert_refused(STATUS_CORRUPT, "damaged");
+    /* And again: a look at it does not make it clean. */
+    assert_refused(STATUS_CORRUPT, "restore a backup");
+    assert_int_equal(fs_read(path_of("db"), 1 << 24, &after, NULL), STATUS_OK);
+    assert_true(slice_equal(buf_slice(&before), buf_slice(&after)));
+    buf_fini(&before);
+    buf_fini(&after);
+}
+
+static void
+another_programs_database_is_left_as_it_is(void **state)
+{
+    (void)state;
+    run_sql("CREATE TABLE cats(name TEXT)");
+    assert_refused(STATUS_CONFIG, "another program");
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path_of("db"), &db), SQLITE_OK);
+    sqlite3_stmt *stmt;
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &stmt, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_string_equal((const char *)sqlite3_column_text(stmt, 0), "delete");
+    (void)sqlite3_finalize(stmt);
+    (void)sqlite3_close(db);
+}
+
+static void
+a_store_newer_than_the_program_is_refused(void **state)
+{
+    (void)state;
+    close_store(open_store());
+    run_sql("PRAGMA user_version=2");
+    assert_refused(STATUS_CONFIG, "newer longstop");
+}
+
+static void
+numbers_grow_though_the_clock_went_back(void **state)
+{
+    (void)state;
+    close_store(open_store());
+    /* An event of the year 2096, as a clock that was ahead left it. */
+    run_sql("INSERT INTO event VALUES(4194304000000000000,1,0,0,0,'','',x'',"
+            "'',x'')");
+    struct store_sqlite *store = open_store();
+    struct sighting sighting = sighting_of(1, slice_of("x"));
+    assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    assert_int_equal(sighting.number, 4194304000000000001);
+    struct store_prune prune = { .events_before_ms = FAR_MS, .limit = 10 };
+    assert_int_equal(store->store.ops->prune(&store->store, &prune, NULL),
+                     STATUS_OK);
+    assert_int_equal(prune.removed, 2);
+    close_store(store);
+    /* Not even the highest number, gone with its row, is given again. */
+    store = open_store();
+    sighting = sighting_of(2, slice_of("x"));
+    assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    assert_int_equal(sighting.number, 4194304000000000002);
+    close_store(store);
+}
+
+static void
+the_watermark_never_goes_back(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    static const int64_t hw[] = { 100, 300, 200 };
+    for (size_t i = 0; i < 3; i++) {
+        const struct store_walk walk = { .connector = 1,
+                                         .state = SLICE("s"),
+                                         .hw_ms = hw[i] };
+        struct store_unit unit = { .walks = &walk, .walk_count = 1 };
+        assert_int_equal(apply(store, &unit), STATUS_OK);
+    }
+    assert_int_equal(number(store, "SELECT hw_ms FROM walk"), 300);
+    close_store(store);
+}
+
+static void
+a_gap_told_twice_is_one_gap(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    const struct store_gap gaps[] = {
+        { .connector = 1, .gap = { GAP_RETENTION, 10, 20 } },
+        { .connector = 1, .gap = { GAP_RETENTION, 10, 20 } },
+        { .connector = 1, .gap = { GAP_TIE, 10, 20 } },
+    };
+    struct store_unit unit = { .gaps = gaps, .gap_count = 3 };
+    assert_int_equal(apply(store, &unit), STATUS_OK);
+    assert_int_equal(number(store, "SELECT count(*) FROM gap"), 2);
+    close_store(store);
+}
+
+static void
+attempts_that_failed_are_logged(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    const struct owed owed = { .handler = 1, .hot = true };
+    static const enum outcome_kind kinds[] = { OUTCOME_DONE, OUTCOME_LATER,
+                                               OUTCOME_DEAD, OUTCOME_RELEASE };
+    for (uint32_t i = 0; i < 4; i++) {
+        struct sighting sighting = sighting_of(i, slice_of("x"));
+        sighting.owed = &owed;
+        sighting.owed_count = 1;
+        assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+        struct store_outcome outcome = { .event = sighting.number,
+                                         .handler = 1,
+                                         .attempt = 1,
+                                         .kind = kinds[i],
+                                         .started_ms = 7,
+                                         .duration_ms = 8,
+                                         .reason = "exit 65",
+                                         .detail = SLICE("exit"),
+                                         .output = SLICE("oh") };
+        struct store_unit unit = { .outcomes = &outcome, .outcome_count = 1 };
+        assert_int_equal(apply(store, &unit), STATUS_OK);
+        assert_true(outcome.applied);
+    }
+    assert_int_equal(number(store, "SELECT count(*) FROM attempt"), 2);
+    assert_int_equal(number(store, "SELECT count(*) FROM attempt WHERE"
+                                   " attempt=1 AND started_ms=7 AND"
+                                   " duration_ms=8 AND detail='exit' AND"
+                                   " output=x'6f68'"),
+                     2);
+    assert_int_equal(
+        number(store, "SELECT count(*) FROM dead WHERE reason='exit 65'"), 1);
+    close_store(store);
+}
+
+static void
+the_log_stays_small(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    static char body[4000];
+    for (uint32_t i = 0; i < 200; i++) {
+        struct sighting page[20];
+        for (uint32_t j = 0; j < 20; j++) {
+            page[j] =
+                sighting_of(i * 20 + j, (struct slice){ body, sizeof(body) });
+        }
+        struct store_unit unit = { .connector = 1,
+                                   .sightings = page,
+                                   .sighting_count = 20 };
+        assert_int_equal(apply(store, &unit), STATUS_OK);
+    }
+    struct stat what;
+    assert_int_equal(stat(path_of("db-wal"), &what), 0);
+    assert_true(what.st_size < (off_t)2 * CHECKPOINT_PAGES * 4096);
+    assert_int_equal(stat(path_of("db"), &what), 0);
+    assert_true(what.st_size > (off_t)12000000);
+    close_store(store);
+    assert_int_not_equal(stat(path_of("db-wal"), &what), 0);
+}
+
+static void
+a_reader_delays_checkpoints_and_nothing_else(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    struct sighting sighting = sighting_of(0, slice_of("x"));
+    assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    sqlite3 *reader;
+    assert_int_equal(
+        sqlite3_open_v2(path_of("db"), &reader, SQLITE_OPEN_READONLY, NULL),
+        SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(reader, "BEGIN; SELECT * FROM event", NULL, NULL, NULL),
+        SQLITE_OK);
+    for (uint32_t i = 1; i < 10; i++) {
+        /* A checkpoint before each. */
+        store->wal_base = -CHECKPOINT_PAGES;
+        sighting = sighting_of(i, slice_of("x"));
+        assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+        assert_true(store->wal_base > 0);
+    }
+    /* The log could not begin anew under the reader; now it can. */
+    int pages = store->wal_pages;
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+    for (uint32_t i = 10; i < 12; i++) {
+        store->wal_base = -CHECKPOINT_PAGES;
+        sighting = sighting_of(i, slice_of("x"));
+        assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    }
+    assert_true(store->wal_pages < pages);
+    close_store(store);
+}
+
+static void
+a_process_that_died_left_everything_it_acknowledged(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct store_sqlite *store = NULL;
+        const struct owed owed = { .handler = 1, .hot = true };
+        struct sighting sighting = sighting_of(1, slice_of("x"));
+        sighting.owed = &owed;
+        sighting.owed_count = 1;
+        bool done = try_open(&store, NULL) == STATUS_OK &&
+                    apply_one(store, &sighting) == STATUS_OK;
+        _exit(done ? 0 : 1);
+    }
+    int ended;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_int_equal(ended, 0);
+    struct store_sqlite *store = open_store();
+    /* It was recovered before it was served: the log is copied. */
+    struct store_claims claims = { 0 };
+    assert_int_equal(
+        store->store.ops->claim(&store->store, 1, 1, 2, 10, &claims, NULL),
+        STATUS_OK);
+    assert_int_equal(claims.count, 1);
+    assert_int_equal(claims.at[0].attempt, 2);
+    event_unref(claims.at[0].event);
+    mem_free(claims.at);
+    assert_int_equal(store->epoch, 2);
+    close_store(store);
+}
+
+static void
+running_out_of_memory_leaves_the_store_usable(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    bool done = false;
+    uint32_t rounds = 0;
+    for (; !done && rounds < 200; rounds++) {
+        const struct owed owed = { .handler = 100 + rounds };
+        struct sighting sighting = sighting_of(rounds, slice_of("x"));
+        sighting.owed = &owed;
+        sighting.owed_count = 1;
+        (void)mem_fail_after(rounds, 0);
+        enum status applied = apply_one(store, &sighting);
+        struct store_claims claims = { 0 };
+        enum status claimed =
+            applied != STATUS_OK
+                ? applied
+                : store->store.ops->claim(&store->store, owed.handler, FAR_MS,
+                                          FAR_MS, 10, &claims, NULL);
+        (void)mem_fail_after(-1, 0);
+        done = claimed == STATUS_OK;
+        assert_true(done || claimed == STATUS_NOMEM);
+        assert_int_equal(claims.count, done ? 1 : 0);
+        for (size_t i = 0; i < claims.count; i++) {
+            event_unref(claims.at[i].event);
+        }
+        mem_free(claims.at);
+        /* What failed left nothing behind, and works now. */
+        assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+        assert_int_equal(sighting.fresh, applied != STATUS_OK);
+    }
+    assert_true(done);
+    assert_true(rounds > 2);
+    close_store(store);
+}
+
+static void
+opening_survives_every_failing_allocation(void **state)
+{
+    (void)state;
+    enum status status = STATUS_NOMEM;
+    for (long n = 0; status != STATUS_OK && n < 200; n++) {
+        struct store_sqlite *store = NULL;
+        (void)mem_fail_after(n, 0);
+        status = try_open(&store, NULL);
+        (void)mem_fail_after(-1, 0);
+        assert_true(status == STATUS_OK || status == STATUS_NOMEM);
+        if (status == STATUS_OK) {
+            close_store(store);
+        }
+    }
+    assert_int_equal(status, STATUS_OK);
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, wipe, wipe)
+
+int
+main(void)
+{
+    if (mkdtemp(folder) == NULL) {
+        perror(folder);
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        ROW(its_files_are_the_owners_alone),
+        ROW(the_settings_took),
+        ROW(a_page_size_is_that_of_a_new_file),
+        ROW(urls_that_name_no_store_are_refused),
+        ROW(network_file_systems_have_names),
+        ROW(a_file_that_is_no_database_is_left_as_it_is),
+        ROW(a_damaged_file_is_found_after_an_end_that_was_not_clean),
+        ROW(another_programs_database_is_left_as_it_is),
+        ROW(a_store_newer_than_the_program_is_refused),
+        ROW(numbers_grow_though_the_clock_went_back),
+        ROW(the_watermark_never_goes_back),
+        ROW(a_gap_told_twice_is_one_gap),
+        ROW(attempts_that_failed_are_logged),
+        ROW(the_log_stays_small),
+        ROW(a_reader_delays_checkpoints_and_nothing_else),
+        ROW(a_process_that_died_left_everything_it_acknowledged),
+        ROW(running_out_of_memory_leaves_the_store_usable),
+        ROW(opening_survives_every_failing_allocation),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    (void)rmdir(folder);
+    return failed;
+}
