@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_call: one call: from a spec to a handle of curl, and from what came to
+ * a reply or an error.
+ */
+#include "io/http_client_private.h"
+
+#include <string.h>
+
+#include "base/instant.h"
+#include "io/loop.h"
+
+enum { HEAD_LIMIT_BYTES = 256 * 1024 };
+
+/* What a result of curl means here; others are STATUS_PROTOCOL. */
+static const struct {
+    CURLcode code;
+    enum status status;
+} meanings[] = {
+    { CURLE_OUT_OF_MEMORY, STATUS_NOMEM },
+    { CURLE_OPERATION_TIMEDOUT, STATUS_TIMEOUT },
+    { CURLE_COULDNT_RESOLVE_HOST, STATUS_UNAVAILABLE },
+    { CURLE_COULDNT_RESOLVE_PROXY, STATUS_UNAVAILABLE },
+    { CURLE_COULDNT_CONNECT, STATUS_UNAVAILABLE },
+    { CURLE_INTERFACE_FAILED, STATUS_UNAVAILABLE },
+    { CURLE_GOT_NOTHING, STATUS_UNAVAILABLE },
+    { CURLE_SEND_ERROR, STATUS_UNAVAILABLE },
+    { CURLE_RECV_ERROR, STATUS_UNAVAILABLE },
+    { CURLE_SSL_CONNECT_ERROR, STATUS_UNAVAILABLE },
+    { CURLE_PEER_FAILED_VERIFICATION, STATUS_DENIED },
+    { CURLE_SSL_CACERT_BADFILE, STATUS_DENIED },
+    { CURLE_SSL_ISSUER_ERROR, STATUS_DENIED },
+    { CURLE_SSL_INVALIDCERTSTATUS, STATUS_DENIED },
+    { CURLE_SSL_CERTPROBLEM, STATUS_DENIED },
+    { CURLE_SSL_CIPHER, STATUS_DENIED },
+    { CURLE_LOGIN_DENIED, STATUS_DENIED },
+    { CURLE_URL_MALFORMAT, STATUS_INVALID },
+};
+
+static enum status
+meaning_of(CURLcode code)
+{
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        if (meanings[i].code == code) {
+            return meanings[i].status;
+        }
+    }
+    return STATUS_PROTOCOL;
+}
+
+void
+http_call_destroy(struct http_call *call)
+{
+    if (call == NULL) {
+        return;
+    }
+    curl_easy_cleanup(call->easy);
+    curl_slist_free_all(call->lines);
+    loop_timer_destroy(call->deadline);
+    buf_fini(&call->body);
+    mem_free(call);
+}
+
+/* Takes decoded bytes. Whatever a Content-Length promised, these count: curl's
+ * own limit looks at the bytes before they are decoded. */
+static size_t
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
+take_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct http_call *call = arg;
+    size_t len = size * count;
+    call->moved_ms = loop_now_ms(call->client->loop);
+    size_t room = call->body_limit - call->body.len;
+    if (len > room && !call->may_be_cut) {
+        call->failure = STATUS_TOO_LARGE;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    call->is_cut = call->is_cut || len > room;
+    buf_append(&call->body, (struct slice){ bytes, call->is_cut ? room : len });
+    if (buf_status(&call->body) != STATUS_OK) {
+        call->failure = buf_status(&call->body);
+        return CURL_WRITEFUNC_ERROR;
+    }
+    return call->is_cut ? CURL_WRITEFUNC_ERROR : len;
+}
+
+/* Only counts: curl keeps the fields, but sets no limit to all of them. */
+static size_t
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
+take_head(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct http_call *call = arg;
+    (void)bytes;
+    call->moved_ms = loop_now_ms(call->client->loop);
+    call->head_bytes += size * count;
+    if (call->head_bytes > HEAD_LIMIT_BYTES) {
+        call->failure = STATUS_PROTOCOL;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    return size * count;
+}
+
+/* Returns the fields, borrowing from the handle; the caller frees them. */
+static struct http_field *
+gather_fields(CURL *easy, size_t *ret_count)
+{
+    struct curl_header *header = NULL;
+    size_t count = 0;
+    while ((header = curl_easy_nextheader(easy, CURLH_HEADER, -1, header)) !=
+           NULL) {
+        count++;
+    }
+    struct http_field *at = mem_array(count, sizeof(*at));
+    if (at == NULL) {
+        return NULL;
+    }
+    size_t i = 0;
+    while (i < count && (header = curl_easy_nextheader(easy, CURLH_HEADER, -1,
+                                                       header)) != NULL) {
+        at[i].name = slice_of(header->name);
+        at[i].value = slice_trim(slice_of(header->value));
+        i++;
+    }
+    *ret_count = i;
+    return at;
+}
+
+/* Microseconds to milliseconds, never less than what went by: a walk counts
+ * back from the end of its first answer. */
+static int64_t
+info_ms(CURL *easy, CURLINFO what)
+{
+    curl_off_t us = 0;
+    (void)curl_easy_getinfo(easy, what, &us);
+    return (us + 999) / 1000;
+}
+
+static void
+deliver_failure(struct http_call *call, enum status status)
+{
+    struct error err = { "" };
+    if (status == STATUS_TOO_LARGE) {
+        (void)error_set(&err, status, "%s: the answer is longer than %zu bytes",
+                        call->host, call->body_limit);
+    } else if (call->failure == STATUS_PROTOCOL) {
+        (void)error_set(&err, status,
+                        "%s: the head of the answer is longer than %d bytes",
+                        call->host, HEAD_LIMIT_BYTES);
+    } else if (call->failure == STATUS_TIMEOUT) {
+        int64_t span_ms = call->is_stalled ? call->stall_ms : call->timeout_ms;
+        char span[INSTANT_TEXT_BYTES];
+        (void)error_set(&err, status, "%s: %s %s", call->host,
+                        call->is_stalled ? "no byte came for"
+                                         : "no whole answer within",
+                        instant_span_text(span_ms, span));
+    } else if (call->failure == STATUS_OK) {
+        (void)error_set(&err, status, "%s: %s", call->host,
+                        call->words[0] != '\0'
+                            ? call->words
+                            : curl_easy_strerror(call->code));
+    } else {
+        (void)error_set(&err, status, "%s: %s", call->host,
+                        status_text(status));
+    }
+    call->done(call->arg, status, NULL, &err);
+}
+
+void
+http_call_deliver(struct http_call *call)
+{
+    enum status status = call->failure;
+    if (status == STATUS_OK && call->code != CURLE_OK && !call->is_cut) {
+        status = meaning_of(call->code);
+    }
+    struct http_field *fields = NULL;
+    size_t count = 0;
+    if (status == STATUS_OK) {
+        fields = gather_fields(call->easy, &count);
+        call->failure = status = fields != NULL ? STATUS_OK : STATUS_NOMEM;
+    }
+    if (status != STATUS_OK) {
+        deliver_failure(call, status);
+        http_call_destroy(call);
+        return;
+    }
+    struct http_reply reply = { .fields = { fields, count } };
+    long code = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
+    reply.status = (unsigned)code;
+    reply.body = buf_slice(&call->body);
+    reply.duration_ms = info_ms(call->easy, CURLINFO_TOTAL_TIME_T);
+    reply.first_byte_ms = info_ms(call->easy, CURLINFO_STARTTRANSFER_TIME_T);
+    reply.received_ms = loop_now_ms(call->client->loop);
+    call->done(call->arg, STATUS_OK, &reply, NULL);
+    mem_free(fields);
+    http_call_destroy(call);
+}
+
+bool
+http_call_stalls(struct http_call *call, int64_t now_ms)
+{
+    curl_off_t sent = 0;
+    curl_off_t began = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
+    if (began == 0 || sent != call->sent_bytes) {
+        call->sent_bytes = sent;
+        call->moved_ms = now_ms;
+    }
+    return now_ms - call->moved_ms >= call->stall_ms;
+}
+
+/* From a spec to a handle */
+
+/* Options that are the same for every call; libcurl-security(3) is why. */
+static const struct {
+    CURLoption option;
+    long value;
+} fixed_options[] = {
+    { CURLOPT_NOSIGNAL, 1 },
+    { CURLOPT_NOPROGRESS, 1 },
+    /* Fields of ours, keys among them, would go to wherever it points. */
+    { CURLOPT_FOLLOWLOCATION, 0 },
+    { CURLOPT_NETRC, CURL_NETRC_IGNORED },
+    { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+    { CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC },
+    { CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+    { CURLOPT_SSL_VERIFYPEER, 1 },
+    { CURLOPT_SSL_VERIFYHOST, 2 },
+    { CURLOPT_TCP_KEEPALIVE, 1 },
+    /* A path may be signed: it goes out as it was written. */
+    { CURLOPT_PATH_AS_IS, 1 },
+    /* Else a cancel waits for the resolver's thread, and the loop with it. */
+    { CURLOPT_QUICK_EXIT, 1 },
+};
+
+/* curl takes strings that end in NUL and copies them. */
+static bool
+set_text(CURL *easy, CURLoption option, struct slice text)
+{
+    struct buf copy = { 0 };
+    buf_append(&copy, text);
+    buf_text(&copy, "");
+    bool set = buf_status(&copy) == STATUS_OK &&
+               curl_easy_setopt(easy, option,
+                                copy.ptr == NULL ? "" : copy.ptr) == CURLE_OK;
+    if (copy.ptr != NULL) {
+        mem_wipe(copy.ptr, copy.len);
+    }
+    buf_fini(&copy);
+    return set;
+}
+
+static bool
+set_fixed(struct http_call *call)
+{
+    CURL *easy = call->easy;
+    const struct http_client *client = call->client;
+    size_t count = sizeof(fixed_options) / sizeof(fixed_options[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (curl_easy_setopt(easy, fixed_options[i].option,
+                             fixed_options[i].value) != CURLE_OK) {
+            return false;
+        }
+    }
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == 0 &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, "") == 0 &&
+           curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ==
+               0 &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words) == 0 &&
+           (client->user_agent == NULL ||
+            curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent) ==
+                0) &&
+           (client->ca_file == NULL ||
+            curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file) == 0);
+}
+
+static bool
+set_times(struct http_call *call, const struct http_call_spec *spec)
+{
+    int64_t connect_ms =
+        spec->connect_timeout_ms > 0 ? spec->connect_timeout_ms : 10000;
+    call->stall_ms =
+        spec->stall_timeout_ms > 0 ? spec->stall_timeout_ms : 20000;
+    call->timeout_ms = spec->timeout_ms > 0 ? spec->timeout_ms : 30000;
+    call->moved_ms = loop_now_ms(call->client->loop);
+    call->ends_ms = instant_add(call->moved_ms, call->timeout_ms);
+    return curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                            (long)connect_ms) == 0;
+}
+
+static bool
+add_line(struct http_call *call, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(call->lines, line);
+    if (longer == NULL) {
+        return false;
+    }
+    call->lines = longer;
+    return true;
+}
+
+static bool
+add_field(struct http_call *call, const struct http_field *field)
+{
+    struct buf line = { 0 };
+    buf_append(&line, field->name);
+    if (field->value.len == 0) {
+        buf_text(&line, ";"); /* curl's way to write an empty value */
+    } else {
+        buf_text(&line, ": ");
+        buf_append(&line, field->value);
+    }
+    bool added = buf_status(&line) == STATUS_OK && add_line(call, line.ptr);
+    if (line.ptr != NULL) {
+        mem_wipe(line.ptr, line.len);
+    }
+    buf_fini(&line);
+    return added;
+}
+
+static bool
+set_fields(struct http_call *call, const struct http_call_spec *spec)
+{
+    struct slice ignored;
+    for (size_t i = 0; i < spec->fields.count; i++) {
+        if (!add_field(call, &spec->fields.at[i])) {
+            return false;
+        }
+    }
+    /* What curl would add by itself: a round trip before larger bodies, and a
+     * content type nobody chose. */
+    return add_line(call, "Expect:") &&
+           (http_field_find(spec->fields, "content-type", &ignored) ||
+            add_line(call, "Content-Type:")) &&
+           curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->lines) == 0;
+}
+
+static bool
+set_method(struct http_call *call, const struct http_call_spec *spec)
+{
+    CURL *easy = call->easy;
+    if (slice_equal_text(spec->method, "HEAD")) {
+        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == 0;
+    }
+    bool has_body = spec->has_body || slice_equal_text(spec->method, "POST") ||
+                    slice_equal_text(spec->method, "PUT") ||
+                    slice_equal_text(spec->method, "PATCH");
+    if (has_body) {
+        struct slice body = spec->has_body ? spec->body : slice_of("");
+        if (curl_easy_setopt(easy, CURLOPT_POST, 1L) != 0 ||
+            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                             (curl_off_t)body.len) != 0 ||
+            curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                             body.len == 0 ? "" : body.ptr) != 0) {
+            return false;
+        }
+    }
+    return set_text(easy, CURLOPT_CUSTOMREQUEST, spec->method);
+}
+
+static bool
+set_target(struct http_call *call, const struct http_call_spec *spec)
+{
+    CURL *easy = call->easy;
+    if (!set_text(easy, CURLOPT_URL, spec->url)) {
+        return false;
+    }
+    if (spec->user.len > 0 &&
+        (!set_text(easy, CURLOPT_USERNAME, spec->user) ||
+         !set_text(easy, CURLOPT_PASSWORD, spec->password))) {
+        return false;
+    }
+    return spec->unix_socket == NULL ||
+           curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+                            spec->unix_socket) == 0;
+}
+
+static bool
+has_control(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte <= ' ' || byte == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the authority of an absolute URL begins; 0 when it is not http(s). */
+static size_t
+authority_at(struct slice url)
+{
+    static const struct slice schemes[] = { SLICE("http://"),
+                                            SLICE("https://") };
+    for (size_t i = 0; i < 2; i++) {
+        if (slice_equal_nocase(slice_first(url, schemes[i].len), schemes[i])) {
+            return schemes[i].len;
+        }
+    }
+    return 0;
+}
+
+/* Parts of a request are made from what a provider sent: nothing in them may
+ * begin a line of its own. */
+enum status
+http_call_check(const struct http_call_spec *spec, struct error *err)
+{
+    if (authority_at(spec->url) == 0 || has_control(spec->url)) {
+        return error_set(err, STATUS_INVALID,
+                         "the URL is not http:// or https://, or has blanks or "
+                         "control characters in it");
+    }
+    if (!http_field_name_valid(spec->method)) {
+        return error_set(err, STATUS_INVALID, "the method is not a token");
+    }
+    if (memchr(spec->user.len > 0 ? spec->user.ptr : "", '\0',
+               spec->user.len) != NULL ||
+        memchr(spec->password.len > 0 ? spec->password.ptr : "", '\0',
+               spec->password.len) != NULL) {
+        return error_set(err, STATUS_INVALID,
+                         "the user or password has a NUL byte in it");
+    }
+    for (size_t i = 0; i < spec->fields.count; i++) {
+        const struct http_field *field = &spec->fields.at[i];
+        if (!http_field_name_valid(field->name) ||
+            !http_field_value_valid(field->value)) {
+            return error_set(err, STATUS_INVALID,
+                             "the field '%.*s' has a control character in it, "
+                             "or is no field",
+                             SLICE_ARG(slice_first(field->name, 64)));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Keeps host and port, without the user that may stand before them. */
+static void
+note_host(struct http_call *call, struct slice url)
+{
+    struct slice host = slice_from(url, authority_at(url));
+    size_t end = 0;
+    while (end < host.len && strchr("/?#", host.ptr[end]) == NULL) {
+        end++;
+    }
+    host = slice_first(host, end);
+    size_t at = slice_find(host, '@');
+    if (at != SIZE_MAX) {
+        host = slice_from(host, at + 1);
+    }
+    host = slice_first(host, sizeof(call->host) - 1);
+    memcpy(call->host, host.len == 0 ? "" : host.ptr, host.len);
+}
+
+struct http_call *
+http_call_create(struct http_client *client, const struct http_call_spec *spec,
+                 http_reply_fn *done, void *arg)
+{
+    struct http_call *call = mem_zero(sizeof(*call));
+    if (call == NULL) {
+        return NULL;
+    }
+    call->client = client;
+    call->done = done;
+    call->arg = arg;
+    call->body_limit = spec->body_limit;
+    call->may_be_cut = spec->body_may_be_cut;
+    list_init(&call->link);
+    note_host(call, spec->url);
+    call->easy = curl_easy_init();
+    if (call->easy == NULL || !set_fixed(call) || !set_times(call, spec) ||
+        !set_fields(call, spec) || !set_method(call, spec) ||
+        !set_target(call, spec)) {
+        http_call_destroy(call);
+        return NULL;
+    }
+    return call;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_client_private: what http_client (all calls and the loop) and http_call
+ * (one call) share; the one place that includes curl.
+ */
+#ifndef IO_HTTP_CLIENT_PRIVATE_H
+#define IO_HTTP_CLIENT_PRIVATE_H
+
+#include "base/list.h"
+#include "io/http_client.h"
+
+#include <curl/curl.h>
+
+enum { HTTP_CALL_HOST_BYTES = 128 };
+
+struct http_client {
+    struct loop *loop;
+    struct http_client_settings settings;
+    CURLM *multi; /* made at the first call: an idle agent stays small */
+    struct loop_timer *timer;
+    struct list running;
+    char *ca_file;
+    char *user_agent;
+};
+
+struct http_call {
+    struct list link; /* in running, or in the list of those that have ended */
+    struct http_client *client;
+    CURL *easy;
+    struct curl_slist *lines;
+    struct loop_timer *deadline;
+    http_reply_fn *done;
+    void *arg;
+    struct buf body;
+    size_t body_limit;
+    size_t head_bytes;
+    int64_t timeout_ms;
+    int64_t stall_ms;
+    int64_t ends_ms;       /* when the whole call is late */
+    int64_t moved_ms;      /* when a byte last went or came */
+    curl_off_t sent_bytes; /* at that time */
+    enum status failure;   /* why we ended it ourselves */
+    bool is_stalled;
+    bool may_be_cut;
+    bool is_cut;
+    CURLcode code;
+    char host[HTTP_CALL_HOST_BYTES]; /* for messages: a whole URL may hold a
+                                        secret */
+    char words[CURL_ERROR_SIZE];
+};
+
+/* Refuses what could not go out as it is, or would begin a line of its own. */
+NODISCARD
+enum status http_call_check(const struct http_call_spec *spec,
+                            struct error *err);
+
+/* Makes a call that is in no list and not with curl yet; NULL: no memory. */
+NODISCARD
+struct http_call *http_call_create(struct http_client *client,
+                                   const struct http_call_spec *spec,
+                                   http_reply_fn *done, void *arg);
+void http_call_destroy(struct http_call *call);
+
+/* Whether bytes have stood still for too long since the request began to go
+ * out; waiting for a connection and connecting have limits of their own. */
+bool http_call_stalls(struct http_call *call, int64_t now_ms);
+
+/* Calls back and destroys; the call is in no list any more. */
+void http_call_deliver(struct http_call *call);
+
+#endif
