@@ -4,6 +4,7 @@
 function(longstop_floor name)
     file(GLOB sources CONFIGURE_DEPENDS
         ${CMAKE_SOURCE_DIR}/agent/${name}/*.c)
+    list(FILTER sources EXCLUDE REGEX "/app/main\\.c$")
     if(NOT sources)
         add_library(longstop_${name} INTERFACE)
         target_link_libraries(longstop_${name} INTERFACE ${ARGN})
@@ -35,3 +36,15 @@ longstop_floor(source longstop_model longstop_io)
 longstop_floor(handler longstop_model longstop_io)
 longstop_floor(flow longstop_store longstop_source longstop_handler)
 longstop_floor(app longstop_flow)
+
+# Where the installed program finds its connectors; a development build also
+# looks in its own source tree.
+include(GNUInstallDirs)
+target_compile_definitions(longstop_app PRIVATE
+    LONGSTOP_VERSION="${PROJECT_VERSION}"
+    LONGSTOP_DATA_DIRECTORY="${CMAKE_INSTALL_FULL_DATADIR}/longstop")
+option(LONGSTOP_DEVELOPMENT "Find connectors in the source tree too" ON)
+if(LONGSTOP_DEVELOPMENT)
+    target_compile_definitions(longstop_app PRIVATE
+        LONGSTOP_SOURCE_CONNECTORS="${CMAKE_SOURCE_DIR}/connectors")
+endif()

@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What `cmake --install` puts where.
 include(GNUInstallDirs)
+
+install(DIRECTORY connectors/ DESTINATION ${CMAKE_INSTALL_DATADIR}/longstop/connectors
+    FILES_MATCHING PATTERN "*.yaml")

@@ -286,7 +286,9 @@ value_members(struct writer *writer, const struct catalog *catalog,
     case CONFIG_NAMED: named_members(writer, catalog, key->table); break;
     case CONFIG_NODE:
     case CONFIG_CUSTOM:
-        if (key->schema != NULL) {
+        if (key->table != NULL) {
+            named_members(writer, catalog, key->table);
+        } else if (key->schema != NULL) {
             open_brace(writer, "allOf", '[');
             raw_member(writer, NULL, key->schema);
             close_brace(writer, ']');

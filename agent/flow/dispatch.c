@@ -71,7 +71,7 @@ static bool
 may_start(const struct outlet *outlet)
 {
     return !outlet->paused && !outlet->dispatch->stopping &&
-           free_slots(outlet) > 0 &&
+           !outlet->dispatch->settings.owe_only && free_slots(outlet) > 0 &&
            settle_open(outlet->dispatch->settle) < UNSETTLED_MOST;
 }
 

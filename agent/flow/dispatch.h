@@ -41,6 +41,7 @@ struct dispatch_settings {
     const struct connector *connectors;
     size_t connector_count;
     const struct telemetry *telemetry;
+    bool owe_only; /* starts nothing: what is owed waits for the next run */
     uint64_t seed;
 };
 

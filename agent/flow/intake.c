@@ -81,6 +81,26 @@ take_events(struct arrival *arrival, const struct verify_rule *rule,
     return lift_over_floor(arrival, floor_ms);
 }
 
+/*
+ * Some senders sign what they compress, others what they send: both are the
+ * provider's bytes and both need its secret, so either may prove the request.
+ */
+static enum status
+verify(struct arrival *arrival, int64_t now_ms, struct verify_result *result)
+{
+    enum status status = verify_request(arrival->connector, &arrival->request,
+                                        now_ms, &arrival->arena, result);
+    if (status != STATUS_OK || result->verdict != VERIFY_FORGED ||
+        arrival->coded_body.len == 0) {
+        return status;
+    }
+    struct inbound coded = arrival->request;
+    coded.body = arrival->coded_body;
+    coded.body_is_json = false;
+    return verify_request(arrival->connector, &coded, now_ms, &arrival->arena,
+                          result);
+}
+
 enum status
 intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
              struct verdict *ret_verdict)
@@ -97,8 +117,7 @@ intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
     if (handshake != NULL && !handshake->verify) {
         return give_answer(arrival, &handshake->respond, ret_verdict);
     }
-    enum status status =
-        verify_request(connector, request, now_ms, &arrival->arena, &result);
+    enum status status = verify(arrival, now_ms, &result);
     if (status != STATUS_OK) {
         return status;
     }

@@ -31,7 +31,8 @@ struct arrival {
     enum channel via;
     int64_t received_ms; /* Unix ms */
     struct arena arena;
-    struct inbound request;     /* ARRIVAL_REQUEST */
+    struct inbound request;  /* ARRIVAL_REQUEST */
+    struct slice coded_body; /* as it came, when a content coding was undone */
     struct sighting *sightings; /* ARRIVAL_PAGE; set by the sink otherwise */
     size_t sighting_count;
     /* ARRIVAL_PAGE: becomes durable in the same transaction. */

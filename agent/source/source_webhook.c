@@ -310,6 +310,7 @@ inflate(const struct source_webhook *webhook, const struct route *route,
                        ? (size_t)route->connector->webhook.max_body
                        : webhook->settings.max_body;
     struct buf plain = { 0 };
+    arrival->coded_body = arrival->request.body;
     enum status status = gzip_inflate(arrival->request.body, limit,
                                       webhook->settings.gzip_ratio, &plain);
     if (status == STATUS_OK) {

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin: the local endpoint of a running agent: health, readiness, metrics, and
+ * asking for a walk.
+ *
+ * On a unix socket (0660) or on loopback; never reachable through the public
+ * listener. On loopback a request whose Host is no loopback name is refused, so
+ * that no web page can reach it through a name of its own.
+ */
+#ifndef APP_ADMIN_H
+#define APP_ADMIN_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "flow/dispatch.h"
+#include "flow/telemetry.h"
+#include "source/source_poll.h"
+#include "store/store_worker.h"
+
+struct admin;
+struct loop;
+
+/* One connector's walk, for asking. */
+struct admin_poll {
+    const struct connector *connector;
+    struct source_poll *poll;
+};
+
+struct admin_settings_of_agent {
+    struct slice address;
+    struct slice token; /* empty: none asked for */
+    struct store_worker *worker;
+    const struct telemetry *telemetry;
+    struct dispatch *dispatch;
+    const struct outlet_settings *outlets;
+    size_t outlet_count;
+    const struct admin_poll *polls;
+    size_t poll_count;
+};
+
+/* Borrows what the settings point to. Listens at once. */
+NODISCARD
+enum status admin_create(struct loop *loop,
+                         const struct admin_settings_of_agent *settings,
+                         struct admin **ret, struct error *err);
+void admin_destroy(struct admin *admin); /* NULL is allowed */
+
+/* To be told of all walks, so that who asked for one gets its report. */
+void admin_poll_asked(struct admin *admin, const struct poll_asked *asked);
+void admin_poll_ended(struct admin *admin, const struct poll_ended *ended);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/admin_client.h"
+
+#include "io/http_client.h"
+#include "io/loop.h"
+
+#define ANSWER_LIMIT ((size_t)16 * 1024 * 1024)
+
+struct question {
+    struct loop *loop;
+    struct buf *into;
+    enum status status;
+    unsigned http_status;
+    struct error *err;
+};
+
+static void
+answered(void *arg, enum status status, const struct http_reply *reply,
+         const struct error *err)
+{
+    struct question *question = arg;
+    question->status = status;
+    if (status == STATUS_OK) {
+        question->http_status = reply->status;
+        buf_append(question->into, reply->body);
+        question->status = buf_status(question->into);
+    } else {
+        (void)error_set(question->err, status, "%s", error_text(err, status));
+    }
+    loop_stop(question->loop);
+}
+
+static enum status
+ask(struct question *question, struct http_client *client,
+    const struct http_call_spec *spec, struct error *err)
+{
+    struct http_call *call;
+    enum status status =
+        http_client_start(client, spec, answered, question, &call, err);
+    if (status == STATUS_OK) {
+        loop_run(question->loop);
+        status = question->status;
+    }
+    return status;
+}
+
+enum status
+admin_client_ask(struct slice address, struct slice token, const char *method,
+                 const char *path, int64_t timeout_ms,
+                 unsigned *ret_http_status, struct buf *into, struct error *err)
+{
+    static const struct slice scheme = SLICE("unix:");
+    const struct http_client_settings settings = { .connections = 1,
+                                                   .connections_per_host = 1,
+                                                   .user_agent = "longstop" };
+    struct question question = { .into = into, .err = err };
+    struct http_client *client = NULL;
+    struct buf url = { 0 }, bearer = { 0 };
+    struct http_field field = { SLICE("Authorization"), { NULL, 0 } };
+    bool is_unix = slice_starts(address, scheme);
+    buf_format(&url, "http://%.*s%s",
+               SLICE_ARG(is_unix ? slice_of("localhost") : address), path);
+    buf_format(&bearer, "Bearer %.*s", SLICE_ARG(token));
+    field.value = buf_slice(&bearer);
+    enum status status = buf_status(&url);
+    status = status != STATUS_OK ? status : buf_status(&bearer);
+    status = status != STATUS_OK ? status : loop_create(&question.loop);
+    status = status != STATUS_OK
+                 ? status
+                 : http_client_create(question.loop, &settings, &client, err);
+    if (status == STATUS_OK) {
+        struct http_call_spec spec = {
+            .method = slice_of(method),
+            .url = buf_slice(&url),
+            .fields = { &field, token.len > 0 },
+            .has_body = method[0] == 'P',
+            .unix_socket = is_unix ? address.ptr + scheme.len : NULL,
+            .connect_timeout_ms = 2000,
+            .timeout_ms = timeout_ms,
+            .stall_timeout_ms = timeout_ms,
+            .body_limit = ANSWER_LIMIT,
+        };
+        status = ask(&question, client, &spec, err);
+    }
+    *ret_http_status = question.http_status;
+    http_client_destroy(client);
+    loop_destroy(question.loop);
+    buf_fini(&url);
+    buf_fini(&bearer);
+    return status;
+}

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/agent.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "app/admin.h"
+#include "app/outlets.h"
+#include "base/instant.h"
+#include "base/log.h"
+#include "flow/dispatch.h"
+#include "flow/ingest.h"
+#include "flow/retention.h"
+#include "flow/telemetry.h"
+#include "io/clock.h"
+#include "io/http_client.h"
+#include "io/loop.h"
+#include "io/notify.h"
+#include "io/process.h"
+#include "model/cadence.h"
+#include "source/source_webhook.h"
+#include "store/store_worker.h"
+#include "wire/digest.h"
+
+/*
+ * From top to bottom: the loop; the store and its thread; the outside (HTTP
+ * client, child processes, handlers); the street (dispatch, ingest); the
+ * sources; the listeners. Destroying goes the other way.
+ *
+ * An orderly end: the listener takes nothing new and answers what it has, walks
+ * end after the page that is being stored, attempts may finish for GRACE_MS and
+ * are then asked to end. When all of them have said so, or END_MS have passed,
+ * the loop stops and the store is closed.
+ */
+
+#define GRACE_MS        (4 * INSTANT_SECOND_MS)
+#define END_MS          (9500 * (int64_t)1)
+#define SERVER_GRACE_MS (3 * INSTANT_SECOND_MS)
+#define RETRY_AFTER_S   5
+
+/* A connector's walk and what its requests share. */
+struct walker {
+    struct agent *agent;
+    const struct connector *connector;
+    struct poll_account account;
+    struct source_poll *poll;
+    struct telemetry_connector counts;
+};
+
+struct agent {
+    struct agent_settings settings;
+    const struct configuration *configuration;
+    struct loop *loop;
+    struct telemetry telemetry;
+    struct store_worker *worker;
+    struct http_client *client;
+    struct process_spawner *spawner;
+    struct outlets outlets;
+    struct dispatch *dispatch;
+    struct ingest *ingest;
+    struct walker *walkers;
+    size_t walker_count;
+    struct source_poll **polls; /* of the walkers, for retention */
+    struct retention *retention;
+    struct source_webhook *webhook;
+    struct http_server *server;
+    struct admin_poll *admin_polls;
+    struct admin *admin;
+    struct loop_signal *signals[3];
+    struct loop_timer *end_timer;
+    struct loop_timer *watchdog;
+    int64_t watchdog_ms;
+    int64_t floor_ms; /* the ledger's, as the store was opened */
+    size_t ending;    /* parts that have not said that they stopped */
+    bool stopping;
+    enum exit_code exit_code;
+};
+
+/* ---- the end ---- */
+
+static void
+part_stopped(void *arg)
+{
+    struct agent *agent = arg;
+    agent->ending--;
+    if (agent->ending == 0) {
+        loop_stop(agent->loop);
+    }
+}
+
+static void
+end_forced(void *arg)
+{
+    struct agent *agent = arg;
+    LOG(LOG_WARN, "the end took too long: what runs is given back",
+        log_i64("parts", (int64_t)agent->ending));
+    loop_stop(agent->loop);
+}
+
+static void
+begin_end(struct agent *agent)
+{
+    if (agent->stopping) {
+        return;
+    }
+    agent->stopping = true;
+    notify_send("STOPPING=1");
+    /* One for ourselves, so that no part that stops at once ends it all. */
+    agent->ending = 1 + 1 + agent->walker_count + (agent->server != NULL);
+    loop_timer_arm(agent->end_timer, END_MS);
+    if (agent->retention != NULL) {
+        retention_stop(agent->retention);
+    }
+    if (agent->server != NULL) {
+        http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
+    }
+    for (size_t i = 0; i < agent->walker_count; i++) {
+        source_poll_stop(agent->walkers[i].poll, part_stopped, agent);
+    }
+    dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
+    part_stopped(agent);
+}
+
+static void
+asked_to_end(void *arg)
+{
+    struct agent *agent = arg;
+    if (agent->stopping) {
+        loop_stop(agent->loop); /* asked twice: at once */
+        return;
+    }
+    LOG(LOG_INFO, "stopping", log_text("why", "signal"));
+    begin_end(agent);
+}
+
+static void
+asked_to_reopen(void *arg)
+{
+    struct agent *agent = arg;
+    dispatch_reopen(agent->dispatch);
+    LOG(LOG_INFO, "files reopened", log_text("why", "SIGHUP"));
+}
+
+/* After the first error of the disk nothing may be acknowledged any more. */
+static void
+store_failed(void *arg, enum status status, const char *words)
+{
+    struct agent *agent = arg;
+    LOG(LOG_ERROR, "the store has failed; nothing is acknowledged any more",
+        log_text("status", status_text(status)), log_text("why", words));
+    agent->exit_code = EXIT_STORE;
+    loop_stop(agent->loop);
+}
+
+/* ---- walks ---- */
+
+static struct walker *
+walker_of(struct agent *agent, const struct connector *connector)
+{
+    for (size_t i = 0; i < agent->walker_count; i++) {
+        if (agent->walkers[i].connector == connector) {
+            return &agent->walkers[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+walk_asked(void *arg, const struct poll_asked *asked)
+{
+    struct agent *agent = arg;
+    LOG(LOG_DEBUG, "list asked", log_slice("connector", asked->connector->name),
+        log_slice("url", asked->url), log_i64("status", asked->status),
+        log_i64("rows", (int64_t)asked->rows),
+        log_i64("new", (int64_t)asked->fresh),
+        log_i64("duration_ms", asked->duration_ms));
+    if (agent->admin != NULL) {
+        admin_poll_asked(agent->admin, asked);
+    }
+    if (agent->settings.observer.asked != NULL) {
+        agent->settings.observer.asked(agent->settings.observer.arg, asked);
+    }
+}
+
+static void
+log_walk(const struct poll_ended *ended)
+{
+    struct slice name = ended->connector->name;
+    int64_t wait_ms = ended->next_ms - clock_unix_ms();
+    if (ended->outcome == POLL_FAILED) {
+        LOG(LOG_WARN, "walk failed, the watermark stays",
+            log_slice("connector", name), log_slice("why", ended->why),
+            log_i64("failures", ended->failures),
+            log_i64("next_in_ms", wait_ms));
+    } else if (ended->outcome == POLL_LIMITED) {
+        LOG(LOG_WARN, "the provider asked to wait",
+            log_slice("connector", name), log_i64("next_in_ms", wait_ms));
+    } else if (ended->fresh > 0) {
+        LOG(LOG_INFO, "walk brought new events", log_slice("connector", name),
+            log_i64("new", (int64_t)ended->fresh),
+            log_i64("known", (int64_t)ended->known));
+    }
+}
+
+static void
+walk_ended(void *arg, const struct poll_ended *ended)
+{
+    struct agent *agent = arg;
+    struct walker *walker = walker_of(agent, ended->connector);
+    metric_add(walker->counts.poll_runs[ended->outcome], 1);
+    if (ended->complete_until_ms > 0) {
+        metric_set(walker->counts.complete_until,
+                   (double)ended->complete_until_ms / 1000);
+    }
+    log_walk(ended);
+    if (agent->admin != NULL) {
+        admin_poll_ended(agent->admin, ended);
+    }
+    if (agent->settings.observer.ended != NULL) {
+        agent->settings.observer.ended(agent->settings.observer.arg, ended);
+    }
+    if (agent->settings.mode != AGENT_RUN && ended->outcome != POLL_LIMITED) {
+        agent->exit_code = ended->outcome == POLL_OK ? EXIT_OK : EXIT_FAILED;
+        begin_end(agent);
+    } else if (agent->settings.mode != AGENT_RUN) {
+        agent->exit_code = EXIT_LATER;
+        begin_end(agent);
+    }
+}
+
+/* A webhook that only says that something changed. */
+static void
+webhook_signalled(void *arg, const struct connector *connector)
+{
+    struct walker *walker = walker_of(arg, connector);
+    if (walker != NULL) {
+        source_poll_poke(walker->poll);
+    }
+}
+
+/* ---- building ---- */
+
+static uint64_t
+random_seed(void)
+{
+    uint64_t seed = 0;
+    if (digest_random(&seed, sizeof(seed)) != STATUS_OK) {
+        seed = (uint64_t)clock_monotonic_us();
+    }
+    return seed;
+}
+
+static enum status
+build_store(struct agent *agent, struct error *err)
+{
+    const struct configuration *configuration = agent->configuration;
+    const struct store_settings store_settings = { .page_size = 4096 };
+    const struct store_worker_settings worker_settings = {
+        .queue_events = configuration->settings.limits.queue_events,
+        .queue_bytes = configuration->settings.limits.queue_bytes,
+        .group_units = 512,
+    };
+    struct store *store;
+    enum status status =
+        store_open(configuration->store_url.ptr, &store_settings, &store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t i = 0;
+         i < configuration->connector_count && status == STATUS_OK; i++) {
+        struct connector *connector = &configuration->connectors[i];
+        status = store->ops->name(store, STORE_CONNECTOR, connector->name,
+                                  &connector->id, err);
+    }
+    int64_t floor_ms = store->ops->ledger_floor_ms(store);
+    if (status == STATUS_OK) {
+        status = outlets_create(
+            agent->loop, agent->client, agent->spawner, configuration, store,
+            agent->settings.mode == AGENT_RUN, &agent->outlets, err);
+    }
+    if (status == STATUS_OK) {
+        status = store_worker_create(agent->loop, store, &worker_settings,
+                                     &agent->worker, err);
+    }
+    if (status != STATUS_OK) {
+        store->ops->close(store);
+        return status;
+    }
+    store_worker_on_failure(agent->worker, store_failed, agent);
+    agent->floor_ms = floor_ms;
+    return STATUS_OK;
+}
+
+static void
+commit_took(void *arg, double seconds, size_t units)
+{
+    struct agent *agent = arg;
+    (void)units;
+    metric_observe(agent->telemetry.commit_seconds, seconds);
+}
+
+static enum status
+build_flow(struct agent *agent)
+{
+    const struct configuration *configuration = agent->configuration;
+    struct dispatch_settings dispatch = {
+        .outlets = agent->outlets.at,
+        .outlet_count = agent->outlets.count,
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .telemetry = &agent->telemetry,
+        .owe_only = agent->settings.mode != AGENT_RUN,
+        .seed = random_seed(),
+    };
+    enum status status = dispatch_create(agent->loop, agent->worker, &dispatch,
+                                         &agent->dispatch);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct ingest_settings ingest = {
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .telemetry = &agent->telemetry,
+        .dispatch = agent->dispatch,
+        .dry_run = agent->settings.mode == AGENT_POLL_DRY,
+    };
+    status = ingest_create(agent->loop, agent->worker, &ingest, &agent->ingest);
+    if (status == STATUS_OK) {
+        ingest_set_floor(agent->ingest, agent->floor_ms);
+        store_worker_on_commit(agent->worker, commit_took, agent);
+    }
+    return status;
+}
+
+static enum status
+build_walker(struct agent *agent, const struct connector *connector)
+{
+    struct walker *walker = &agent->walkers[agent->walker_count];
+    const struct poll_spec *spec = &connector->poll;
+    walker->agent = agent;
+    walker->connector = connector;
+    walker->account.budget =
+        (struct quota){ .count = spec->limit.budget,
+                        .per_ms = spec->limit.budget_per_ms };
+    walker->counts = telemetry_of_connector(&agent->telemetry, connector);
+    struct source_poll_settings settings = {
+        .connector = connector,
+        .overlap_ms = spec->overlap_ms,
+        .cadence = { .every_ms = spec->every_ms,
+                     .cron = spec->cron_plan,
+                     .interval_min_ms = spec->interval_min_ms },
+        .account = &walker->account,
+        .observer = { agent, walk_asked, walk_ended },
+        .seed = random_seed(),
+        .once = agent->settings.mode != AGENT_RUN,
+    };
+    enum status status =
+        source_poll_create(agent->loop, agent->client, &settings,
+                           ingest_sink(agent->ingest), &walker->poll);
+    if (status == STATUS_OK) {
+        agent->polls[agent->walker_count] = walker->poll;
+        agent->admin_polls[agent->walker_count] =
+            (struct admin_poll){ connector, walker->poll };
+        agent->walker_count++;
+    }
+    return status;
+}
+
+static enum status
+build_walkers(struct agent *agent)
+{
+    const struct configuration *configuration = agent->configuration;
+    size_t count = configuration->connector_count;
+    agent->walkers = mem_array(count, sizeof(*agent->walkers));
+    agent->polls = mem_array(count, sizeof(struct source_poll *));
+    agent->admin_polls = mem_array(count, sizeof(*agent->admin_polls));
+    if (agent->walkers == NULL || agent->polls == NULL ||
+        agent->admin_polls == NULL) {
+        return STATUS_NOMEM;
+    }
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct connector *connector = &configuration->connectors[i];
+        bool wanted =
+            agent->settings.only == NULL || agent->settings.only == connector;
+        if (connector->has_poll && wanted) {
+            status = build_walker(agent, connector);
+        }
+    }
+    return status;
+}
+
+static int64_t
+longest_keep_ids(const struct configuration *configuration)
+{
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < configuration->connector_count; i++) {
+        int64_t ms = configuration->connectors[i].keep_ids_ms;
+        longest_ms = ms > longest_ms ? ms : longest_ms;
+    }
+    return longest_ms;
+}
+
+static enum status
+build_retention(struct agent *agent)
+{
+    const struct keep_settings *keep = &agent->configuration->settings.keep;
+    struct retention_settings settings = {
+        .keep_ids_ms = longest_keep_ids(agent->configuration),
+        .keep_events_ms = keep->events_ms,
+        .keep_attempts_ms = keep->attempts_ms,
+        .keep_dead_ms = keep->dead_ms,
+        .polls = agent->polls,
+        .poll_count = agent->walker_count,
+        .ingest = agent->ingest,
+    };
+    return retention_create(agent->loop, agent->worker, &settings,
+                            &agent->retention);
+}
+
+static enum status
+build_listener(struct agent *agent, struct error *err)
+{
+    const struct configuration *configuration = agent->configuration;
+    const struct listen_settings *listen = configuration->settings.listen;
+    if (listen == NULL) {
+        return STATUS_OK;
+    }
+    struct source_webhook_settings settings = {
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .trusted_proxies = listen->trusted,
+        .trusted_count = listen->trusted_count,
+        .max_body = (size_t)listen->max_body,
+        .gzip_ratio = (unsigned)listen->gzip_ratio,
+        .retry_after_s = RETRY_AFTER_S,
+        .requests = agent->telemetry.webhook_requests,
+        .signal = webhook_signalled,
+        .signal_arg = agent,
+    };
+    enum status status = source_webhook_create(
+        agent->loop, &settings, ingest_sink(agent->ingest), &agent->webhook);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct http_server_handler handler = source_webhook_handler(agent->webhook);
+    status = http_server_create(agent->loop, listen->address.ptr, 0660,
+                                &listen->limits, &handler, &agent->server, err);
+    return status == STATUS_OK ? STATUS_OK
+                               : error_wrap(err, status, "listen.address");
+}
+
+static enum status
+build_admin(struct agent *agent, struct error *err)
+{
+    struct admin_settings_of_agent settings = {
+        .address = agent->configuration->admin_address,
+        .token = agent->configuration->admin_token,
+        .worker = agent->worker,
+        .telemetry = &agent->telemetry,
+        .dispatch = agent->dispatch,
+        .outlets = agent->outlets.at,
+        .outlet_count = agent->outlets.count,
+        .polls = agent->admin_polls,
+        .poll_count = agent->walker_count,
+    };
+    return admin_create(agent->loop, &settings, &agent->admin, err);
+}
+
+/* ---- signals and the service manager ---- */
+
+static void
+pet_watchdog(void *arg)
+{
+    struct agent *agent = arg;
+    struct store_worker_figures figures;
+    store_worker_figures(agent->worker, &figures);
+    if (status_disposition(figures.health) != DISPOSITION_FATAL) {
+        notify_send("WATCHDOG=1");
+    }
+    loop_timer_arm(agent->watchdog, agent->watchdog_ms);
+}
+
+static enum status
+build_signals(struct agent *agent)
+{
+    static const struct {
+        int number;
+        loop_fn *fn;
+    } table[] = { { SIGTERM, asked_to_end },
+                  { SIGINT, asked_to_end },
+                  { SIGHUP, asked_to_reopen } };
+    /* A peer that goes away, or a full quota, is an error we look at. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    enum status status =
+        loop_timer_create(agent->loop, end_forced, agent, &agent->end_timer);
+    for (size_t i = 0;
+         i < sizeof(table) / sizeof(table[0]) && status == STATUS_OK; i++) {
+        status = loop_signal_create(agent->loop, table[i].number, table[i].fn,
+                                    agent, &agent->signals[i]);
+    }
+    agent->watchdog_ms = notify_watchdog_ms();
+    if (status == STATUS_OK && agent->watchdog_ms > 0) {
+        status = loop_timer_create(agent->loop, pet_watchdog, agent,
+                                   &agent->watchdog);
+    }
+    return status;
+}
+
+static enum status
+build_outside(struct agent *agent, struct error *err)
+{
+    const struct http_client_settings client = {
+        .connections = 64,
+        .connections_per_host = 8,
+        .user_agent = agent->settings.version,
+    };
+    enum status status =
+        http_client_create(agent->loop, &client, &agent->client, err);
+    if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
+        status = process_spawner_create(agent->loop, &agent->spawner, err);
+    }
+    return status;
+}
+
+static enum status
+build(struct agent *agent, struct error *err)
+{
+    bool run = agent->settings.mode == AGENT_RUN;
+    enum status status = digest_init(err);
+    status = status != STATUS_OK ? status : loop_create(&agent->loop);
+    status = status != STATUS_OK ? status : build_signals(agent);
+    status = status != STATUS_OK
+                 ? status
+                 : telemetry_init(&agent->telemetry, agent->settings.version);
+    status = status != STATUS_OK ? status : build_outside(agent, err);
+    status = status != STATUS_OK ? status : build_store(agent, err);
+    status = status != STATUS_OK ? status : build_flow(agent);
+    status = status != STATUS_OK ? status : build_walkers(agent);
+    if (run) {
+        status = status != STATUS_OK ? status : build_retention(agent);
+        status = status != STATUS_OK ? status : build_admin(agent, err);
+        status = status != STATUS_OK ? status : build_listener(agent, err);
+    }
+    return status;
+}
+
+enum status
+agent_create(const struct agent_settings *settings, struct agent **ret,
+             struct error *err)
+{
+    struct agent *agent = mem_zero(sizeof(*agent));
+    if (agent == NULL) {
+        return STATUS_NOMEM;
+    }
+    agent->settings = *settings;
+    agent->configuration = settings->configuration;
+    enum status status = build(agent, err);
+    if (status != STATUS_OK) {
+        agent_destroy(agent);
+        return status;
+    }
+    *ret = agent;
+    return STATUS_OK;
+}
+
+/* ---- life ---- */
+
+static void
+say_ready(const struct agent *agent)
+{
+    const struct configuration *configuration = agent->configuration;
+    if (agent->settings.mode != AGENT_RUN) {
+        return;
+    }
+    LOG(LOG_INFO, "longstop is running",
+        log_text("version", agent->settings.version),
+        log_slice("listen", configuration->settings.listen == NULL
+                                ? slice_of("none: outbound only")
+                                : configuration->settings.listen->address),
+        log_slice("admin", configuration->admin_address),
+        log_slice("store", configuration->store_url),
+        log_i64("connectors", (int64_t)configuration->connector_count),
+        log_i64("handlers", (int64_t)agent->outlets.count));
+    notify_send("READY=1");
+}
+
+enum exit_code
+agent_run(struct agent *agent)
+{
+    if (agent->settings.mode == AGENT_RUN) {
+        dispatch_start(agent->dispatch);
+        retention_start(agent->retention);
+    }
+    for (size_t i = 0; i < agent->walker_count; i++) {
+        source_poll_start(agent->walkers[i].poll);
+    }
+    if (agent->watchdog != NULL) {
+        loop_timer_arm(agent->watchdog, agent->watchdog_ms);
+    }
+    say_ready(agent);
+    loop_run(agent->loop);
+    return agent->exit_code;
+}
+
+void
+agent_destroy(struct agent *agent)
+{
+    if (agent == NULL) {
+        return;
+    }
+    http_server_destroy(agent->server);
+    admin_destroy(agent->admin);
+    /* The store's thread ends first: what it still answers finds its asker. */
+    store_worker_destroy(agent->worker);
+    source_webhook_destroy(agent->webhook);
+    retention_destroy(agent->retention);
+    for (size_t i = 0; i < agent->walker_count; i++) {
+        source_poll_destroy(agent->walkers[i].poll);
+    }
+    mem_free(agent->walkers);
+    mem_free(agent->polls);
+    mem_free(agent->admin_polls);
+    ingest_destroy(agent->ingest);
+    outlets_fini(&agent->outlets);
+    dispatch_destroy(agent->dispatch);
+    process_spawner_destroy(agent->spawner);
+    http_client_destroy(agent->client);
+    telemetry_fini(&agent->telemetry);
+    for (size_t i = 0; i < 3; i++) {
+        loop_signal_destroy(agent->signals[i]);
+    }
+    loop_timer_destroy(agent->end_timer);
+    loop_timer_destroy(agent->watchdog);
+    loop_destroy(agent->loop);
+    mem_free(agent);
+}

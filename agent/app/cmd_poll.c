@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd_poll: one walk of a connector's list, now: by the running agent, or with
+ * the store opened here, when no agent runs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/admin_client.h"
+#include "app/agent.h"
+#include "app/commands.h"
+#include "app/load.h"
+#include "app/options.h"
+#include "app/poll_report.h"
+#include "base/instant.h"
+#include "io/log_sink.h"
+#include "wire/json.h"
+
+#define WALK_TIMEOUT_MS INSTANT_HOUR_MS
+
+struct poll_command {
+    const struct configuration *configuration;
+    struct connector *connector;
+    bool dry_run;
+    bool json;
+    struct poll_report report;
+    struct buf body; /* the finished report */
+};
+
+static void
+asked(void *arg, const struct poll_asked *what)
+{
+    struct poll_command *command = arg;
+    poll_report_asked(&command->report, what);
+}
+
+static void
+ended(void *arg, const struct poll_ended *what)
+{
+    struct poll_command *command = arg;
+    poll_report_json(&command->report, what, &command->body);
+}
+
+/* Prints the report and says how the walk went. */
+static enum exit_code
+print_report(struct poll_command *command)
+{
+    struct buf text = { 0 };
+    struct slice outcome;
+    struct slice body = buf_slice(&command->body);
+    if (buf_status(&command->body) != STATUS_OK ||
+        json_check(body, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK) {
+        (void)fprintf(stderr, "longstop poll: the walk left no report\n");
+        return EXIT_FAILED;
+    }
+    enum status status = STATUS_OK;
+    if (command->json) {
+        buf_append(&text, body);
+    } else {
+        status = poll_report_text(body, &text);
+    }
+    if (status == STATUS_OK) {
+        (void)fwrite(buf_slice(&text).ptr, 1, text.len, stdout);
+    }
+    buf_fini(&text);
+    if (!json_member(body, slice_of("outcome"), &outcome)) {
+        return EXIT_FAILED;
+    }
+    return json_means(outcome, slice_of("ok"))        ? EXIT_OK
+           : json_means(outcome, slice_of("limited")) ? EXIT_LATER
+                                                      : EXIT_FAILED;
+}
+
+/* The walk in this process. */
+static enum exit_code
+walk_here(struct poll_command *command)
+{
+    const struct agent_settings settings = {
+        .mode = command->dry_run ? AGENT_POLL_DRY : AGENT_POLL,
+        .configuration = command->configuration,
+        .only = command->connector,
+        .observer = { command, asked, ended },
+        .version = LONGSTOP_VERSION,
+    };
+    struct agent *agent;
+    struct error err = { 0 };
+    enum status status = agent_create(&settings, &agent, &err);
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "longstop poll: %s\n", error_text(&err, status));
+        return load_exit_code(status);
+    }
+    enum exit_code code = agent_run(agent);
+    agent_destroy(agent);
+    if (code == EXIT_STORE) {
+        return code;
+    }
+    return print_report(command);
+}
+
+/* The walk in the running agent; false when there is none. */
+static bool
+walk_there(struct poll_command *command, enum exit_code *ret_code)
+{
+    const struct configuration *configuration = command->configuration;
+    struct buf path = { 0 };
+    struct error err = { 0 };
+    unsigned http_status = 0;
+    buf_format(&path, "/api/v1/connectors/%.*s/poll",
+               SLICE_ARG(command->connector->name));
+    enum status status = buf_status(&path);
+    if (status == STATUS_OK) {
+        status = admin_client_ask(
+            configuration->admin_address, configuration->admin_token, "POST",
+            path.ptr, WALK_TIMEOUT_MS, &http_status, &command->body, &err);
+    }
+    buf_fini(&path);
+    if (status == STATUS_UNAVAILABLE) {
+        return false;
+    }
+    if (status != STATUS_OK || http_status != 200) {
+        (void)fprintf(stderr,
+                      "longstop poll: the running agent answered %s (HTTP "
+                      "%u)\n",
+                      error_text(&err, status), http_status);
+        *ret_code = EXIT_FAILED;
+        return true;
+    }
+    *ret_code = print_report(command);
+    return true;
+}
+
+static enum exit_code
+poll_connector(const struct configuration *configuration, const char *name,
+               bool dry_run, bool json)
+{
+    struct poll_command command = { .configuration = configuration,
+                                    .dry_run = dry_run,
+                                    .json = json };
+    enum exit_code code = EXIT_CONFIG;
+    command.connector = configuration_connector(configuration, slice_of(name));
+    if (command.connector == NULL) {
+        (void)fprintf(stderr,
+                      "longstop poll: there is no connector '%s' in %.*s\n",
+                      name, SLICE_ARG(configuration->path));
+    } else if (!command.connector->has_poll) {
+        (void)fprintf(stderr,
+                      "longstop poll: connector '%s' does not poll; 'longstop "
+                      "check' says why\n",
+                      name);
+    } else if (dry_run || !walk_there(&command, &code)) {
+        code = walk_here(&command);
+    }
+    poll_report_fini(&command.report);
+    buf_fini(&command.body);
+    return code;
+}
+
+enum exit_code
+cmd_poll(int argc, char **argv)
+{
+    const char *path = NULL;
+    bool dry_run = false, json = false;
+    const struct option_spec options[] = {
+        { "config", 'c', "FILE", "the configuration", &path, NULL },
+        { "dry-run", 'n', NULL, "store nothing, move no watermark", NULL,
+          &dry_run },
+        { "json", 0, NULL, "as JSON", NULL, &json },
+    };
+    const struct command_spec spec = {
+        .name = "poll",
+        .operands = "CONNECTOR",
+        .operand_count = 1,
+        .summary = "Walks a connector's list once, now, and prints requests, "
+                   "status, limits\nand what was new. A running agent is "
+                   "asked to do it; else what is new is\nowed, and delivered "
+                   "by the next run.",
+        .examples = "  longstop poll -c longstop.yaml --dry-run shop\n",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+    };
+    char **operands;
+    enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
+    if (verdict != OPTIONS_OK) {
+        return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    }
+    struct configuration configuration;
+    enum exit_code code = load_configuration(path, &configuration);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    log_sink_open(NULL, LOG_ERROR);
+    code = poll_connector(&configuration, operands[0], dry_run, json);
+    configuration_fini(&configuration);
+    return code;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd_verify: says whether a captured webhook is genuine, and why; no secret is
+ * ever printed.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/commands.h"
+#include "app/load.h"
+#include "app/options.h"
+#include "app/request_file.h"
+#include "base/instant.h"
+#include "flow/intake.h"
+#include "io/clock.h"
+#include "io/fs.h"
+#include "wire/digest.h"
+#include "wire/json_tree.h"
+
+#define REQUEST_LIMIT ((size_t)64 * 1024 * 1024)
+
+struct result {
+    bool genuine;
+    struct verdict verdict;
+    struct arrival *arrival;
+};
+
+static void
+print_text(const struct result *result)
+{
+    const struct arrival *arrival = result->arrival;
+    if (!result->genuine) {
+        (void)printf("not genuine: %.*s\n", SLICE_ARG(result->verdict.why));
+        return;
+    }
+    if (result->verdict.kind == VERDICT_INVALID) {
+        (void)printf("genuine, but not what the connector expects: %.*s\n",
+                     SLICE_ARG(result->verdict.why));
+        return;
+    }
+    (void)printf("genuine%s\n",
+                 result->verdict.kind == VERDICT_ANSWER ? ": a handshake" : "");
+    for (size_t i = 0; i < arrival->sighting_count; i++) {
+        char at[INSTANT_TEXT_BYTES];
+        const struct sighting *sighting = &arrival->sightings[i];
+        (void)printf("  event %.*s, type %.*s, time %s\n",
+                     SLICE_ARG(sighting->id), SLICE_ARG(sighting->type),
+                     sighting->time_ms == 0
+                         ? "none"
+                         : instant_text(sighting->time_ms, at));
+    }
+}
+
+static void
+print_json(const struct result *result)
+{
+    struct json_tree *tree;
+    struct buf text = { 0 };
+    if (json_tree_create(&tree) != STATUS_OK) {
+        return;
+    }
+    struct json_node *root = json_tree_root(tree);
+    json_add_bool(tree, root, "genuine", result->genuine);
+    if (result->verdict.why.len > 0) {
+        json_add_text(tree, root, "why", result->verdict.why);
+    } else {
+        json_add_null(tree, root, "why");
+    }
+    struct json_node *events = json_add_array(tree, root, "events");
+    for (size_t i = 0; i < result->arrival->sighting_count; i++) {
+        const struct sighting *sighting = &result->arrival->sightings[i];
+        struct json_node *event = json_add_object(tree, events, NULL);
+        char at[INSTANT_TEXT_BYTES];
+        json_add_text(tree, event, "id", sighting->id);
+        json_add_text(tree, event, "type", sighting->type);
+        json_add_text(tree, event, "time",
+                      slice_of(sighting->time_ms == 0
+                                   ? ""
+                                   : instant_text(sighting->time_ms, at)));
+    }
+    if (json_tree_print(tree, false, &text) == STATUS_OK) {
+        (void)printf("%s\n", text.ptr);
+    }
+    json_tree_destroy(tree);
+    buf_fini(&text);
+}
+
+static enum exit_code
+judge(const struct connector *connector, struct slice raw, int64_t now_ms,
+      bool json)
+{
+    struct result result = { 0 };
+    struct error err = { 0 };
+    enum status status = arrival_create(
+        connector, ARRIVAL_REQUEST, CHANNEL_WEBHOOK, now_ms, &result.arrival);
+    if (status != STATUS_OK) {
+        return EXIT_FAILED;
+    }
+    status = request_file_parse(raw, result.arrival, &err);
+    if (status == STATUS_OK) {
+        status =
+            intake_judge(result.arrival, now_ms, INT64_MIN, &result.verdict);
+    }
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "longstop verify: %s\n",
+                      error_text(&err, status));
+        arrival_destroy(result.arrival);
+        return EXIT_FAILED;
+    }
+    result.genuine = result.verdict.kind != VERDICT_FORGED &&
+                     result.verdict.kind != VERDICT_STALE;
+    if (json) {
+        print_json(&result);
+    } else {
+        print_text(&result);
+    }
+    arrival_destroy(result.arrival);
+    return result.genuine ? EXIT_OK : EXIT_FAILED;
+}
+
+static enum exit_code
+verify_file(const struct configuration *configuration, char *const *operands,
+            int64_t now_ms, bool json)
+{
+    const struct connector *connector =
+        configuration_connector(configuration, slice_of(operands[0]));
+    struct buf raw = { 0 };
+    struct error err = { 0 };
+    if (connector == NULL || !connector->has_webhook) {
+        (void)fprintf(
+            stderr, "longstop verify: connector '%s' %s\n", operands[0],
+            connector == NULL ? "is not in the configuration"
+                              : "has no webhook: it needs a webhook_secret");
+        return EXIT_CONFIG;
+    }
+    enum status status =
+        strcmp(operands[1], "-") == 0
+            ? fs_read_fd(STDIN_FILENO, REQUEST_LIMIT, &raw, &err)
+            : fs_read(operands[1], REQUEST_LIMIT, &raw, &err);
+    enum exit_code code = EXIT_FAILED;
+    if (status == STATUS_OK) {
+        code = judge(connector, buf_slice(&raw), now_ms, json);
+    } else {
+        (void)fprintf(stderr, "longstop verify: %s\n",
+                      error_text(&err, status));
+    }
+    buf_fini(&raw);
+    return code;
+}
+
+enum exit_code
+cmd_verify(int argc, char **argv)
+{
+    const char *path = NULL, *at = NULL;
+    bool json = false;
+    int64_t now_ms = clock_unix_ms();
+    const struct option_spec options[] = {
+        { "config", 'c', "FILE", "the configuration", &path, NULL },
+        { "at", 0, "UNIX", "judge as of this time, in seconds", &at, NULL },
+        { "json", 0, NULL, "as JSON", NULL, &json },
+    };
+    const struct command_spec spec = {
+        .name = "verify",
+        .operands = "CONNECTOR REQUEST",
+        .operand_count = 2,
+        .summary = "Says whether a captured webhook is genuine, and why not. "
+                   "REQUEST is a file\nholding one raw HTTP/1.1 request, or - "
+                   "for standard input.",
+        .examples = "  longstop verify -c longstop.yaml shop request.http\n",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+    };
+    char **operands;
+    enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
+    if (verdict != OPTIONS_OK) {
+        return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    }
+    if (at != NULL) {
+        if (slice_to_i64(slice_of(at), &now_ms) != STATUS_OK ||
+            now_ms > INT64_MAX / 1000 || now_ms < INT64_MIN / 1000) {
+            (void)fprintf(stderr, "longstop verify: --at takes seconds since "
+                                  "1970\n");
+            return EXIT_USAGE;
+        }
+        now_ms *= 1000;
+    }
+    struct error err = { 0 };
+    if (digest_init(&err) != STATUS_OK) {
+        (void)fprintf(stderr, "longstop verify: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    struct configuration configuration;
+    enum exit_code code = load_configuration(path, &configuration);
+    if (code == EXIT_OK) {
+        code = verify_file(&configuration, operands, now_ms, json);
+        configuration_fini(&configuration);
+    }
+    return code;
+}

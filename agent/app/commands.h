@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * commands: what `longstop COMMAND` can be; one function each, in its own file.
+ *
+ * argv[0] is the command's name. Each parses its own options, prints its own
+ * usage on a mistake, and returns how the process ends.
+ */
+#ifndef APP_COMMANDS_H
+#define APP_COMMANDS_H
+
+#include "app/exit_code.h"
+
+enum exit_code cmd_run(int argc, char **argv);
+enum exit_code cmd_check(int argc, char **argv);
+enum exit_code cmd_init(int argc, char **argv);
+enum exit_code cmd_verify(int argc, char **argv);
+enum exit_code cmd_poll(int argc, char **argv);
+enum exit_code cmd_demo(int argc, char **argv);
+enum exit_code cmd_schema(int argc, char **argv);
+enum exit_code cmd_version(int argc, char **argv);
+
+#endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/configuration.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/paths.h"
+#include "config/config_yaml.h"
+#include "io/fs.h"
+#include "io/secret.h"
+
+#define FILE_LIMIT ((size_t)256 * 1024)
+
+static const char *const default_paths[] = { "./longstop.yaml",
+                                             "/etc/longstop/longstop.yaml" };
+
+static const char *
+environment(void *arg, const char *name)
+{
+    (void)arg;
+    return getenv(name);
+}
+
+static struct config_mark
+no_mark(void)
+{
+    return (struct config_mark){ 0 };
+}
+
+/* ---- files ---- */
+
+/* Reads and parses one file; *ret_root is NULL when nothing could be read. */
+static enum status
+parse_file(struct configuration *configuration, struct slice path,
+           struct config_node **ret_root)
+{
+    struct arena *arena = &configuration->arena;
+    struct config_source *source = arena_array(arena, 1, sizeof(*source));
+    struct buf text = { 0 };
+    struct error err = { 0 };
+    *ret_root = NULL;
+    if (source == NULL) {
+        return STATUS_NOMEM;
+    }
+    enum status status = fs_read(path.ptr, FILE_LIMIT, &text, &err);
+    if (status != STATUS_OK) {
+        config_report_add(&configuration->report, CONFIG_ERROR, no_mark(), "%s",
+                          error_text(&err, status));
+        buf_fini(&text);
+        return STATUS_OK;
+    }
+    source->name = path;
+    status = paths_directory(path, arena, &source->directory);
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&text), &source->text);
+    }
+    buf_fini(&text);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    configuration->file_count++;
+    return config_yaml_parse(source, environment, NULL, arena,
+                             &configuration->report, ret_root);
+}
+
+static void
+report_twice(struct configuration *configuration,
+             const struct config_node *again, const struct config_node *first,
+             const char *what)
+{
+    config_report_add(&configuration->report, CONFIG_ERROR, again->key_mark,
+                      "%s '%.*s' is configured twice", what,
+                      SLICE_ARG(again->key));
+    config_report_add(&configuration->report, CONFIG_NOTE, first->key_mark,
+                      "the first time is here");
+}
+
+static void
+append_child(struct config_node *mapping, struct config_node *child)
+{
+    struct config_node **last = &mapping->children;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = child;
+    child->next = NULL;
+}
+
+/* Adds the entries of `from` to `into`; what both have is a mistake. */
+static void
+join_entries(struct configuration *configuration, struct config_node *into,
+             struct config_node *from, const char *what)
+{
+    struct config_node *next;
+    for (struct config_node *child = from->children; child != NULL;
+         child = next) {
+        next = child->next;
+        struct config_node *there = config_node_child(into, child->key.ptr);
+        bool is_map = slice_equal_text(child->key, "connectors") ||
+                      slice_equal_text(child->key, "handlers");
+        if (there == NULL) {
+            append_child(into, child);
+        } else if (what[0] == 'k' && is_map && there->kind == CONFIG_MAPPING &&
+                   child->kind == CONFIG_MAPPING) {
+            struct config_node *after;
+            for (struct config_node *entry = child->children; entry != NULL;
+                 entry = after) {
+                after = entry->next;
+                struct config_node *first =
+                    config_node_child(there, entry->key.ptr);
+                if (first == NULL) {
+                    append_child(there, entry);
+                } else {
+                    report_twice(configuration, entry, first, "entry");
+                }
+            }
+        } else {
+            report_twice(configuration, child, there, what);
+        }
+    }
+}
+
+/* Lays conf.d/ beside the main file. */
+static enum status
+parse_conf_d(struct configuration *configuration, struct config_node *root)
+{
+    struct buf names = { 0 };
+    struct error err = { 0 };
+    struct slice directory;
+    enum status status =
+        paths_join(configuration->directory, slice_of("conf.d"),
+                   &configuration->arena, &directory);
+    if (status == STATUS_OK) {
+        status = fs_list(directory.ptr, ".yaml", &names, &err);
+        if (status != STATUS_OK && status != STATUS_NOMEM) {
+            config_report_add(&configuration->report, CONFIG_ERROR, no_mark(),
+                              "%s", error_text(&err, status));
+            status = STATUS_OK;
+        }
+    }
+    struct slice rest = buf_slice(&names);
+    while (status == STATUS_OK && rest.len > 0) {
+        struct slice name = slice_of(rest.ptr);
+        struct slice path;
+        struct config_node *more = NULL;
+        rest = slice_from(rest, name.len + 1);
+        status = paths_join(directory, name, &configuration->arena, &path);
+        if (status == STATUS_OK) {
+            status = parse_file(configuration, path, &more);
+        }
+        if (status == STATUS_OK && more != NULL) {
+            join_entries(configuration, root, more, "key");
+        }
+    }
+    buf_fini(&names);
+    return status;
+}
+
+/* ---- connectors ---- */
+
+static bool
+is_path(struct slice use)
+{
+    return slice_find(use, '/') != SIZE_MAX ||
+           slice_ends(use, slice_of(".yaml"));
+}
+
+enum status
+configuration_find_connector(struct slice use, struct slice directory,
+                             struct arena *arena, struct slice *ret_path,
+                             struct error *err)
+{
+    struct slice beside;
+    struct buf name = { 0 };
+    buf_append(&name, use);
+    if (!is_path(use)) {
+        buf_text(&name, ".yaml");
+    }
+    enum status status =
+        paths_join(directory, slice_of("connectors"), arena, &beside);
+    struct slice places[] = {
+        slice_of(getenv("LONGSTOP_CONNECTORS")),
+        beside,
+        slice_of(LONGSTOP_DATA_DIRECTORY "/connectors"),
+#ifdef LONGSTOP_SOURCE_CONNECTORS
+        slice_of(LONGSTOP_SOURCE_CONNECTORS),
+#endif
+    };
+    size_t count = sizeof(places) / sizeof(places[0]);
+    if (is_path(use)) {
+        places[0] = directory;
+        count = 1;
+    }
+    bool found = false;
+    for (size_t i = 0; i < count && status == STATUS_OK && !found; i++) {
+        if (places[i].len > 0) {
+            status = paths_join(places[i], buf_slice(&name), arena, ret_path);
+            found = status == STATUS_OK && fs_exists(ret_path->ptr);
+        }
+    }
+    if (status == STATUS_OK && !found) {
+        status = error_set(
+            err, STATUS_NOT_FOUND,
+            is_path(use)
+                ? "connector file '%.*s' is not there"
+                : "connector '%.*s' is not known; it is looked "
+                  "for in $LONGSTOP_CONNECTORS, in connectors/ "
+                  "beside the configuration, and in " LONGSTOP_DATA_DIRECTORY
+                  "/connectors",
+            SLICE_ARG(use));
+    }
+    buf_fini(&name);
+    return status;
+}
+
+static bool
+read_secret(void *arg, const struct config_secret *secret,
+            struct config_report *report, struct arena *arena,
+            struct slice *ret_text)
+{
+    struct buf text = { 0 };
+    struct error err = { 0 };
+    bool loose = false;
+    (void)arg;
+    enum status status = secret_read(secret, &text, &loose, &err);
+    if (status != STATUS_OK) {
+        config_report_add(report, CONFIG_ERROR, secret->mark, "%s",
+                          error_text(&err, status));
+    } else {
+        if (loose) {
+            config_report_add(report, CONFIG_WARNING, secret->mark,
+                              "others can read this secret's file; chmod 600 "
+                              "keeps it yours");
+        }
+        status = arena_copy(arena, buf_slice(&text), ret_text);
+    }
+    mem_wipe(text.ptr, text.len);
+    buf_fini(&text);
+    return status == STATUS_OK;
+}
+
+/* The tree of the connector file that an entry uses; NULL without `use`. */
+static enum status
+load_connector_file(void *arg, struct slice use, struct config_mark mark,
+                    const struct config_node **ret_file)
+{
+    struct configuration *configuration = arg;
+    struct slice directory =
+        mark.source == NULL ? configuration->directory : mark.source->directory;
+    struct slice path;
+    struct error err = { 0 };
+    struct config_node *root = NULL;
+    enum status status = configuration_find_connector(
+        use, directory, &configuration->arena, &path, &err);
+    if (status == STATUS_NOT_FOUND) {
+        config_report_add(&configuration->report, CONFIG_ERROR, mark, "%s",
+                          err.text);
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        status = parse_file(configuration, path, &root);
+    }
+    *ret_file = root;
+    return status;
+}
+
+static enum status
+bind_connector(struct configuration *configuration,
+               struct config_binding *binding, const struct config_node *entry,
+               struct connector *connector)
+{
+    struct config_node *use = config_node_child(entry, "use");
+    const struct config_node *file = NULL;
+    struct listen_settings *listen = configuration->settings.listen;
+    struct connector_env env = {
+        .read_secret = read_secret,
+        .arg = configuration,
+        .public_url =
+            listen == NULL ? (struct slice){ NULL, 0 } : listen->public_url,
+    };
+    if (use != NULL && use->kind == CONFIG_SCALAR) {
+        enum status status =
+            load_connector_file(configuration, use->text, use->mark, &file);
+        if (status != STATUS_OK || file == NULL) {
+            return status;
+        }
+    }
+    return connector_bind(binding, entry->key, entry->key_mark, file, entry,
+                          &env, connector);
+}
+
+static enum status
+bind_connectors(struct configuration *configuration,
+                struct config_binding *binding)
+{
+    const struct config_node *map = configuration->settings.connectors;
+    size_t count = 0;
+    if (map == NULL || map->kind != CONFIG_MAPPING || map->children == NULL) {
+        config_report_add(&configuration->report, CONFIG_ERROR,
+                          map == NULL ? no_mark() : map->mark,
+                          "no connector is configured; 'longstop init' prints "
+                          "one to start from");
+        return STATUS_OK;
+    }
+    for (const struct config_node *at = map->children; at != NULL;
+         at = at->next) {
+        count++;
+    }
+    configuration->connectors = arena_array(&configuration->arena, count,
+                                            sizeof(*configuration->connectors));
+    if (configuration->connectors == NULL) {
+        return STATUS_NOMEM;
+    }
+    enum status status = STATUS_OK;
+    for (const struct config_node *at = map->children;
+         at != NULL && status == STATUS_OK; at = at->next) {
+        status = bind_connector(
+            configuration, binding, at,
+            &configuration->connectors[configuration->connector_count++]);
+    }
+    return status;
+}
+
+/* ---- rules over the whole ---- */
+
+static enum status
+place_store(struct configuration *configuration)
+{
+    const char *state = getenv("STATE_DIRECTORY");
+    struct slice url = configuration->settings.store;
+    struct slice scheme = SLICE("sqlite:");
+    struct slice path = SLICE("longstop.db");
+    struct slice directory =
+        state != NULL ? slice_of(state) : configuration->directory;
+    struct buf text = { 0 };
+    if (url.len > 0 && !slice_starts(url, scheme)) {
+        configuration->store_url = url; /* store_open knows, or says it does
+                                           not */
+        return STATUS_OK;
+    }
+    if (url.len > 0) {
+        path = slice_from(url, scheme.len);
+        directory = configuration->directory;
+    } else if (state == NULL) {
+        directory = (struct slice){ ".", 1 };
+    }
+    enum status status = paths_join(directory, path, &configuration->arena,
+                                    &configuration->store_path);
+    buf_append(&text, scheme);
+    buf_append(&text, configuration->store_path);
+    if (status == STATUS_OK) {
+        status = arena_copy(&configuration->arena, buf_slice(&text),
+                            &configuration->store_url);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+static enum status
+place_admin(struct configuration *configuration)
+{
+    const char *runtime = getenv("RUNTIME_DIRECTORY");
+    struct slice scheme = SLICE("unix:");
+    struct slice address = configuration->settings.admin.address;
+    struct slice directory, path = SLICE("admin.sock");
+    struct buf text = { 0 };
+    if (address.len > 0 && !slice_starts(address, scheme)) {
+        configuration->admin_address = address;
+        return STATUS_OK;
+    }
+    enum status status = paths_directory(configuration->store_path,
+                                         &configuration->arena, &directory);
+    if (address.len > 0) {
+        path = slice_from(address, scheme.len);
+        directory = configuration->directory;
+    } else if (runtime != NULL) {
+        directory = slice_of(runtime);
+    }
+    if (status == STATUS_OK) {
+        status = paths_join(directory, path, &configuration->arena, &path);
+    }
+    buf_append(&text, scheme);
+    buf_append(&text, path);
+    if (status == STATUS_OK) {
+        status = arena_copy(&configuration->arena, buf_slice(&text),
+                            &configuration->admin_address);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+static enum status
+read_token(struct configuration *configuration)
+{
+    const struct config_secret *token = &configuration->settings.admin.token;
+    if (token->from == SECRET_NONE) {
+        return STATUS_OK;
+    }
+    (void)read_secret(NULL, token, &configuration->report,
+                      &configuration->arena, &configuration->admin_token);
+    return STATUS_OK;
+}
+
+/* A webhook route without a listener would never be reached. */
+static void
+check_channels(struct configuration *configuration)
+{
+    for (size_t i = 0; i < configuration->connector_count; i++) {
+        const struct connector *connector = &configuration->connectors[i];
+        if (connector->has_webhook && configuration->settings.listen == NULL) {
+            config_report_add(
+                &configuration->report, CONFIG_WARNING, connector->mark,
+                "connector '%.*s' has a webhook secret, but there is no "
+                "'listen' section: no webhook can arrive",
+                SLICE_ARG(connector->name));
+        }
+    }
+}
+
+static enum status
+bind_all(struct configuration *configuration, const struct config_node *root)
+{
+    struct config_binding binding = { .arena = &configuration->arena,
+                                      .report = &configuration->report,
+                                      .user = configuration };
+    enum status status =
+        config_bind(&binding, &settings_table, root, &configuration->settings);
+    if (status == STATUS_OK) {
+        status = bind_connectors(configuration, &binding);
+    }
+    if (status == STATUS_OK) {
+        status = place_store(configuration);
+    }
+    if (status == STATUS_OK) {
+        status = place_admin(configuration);
+    }
+    if (status == STATUS_OK) {
+        status = read_token(configuration);
+    }
+    if (status == STATUS_OK) {
+        check_channels(configuration);
+    }
+    return status;
+}
+
+static enum status
+choose_path(const char *path, struct configuration *configuration,
+            struct error *err)
+{
+    for (size_t i = 0;
+         path == NULL && i < sizeof(default_paths) / sizeof(default_paths[0]);
+         i++) {
+        path = fs_exists(default_paths[i]) ? default_paths[i] : NULL;
+    }
+    if (path == NULL) {
+        return error_set(err, STATUS_NOT_FOUND,
+                         "no configuration: neither %s nor %s is there; name "
+                         "one with -c, or begin with 'longstop init'",
+                         default_paths[0], default_paths[1]);
+    }
+    return arena_copy(&configuration->arena, slice_of(path),
+                      &configuration->path);
+}
+
+enum status
+configuration_load(const char *path, struct configuration *ret,
+                   struct error *err)
+{
+    struct config_node *root = NULL;
+    *ret = (struct configuration){ 0 };
+    enum status status = choose_path(path, ret, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = paths_directory(ret->path, &ret->arena, &ret->directory);
+    if (status == STATUS_OK) {
+        status = parse_file(ret, ret->path, &root);
+    }
+    if (status == STATUS_OK && root != NULL) {
+        status = parse_conf_d(ret, root);
+    }
+    if (status == STATUS_OK && root != NULL) {
+        status = bind_all(ret, root);
+    }
+    if (status != STATUS_OK) {
+        return error_set(err, status, "%s", status_text(status));
+    }
+    status = config_report_status(&ret->report);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : error_set(err, status, "the configuration was refused");
+}
+
+void
+configuration_fini(struct configuration *configuration)
+{
+    for (size_t i = 0; i < configuration->connector_count; i++) {
+        connector_fini(&configuration->connectors[i]);
+    }
+    config_report_fini(&configuration->report);
+    arena_fini(&configuration->arena);
+    *configuration = (struct configuration){ 0 };
+}
+
+struct connector *
+configuration_connector(const struct configuration *c, struct slice name)
+{
+    for (size_t i = 0; i < c->connector_count; i++) {
+        if (slice_equal(c->connectors[i].name, name)) {
+            return &c->connectors[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * configuration: files to settings: finds, reads, merges and binds them; the
+ * only opener of configuration and connector files.
+ */
+#ifndef APP_CONFIGURATION_H
+#define APP_CONFIGURATION_H
+
+#include "app/settings.h"
+
+struct configuration {
+    struct arena arena; /* holds everything below */
+    struct config_report report;
+    struct slice path;      /* of the main file */
+    struct slice directory; /* of the main file */
+    struct settings settings;
+    struct connector *connectors;
+    size_t connector_count;
+    struct slice store_url;     /* absolute or as written, "sqlite:PATH" */
+    struct slice store_path;    /* of an SQLite store */
+    struct slice admin_address; /* as http_server takes it */
+    struct slice admin_token;   /* empty: none */
+    size_t file_count;
+};
+
+/*
+ * Reads `path`, or the first of ./longstop.yaml and /etc/longstop/longstop.yaml
+ * when NULL, and conf.d/ beside it. Every mistake is in the report. STATUS_OK,
+ * STATUS_CONFIG (see the report), STATUS_NOT_FOUND or STATUS_NOMEM, with words.
+ */
+NODISCARD
+enum status configuration_load(const char *path, struct configuration *ret,
+                               struct error *err);
+
+/* Also wipes the secrets. */
+void configuration_fini(struct configuration *configuration);
+
+/* Returns the connector called `name`, or NULL. */
+struct connector *configuration_connector(const struct configuration *c,
+                                          struct slice name);
+
+/*
+ * Finds the file of connector `use` ("petstore", or a path relative to
+ * `directory`): $LONGSTOP_CONNECTORS, connectors/ beside the configuration, the
+ * installed ones, and in a development build the source tree. The path is
+ * copied into `arena`. STATUS_NOT_FOUND says where it looked.
+ */
+NODISCARD
+enum status configuration_find_connector(struct slice use,
+                                         struct slice directory,
+                                         struct arena *arena,
+                                         struct slice *ret_path,
+                                         struct error *err);
+
+#endif

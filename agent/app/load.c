@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void
+print_findings(const struct configuration *configuration)
+{
+    struct buf text = { 0 };
+    bool color = isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
+    config_report_text(&configuration->report, color, &text);
+    (void)fwrite(buf_slice(&text).ptr, 1, text.len, stderr);
+    buf_fini(&text);
+}
+
+enum exit_code
+load_configuration(const char *path, struct configuration *ret)
+{
+    struct error err = { 0 };
+    enum status status = configuration_load(path, ret, &err);
+    if (ret->report.first != NULL) {
+        print_findings(ret);
+    }
+    if (status == STATUS_OK) {
+        return EXIT_OK;
+    }
+    if (ret->report.errors == 0) {
+        (void)fprintf(stderr, "longstop: %s\n", error_text(&err, status));
+    }
+    configuration_fini(ret);
+    return status == STATUS_NOMEM ? EXIT_FAILED : EXIT_CONFIG;
+}
+
+enum exit_code
+load_exit_code(enum status status)
+{
+    static const struct {
+        enum status status;
+        enum exit_code code;
+    } rows[] = {
+        { STATUS_CONFIG, EXIT_CONFIG },
+        { STATUS_IO, EXIT_STORE },
+        { STATUS_CORRUPT, EXIT_STORE },
+        { STATUS_FULL, EXIT_STORE },
+        { STATUS_FENCED, EXIT_LATER },
+        { STATUS_DENIED, EXIT_DENIED },
+        { STATUS_UNAVAILABLE, EXIT_UNAVAILABLE },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].status == status) {
+            return rows[i].code;
+        }
+    }
+    return status == STATUS_OK ? EXIT_OK : EXIT_FAILED;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load: a configuration for a command: reads it and prints what is wrong with
+ * it.
+ */
+#ifndef APP_LOAD_H
+#define APP_LOAD_H
+
+#include "app/configuration.h"
+#include "app/exit_code.h"
+
+/*
+ * Loads `path` (NULL: the usual places). Findings go to stderr, as text.
+ * Returns EXIT_OK and fills *ret, which the caller ends with
+ * configuration_fini; else how the process ends.
+ */
+enum exit_code load_configuration(const char *path, struct configuration *ret);
+
+/* The exit code that goes with a status. */
+enum exit_code load_exit_code(enum status status);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main: the first word to a command; its end to an exit code.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "app/commands.h"
+#include "base/bytes.h"
+#include "config/config_report.h"
+
+struct command {
+    const char *name;
+    enum exit_code (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct command commands[] = {
+    { "run", cmd_run, "run the agent in the foreground" },
+    { "check", cmd_check, "check a configuration, offline" },
+    { "init", cmd_init, "print a commented configuration to start from" },
+    { "verify", cmd_verify, "say whether a captured webhook is genuine" },
+    { "poll", cmd_poll, "one walk of a connector's list, now" },
+    { "demo", cmd_demo, "lose hooks on purpose and see them recovered" },
+    { "schema", cmd_schema, "print a JSON Schema" },
+    { "version", cmd_version, "print the version" },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void
+print_help(FILE *to)
+{
+    (void)fprintf(to, "Longstop catches what webhooks miss.\n\n"
+                      "usage: longstop COMMAND [OPTIONS]\n\n"
+                      "examples:\n"
+                      "  longstop demo\n"
+                      "  longstop init stripe > longstop.yaml\n"
+                      "  longstop check && longstop run\n\n"
+                      "commands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        (void)fprintf(to, "  %-10s %s\n", commands[i].name,
+                      commands[i].summary);
+    }
+    (void)fprintf(to, "\n'longstop COMMAND --help' says more.\n");
+}
+
+static const struct command *
+find(const char *name)
+{
+    if (strcmp(name, "--version") == 0) {
+        name = "version";
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int
+complain(const char *name)
+{
+    const char *names[COMMAND_COUNT];
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        names[i] = commands[i].name;
+    }
+    (void)fprintf(stderr, "longstop: there is no command '%s'\n", name);
+    const char *near = config_suggest(slice_of(name), names, COMMAND_COUNT);
+    if (near != NULL) {
+        (void)fprintf(stderr, "did you mean 'longstop %s'?\n", near);
+    }
+    return EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_OK;
+    }
+    const struct command *command = find(argv[1]);
+    return command == NULL ? complain(argv[1])
+                           : (int)command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options: the command line of one command, from a table that also prints its
+ * help.
+ */
+#ifndef APP_OPTIONS_H
+#define APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct option_spec {
+    const char *name;  /* without dashes */
+    char letter;       /* 0: none */
+    const char *value; /* how its value is called; NULL: a flag */
+    const char *help;
+    const char **text; /* where the value goes */
+    bool *flag;        /* or where the flag goes */
+};
+
+struct command_spec {
+    const char *name;
+    const char *operands; /* "CONNECTOR REQUEST", "" for none */
+    size_t operand_count; /* exactly so many */
+    const char *summary;
+    const char *examples; /* lines, or NULL */
+    const struct option_spec *options;
+    size_t option_count;
+};
+
+enum options_verdict {
+    OPTIONS_OK,
+    OPTIONS_HELP, /* asked for and printed on stdout */
+    OPTIONS_WRONG /* said on stderr, with the usage */
+};
+
+/* Parses; *ret_operands points into argv. */
+enum options_verdict options_parse(const struct command_spec *spec, int argc,
+                                   char **argv, char ***ret_operands);
+
+#endif

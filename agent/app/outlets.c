@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/outlets.h"
+
+#include "app/paths.h"
+#include "base/instant.h"
+#include "handler/handler_file.h"
+#include "io/secret.h"
+
+/* A lease must outlive any attempt: the deadline, the time to kill, and the
+ * time an outcome may wait for the disk. */
+#define LEASE_SLACK_MS (60 * INSTANT_SECOND_MS)
+#define KILL_AFTER_MS  (5 * INSTANT_SECOND_MS)
+#define OUTPUT_LIMIT   4096
+
+struct making {
+    struct loop *loop;
+    struct http_client *client;
+    struct process_spawner *spawner;
+    struct arena *arena;
+};
+
+/* argv[0] with a slash is relative to the file that names it. */
+static enum status
+resolve_argv(const struct making *making, const struct config_texts *exec,
+             struct slice **ret_argv)
+{
+    struct slice *argv = arena_array(making->arena, exec->count, sizeof(*argv));
+    if (argv == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < exec->count; i++) {
+        argv[i] = exec->at[i];
+    }
+    *ret_argv = argv;
+    const struct config_source *source = exec->marks[0].source;
+    if (source == NULL || slice_find(argv[0], '/') == SIZE_MAX) {
+        return STATUS_OK;
+    }
+    enum status status =
+        paths_join(source->directory, argv[0], making->arena, &argv[0]);
+    /* Without a slash it would be looked up in PATH. */
+    if (status == STATUS_OK && slice_find(argv[0], '/') == SIZE_MAX) {
+        struct buf path = { 0 };
+        buf_text(&path, "./");
+        buf_append(&path, argv[0]);
+        status = buf_status(&path);
+        if (status == STATUS_OK) {
+            status = arena_copy(making->arena, buf_slice(&path), &argv[0]);
+        }
+        buf_fini(&path);
+    }
+    return status;
+}
+
+static enum status
+list_env(const struct making *making, const struct config_node *env,
+         struct slice **ret_env, size_t *ret_count)
+{
+    size_t count = 0;
+    for (const struct config_node *at = env == NULL ? NULL : env->children;
+         at != NULL; at = at->next) {
+        count++;
+    }
+    struct slice *list = arena_array(making->arena, count, sizeof(*list));
+    if (list == NULL) {
+        return STATUS_NOMEM;
+    }
+    enum status status = STATUS_OK;
+    size_t next = 0;
+    for (const struct config_node *at = env == NULL ? NULL : env->children;
+         at != NULL && status == STATUS_OK; at = at->next) {
+        struct buf pair = { 0 };
+        buf_format(&pair, "%.*s=%.*s", SLICE_ARG(at->key), SLICE_ARG(at->text));
+        status = buf_status(&pair);
+        if (status == STATUS_OK) {
+            status = arena_copy(making->arena, buf_slice(&pair), &list[next++]);
+        }
+        buf_fini(&pair);
+    }
+    *ret_env = list;
+    *ret_count = count;
+    return status;
+}
+
+static enum status
+make_exec(const struct making *making, const struct handler_settings *settings,
+          struct slice name, struct handler **ret, struct error *err)
+{
+    struct slice *argv, *env;
+    size_t env_count;
+    enum status status = resolve_argv(making, &settings->exec, &argv);
+    if (status == STATUS_OK) {
+        status = list_env(making, settings->env, &env, &env_count);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct handler_exec_settings exec = {
+        .name = name,
+        .argv = argv,
+        .argc = settings->exec.count,
+        .env = env,
+        .env_count = env_count,
+        .timeout_ms = settings->timeout_ms,
+        .kill_after_ms = KILL_AFTER_MS,
+        .output_limit = OUTPUT_LIMIT,
+    };
+    return handler_exec_create(making->spawner, &exec, ret, err);
+}
+
+static enum status
+make_http(const struct making *making, const struct handler_settings *settings,
+          struct slice name, struct handler **ret, struct error *err)
+{
+    struct buf secret = { 0 };
+    bool loose = false;
+    enum status status = STATUS_OK;
+    (void)name;
+    if (settings->http->secret.from != SECRET_NONE) {
+        status = secret_read(&settings->http->secret, &secret, &loose, err);
+    }
+    if (status == STATUS_OK) {
+        status = handler_http_create(making->loop, making->client,
+                                     settings->http, buf_slice(&secret),
+                                     settings->timeout_ms, ret, err);
+    }
+    mem_wipe(secret.ptr, secret.len);
+    buf_fini(&secret);
+    return status;
+}
+
+static enum status
+make_file(const struct making *making, const struct handler_settings *settings,
+          struct slice name, struct handler **ret, struct error *err)
+{
+    (void)name;
+    return handler_file_create(making->loop, settings->file.ptr, ret, err);
+}
+
+typedef enum status make_fn(const struct making *making,
+                            const struct handler_settings *settings,
+                            struct slice name, struct handler **ret,
+                            struct error *err);
+
+static make_fn *const makers[] = {
+    [HANDLER_EXEC] = make_exec,
+    [HANDLER_HTTP] = make_http,
+    [HANDLER_FILE] = make_file,
+};
+
+static enum status
+make_outlet(const struct making *making,
+            const struct handler_settings *settings, struct slice name,
+            struct store *store, struct outlet_settings *outlet,
+            struct error *err)
+{
+    *outlet = (struct outlet_settings){
+        .name = name,
+        .route = settings->route,
+        .retry = settings->retry,
+        .concurrency = settings->concurrency,
+        .lease_ms = settings->timeout_ms + KILL_AFTER_MS + LEASE_SLACK_MS,
+        .format = (enum delivery_format)settings->format,
+    };
+    enum status status =
+        store->ops->name(store, STORE_HANDLER, name, &outlet->number, err);
+    if (status == STATUS_OK && making != NULL) {
+        status = makers[settings->kind](making, settings, name,
+                                        &outlet->handler, err);
+    }
+    return status == STATUS_OK
+               ? STATUS_OK
+               : error_wrap(err, status, "handler '%.*s'", SLICE_ARG(name));
+}
+
+enum status
+outlets_create(struct loop *loop, struct http_client *client,
+               struct process_spawner *spawner,
+               const struct configuration *configuration, struct store *store,
+               bool runnable, struct outlets *ret, struct error *err)
+{
+    const struct config_list *list = &configuration->settings.handlers;
+    const struct handler_settings *all = list->at;
+    *ret = (struct outlets){ 0 };
+    struct making making = { loop, client, spawner, &ret->arena };
+    ret->at = arena_array(&ret->arena, list->count, sizeof(*ret->at));
+    if (ret->at == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        ret->count++;
+        enum status status =
+            make_outlet(runnable ? &making : NULL, &all[i], list->names[i],
+                        store, &ret->at[i], err);
+        if (status != STATUS_OK) {
+            outlets_fini(ret);
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+void
+outlets_fini(struct outlets *outlets)
+{
+    for (size_t i = 0; i < outlets->count; i++) {
+        struct handler *handler = outlets->at[i].handler;
+        if (handler != NULL) {
+            handler->ops->destroy(handler);
+        }
+    }
+    arena_fini(&outlets->arena);
+    *outlets = (struct outlets){ 0 };
+}

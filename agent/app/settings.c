@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/settings.h"
+
+#include "model/address.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- listen ---- */
+
+static const struct config_key listen_keys[] = {
+    { .name = "address",
+      .type = CONFIG_TEXT,
+      .offset = offsetof(struct listen_settings, address),
+      .required = true,
+      .doc = "Where webhooks arrive: host:port, unix:/path, or fd:NAME." },
+    { .name = "public_url",
+      .type = CONFIG_TEXT,
+      .offset = offsetof(struct listen_settings, public_url),
+      .doc = "How senders address us, without the path: for signatures over "
+             "the URL." },
+    { .name = "max_body",
+      .type = CONFIG_SIZE,
+      .offset = offsetof(struct listen_settings, max_body),
+      .fallback = "1MiB",
+      .min = "1KiB",
+      .max = "64MiB",
+      .doc = "Longest body of a webhook, after its coding is undone." },
+    { .name = "trusted_proxies",
+      .type = CONFIG_TEXTS,
+      .offset = offsetof(struct listen_settings, trusted_proxies),
+      .doc = "Networks whose X-Forwarded-For is believed." },
+    { .name = "max_head",
+      .type = CONFIG_SIZE,
+      .offset = offsetof(struct listen_settings, head_bytes),
+      .fallback = "16KiB",
+      .min = "1KiB",
+      .max = "256KiB",
+      .doc = "Longest request line and header fields together." },
+    { .name = "max_fields",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct listen_settings, field_count),
+      .fallback = "100",
+      .min = "8",
+      .max = "1000",
+      .doc = "Most header fields of a request." },
+    { .name = "max_gzip_ratio",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct listen_settings, gzip_ratio),
+      .fallback = "100",
+      .min = "1",
+      .max = "1000",
+      .doc = "Most bytes a compressed byte may stand for." },
+    { .name = "connections",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct listen_settings, limits.connections),
+      .fallback = "10000",
+      .min = "1",
+      .max = "1000000",
+      .doc = "Most connections at a time; over it: 503." },
+    { .name = "connections_per_address",
+      .type = CONFIG_INT,
+      .offset =
+          offsetof(struct listen_settings, limits.connections_per_address),
+      .fallback = "1024",
+      .min = "1",
+      .max = "1000000",
+      .doc = "Most connections from one address." },
+    { .name = "head_timeout",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct listen_settings, limits.head_timeout_ms),
+      .fallback = "10s",
+      .min = "1s",
+      .max = "10m",
+      .doc = "From a request's first byte to the end of its head." },
+    { .name = "body_timeout",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct listen_settings, limits.body_timeout_ms),
+      .fallback = "30s",
+      .min = "1s",
+      .max = "10m",
+      .doc = "For the whole body." },
+    { .name = "idle_timeout",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct listen_settings, limits.idle_timeout_ms),
+      .fallback = "75s",
+      .min = "1s",
+      .max = "1h",
+      .doc = "Between two requests of a connection." },
+    { .name = "write_timeout",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct listen_settings, limits.write_timeout_ms),
+      .fallback = "30s",
+      .min = "1s",
+      .max = "10m",
+      .doc = "For an answer that is not taken." },
+    { .name = "requests_per_connection",
+      .type = CONFIG_INT,
+      .offset =
+          offsetof(struct listen_settings, limits.requests_per_connection),
+      .fallback = "0",
+      .min = "0",
+      .max = "1000000000",
+      .doc = "Requests after which a connection is closed; 0: no limit." },
+};
+
+static void
+check_listen(struct config_binding *binding, const struct config_node *node,
+             void *bound)
+{
+    struct listen_settings *listen = bound;
+    (void)node;
+    listen->limits.request =
+        (struct http_limits){ .head_bytes = (size_t)listen->head_bytes,
+                              .field_count = (size_t)listen->field_count,
+                              .body_bytes = (size_t)listen->max_body };
+    listen->trusted = arena_array(binding->arena, listen->trusted_proxies.count,
+                                  sizeof(struct cidr));
+    for (size_t i = 0;
+         listen->trusted != NULL && i < listen->trusted_proxies.count; i++) {
+        if (address_parse_cidr(listen->trusted_proxies.at[i],
+                               &listen->trusted[listen->trusted_count]) ==
+            STATUS_OK) {
+            listen->trusted_count++;
+        } else {
+            config_report_add(binding->report, CONFIG_ERROR,
+                              listen->trusted_proxies.marks[i],
+                              "'%.*s' is no network; write it as "
+                              "192.0.2.0/24 or 2001:db8::/32",
+                              SLICE_ARG(listen->trusted_proxies.at[i]));
+        }
+    }
+}
+
+static const struct config_table listen_table = {
+    .name = "listen",
+    .keys = listen_keys,
+    .count = COUNT(listen_keys),
+    .size = sizeof(struct listen_settings),
+    .doc = "The listener for webhooks. Without it the agent is outbound only.",
+    .check = check_listen,
+};
+
+/* ---- admin ---- */
+
+static const struct config_key admin_keys[] = {
+    { .name = "address",
+      .type = CONFIG_TEXT,
+      .offset = offsetof(struct admin_settings, address),
+      .doc = "unix:PATH (the default: admin.sock beside the store, in "
+             "$RUNTIME_DIRECTORY first) or a loopback host:port." },
+    { .name = "token",
+      .type = CONFIG_SECRET,
+      .offset = offsetof(struct admin_settings, token),
+      .doc = "Bearer token asked of who comes by TCP or socket." },
+};
+
+static bool
+is_loopback(struct slice address)
+{
+    static const char *const locals[] = { "127.", "localhost:", "[::1]:",
+                                          "unix:", "fd:" };
+    for (size_t i = 0; i < COUNT(locals); i++) {
+        if (slice_starts(address, slice_of(locals[i]))) {
+            return true;
+        }
+    }
+    return address.len == 0;
+}
+
+static void
+check_admin(struct config_binding *binding, const struct config_node *node,
+            void *bound)
+{
+    const struct admin_settings *admin = bound;
+    const struct config_node *address =
+        node == NULL ? NULL : config_node_child(node, "address");
+    if (address != NULL && !is_loopback(admin->address)) {
+        config_report_add(binding->report, CONFIG_ERROR, address->mark,
+                          "the admin listener answers on a unix socket or on "
+                          "loopback only: '%.*s' is neither",
+                          SLICE_ARG(admin->address));
+    }
+}
+
+static const struct config_table admin_table = {
+    .name = "admin",
+    .keys = admin_keys,
+    .count = COUNT(admin_keys),
+    .size = sizeof(struct admin_settings),
+    .doc = "The local endpoint for health, metrics and commands.",
+    .check = check_admin,
+};
+
+/* ---- handlers ---- */
+
+static const char *const formats[] = { "cloudevents", "raw", NULL };
+
+/* The four keys that say what a handler is owed are read by the route. */
+#define ROUTE_KEY(key, parser, of, words)                                      \
+    {                                                                          \
+        .name = key, .type = CONFIG_CUSTOM,                                    \
+        .offset = offsetof(struct handler_settings, route), .parse = parser,   \
+        .schema = of, .doc = words                                             \
+    }
+
+#define TEXTS_SCHEMA                                                           \
+    "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{"        \
+    "\"type\":\"string\"}}]}"
+
+static const struct config_key handler_keys[] = {
+    ROUTE_KEY("from", route_parse_from, TEXTS_SCHEMA,
+              "Connectors whose events it gets; default: all."),
+    ROUTE_KEY("types", route_parse_types, TEXTS_SCHEMA,
+              "Globs of event types; a leading ! excludes."),
+    ROUTE_KEY("where", route_parse_where, "{\"type\":\"array\"}",
+              "Conditions on the envelope, by JSON Pointer; all must hold."),
+    ROUTE_KEY("order_by", route_parse_order_by, "{\"type\":\"string\"}",
+              "JSON Pointer: events with the same value come in order, one at "
+              "a time."),
+    { .name = "exec",
+      .type = CONFIG_TEXTS,
+      .offset = offsetof(struct handler_settings, exec),
+      .doc = "Program and arguments; the envelope is on its stdin." },
+    { .name = "env",
+      .type = CONFIG_NODE,
+      .offset = offsetof(struct handler_settings, env),
+      .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":"
+                "[\"string\",\"number\",\"boolean\"]}}",
+      .doc = "What an exec handler's environment has besides its own." },
+    { .name = "http",
+      .type = CONFIG_TABLE_PTR,
+      .offset = offsetof(struct handler_settings, http),
+      .table = &handler_http_table,
+      .doc = "Posts the envelope to a URL." },
+    { .name = "file",
+      .type = CONFIG_PATH,
+      .offset = offsetof(struct handler_settings, file),
+      .doc = "Appends the envelope as a line." },
+    { .name = "format",
+      .type = CONFIG_CHOICE,
+      .offset = offsetof(struct handler_settings, format),
+      .choices = formats,
+      .fallback = "cloudevents",
+      .doc = "The CloudEvents envelope, or the provider's bytes." },
+    { .name = "timeout",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct handler_settings, timeout_ms),
+      .fallback = "30s",
+      .min = "100ms",
+      .max = "1d",
+      .doc = "Longest time of one attempt." },
+    { .name = "concurrency",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct handler_settings, concurrency),
+      .fallback = "4",
+      .min = "1",
+      .max = "1024",
+      .doc = "Attempts at a time." },
+    { .name = "retry",
+      .type = CONFIG_TABLE,
+      .offset = offsetof(struct handler_settings, retry),
+      .table = &retry_table,
+      .doc = "When a failed attempt is made again." },
+};
+
+static const struct config_node *
+child(const struct config_node *node, const char *key)
+{
+    return node == NULL ? NULL : config_node_child(node, key);
+}
+
+/* Exactly one of the kinds, and its keys only. */
+static void
+check_handler(struct config_binding *binding, const struct config_node *node,
+              void *bound)
+{
+    struct handler_settings *handler = bound;
+    static const char *const kinds[] = { "exec", "http", "file" };
+    size_t given = 0;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        if (child(node, kinds[i]) != NULL) {
+            given++;
+            handler->kind = (enum handler_kind)i;
+        }
+    }
+    if (given != 1 && node != NULL) {
+        config_report_add(binding->report, CONFIG_ERROR, node->key_mark,
+                          "handler '%.*s' needs exactly one of exec, http and "
+                          "file",
+                          SLICE_ARG(node->key));
+    }
+    const struct config_node *exec = child(node, "exec");
+    if (exec != NULL && handler->exec.count == 0) {
+        config_report_add(binding->report, CONFIG_ERROR, exec->mark,
+                          "exec needs a program: [./fulfil.sh, --fast]");
+    }
+    const struct config_node *env = child(node, "env");
+    if (env != NULL && exec == NULL) {
+        config_report_add(binding->report, CONFIG_ERROR, env->key_mark,
+                          "env is for exec handlers");
+    }
+    for (const struct config_node *at = env == NULL ? NULL : env->children;
+         at != NULL; at = at->next) {
+        if (at->kind != CONFIG_SCALAR) {
+            config_report_add(binding->report, CONFIG_ERROR, at->mark,
+                              "'%.*s' needs a plain value", SLICE_ARG(at->key));
+        }
+    }
+}
+
+static const struct config_table handler_table = {
+    .name = "handler",
+    .keys = handler_keys,
+    .count = COUNT(handler_keys),
+    .size = sizeof(struct handler_settings),
+    .doc = "Where deliveries go: exactly one of exec, http and file.",
+    .check = check_handler,
+};
+
+/* ---- keep, limits, log ---- */
+
+/* "forever", or a duration. */
+static void
+parse_forever(struct config_binding *binding, const struct config_node *node,
+              void *place)
+{
+    int64_t *ms = place;
+    if (node->kind == CONFIG_SCALAR &&
+        slice_equal_text(node->text, "forever")) {
+        *ms = 0;
+    } else {
+        (void)config_bind_duration(binding, node, ms);
+    }
+}
+
+static const struct config_key keep_keys[] = {
+    { .name = "events",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct keep_settings, events_ms),
+      .fallback = "7d",
+      .min = "1m",
+      .max = "3650d",
+      .doc = "How long delivered events stay for replay." },
+    { .name = "attempts",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct keep_settings, attempts_ms),
+      .fallback = "7d",
+      .min = "1m",
+      .max = "3650d",
+      .doc = "How long the log of failed attempts stays." },
+    { .name = "dead",
+      .type = CONFIG_CUSTOM,
+      .offset = offsetof(struct keep_settings, dead_ms),
+      .parse = parse_forever,
+      .schema = "{\"type\":\"string\"}",
+      .doc = "How long dead letters stay; default: forever." },
+};
+
+static const struct config_table keep_table = {
+    .name = "keep",
+    .keys = keep_keys,
+    .count = COUNT(keep_keys),
+    .size = sizeof(struct keep_settings),
+    .doc = "How long things stay in the store.",
+};
+
+static const struct config_key limit_keys[] = {
+    { .name = "queue_events",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct limit_settings, queue_events),
+      .fallback = "8192",
+      .min = "16",
+      .max = "1000000",
+      .doc = "Events that may wait for the store; over it: 503." },
+    { .name = "queue_bytes",
+      .type = CONFIG_SIZE,
+      .offset = offsetof(struct limit_settings, queue_bytes),
+      .fallback = "64MiB",
+      .min = "1MiB",
+      .max = "16GiB",
+      .doc = "Bytes that may wait for the store; over it: 503." },
+};
+
+static const struct config_table limit_table = {
+    .name = "limits",
+    .keys = limit_keys,
+    .count = COUNT(limit_keys),
+    .size = sizeof(struct limit_settings),
+    .doc = "What may wait in memory.",
+};
+
+static const char *const log_formats[] = { "auto", "text", "logfmt", "json",
+                                           NULL };
+static const char *const log_levels[] = { "error", "warn", "info", "debug",
+                                          NULL };
+
+static const struct config_key log_keys[] = {
+    { .name = "format",
+      .type = CONFIG_CHOICE,
+      .offset = offsetof(struct log_settings, format),
+      .choices = log_formats,
+      .fallback = "auto",
+      .doc = "How lines look; auto: text on a terminal, logfmt elsewhere." },
+    { .name = "level",
+      .type = CONFIG_CHOICE,
+      .offset = offsetof(struct log_settings, level),
+      .choices = log_levels,
+      .fallback = "info",
+      .doc = "The least important lines that are written." },
+};
+
+static const struct config_table log_table = {
+    .name = "log",
+    .keys = log_keys,
+    .count = COUNT(log_keys),
+    .size = sizeof(struct log_settings),
+    .doc = "The program's own log, on stderr.",
+};
+
+/* ---- the root ---- */
+
+static const struct config_key root_keys[] = {
+    { .name = "store",
+      .type = CONFIG_TEXT,
+      .offset = offsetof(struct settings, store),
+      .doc = "sqlite:PATH; default: longstop.db in $STATE_DIRECTORY, else "
+             "here." },
+    { .name = "listen",
+      .type = CONFIG_TABLE_PTR,
+      .offset = offsetof(struct settings, listen),
+      .table = &listen_table,
+      .doc = "The listener for webhooks; leave it out to be outbound only." },
+    { .name = "admin",
+      .type = CONFIG_TABLE,
+      .offset = offsetof(struct settings, admin),
+      .table = &admin_table,
+      .doc = "The local endpoint for health, metrics and commands." },
+    { .name = "connectors",
+      .type = CONFIG_NODE,
+      .offset = offsetof(struct settings, connectors),
+      .table = &connector_table,
+      .required = true,
+      .doc = "Provider accounts, by name; the webhook path is "
+             "/hooks/NAME." },
+    { .name = "handlers",
+      .type = CONFIG_NAMED,
+      .offset = offsetof(struct settings, handlers),
+      .table = &handler_table,
+      .doc = "Where deliveries go, by name." },
+    { .name = "keep",
+      .type = CONFIG_TABLE,
+      .offset = offsetof(struct settings, keep),
+      .table = &keep_table,
+      .doc = "How long things stay in the store." },
+    { .name = "limits",
+      .type = CONFIG_TABLE,
+      .offset = offsetof(struct settings, limits),
+      .table = &limit_table,
+      .doc = "What may wait in memory." },
+    { .name = "log",
+      .type = CONFIG_TABLE,
+      .offset = offsetof(struct settings, log),
+      .table = &log_table,
+      .doc = "The program's own log." },
+};
+
+/* Two handlers on one file would interleave their lines and cut each other. */
+static void
+check_files(struct config_binding *binding, const struct config_list *handlers)
+{
+    const struct handler_settings *all = handlers->at;
+    for (size_t i = 0; i < handlers->count; i++) {
+        for (size_t j = i + 1; j < handlers->count; j++) {
+            if (all[i].file.len > 0 && slice_equal(all[i].file, all[j].file)) {
+                config_report_add(binding->report, CONFIG_ERROR,
+                                  handlers->marks[j],
+                                  "handlers '%.*s' and '%.*s' write the same "
+                                  "file",
+                                  SLICE_ARG(handlers->names[i]),
+                                  SLICE_ARG(handlers->names[j]));
+            }
+        }
+    }
+}
+
+/* A handler that listens to a connector nobody configured gets nothing. */
+static void
+check_from(struct config_binding *binding, const struct settings *settings)
+{
+    const struct handler_settings *all = settings->handlers.at;
+    for (size_t i = 0; i < settings->handlers.count; i++) {
+        for (size_t j = 0; j < all[i].route.from_count; j++) {
+            struct slice name = all[i].route.from[j];
+            if (child(settings->connectors, name.ptr) == NULL) {
+                config_report_add(
+                    binding->report, CONFIG_ERROR, settings->handlers.marks[i],
+                    "handler '%.*s' takes from '%.*s', which is "
+                    "no connector",
+                    SLICE_ARG(settings->handlers.names[i]), SLICE_ARG(name));
+            }
+        }
+    }
+}
+
+static void
+check_root(struct config_binding *binding, const struct config_node *node,
+           void *bound)
+{
+    const struct settings *settings = bound;
+    (void)node;
+    check_files(binding, &settings->handlers);
+    if (settings->connectors != NULL &&
+        settings->connectors->kind == CONFIG_MAPPING) {
+        check_from(binding, settings);
+    }
+}
+
+const struct config_table settings_table = {
+    .name = "the configuration",
+    .keys = root_keys,
+    .count = COUNT(root_keys),
+    .size = sizeof(struct settings),
+    .doc = "Longstop's configuration.",
+    .check = check_root,
+};

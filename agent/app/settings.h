@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * settings: the root of the configuration: its key tables, and the rules that
+ * span keys.
+ */
+#ifndef APP_SETTINGS_H
+#define APP_SETTINGS_H
+
+#include "config/config_bind.h"
+#include "config/config_key.h"
+#include "flow/dispatch.h"
+#include "handler/handler_exec.h"
+#include "handler/handler_http.h"
+#include "io/http_server.h"
+#include "model/connector.h"
+#include "model/retry.h"
+#include "model/route.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct listen_settings {
+    struct slice address;
+    struct slice public_url;
+    int64_t max_body;
+    struct config_texts trusted_proxies;
+    struct cidr *trusted; /* read from the texts */
+    size_t trusted_count;
+    struct http_server_limits limits;
+    int64_t gzip_ratio;
+    int64_t head_bytes;
+    int64_t field_count;
+};
+
+struct admin_settings {
+    struct slice address; /* empty: beside the store */
+    struct config_secret token;
+};
+
+struct keep_settings {
+    int64_t events_ms;
+    int64_t attempts_ms;
+    int64_t dead_ms; /* 0: for ever */
+};
+
+struct limit_settings {
+    int64_t queue_events;
+    int64_t queue_bytes;
+};
+
+enum handler_kind { HANDLER_EXEC, HANDLER_HTTP, HANDLER_FILE };
+
+struct handler_settings {
+    struct route_spec route;
+    struct retry_policy retry;
+    int format; /* enum delivery_format */
+    int64_t timeout_ms;
+    int64_t concurrency;
+    struct config_texts exec;
+    const struct config_node *env;
+    struct handler_http_settings *http; /* NULL: not an http handler */
+    struct slice file;
+    enum handler_kind kind; /* of the one that is given */
+};
+
+struct log_settings {
+    int format; /* 0: as stderr is; else 1 + enum log_format */
+    int level;
+};
+
+struct settings {
+    struct slice store;
+    struct listen_settings *listen; /* NULL: outbound only */
+    struct admin_settings admin;
+    const struct config_node *connectors;
+    struct config_list handlers; /* of struct handler_settings */
+    struct keep_settings keep;
+    struct limit_settings limits;
+    struct log_settings log;
+};
+
+extern const struct config_table settings_table;
+
+#endif
