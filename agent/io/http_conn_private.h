@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_conn_private: one connection, shared by the file that owns its socket
+ * and its time (http_conn) and the one that makes exchanges of its bytes
+ * (http_exchange).
+ */
+#ifndef IO_HTTP_CONN_PRIVATE_H
+#define IO_HTTP_CONN_PRIVATE_H
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "io/http_server_private.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum conn_state {
+    CONN_IDLE,   /* between requests: holds neither parser nor buffers */
+    CONN_HEAD,   /* a first byte was seen */
+    CONN_BODY,   /* the head was accepted, or its body is being discarded */
+    CONN_OPEN,   /* the program has the request */
+    CONN_WRITE,  /* the answer is on its way out */
+    CONN_LINGER, /* all is said; what still comes in is thrown away */
+    CONN_DEAD    /* closed; stays while its exchange is open */
+};
+
+struct http_exchange {
+    bool is_open;
+};
+
+struct http_conn {
+    struct http_exchange exchange;
+    struct list link;
+    struct list resume;
+    struct http_server *server; /* NULL when it went first */
+    struct http_peer *peer;
+    struct loop_io *io;
+    struct loop_timer *timer;
+    struct http_parser *parser;
+    struct buf out;     /* what the socket did not take yet */
+    struct buf pending; /* read behind a request that is not answered yet */
+    int64_t phase_ms;   /* when this phase began */
+    int64_t deadline_ms;
+    int64_t timer_ms; /* when the timer fires; it may be early */
+    int64_t requests;
+    size_t drained;
+    int fd;
+    int want;
+    int busy; /* callbacks of this connection on the stack */
+    enum conn_state state;
+    bool is_deaf;    /* readable, but nothing is read before the answer */
+    bool is_feeding; /* an answer now must not start the next request */
+    bool is_discarding;
+    bool is_refused; /* over a limit of the server */
+    bool to_head;
+    bool keeps_alive;
+    bool says_keep_alive;
+    bool closes; /* when `out` is empty */
+    char peer_text[HTTP_PEER_TEXT_BYTES];
+};
+
+/* The connection of a link or an exchange inside of it. */
+#define HTTP_CONN(from, member) list_entry(from, struct http_conn, member)
+
+/* Around every callback. The last to leave a closed connection frees it;
+ * http_conn_rest also says what is awaited next, and until when. */
+void http_conn_enter(struct http_conn *conn);
+void http_conn_leave(struct http_conn *conn);
+void http_conn_rest(struct http_conn *conn);
+
+void http_conn_phase(struct http_conn *conn, enum conn_state state);
+void http_conn_close(struct http_conn *conn);
+void http_conn_drop_parser(struct http_conn *conn);
+
+/* Sends what the socket takes, keeps the rest; may close. */
+void http_conn_send(struct http_conn *conn, struct slice bytes);
+
+/* Goes on after an answer, if all of it went out. */
+void http_conn_settle(struct http_conn *conn);
+
+/* Makes requests of what was read, as far as they may be handed over. */
+void http_exchange_feed(struct http_conn *conn, struct slice bytes);
+
+/* Answers with a refusal of the server's own, then closes. */
+void http_exchange_refuse(struct http_conn *conn, unsigned status,
+                          const char *reason);
+
+#endif
