@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* GNU: pipe2, pidfd (P_PIDFD), and the posix_spawn actions that change the
- * directory and close what is left open. */
+/* GNU: P_PIDFD, so that a number used again is never waited for. */
 #define _GNU_SOURCE
 #include "io/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "io/loop.h"
 #include "io/offload.h"
+#include "io/process_private.h"
 
 /*
  * The happy path: process_start copies the spec and hands it to the thread,
@@ -41,304 +34,14 @@ enum {
     READS_AT_END = 64
 };
 
-struct process_spawner {
-    struct loop *loop;
-    struct offload *thread;
-    size_t alive;
-};
-
-struct process {
-    struct list call; /* while it is with the thread */
-    struct process_spawner *spawner;
-    struct arena arena; /* the copies of the spec */
-    char **argv;
-    char **env;
-    char *directory;
-    struct slice input; /* what is not written yet */
-    int64_t timeout_ms;
-    int64_t kill_after_ms;
-    size_t output_limit;
-    process_end_fn *done;
-    void *arg;
-
-    /* Of the thread until it gives the process back. */
-    int failed; /* errno of what could not be done */
-    struct error reason;
-    pid_t pid;
-    int pidfd;
-    int in_fd;
-    int out_fd;
-
-    struct loop_timer *timer;
-    struct loop_io *exit_io;
-    struct loop_io *in_io;
-    struct loop_io *out_io;
-    struct buf tail;
-    int64_t started_ms;
-    bool is_queued;
-    bool is_revoked;
-    bool is_asked; /* SIGTERM was sent */
-    bool is_late;
-    bool is_canceled;
-};
-
-/* On the thread */
-
-static void
-close_fd(int *fd)
-{
-    if (*fd >= 0) {
-        (void)close(*fd);
-        *fd = -1;
-    }
-}
-
-/*
- * Writes as much of stdin as the pipe takes and closes it behind the last byte
- * or when nobody reads any more. Returns false when the rest must wait.
- */
-static bool
-write_input(struct process *process)
-{
-    while (process->input.len > 0) {
-        ssize_t wrote =
-            write(process->in_fd, process->input.ptr, process->input.len);
-        if (wrote >= 0) {
-            process->input = slice_from(process->input, (size_t)wrote);
-        } else if (errno == EAGAIN) {
-            return false;
-        } else if (errno != EINTR) {
-            break;
-        }
-    }
-    close_fd(&process->in_fd);
-    return true;
-}
-
-static const char *
-env_path(char *const *env)
-{
-    for (; *env != NULL; env++) {
-        if (strncmp(*env, "PATH=", 5) == 0) {
-            return *env + 5;
-        }
-    }
-    return "/usr/bin:/bin";
-}
-
-static bool
-is_program(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
-           access(path, X_OK) == 0;
-}
-
-/*
- * Finds the program on the PATH the child will have; posix_spawnp would look
- * on ours. The name itself when nothing is found, so that the spawn says so.
- */
-static const char *
-find_program(const struct process *process, char into[PATH_MAX])
-{
-    const char *name = process->argv[0];
-    if (strchr(name, '/') != NULL) {
-        return name;
-    }
-    struct slice rest = slice_of(env_path(process->env));
-    struct slice part;
-    while (slice_split(&rest, ':', &part)) {
-        int len = snprintf(into, PATH_MAX, "%.*s/%s", SLICE_ARG(part), name);
-        if (part.len > 0 && len > 0 && len < PATH_MAX && is_program(into)) {
-            return into;
-        }
-    }
-    return NULL;
-}
-
-static int
-set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t all;
-    sigset_t none;
-    (void)sigfillset(&all);
-    (void)sigemptyset(&none);
-    int failed = posix_spawnattr_setsigdefault(attributes, &all);
-    if (failed == 0) {
-        failed = posix_spawnattr_setsigmask(attributes, &none);
-    }
-    if (failed == 0) {
-        failed = posix_spawnattr_setpgroup(attributes, 0);
-    }
-    if (failed == 0) {
-        failed = posix_spawnattr_setflags(
-            attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-                            POSIX_SPAWN_SETSIGMASK);
-    }
-    return failed;
-}
-
-static int
-set_actions(posix_spawn_file_actions_t *actions, int in, int out,
-            const char *directory)
-{
-    int failed = posix_spawn_file_actions_adddup2(actions, in, 0);
-    if (failed == 0) {
-        failed = posix_spawn_file_actions_adddup2(actions, out, 1);
-    }
-    if (failed == 0) {
-        failed = posix_spawn_file_actions_adddup2(actions, out, 2);
-    }
-    if (failed == 0) {
-        failed = posix_spawn_file_actions_addclosefrom_np(actions, 3);
-    }
-    if (failed == 0 && directory != NULL) {
-        failed = posix_spawn_file_actions_addchdir_np(actions, directory);
-    }
-    return failed;
-}
-
-static int
-spawn(struct process *process, int in, int out)
-{
-    char found[PATH_MAX];
-    const char *path = find_program(process, found);
-    if (path == NULL) {
-        return ENOENT;
-    }
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t actions;
-    int failed = posix_spawnattr_init(&attributes);
-    if (failed != 0) {
-        return failed;
-    }
-    failed = posix_spawn_file_actions_init(&actions);
-    if (failed != 0) {
-        goto destroy_attributes;
-    }
-    failed = set_attributes(&attributes);
-    if (failed == 0) {
-        failed = set_actions(&actions, in, out, process->directory);
-    }
-    if (failed == 0) {
-        failed = posix_spawn(&process->pid, path, &actions, &attributes,
-                             process->argv, process->env);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-destroy_attributes:
-    (void)posix_spawnattr_destroy(&attributes);
-    return failed;
-}
-
-/* What to do about it, for the mistakes people make. */
-static const char *
-way_out(const struct process *process, int failed)
-{
-    bool has_slash = strchr(process->argv[0], '/') != NULL;
-    switch (failed) {
-    case ENOENT:
-        return has_slash ? "check the path, and the interpreter named in its "
-                           "first line if it is a script"
-                         : "it is nowhere on the handler's PATH: write its "
-                           "whole path, or set PATH under env";
-    case EACCES:
-        return "make it executable (chmod +x), and let the agent's user enter "
-               "the directories above it";
-    case ENOEXEC:
-        return "it is no program: a script needs a first line such as "
-               "#!/bin/sh";
-    case E2BIG: return "its arguments and environment are too long";
-    case EMFILE:
-    case ENFILE:
-        return "raise the limit of open files, or lower the handler's "
-               "concurrency";
-    case EAGAIN:
-    case ENOMEM: return "the system has no room for another process now";
-    default: return "it could not be started";
-    }
-}
-
-static void
-explain(struct process *process, int failed)
-{
-    const char *directory = process->directory;
-    process->failed = failed;
-    if (directory != NULL && access(directory, X_OK) != 0) {
-        (void)error_set(&process->reason, STATUS_UNAVAILABLE,
-                        "cannot run %s in %s: %s; the directory must exist "
-                        "and the agent's user must be able to enter it",
-                        process->argv[0], directory, strerror(errno));
-        return;
-    }
-    (void)error_set(&process->reason, STATUS_UNAVAILABLE,
-                    "cannot run %s: %s; %s", process->argv[0], strerror(failed),
-                    way_out(process, failed));
-}
-
-/* glibc has no wrapper before 2.36. The descriptor is closed on exec. */
-static int
-open_pidfd(pid_t pid)
-{
-    return (int)syscall(SYS_pidfd_open, pid, 0U);
-}
-
-/* Without a pidfd nobody would learn of its end. */
-static void
-abandon(struct process *process)
-{
-    (void)kill(-process->pid, SIGKILL);
-    siginfo_t info;
-    while (waitid(P_PID, (id_t)process->pid, &info, WEXITED) != 0 &&
-           errno == EINTR) {
-    }
-    process->pid = 0;
-}
-
-static void
-spawn_one(struct process *process)
-{
-    int in[2] = { -1, -1 };
-    int out[2] = { -1, -1 };
-    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 ||
-        fcntl(in[1], F_SETFL, O_NONBLOCK) != 0 ||
-        fcntl(out[0], F_SETFL, O_NONBLOCK) != 0) {
-        explain(process, errno);
-        close_fd(&in[1]);
-        close_fd(&out[0]);
-        goto close_ends;
-    }
-    process->in_fd = in[1];
-    process->out_fd = out[0];
-    /* Most events fit into the pipe: they are there before the child is, and
-     * the loop has nothing left to write. */
-    (void)write_input(process);
-    int failed = spawn(process, in[0], out[1]);
-    if (failed != 0) {
-        explain(process, failed);
-        goto close_ends;
-    }
-    process->pidfd = open_pidfd(process->pid);
-    if (process->pidfd < 0) {
-        failed = errno;
-        abandon(process);
-        explain(process, failed);
-    }
-
-close_ends:
-    close_fd(&in[0]);
-    close_fd(&out[1]);
-}
-
 static void
 spawn_batch(void *arg, struct list *batch)
 {
     (void)arg;
     list_for_each(link, batch) {
-        spawn_one(list_entry(link, struct process, call));
+        process_spawn(list_entry(link, struct process, call));
     }
 }
-
-/* On the loop */
 
 static void
 free_process(struct process *process)
@@ -347,9 +50,9 @@ free_process(struct process *process)
     loop_io_destroy(process->in_io);
     loop_io_destroy(process->out_io);
     loop_timer_destroy(process->timer);
-    close_fd(&process->pidfd);
-    close_fd(&process->in_fd);
-    close_fd(&process->out_fd);
+    process_close(&process->pidfd);
+    process_close(&process->in_fd);
+    process_close(&process->out_fd);
     buf_fini(&process->tail);
     arena_fini(&process->arena);
     mem_free(process);
@@ -420,7 +123,7 @@ input_ready(void *arg, int ready)
     (void)ready;
     /* Not watched any more before write_input may close it. */
     loop_io_want(process->in_io, 0);
-    if (!write_input(process)) {
+    if (!process_write_input(process)) {
         loop_io_want(process->in_io, LOOP_WRITE);
     }
 }
@@ -523,7 +226,7 @@ spawned(void *arg, struct list *call)
     }
     enum status status = watch(process);
     if (status != STATUS_OK) {
-        abandon(process);
+        process_abandon(process);
         finish(process, (struct process_end){ .status = status,
                                               .exit_code = -1,
                                               .reason = status_text(status) });
