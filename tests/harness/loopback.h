@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LOOPBACK_CONNECTIONS = 64, LOOPBACK_REQUEST_BYTES = 64 * 1024 };
+enum { LOOPBACK_CONNECTIONS = 64, LOOPBACK_REQUEST_BYTES = 2 * 1024 * 1024 };
 
 struct loopback;
 
