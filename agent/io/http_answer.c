@@ -93,9 +93,13 @@ http_answer_render(const struct http_answer *answer,
     buf_i64(into, answer->status);
     buf_byte(into, ' ');
     buf_text(into, reason_of(answer->status));
-    buf_text(into, "\r\nDate: ");
-    buf_text(into, framing->date);
     buf_text(into, "\r\n");
+    /* RFC 9110 §6.6.1: one Date; an answer that brings its own keeps it */
+    if (http_field_count(answer->fields, "Date") == 0) {
+        buf_text(into, "Date: ");
+        buf_text(into, framing->date);
+        buf_text(into, "\r\n");
+    }
     if (answer->content_type.len > 0) {
         render_field(into, slice_of("Content-Type"), answer->content_type);
     }

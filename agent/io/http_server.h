@@ -38,7 +38,8 @@ struct http_answer {
     unsigned status;
     struct slice content_type; /* empty: none is sent */
     struct slice body;         /* copied */
-    struct http_fields fields; /* further fields, copied */
+    struct http_fields fields; /* further fields, copied; a Date among them
+                                  replaces ours */
     bool close;                /* close behind this answer */
 };
 
