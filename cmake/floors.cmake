@@ -48,3 +48,4 @@ if(LONGSTOP_DEVELOPMENT)
     target_compile_definitions(longstop_app PRIVATE
         LONGSTOP_SOURCE_CONNECTORS="${CMAKE_SOURCE_DIR}/connectors")
 endif()
+

@@ -258,7 +258,7 @@ build_store(struct agent *agent, struct error *err)
     const struct store_worker_settings worker_settings = {
         .queue_events = configuration->settings.limits.queue_events,
         .queue_bytes = configuration->settings.limits.queue_bytes,
-        .group_units = 512,
+        .group_units = configuration->settings.limits.group_units,
     };
     struct store *store;
     enum status status =

@@ -103,8 +103,7 @@ render(struct init *init)
     struct buf *into = &init->text;
     buf_text(into, "# yaml-language-server: $schema=" LONGSTOP_DATA_DIRECTORY
                    "/config.schema.json\n#\n");
-    buf_format(into, "# %.*s\n",
-               SLICE_ARG(title.len > 0 ? title : init->name));
+    buf_format(into, "# %.*s\n", SLICE_ARG(title.len > 0 ? title : init->name));
     if (docs.len > 0) {
         buf_format(into, "# %.*s\n", SLICE_ARG(docs));
     }
@@ -144,8 +143,8 @@ read_connector(struct init *init, struct error *err)
     if (source == NULL) {
         return STATUS_NOMEM;
     }
-    enum status status = configuration_find_connector(
-        init->name, slice_of("."), &init->arena, &path, err);
+    enum status status = configuration_find_connector(init->name, slice_of("."),
+                                                      &init->arena, &path, err);
     if (status == STATUS_OK) {
         status = fs_read(path.ptr, FILE_LIMIT, &text, err);
     }
@@ -183,8 +182,7 @@ write_file(const struct init *init)
     ssize_t wrote = write(fd, init->text.ptr, init->text.len);
     bool whole = wrote >= 0 && (size_t)wrote == init->text.len;
     if (close(fd) != 0 || !whole) {
-        (void)fprintf(stderr, "longstop init: %s could not be written\n",
-                      path);
+        (void)fprintf(stderr, "longstop init: %s could not be written\n", path);
         return EXIT_FAILED;
     }
     return EXIT_OK;
@@ -228,8 +226,7 @@ cmd_init(int argc, char **argv)
         .option_count = sizeof(options) / sizeof(options[0]),
     };
     char **operands;
-    enum options_verdict verdict =
-        options_parse(&spec, argc, argv, &operands);
+    enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
     if (verdict != OPTIONS_OK) {
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }

@@ -379,6 +379,13 @@ static const struct config_key limit_keys[] = {
       .min = "1MiB",
       .max = "16GiB",
       .doc = "Bytes that may wait for the store; over it: 503." },
+    { .name = "group",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct limit_settings, group_units),
+      .fallback = "512",
+      .min = "1",
+      .max = "10000",
+      .doc = "Requests, pages and outcomes that share a transaction at most." },
 };
 
 static const struct config_table limit_table = {

@@ -46,6 +46,7 @@ struct keep_settings {
 struct limit_settings {
     int64_t queue_events;
     int64_t queue_bytes;
+    int64_t group_units;
 };
 
 enum handler_kind { HANDLER_EXEC, HANDLER_HTTP, HANDLER_FILE };

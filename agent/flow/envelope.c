@@ -41,7 +41,9 @@ envelope_preview(const struct connector *connector,
     return (struct event){ .connector = connector->id,
                            .via = sighting->via,
                            .time_ms = sighting->time_ms,
-                           .recorded_ms = sighting->received_ms,
+                           .recorded_ms = sighting->recorded_ms != 0
+                                              ? sighting->recorded_ms
+                                              : sighting->received_ms,
                            .id = sighting->id,
                            .type = sighting->type,
                            .headers = sighting->headers,

@@ -215,6 +215,7 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     }
     sighting->fresh = !verdict.known;
     sighting->number = number;
+    sighting->recorded_ms = now_ms;
     sighting->seen_by_via = verdict.known && verdict.seen_by_via;
     return status;
 }
