@@ -96,6 +96,7 @@ struct store_sqlite {
     uint64_t last_event;
     int wal_pages; /* in the log after the last commit */
     int wal_base;  /* of those, there at the last checkpoint */
+    bool in_checkpoint;
     struct tally *tallies;
     size_t tally_count;
     uint64_t prune_from; /* where the last slice over events ended */

@@ -113,19 +113,40 @@ store_sqlite_sql_finalize(struct store_sqlite *store)
     }
 }
 
+/* The cause of the last failed write: a checkpoint writes to the file, all else
+ * to the log. sqlite3_system_errno does not know it: by the time a statement
+ * has been rolled back, errno is another's. */
+static int
+cause_of_write(struct store_sqlite *store)
+{
+    int cause = 0;
+    sqlite3_file *log = NULL;
+    if (store->in_checkpoint) {
+        (void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_LAST_ERRNO,
+                                   &cause);
+    } else if (sqlite3_file_control(store->db, "main",
+                                    SQLITE_FCNTL_JOURNAL_POINTER,
+                                    &log) == SQLITE_OK &&
+               log != NULL && log->pMethods != NULL) {
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &cause);
+    }
+    return cause;
+}
+
 /* A quota or a size limit that is reached is a full disk, not a broken one —
  * but not at a sync: what the kernel dropped there is gone. */
 static bool
 is_out_of_room(struct store_sqlite *store, int rc)
 {
+    int cause = 0;
     if ((rc & 0xff) == SQLITE_FULL) {
         return true;
     }
-    if ((rc & 0xff) != SQLITE_IOERR || rc == SQLITE_IOERR_FSYNC ||
-        rc == SQLITE_IOERR_DIR_FSYNC) {
-        return false;
+    if (rc == SQLITE_IOERR_WRITE) {
+        cause = cause_of_write(store);
+    } else if (rc == SQLITE_IOERR_SHMSIZE) {
+        cause = sqlite3_system_errno(store->db);
     }
-    int cause = sqlite3_system_errno(store->db);
     return cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
 }
 
@@ -278,15 +299,19 @@ store_sqlite_sql_checkpoint(struct store_sqlite *store, int mode,
 {
     int in_log = 0;
     int copied = 0;
+    store->in_checkpoint = true;
     int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied);
     /* Where a reader stands in the way, or there is no room, the log keeps it
      * all: not again with every commit from here, but some pages later. */
     store->wal_base = store->wal_pages;
-    if (rc == SQLITE_OK && in_log == copied) {
-        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (rc != SQLITE_OK) {
+        status = store_sqlite_sql_fail(store, rc, err);
+    } else if (in_log != copied) {
+        status = STATUS_BUSY;
     }
-    return rc == SQLITE_OK ? STATUS_BUSY
-                           : store_sqlite_sql_fail(store, rc, err);
+    store->in_checkpoint = false;
+    return status;
 }
 
 enum status
