@@ -37,6 +37,7 @@ struct site {
     size_t kept_count;
     size_t requests;
     size_t heads;
+    size_t refusals;
     unsigned refused; /* the last one the server refused by itself */
     char refused_path[64];
     size_t stops;
@@ -121,6 +122,7 @@ on_refused(void *arg, struct slice path, unsigned status, const char *reason)
 {
     struct site *site = arg;
     assert_non_null(reason);
+    site->refusals++;
     site->refused = status;
     (void)snprintf(site->refused_path, sizeof(site->refused_path), "%.*s",
                    SLICE_ARG(path));
@@ -533,24 +535,30 @@ a_refused_request_with_a_small_body_keeps_its_connection(void **state)
     site_close(&site);
 }
 
-/* Sends as much of a large body as the socket takes; all of it must go. */
+enum { PUMP_BYTES = 4 * 1024 * 1024 };
+
+struct pump {
+    struct client client;
+    size_t sent;
+};
+
+/* Sends a large body and looks for an answer only afterwards, as simple
+ * clients do. */
 static void
 on_pump(void *arg, int ready)
 {
-    struct client *client = arg;
+    struct pump *pump = arg;
     static const char zeros[65536];
     if ((ready & LOOP_WRITE) != 0) {
-        ssize_t put = send(client->fd, zeros, sizeof(zeros), MSG_NOSIGNAL);
-        if (put < 0) {
-            /* a reset would destroy the answer */
-            assert_int_equal(errno, EAGAIN);
+        ssize_t put = send(pump->client.fd, zeros, sizeof(zeros), MSG_NOSIGNAL);
+        /* a reset would destroy the answer */
+        assert_true(put > 0 || errno == EAGAIN);
+        pump->sent += put > 0 ? (size_t)put : 0;
+        if (pump->sent >= PUMP_BYTES) {
+            loop_io_want(pump->client.io, LOOP_READ);
         }
-    }
-    if ((ready & LOOP_READ) != 0) {
-        on_client(arg, ready);
-        if (has(client, "HTTP/1.1 413 ")) {
-            loop_stop(client->site->loop);
-        }
+    } else {
+        on_client(&pump->client, ready);
     }
 }
 
@@ -559,20 +567,21 @@ the_answer_to_a_large_refused_body_can_be_read(void **state)
 {
     (void)state;
     struct site site;
-    struct client client;
+    struct pump pump = { 0 };
     site_open(&site, &ordinary);
-    client_open(&client, &site);
-    loop_io_destroy(client.io);
-    assert_int_equal(
-        loop_io_create(site.loop, client.fd, on_pump, &client, &client.io),
-        STATUS_OK);
-    say(&client,
+    client_open(&pump.client, &site);
+    loop_io_destroy(pump.client.io);
+    assert_int_equal(loop_io_create(site.loop, pump.client.fd, on_pump, &pump,
+                                    &pump.client.io),
+                     STATUS_OK);
+    say(&pump.client,
         "POST /now HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
-    loop_io_want(client.io, LOOP_READ | LOOP_WRITE);
+    loop_io_want(pump.client.io, LOOP_WRITE);
     run(&site);
-    assert_true(has(&client, "Connection: close\r\n"));
+    assert_true(has(&pump.client, "HTTP/1.1 413 "));
+    assert_true(has(&pump.client, "Connection: close\r\n"));
     assert_int_equal(site.requests, 0);
-    client_close(&client);
+    client_close(&pump.client);
     site_close(&site);
 }
 
@@ -594,6 +603,17 @@ what_is_no_request_is_refused_and_told(void **state)
     site_close(&site);
 }
 
+/* Lets the server see everything that has arrived so far. */
+static void
+pass_a_turn(struct site *site)
+{
+    struct client other;
+    client_open(&other, site);
+    say(&other, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(&other, "200 OK");
+    client_close(&other);
+}
+
 static void
 a_client_that_closed_its_half_still_gets_its_answer(void **state)
 {
@@ -605,9 +625,43 @@ a_client_that_closed_its_half_still_gets_its_answer(void **state)
     say(&client, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(shutdown(client.fd, SHUT_WR), 0);
     struct http_exchange *exchange = keep_one(&site);
+    pass_a_turn(&site);
     answer_with(exchange, 200, slice_of("still here"));
     hear_end(&client);
     assert_true(has(&client, "still here"));
+    client_close(&client);
+    site_close(&site);
+}
+
+static void
+what_is_pipelined_behind_an_open_request_stays_in_the_kernel(void **state)
+{
+    (void)state;
+    enum { KERNEL_MAX = 32 * 1024 * 1024 };
+    static const char zeros[65536];
+    struct site site;
+    struct client client;
+    site_open(&site, &ordinary);
+    client_open(&client, &site);
+    say(&client, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    struct http_exchange *exchange = keep_one(&site);
+    size_t sent = 0;
+    bool is_full = false;
+    while (!is_full && sent < KERNEL_MAX) {
+        ssize_t put = send(client.fd, zeros, sizeof(zeros), MSG_NOSIGNAL);
+        if (put < 0) {
+            assert_int_equal(errno, EAGAIN);
+            /* room comes late: the kernel tells of it in large steps */
+            for (int i = 0; i < 50 && put < 0; i++) {
+                pass_a_turn(&site);
+                put = send(client.fd, zeros, sizeof(zeros), MSG_NOSIGNAL);
+            }
+            is_full = put < 0;
+        }
+        sent += put > 0 ? (size_t)put : 0;
+    }
+    assert_true(is_full);
+    answer_with(exchange, 200, slice_of(""));
     client_close(&client);
     site_close(&site);
 }
@@ -618,7 +672,6 @@ an_exchange_outlives_its_client(void **state)
     (void)state;
     struct site site;
     struct client gone;
-    struct client other;
     site_open(&site, &ordinary);
     client_open(&gone, &site);
     say(&gone,
@@ -628,13 +681,10 @@ an_exchange_outlives_its_client(void **state)
     assert_int_equal(
         setsockopt(gone.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
     client_close(&gone);
-    client_open(&other, &site);
-    say(&other, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n");
-    hear(&other, "200 OK");
+    pass_a_turn(&site);
     assert_true(slice_equal_text(http_exchange_request(exchange)->body, "hi"));
     assert_true(slice_equal_text(http_exchange_peer(exchange), "127.0.0.1"));
     answer_with(exchange, 200, slice_of("too late"));
-    client_close(&other);
     site_close(&site);
 }
 
@@ -696,6 +746,10 @@ every_phase_has_a_deadline(void **state)
         { "", "GET /now HTTP/1.1\r\nHo", "HTTP/1.1 408 ", 15, 0, 0 },
         { "", "POST /now HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhal",
           "HTTP/1.1 408 ", 0, 15, 0 },
+        /* earlier than what the timer was armed for before */
+        { "GET /now HTTP/1.1\r\nHost: a\r\n\r\n",
+          "POST /now HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhal",
+          "HTTP/1.1 408 ", PATIENCE_MS, 15, PATIENCE_MS },
         { "", "", "", 15, 0, 0 },
         { "", "\r\n", "", 15, 0, 0 },
         { "GET /now HTTP/1.1\r\nHost: a\r\n\r\n", "", "", 0, 0, 15 },
@@ -860,6 +914,13 @@ connections_over_a_limit_are_told_to_come_back(void **state)
 }
 
 static void
+on_enough(void *arg)
+{
+    struct site *site = arg;
+    loop_stop(site->loop);
+}
+
+static void
 without_descriptors_accepting_pauses_and_goes_on(void **state)
 {
     (void)state;
@@ -869,6 +930,7 @@ without_descriptors_accepting_pauses_and_goes_on(void **state)
     struct rlimit old;
     site_open(&site, &ordinary);
     client_open(&first, &site);
+    client_open(&second, &site);
     int probe = dup(0);
     assert_true(probe >= 0);
     (void)close(probe);
@@ -878,9 +940,16 @@ without_descriptors_accepting_pauses_and_goes_on(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
     hear_end(&first);
     assert_int_equal(site.refused, 503);
+    /* the second is there, and nobody spins over it */
+    struct loop_timer *turns;
+    assert_int_equal(loop_timer_create(site.loop, on_enough, &site, &turns),
+                     STATUS_OK);
+    loop_timer_arm(turns, 10);
+    run(&site);
+    loop_timer_destroy(turns);
+    assert_int_equal(site.refusals, 1);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
     client_close(&first);
-    client_open(&second, &site);
     say(&second, "GET /now HTTP/1.1\r\nHost: a\r\n\r\n");
     hear(&second, "200 OK");
     client_close(&second);
@@ -1221,6 +1290,8 @@ main(void)
         cmocka_unit_test(the_answer_to_a_large_refused_body_can_be_read),
         cmocka_unit_test(what_is_no_request_is_refused_and_told),
         cmocka_unit_test(a_client_that_closed_its_half_still_gets_its_answer),
+        cmocka_unit_test(
+            what_is_pipelined_behind_an_open_request_stays_in_the_kernel),
         cmocka_unit_test(an_exchange_outlives_its_client),
         cmocka_unit_test(an_exchange_outlives_the_server),
         cmocka_unit_test(a_taken_request_outlives_its_exchange),
