@@ -294,6 +294,12 @@ check_handler(struct config_binding *binding, const struct config_node *node,
         config_report_add(binding->report, CONFIG_ERROR, exec->mark,
                           "exec needs a program: [./fulfil.sh, --fast]");
     }
+    if (child(node, "file") != NULL && handler->format == FORMAT_RAW) {
+        config_report_add(binding->report, CONFIG_ERROR,
+                          child(node, "format")->mark,
+                          "a file handler writes one CloudEvents object a "
+                          "line: 'raw' bytes may have lines of their own");
+    }
     const struct config_node *env = child(node, "env");
     if (env != NULL && exec == NULL) {
         config_report_add(binding->report, CONFIG_ERROR, env->key_mark,

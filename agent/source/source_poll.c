@@ -351,7 +351,7 @@ start_call(struct source_poll *poll, const struct rendered_request *request,
         .password = request->password,
         .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
         .timeout_ms = spec->timeout_ms,
-        .stall_timeout_ms = 20 * INSTANT_SECOND_MS,
+        .stall_timeout_ms = spec->timeout_ms,
         .body_limit = (size_t)spec->max_body,
     };
     return http_client_start(poll->client, &call, done, poll, &poll->call, err);

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""crash: ends the agent at every durable step, restarts it, compares."""
+
+import argparse
+import collections
+import hashlib
+import hmac
+import http.client
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+CRASHED = 86
+SECRET = "crash-secret"
+HOOKS = 12
+ROWS = 12
+PAGE = 4
+CONFIG = """
+store: sqlite:{dir}/longstop.db
+listen: {{address: "127.0.0.1:{port}"}}
+connectors:
+  shop:
+    use: petstore
+    with: {{base: "http://127.0.0.1:{provider}", api_key: key, webhook_secret: {secret}}}
+    poll: {{every: 1s, start: 1d}}
+handlers:
+  run:
+    exec: ["{append}", "{dir}/exec.out"]
+    retry: {{first: 100ms, cap: 200ms}}
+  log:
+    file: {dir}/file.out
+    retry: {{first: 100ms, cap: 200ms}}
+"""
+
+
+def stamp(number):
+    base = int(time.time()) - 3600 + number
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(base))
+
+
+class Provider(http.server.ThreadingHTTPServer):
+    """The list of a pet store: fixed rows, ascending, paged by Link."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.rows = [
+            {"id": 1000 + i, "status": "new", "updated_at": stamp(i)}
+            for i in range(ROWS)
+        ]
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        query = urllib.parse.parse_qs(url.query)
+        since = query.get("since", [""])[0][:19]
+        start = int(query.get("at", ["0"])[0])
+        rows = [r for r in self.server.rows if r["updated_at"][:19] >= since]
+        page = rows[start:start + PAGE]
+        body = json.dumps({"orders": page}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if start + PAGE < len(rows):
+            query["at"] = [str(start + PAGE)]
+            link = url.path + "?" + urllib.parse.urlencode(query, doseq=True)
+            self.send_header("Link", '<%s>; rel="next"' % link)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def hook_body(number):
+    order = {"id": 2000 + number, "updated_at": stamp(number)}
+    return json.dumps({"event": "order.created", "timestamp": stamp(number),
+                       "data": {"order": order}}).encode()
+
+
+def keys_of(path):
+    """What a handler's file says it was given: key -> how often."""
+    given = collections.Counter()
+    if not os.path.exists(path):
+        return given
+    with open(path, "rb") as lines:
+        for line in lines.read().split(b"\n")[:-1]:
+            event = json.loads(line)  # a broken line is a failure
+            given[event["data"]["id"]] += 1
+    return given
+
+
+class Life:
+    """One life of the agent in a directory of its own."""
+
+    def __init__(self, options, provider, directory):
+        self.options = options
+        self.dir = directory
+        self.port = free_port()
+        self.acked = set()
+        self.rows = {row["id"] for row in provider.rows}
+        append = os.path.join(directory, "append")
+        with open(append, "w") as script:
+            script.write('#!/bin/sh\nl=$(cat)\nprintf "%s\\n" "$l" >>"$1"\n')
+        os.chmod(append, 0o755)
+        with open(os.path.join(directory, "longstop.yaml"), "w") as config:
+            config.write(CONFIG.format(dir=directory, port=self.port,
+                                       provider=provider.server_port,
+                                       secret=SECRET, append=append))
+
+    def start(self, crash_at):
+        env = dict(os.environ)
+        env.pop("LONGSTOP_CRASH_AT", None)
+        if crash_at:
+            env["LONGSTOP_CRASH_AT"] = str(crash_at)
+        log = open(os.path.join(self.dir, "agent.log"), "ab")
+        return subprocess.Popen(
+            [self.options.bin, "run", "-c",
+             os.path.join(self.dir, "longstop.yaml")],
+            env=env, stdout=log, stderr=log)
+
+    def send(self, agent, number, deadline):
+        """Sends a hook until it is answered 2xx or the agent has ended."""
+        body = hook_body(number)
+        signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"X-Webhook-Signature": signature,
+                   "X-Webhook-Event": "order.created",
+                   "X-Webhook-Delivery": "d-%d" % number,
+                   "Content-Type": "application/json"}
+        while agent.poll() is None and time.monotonic() < deadline:
+            try:
+                conn = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                  timeout=5)
+                conn.request("POST", "/hooks/shop", body, headers)
+                if 200 <= conn.getresponse().status < 300:
+                    self.acked.add(2000 + number)
+                    return
+            except OSError:
+                pass
+            except http.client.HTTPException:
+                pass
+            time.sleep(0.01)
+
+    def missing(self):
+        want = self.acked | self.rows
+        return {name: want - set(keys_of(os.path.join(self.dir, name)))
+                for name in ("exec.out", "file.out")}
+
+    def wait_done(self, agent, deadline):
+        while agent.poll() is None and time.monotonic() < deadline:
+            if not any(self.missing().values()):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def play(self, crash_at):
+        """Runs once; returns how the agent ended."""
+        agent = self.start(crash_at)
+        deadline = time.monotonic() + 30
+        try:
+            for number in range(HOOKS):
+                self.send(agent, number, deadline)
+            self.wait_done(agent, deadline)
+            if agent.poll() is None:
+                agent.send_signal(signal.SIGTERM)
+            return agent.wait(timeout=20)
+        finally:
+            if agent.poll() is None:
+                agent.kill()
+                agent.wait()
+
+
+def check_step(options, provider, step):
+    """Returns (finished by itself, list of what is wrong)."""
+    directory = tempfile.mkdtemp(prefix="longstop-crash-")
+    wrong = []
+    life = Life(options, provider, directory)
+    code = life.play(step)
+    if code not in (0, CRASHED):
+        wrong.append("the run that crashes ended with %s" % code)
+    again = life.play(0)
+    if again != 0:
+        wrong.append("the run after it ended with %s" % again)
+    for name, lost in life.missing().items():
+        if lost:
+            wrong.append("%s never got %s" % (name, sorted(lost)))
+    before = {}
+    for name in ("exec.out", "file.out"):
+        before[name] = keys_of(os.path.join(directory, name))
+        often = {k: n for k, n in before[name].items() if n > 2}
+        if often:
+            wrong.append("%s got more than its attempts: %s" % (name, often))
+        twice = sum(1 for n in before[name].values() if n == 2)
+        # what was in flight: 4 slots, and what one sync had not covered
+        if twice > (4 if name == "exec.out" else HOOKS + ROWS):
+            wrong.append("%s: %d handed over twice" % (name, twice))
+    third = life.play(0)
+    if third != 0:
+        wrong.append("a further run ended with %s" % third)
+    for name, given in before.items():
+        if keys_of(os.path.join(directory, name)) != given:
+            wrong.append("a further run changed %s" % name)
+    if wrong:
+        print("  kept: %s" % directory)
+    else:
+        shutil.rmtree(directory)
+    return code != CRASHED, wrong
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--from", type=int, default=1, dest="first")
+    parser.add_argument("--most", type=int, default=5000)
+    options = parser.parse_args()
+    options.bin = os.path.abspath(options.bin)
+    provider = Provider()
+    threading.Thread(target=provider.serve_forever, daemon=True).start()
+    passed = failed = 0
+    step = options.first
+    finished = False
+    while not finished and step <= options.most and failed < 5:
+        finished, wrong = check_step(options, provider, step)
+        for words in wrong:
+            print("step %d: %s" % (step, words), flush=True)
+        passed, failed = (passed, failed + 1) if wrong else (passed + 1, failed)
+        step += options.every
+    print("durable steps of one life: %d%s" %
+          (step - options.every, "" if finished else " and more"))
+    if finished and step - options.every <= 200:
+        print("too few steps to say much: the life must have more than 200")
+        failed += 1
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
