@@ -200,6 +200,8 @@ on_client(void *arg, int ready)
     (void)ready;
     struct client *client = arg;
     char bytes[65536];
+    /* only what is new can hold it: a large answer comes in many parts */
+    size_t seen = client->in.len < 256 ? 0 : client->in.len - 256;
     ssize_t got = recv(client->fd, bytes, sizeof(bytes), 0);
     if (got > 0) {
         buf_append(&client->in, (struct slice){ bytes, (size_t)got });
@@ -208,8 +210,10 @@ on_client(void *arg, int ready)
         client->at_end = true;
         loop_io_want(client->io, 0);
     }
+    struct slice fresh = slice_from(buf_slice(&client->in), seen);
     if (client->at_end ||
-        (client->until != NULL && has(client, client->until))) {
+        (client->until != NULL &&
+         slice_find_slice(fresh, slice_of(client->until)) != SIZE_MAX)) {
         loop_stop(client->site->loop);
     }
 }
