@@ -199,7 +199,7 @@ begin_unseen(const struct connector *connector, struct walk_state *state,
 
 enum status
 walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
-                  int64_t now_ms, struct arena *arena)
+                  struct arena *arena)
 {
     const struct connector *connector = plan->connector;
     const struct walk_mark *mark;
@@ -212,7 +212,7 @@ walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
         if (!state->has_token) {
             return begin_unseen(connector, state, arena);
         }
-        mark = walk_cursor_behind(plan, state, now_ms);
+        mark = walk_cursor_behind(plan, state);
         return walk_cursor_set_text(
             connector, state, mark == NULL ? state->token : mark->id, arena);
     case CURSOR_TOKEN:
@@ -249,21 +249,15 @@ walk_cursor_compare(const struct cursor_spec *cursor, struct slice a,
 }
 
 const struct walk_mark *
-walk_cursor_behind(const struct walk_plan *plan, const struct walk_state *state,
-                   int64_t now_ms)
+walk_cursor_behind(const struct walk_plan *plan, const struct walk_state *state)
 {
     if (state->id_count == 0) {
         return NULL;
     }
     size_t at = state->id_count - 1;
-    if (plan->overlap_ms > 0) {
-        /* Without the provider's clock the oldest mark is the only safe one.
-         */
-        int64_t until =
-            now_ms == 0 ? INT64_MIN : instant_add(now_ms, -plan->overlap_ms);
-        while (at > 0 && state->ids[at].at_ms > until) {
-            at--;
-        }
+    while (plan->overlap_ms > 0 && at > 0 &&
+           state->ids[at].at_ms > state->hw_ms - plan->overlap_ms) {
+        at--;
     }
     return &state->ids[at];
 }
@@ -304,7 +298,7 @@ walk_cursor_mark(const struct walk_plan *plan, struct walk_state *state,
         (count == 0 || !slice_equal(state->ids[count - 1].id, state->token))) {
         push_mark(plan, state, at_ms);
     }
-    const struct walk_mark *behind = walk_cursor_behind(plan, state, at_ms);
+    const struct walk_mark *behind = walk_cursor_behind(plan, state);
     if (behind != NULL) {
         drop_marks(state, 0, (size_t)(behind - state->ids));
     }

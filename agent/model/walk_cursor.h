@@ -38,12 +38,10 @@ enum status walk_cursor_set_text(const struct connector *connector,
                                  struct walk_state *state, struct slice text,
                                  struct arena *arena);
 
-/* Makes `{cursor}` what a new walk begins with; `now_ms` is the provider's
- * clock, 0 when it is not known. */
+/* Makes `{cursor}` what a new walk begins with. */
 NODISCARD
 enum status walk_cursor_begin(const struct walk_plan *plan,
-                              struct walk_state *state, int64_t now_ms,
-                              struct arena *arena);
+                              struct walk_state *state, struct arena *arena);
 
 /* Reads a row's stamp; STATUS_NOT_FOUND when it has none that can be read. */
 NODISCARD
@@ -60,10 +58,14 @@ int walk_cursor_compare(const struct cursor_spec *cursor, struct slice a,
 void walk_cursor_mark(const struct walk_plan *plan, struct walk_state *state,
                       int64_t at_ms);
 
-/* Returns the mark a walk at `now_ms` begins behind, or NULL. */
+/*
+ * Returns the mark that the next walk begins behind, or NULL: the newest one
+ * that was set `overlap` before the last whole walk began. Measured from that
+ * walk and not from now, for a row that became visible between the two was seen
+ * by neither.
+ */
 const struct walk_mark *walk_cursor_behind(const struct walk_plan *plan,
-                                           const struct walk_state *state,
-                                           int64_t now_ms);
+                                           const struct walk_state *state);
 
 /* Returns a number for the text that is stable over restarts; never 0. */
 uint64_t walk_cursor_hash(struct slice text);

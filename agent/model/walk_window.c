@@ -116,7 +116,7 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     if (now->provider_ms != 0) {
         walk_window_cut(plan, state, now->provider_ms, step);
     }
-    return walk_cursor_begin(plan, state, now->provider_ms, arena);
+    return walk_cursor_begin(plan, state, arena);
 }
 
 /* Turns a start by our clock into one by the provider's: its time when the walk
@@ -148,12 +148,18 @@ began_ms(const struct walk_plan *plan, const struct walk_state *state,
          const struct walk_answer *answer, bool has_date, int64_t date_ms)
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;
-    /* Without a Date, a stamp that was read before this walk began is surely
-     * not ahead of the provider's clock when it did. */
-    int64_t s =
-        has_date
-            ? earlier_of(date_ms, instant_add(answer->our_ms, DATE_AHEAD_MS))
-            : earlier_of(state->largest_ms, state->began_ms);
+    int64_t s;
+    if (has_date) {
+        s = earlier_of(date_ms, instant_add(answer->our_ms, DATE_AHEAD_MS));
+    } else if (cursor->kind == CURSOR_TIME) {
+        /* A stamp that was read before this walk began is surely not ahead of
+         * the provider's clock when it did. */
+        s = earlier_of(state->largest_ms, state->began_ms);
+    } else {
+        /* Neither a Date nor stamps to compare with: our clock, alone here as
+         * for the marks of an id cursor. */
+        s = state->began_ms;
+    }
     if (request_is_bounded(plan->connector)) {
         /* What was stamped behind the upper bound that was sent has not been
          * asked for. */
