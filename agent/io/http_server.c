@@ -427,7 +427,8 @@ http_server_create(struct loop *loop, const char *address, unsigned unix_mode,
         return status;
     }
     /* a weak seed only makes the table slower under attack */
-    (void)getrandom(server->seed, sizeof(server->seed), GRND_NONBLOCK);
+    ssize_t got = getrandom(server->seed, sizeof(server->seed), GRND_NONBLOCK);
+    (void)got;
     server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     loop_io_want(server->accept_io, LOOP_READ);
     *ret = server;
