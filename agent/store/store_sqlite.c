@@ -190,7 +190,7 @@ static enum status
 ask_number(struct store_sqlite *store, const char *sql, int64_t *ret,
            struct error *err)
 {
-    char text[32];
+    char text[32] = "";
     enum status status = ask(store, sql, text, sizeof(text), err);
     *ret = 0;
     if (status == STATUS_OK && text[0] != '\0' &&

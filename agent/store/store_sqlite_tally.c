@@ -14,7 +14,8 @@ store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
     struct tally *more =
         mem_resize(store->tallies, store->tally_count + 1, sizeof(*more));
     if (more == NULL) {
-        return error_set(err, STATUS_NOMEM, "store: out of memory");
+        (void)error_set(err, STATUS_NOMEM, "store: out of memory");
+        return STATUS_NOMEM;
     }
     store->tallies = more;
     *ret = &more[store->tally_count++];

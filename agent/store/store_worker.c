@@ -165,6 +165,7 @@ run_call(struct store_worker *worker, struct store_call *call)
 static void
 run_group(struct store_worker *worker, struct list *taken, size_t count)
 {
+    PRE(count > 0);
     struct store_call *first = call_of(taken->next);
     if (first->kind == STORE_CALL_UNIT) {
         run_units(worker, taken, count);
