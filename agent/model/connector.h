@@ -184,6 +184,7 @@ struct cursor_spec {
     enum timefmt format;          /* how it is sent */
     bool inclusive; /* false: the largest minus granularity is sent */
     int64_t granularity_ms;
+    int64_t overlap_ms; /* what `poll.overlap` is where it is not given */
     int64_t settle_ms;
     bool send;    /* false: the server has no filter, we stop ourselves */
     bool numeric; /* ids compare by length, then text */
@@ -255,6 +256,7 @@ enum poll_pace { PACE_FIXED };
 
 struct poll_spec {
     bool declared; /* the connector says how */
+    enum poll_pace pace;
     int64_t every_ms;
     struct slice cron;     /* empty: `every` */
     const void *cron_plan; /* compiled, see cadence.h */
@@ -269,6 +271,7 @@ struct poll_spec {
     struct request_spec request;
     struct request_spec first; /* url NULL: none */
     const struct template *first_cursor;
+    enum pick first_pick; /* of the rows of that answer */
     struct slice first_else;
     struct auth_spec auth;
     struct conditions fail_when;

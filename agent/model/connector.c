@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/connector.h"
+
+#include <string.h>
+
+#include "base/instant.h"
+#include "model/connector_draft.h"
+#include "model/verify_key.h"
+
+/* What no file says and every walk needs. */
+#define OVERLAP_MS    (2 * INSTANT_MINUTE_MS)
+#define OVERLAP_ID_MS (5 * INSTANT_MINUTE_MS)
+#define TOLERANCE_MS  (5 * INSTANT_MINUTE_MS)
+
+static const struct config_node *
+node_at(const struct connector_draft *draft, const char *const *names,
+        size_t count)
+{
+    const struct config_node *node = draft->root;
+    for (size_t i = 0; i < count && node != NULL; i++) {
+        node = config_node_child(node, names[i]);
+    }
+    return node;
+}
+
+/* A template of ours, where the file leaves the usual one out. */
+static const struct template *
+usual(struct config_binding *binding, const char *text,
+      const char *const *kinds, enum draft_side side)
+{
+    struct config_node node = { .kind = CONFIG_SCALAR,
+                                .text = slice_of(text),
+                                .key = slice_of("default") };
+    const struct connector_draft *draft = binding->user;
+    node.mark = draft->c.mark;
+    return connector_parse_template(
+        binding, node.text, &node,
+        side == SIDE_WEBHOOK ? TEMPLATE_BARE_SOURCE : TEMPLATE_BARE_LITERAL,
+        kinds, side);
+}
+
+static void
+finish_verify(struct config_binding *binding, struct connector *c)
+{
+    for (size_t i = 0; i < c->verify_count; i++) {
+        struct verify_rule *rule = &c->verify[i];
+        if (rule->type == VERIFY_BASIC && rule->from == NULL) {
+            rule->from = usual(binding, "header:Authorization",
+                               connector_hook_kinds, SIDE_WEBHOOK);
+        }
+        if (rule->timestamp != NULL && rule->tolerance_ms == 0) {
+            rule->tolerance_ms = TOLERANCE_MS;
+        }
+        if (rule->timestamp != NULL && rule->timestamp_unit == TIMEFMT_AUTO) {
+            rule->timestamp_unit = TIMEFMT_UNIX_S;
+        }
+    }
+    if (c->ack.status == 0) {
+        c->ack.status = 202;
+    }
+    if (c->reject.status == 0) {
+        c->reject.status = 401;
+    }
+    for (size_t i = 0; i < c->handshake_count; i++) {
+        if (c->handshakes[i].respond.status == 0) {
+            c->handshakes[i].respond.status = 200;
+        }
+    }
+}
+
+static void
+finish_auth(struct config_binding *binding, struct auth_spec *auth)
+{
+    static const char key[] = "{secret:api_key}";
+    switch (auth->type) {
+    case AUTH_NONE: break;
+    case AUTH_BEARER:
+    case AUTH_HEADER:
+    case AUTH_QUERY:
+        if (auth->value == NULL) {
+            auth->value =
+                usual(binding, key, connector_request_kinds, SIDE_REQUEST);
+        }
+        break;
+    case AUTH_BASIC:
+        if (auth->user == NULL) {
+            auth->user =
+                usual(binding, key, connector_request_kinds, SIDE_REQUEST);
+        }
+        break;
+    }
+}
+
+/* What the format of a cursor can tell apart. */
+static int64_t
+granularity_of(enum timefmt format)
+{
+    switch (format) {
+    case TIMEFMT_UNIX_MS:
+    case TIMEFMT_ISO8601: return 1;
+    case TIMEFMT_DATE: return INSTANT_DAY_MS;
+    case TIMEFMT_MINUTE: return INSTANT_MINUTE_MS;
+    case TIMEFMT_AUTO:
+    case TIMEFMT_UNIX_S:
+    case TIMEFMT_ISO8601_S:
+    case TIMEFMT_ISO8601_NAIVE:
+    case TIMEFMT_RFC2822: break;
+    }
+    return INSTANT_SECOND_MS;
+}
+
+static void
+finish_cursor(struct connector_draft *draft)
+{
+    static const char *const own[] = { "poll", "overlap" };
+    static const char *const file[] = { "poll", "cursor", "overlap" };
+    struct poll_spec *poll = &draft->c.poll;
+    struct cursor_spec *cursor = &poll->cursor;
+    if (cursor->format == TIMEFMT_AUTO) {
+        cursor->format = TIMEFMT_ISO8601;
+    }
+    if (cursor->granularity_ms == 0) {
+        cursor->granularity_ms = granularity_of(cursor->format);
+    }
+    if (node_at(draft, own, 2) == NULL) {
+        if (node_at(draft, file, 3) != NULL) {
+            poll->overlap_ms = cursor->overlap_ms;
+        } else {
+            poll->overlap_ms =
+                cursor->kind == CURSOR_ID ? OVERLAP_ID_MS : OVERLAP_MS;
+        }
+    }
+    cursor->overlap_ms = poll->overlap_ms;
+    if (poll->settle_ms == 0) {
+        poll->settle_ms = cursor->settle_ms;
+    }
+    cursor->settle_ms = poll->settle_ms;
+}
+
+static void
+finish_pages(struct config_binding *binding, struct connector_draft *draft)
+{
+    static const char *const start[] = { "poll", "pages", "start" };
+    static const char *const from[] = { "poll", "pages", "from" };
+    struct page_spec *pages = &draft->c.poll.pages;
+    if (pages->kind == PAGE_NUMBER && node_at(draft, start, 3) == NULL) {
+        pages->start = 1;
+    }
+    const struct config_node *node = node_at(draft, from, 3);
+    if (pages->kind == PAGE_LAST_ID && pages->last == NULL && node != NULL) {
+        pages->last = connector_parse_json_path(binding, node->text, node);
+    }
+}
+
+static void
+finish_first(struct poll_spec *poll)
+{
+    struct request_spec *first = &poll->first;
+    if (poll->first_cursor == NULL) {
+        return;
+    }
+    if (first->url == NULL) {
+        first->url = poll->request.url;
+    }
+    if (first->method.len == 0) {
+        first->method = poll->request.method;
+    }
+    if (first->headers == NULL) {
+        first->headers = poll->request.headers;
+        first->header_count = poll->request.header_count;
+    }
+}
+
+/* Fills in what follows from what was written. */
+static void
+finish(struct config_binding *binding, struct connector_draft *draft)
+{
+    static const char *const grace[] = { "grace" };
+    struct connector *c = &draft->c;
+    c->verify = draft->verify.at;
+    c->verify_count = draft->verify.count;
+    c->handshakes = draft->handshakes.at;
+    c->handshake_count = draft->handshakes.count;
+    c->poll.declared = c->poll.request.url != NULL;
+    c->poll.follow.on = c->poll.follow.url != NULL;
+    if (node_at(draft, grace, 1) == NULL) {
+        c->grace_ms = c->match.grace_ms;
+    }
+    finish_verify(binding, c);
+    finish_auth(binding, &c->poll.auth);
+    finish_cursor(draft);
+    finish_pages(binding, draft);
+    finish_first(&c->poll);
+}
+
+/* How senders address this connector unless it says so itself. */
+static enum status
+finish_url(struct config_binding *binding, struct connector *c,
+           const struct connector_env *env)
+{
+    if (c->public_url.len > 0 || env->public_url.len == 0) {
+        return STATUS_OK;
+    }
+    struct buf url = { 0 };
+    struct slice base = env->public_url;
+    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
+        base.len--;
+    }
+    buf_append(&url, base);
+    buf_text(&url, "/hooks/");
+    buf_append(&url, c->name);
+    enum status status = buf_status(&url);
+    if (status == STATUS_OK) {
+        status = arena_copy(binding->arena, buf_slice(&url), &c->public_url);
+    }
+    buf_fini(&url);
+    return status;
+}
+
+/* Prepares the keys; a secret that no alternative can use is a mistake. */
+static enum status
+prepare_keys(struct config_binding *binding, struct connector *c)
+{
+    const struct connector_param *secret =
+        connector_param_find(c, slice_of("webhook_secret"));
+    if (!c->has_webhook || secret == NULL || secret->count == 0) {
+        return STATUS_OK;
+    }
+    bool *fits = arena_array(binding->arena, secret->count, sizeof(*fits));
+    bool *used = arena_array(binding->arena, secret->count, sizeof(*used));
+    if (fits == NULL || used == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < c->verify_count; i++) {
+        enum status status = verify_key_prepare(
+            &c->verify[i], secret->values, secret->count, binding->arena, fits);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        for (size_t s = 0; s < secret->count; s++) {
+            used[s] |= fits[s];
+        }
+    }
+    for (size_t s = 0; s < secret->count; s++) {
+        if (!used[s]) {
+            config_report_add(binding->report, CONFIG_ERROR, secret->marks[s],
+                              "'webhook_secret' is no key for this connector: "
+                              "it must be %s",
+                              verify_key_wanted(&c->verify[0]));
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status
+bind_draft(struct config_binding *binding, struct connector_draft *draft,
+           const struct connector_env *env)
+{
+    struct config_node *root = NULL;
+    enum status status = connector_tree_prepare(binding, draft, env, &root);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    draft->root = root;
+    status = config_bind(binding, &connector_table, root, draft);
+    if (status != STATUS_OK || draft->nomem) {
+        return STATUS_NOMEM;
+    }
+    finish(binding, draft);
+    status = finish_url(binding, &draft->c, env);
+    if (status == STATUS_OK) {
+        status = connector_params_bind(binding, draft, env);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    connector_rules_check(binding, draft);
+    status = prepare_keys(binding, &draft->c);
+    return draft->nomem ? STATUS_NOMEM : status;
+}
+
+enum status
+connector_bind(struct config_binding *binding, struct slice name,
+               struct config_mark mark, const struct config_node *file,
+               const struct config_node *entry, const struct connector_env *env,
+               struct connector *ret_connector)
+{
+    struct connector_draft draft = { .file = file, .entry = entry };
+    struct config_binding inner = *binding;
+    inner.user = &draft;
+    draft.c.name = name;
+    draft.c.mark = mark;
+    enum status status = bind_draft(&inner, &draft, env);
+    /* Compiled patterns stand in the lists from the first mistake on. */
+    draft.c.verify = draft.verify.at;
+    draft.c.verify_count = draft.verify.count;
+    draft.c.handshakes = draft.handshakes.at;
+    draft.c.handshake_count = draft.handshakes.count;
+    *ret_connector = draft.c;
+    if (status != STATUS_OK) {
+        connector_fini(ret_connector);
+    }
+    return status;
+}
+
+const struct connector_param *
+connector_param_find(const struct connector *connector, struct slice name)
+{
+    for (size_t i = 0; i < connector->param_count; i++) {
+        if (slice_equal(connector->params[i].name, name)) {
+            return &connector->params[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+forget_all(struct conditions *conditions)
+{
+    for (size_t i = 0; i < conditions->count; i++) {
+        connector_parse_forget(&conditions->at[i]);
+    }
+}
+
+void
+connector_fini(struct connector *connector)
+{
+    for (size_t i = 0; i < connector->verify_count; i++) {
+        forget_all(&connector->verify[i].when);
+        verify_key_release(&connector->verify[i]);
+    }
+    for (size_t i = 0; i < connector->handshake_count; i++) {
+        forget_all(&connector->handshakes[i].when);
+    }
+    forget_all(&connector->poll.fail_when);
+    for (size_t i = 0; i < connector->param_count; i++) {
+        struct connector_param *param = &connector->params[i];
+        for (size_t v = 0; param->secret && v < param->count; v++) {
+            param->values[v] = (struct slice){ NULL, 0 };
+        }
+    }
+    connector->verify_count = 0;
+    connector->handshake_count = 0;
+    connector->poll.fail_when.count = 0;
+    connector->param_count = 0;
+}

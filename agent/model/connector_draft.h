@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connector_draft: a connector while it is being bound: the values so far, and
+ * which parameters its templates name.
+ */
+#ifndef MODEL_CONNECTOR_DRAFT_H
+#define MODEL_CONNECTOR_DRAFT_H
+
+#include "model/connector.h"
+#include "wire/template.h"
+
+/* Where a template stands decides which channel needs its parameters. */
+enum draft_side {
+    SIDE_WEBHOOK, /* verification, events, answers */
+    SIDE_REQUEST, /* what is sent when polling */
+    SIDE_ROW      /* what is read from answers and rows */
+};
+
+/* `{var:NAME}` or `{secret:NAME}` somewhere in the connector. */
+struct draft_use {
+    struct slice name;
+    bool secret;
+    enum draft_side side;
+    struct config_mark mark;
+    struct draft_use *next;
+};
+
+/* An entry of `params:`. */
+struct draft_param {
+    struct slice fallback;
+    bool secret;
+    struct slice doc;
+};
+
+/* What connector_table binds into. */
+struct connector_draft {
+    struct connector c;
+    const struct config_node *with;
+    struct config_list params;     /* of struct draft_param */
+    struct config_list verify;     /* of struct verify_rule */
+    struct config_list handshakes; /* of struct handshake */
+    /* Not from keys: */
+    const struct config_node *root; /* the tree, for the marks of rules */
+    const struct config_node *file;
+    const struct config_node *entry;
+    struct draft_use *uses;
+    bool nomem;
+};
+
+/* Parsers of connector_table's keys; see config_parse_fn. binding->user is the
+ * draft. Each is named after what it reads. */
+config_parse_fn connector_parse_hook_source;
+config_parse_fn connector_parse_hook_text;
+config_parse_fn connector_parse_hook_type;
+config_parse_fn connector_parse_event_mode;
+config_parse_fn connector_parse_event_time;
+config_parse_fn connector_parse_event_key_time;
+config_parse_fn connector_parse_path;
+config_parse_fn connector_parse_row;
+config_parse_fn connector_parse_row_type;
+config_parse_fn connector_parse_record_time;
+config_parse_fn connector_parse_record_key_time;
+config_parse_fn connector_parse_request_text;
+config_parse_fn connector_parse_answer_source;
+config_parse_fn connector_parse_answer_sources;
+config_parse_fn connector_parse_timefmt;
+config_parse_fn connector_parse_when;
+config_parse_fn connector_parse_fail_when;
+config_parse_fn connector_verify_char;
+config_parse_fn connector_verify_tolerance;
+config_parse_fn connector_verify_compare;
+config_parse_fn connector_verify_signed;
+config_parse_fn connector_verify_asserts;
+config_parse_fn connector_verify_status;
+config_parse_fn connector_verify_answer_headers;
+config_parse_fn connector_verify_answer_json;
+config_parse_fn connector_poll_query;
+config_parse_fn connector_poll_headers;
+config_parse_fn connector_poll_form;
+config_parse_fn connector_poll_json_body;
+config_parse_fn connector_poll_graphql;
+config_parse_fn connector_poll_cron;
+config_parse_fn connector_poll_start;
+config_parse_fn connector_poll_conditional;
+config_parse_fn connector_poll_cursor_from;
+config_parse_fn connector_poll_first_cursor;
+config_parse_fn connector_poll_numeric;
+config_parse_fn connector_poll_page_from;
+config_parse_fn connector_poll_stop;
+config_parse_fn connector_poll_budget;
+config_parse_fn connector_poll_rate;
+config_parse_fn connector_poll_reset;
+config_parse_fn connector_poll_statuses;
+config_parse_fn connector_parse_texts;
+config_parse_fn connector_parse_same_id;
+config_parse_fn connector_poll_cidrs;
+config_parse_fn connector_poll_follow_url;
+
+/* Says that the value of `node` is wrong. */
+void connector_parse_refuse(struct config_binding *binding,
+                            const struct config_node *node, const char *words);
+
+/* Compiles a template and notes the parameters it names; NULL when it was
+ * reported. `kinds` are the sources allowed. */
+const struct template *connector_parse_template(struct config_binding *binding,
+                                                struct slice text,
+                                                const struct config_node *node,
+                                                enum template_bare bare,
+                                                const char *const *kinds,
+                                                enum draft_side side);
+
+/* Compiles a list of templates, or one. */
+const struct template **connector_parse_templates(
+    struct config_binding *binding, const struct config_node *node,
+    enum template_bare bare, const char *const *kinds, size_t *ret_count);
+
+/* Compiles a path; NULL when it was reported. */
+const struct json_path *
+connector_parse_json_path(struct config_binding *binding, struct slice text,
+                          const struct config_node *node);
+
+/* Takes the text of a scalar, or reports that it is none. */
+bool connector_parse_scalar(struct config_binding *binding,
+                            const struct config_node *node,
+                            struct slice *ret_text);
+
+/* Returns how many values a list has; anything else is one. */
+size_t connector_parse_count(const struct config_node *node);
+
+/* Frees a condition's pattern. */
+void connector_parse_forget(struct condition *condition);
+
+/* The sources each side knows. */
+extern const char *const connector_hook_kinds[];
+extern const char *const connector_request_kinds[];
+
+/* Decides parameters and channels, see DESIGN "A connector runs the channels
+ * its parameters allow". STATUS_NOMEM only. */
+NODISCARD
+enum status connector_params_bind(struct config_binding *binding,
+                                  struct connector_draft *draft,
+                                  const struct connector_env *env);
+
+/* Holds a bound connector against the rules that span its keys. */
+void connector_rules_check(struct config_binding *binding,
+                           struct connector_draft *draft);
+
+/*
+ * Lays the entry over the file and takes away what the tables need not see:
+ * `poll: none`, `match: none`, `verify: {use: NAME}`.
+ */
+NODISCARD
+enum status connector_tree_prepare(struct config_binding *binding,
+                                   struct connector_draft *draft,
+                                   const struct connector_env *env,
+                                   struct config_node **ret_root);
+
+/* Returns the mark of a key deep in the tree, or of the last one there is. */
+struct config_mark connector_tree_mark(const struct connector_draft *draft,
+                                       const char *const *names, size_t count);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/* The vocabulary: every key of a connector, in its file and its entry. */
+#include "model/connector_draft.h"
+
+#define STRING  "{\"type\":\"string\"}"
+#define SCALAR  "{\"type\":[\"string\",\"number\",\"boolean\"]}"
+#define STRINGS "{\"type\":[\"string\",\"array\"],\"items\":" STRING "}"
+#define TIMES   "{\"type\":[\"string\",\"object\"]}"
+#define PAIRS   "{\"type\":\"object\",\"additionalProperties\":" SCALAR "}"
+#define TREE    "{\"type\":\"object\"}"
+#define WHEN    "{\"type\":[\"object\",\"array\"]}"
+
+#define KEY(struct_, name_, type_, field_, ...)                                \
+    {                                                                          \
+        .name = (name_), .type = (type_),                                      \
+        .offset = offsetof(struct struct_, field_), __VA_ARGS__                \
+    }
+#define CUSTOM(struct_, name_, field_, parse_, schema_, doc_)                  \
+    {                                                                          \
+        .name = (name_), .type = CONFIG_CUSTOM,                                \
+        .offset = offsetof(struct struct_, field_), .parse = (parse_),         \
+        .schema = (schema_), .doc = (doc_)                                     \
+    }
+/* A mapping that is only grouping: its keys fill the struct around it. */
+#define GROUP(name_, table_, doc_)                                             \
+    {                                                                          \
+        .name = (name_), .type = CONFIG_TABLE, .offset = 0,                    \
+        .table = &(table_), .doc = (doc_)                                      \
+    }
+#define TABLE(var_, name_, keys_, struct_, doc_)                               \
+    static const struct config_table var_ = {                                  \
+        .name = (name_),                                                       \
+        .keys = (keys_),                                                       \
+        .count = sizeof(keys_) / sizeof((keys_)[0]),                           \
+        .size = sizeof(struct struct_),                                        \
+        .doc = (doc_),                                                         \
+    }
+
+static const char *const verify_types[] = { "hmac",  "hash",    "token",
+                                            "basic", "ed25519", "ecdsa",
+                                            NULL };
+static const char *const algs[] = { "sha1", "sha256", "sha384", "sha512",
+                                    NULL };
+static const char *const encodings[] = { "utf8", "hex", "base64", NULL };
+static const char *const orders[] = { "none", "asc", "desc", NULL };
+static const char *const cursor_kinds[] = { "time", "id", "token", "none",
+                                            NULL };
+static const char *const page_kinds[] = { "none",   "link",    "url",
+                                          "token",  "last_id", "cursor",
+                                          "number", "offset",  NULL };
+static const char *const auth_types[] = { "none",   "bearer", "basic",
+                                          "header", "query",  NULL };
+static const char *const match_modes[] = { "none", "event", "state", NULL };
+static const char *const paces[] = { "fixed", NULL };
+
+static const struct config_key key_keys[] = {
+    KEY(verify_rule, "encoding", CONFIG_CHOICE, key_encoding,
+        .choices = encodings, .fallback = "utf8",
+        .doc = "How the secret is written."),
+    KEY(verify_rule, "strip_prefix", CONFIG_TEXT, key_strip,
+        .doc = "A prefix that is not part of the key."),
+};
+TABLE(key_table, "key", key_keys, verify_rule, "How the secret is read.");
+
+static const struct config_key signature_keys[] = {
+    CUSTOM(verify_rule, "from", from, connector_parse_hook_source, STRING,
+           "Where the signature stands."),
+    CUSTOM(verify_rule, "split", split, connector_verify_char, STRING,
+           "What stands between several signatures."),
+    CUSTOM(verify_rule, "kv", kv, connector_verify_char, STRING,
+           "What stands between a name and its value."),
+    KEY(verify_rule, "name", CONFIG_TEXT, name,
+        .doc = "The name of the elements that count."),
+    KEY(verify_rule, "encoding", CONFIG_CHOICE, signature_encoding,
+        .choices = encodings, .fallback = "hex",
+        .doc = "How the signature is written."),
+    CUSTOM(verify_rule, "compare", compare_bytes, connector_verify_compare,
+           STRING,
+           "`text` (the default) or `bytes`, which takes any spelling."),
+};
+TABLE(signature_table, "signature", signature_keys, verify_rule,
+      "Where the signature is and how it is written.");
+
+static const struct config_key timestamp_keys[] = {
+    CUSTOM(verify_rule, "from", timestamp, connector_parse_hook_source, STRING,
+           "Where the time of sending stands; it should be signed."),
+    CUSTOM(verify_rule, "unit", timestamp_unit, connector_parse_timefmt, STRING,
+           "`s`, `ms` or `iso8601`."),
+    CUSTOM(verify_rule, "tolerance", tolerance_ms, connector_verify_tolerance,
+           "{\"type\":[\"string\",\"integer\"]}",
+           "The greatest age, in either direction."),
+};
+TABLE(timestamp_table, "timestamp", timestamp_keys, verify_rule,
+      "The time of sending, which limits replay.");
+
+static const struct config_key verify_keys[] = {
+    CUSTOM(verify_rule, "when", when, connector_parse_when, WHEN,
+           "Conditions; the first alternative that meets its own decides."),
+    KEY(verify_rule, "type", CONFIG_CHOICE, type, .choices = verify_types,
+        .required = true, .doc = "How requests are proven genuine."),
+    KEY(verify_rule, "alg", CONFIG_CHOICE, alg, .choices = algs,
+        .fallback = "sha256", .doc = "The digest."),
+    GROUP("key", key_table, "How the secret is read."),
+    GROUP("signature", signature_table, "Where the signature is."),
+    CUSTOM(verify_rule, "from", from, connector_parse_hook_source, STRING,
+           "Where the token or the credentials stand."),
+    GROUP("timestamp", timestamp_table, "The time of sending."),
+    CUSTOM(verify_rule, "signed", signed_texts, connector_verify_signed,
+           STRINGS, "The signed text; of several any may match."),
+    CUSTOM(verify_rule, "each", each, connector_parse_path, STRING,
+           "Verify every element of this array."),
+    CUSTOM(verify_rule, "assert", asserts, connector_verify_asserts,
+           "{\"type\":\"array\"}", "Pairs of templates that must be equal."),
+    CUSTOM(verify_rule, "require_headers", require_headers,
+           connector_parse_texts, STRINGS, "Fields a request must have."),
+};
+TABLE(
+    verify_table, "verify", verify_keys, verify_rule,
+    "How requests are proven genuine; `use: NAME` takes another connector's.");
+
+static const struct config_key answer_keys[] = {
+    CUSTOM(answer_spec, "status", status, connector_verify_status,
+           "{\"type\":\"integer\"}", "The HTTP status."),
+    KEY(answer_spec, "type", CONFIG_TEXT, type, .doc = "The content type."),
+    CUSTOM(answer_spec, "headers", fields, connector_verify_answer_headers,
+           PAIRS, "Further fields."),
+    CUSTOM(answer_spec, "body", body, connector_parse_hook_text, STRING,
+           "The body."),
+    CUSTOM(answer_spec, "json", pieces, connector_verify_answer_json, TREE,
+           "The body as JSON."),
+};
+TABLE(answer_table, "answer", answer_keys, answer_spec, "An answer of ours.");
+
+static const struct config_key handshake_keys[] = {
+    CUSTOM(handshake, "when", when, connector_parse_when, WHEN,
+           "Which requests are handshakes."),
+    KEY(handshake, "verify", CONFIG_BOOL, verify, .fallback = "true",
+        .doc = "Whether the request must be genuine."),
+    KEY(handshake, "respond", CONFIG_TABLE, respond, .table = &answer_table,
+        .doc = "What is answered."),
+};
+TABLE(handshake_table, "handshake", handshake_keys, handshake,
+      "Requests that prove who we are instead of bringing an event.");
+
+static const struct config_key event_keys[] = {
+    CUSTOM(event_spec, "mode", signal, connector_parse_event_mode, STRING,
+           "`full`, or `signal`: the request only asks for a walk."),
+    CUSTOM(event_spec, "split", split, connector_parse_path, STRING,
+           "The array whose elements are the events."),
+    CUSTOM(event_spec, "id", id, connector_parse_hook_source, STRING,
+           "What identifies the event, stable over retries."),
+    CUSTOM(event_spec, "type", type, connector_parse_hook_type, STRING,
+           "Its type."),
+    CUSTOM(event_spec, "time", time, connector_parse_event_time, TIMES,
+           "When it happened, by the provider's clock."),
+    CUSTOM(event_spec, "key_time", key_time, connector_parse_event_key_time,
+           TIMES,
+           "A time that is the same, to the second, in the list and on every "
+           "retry."),
+    CUSTOM(event_spec, "stamp", stamp, connector_parse_hook_source, STRING,
+           "What inside the body makes equal bodies one event."),
+    CUSTOM(event_spec, "data", data, connector_parse_path, STRING,
+           "The part of the body that handlers get as data."),
+};
+TABLE(event_table, "event", event_keys, event_spec,
+      "What a webhook request says about its events.");
+
+static const struct config_key request_keys[] = {
+    KEY(request_spec, "method", CONFIG_TEXT, method, .fallback = "GET",
+        .doc = "The HTTP method."),
+    CUSTOM(request_spec, "url", url, connector_parse_request_text, STRING,
+           "The URL, without its query."),
+    CUSTOM(request_spec, "query", query, connector_poll_query, PAIRS,
+           "Query parameters; one with an absent place is left out."),
+    CUSTOM(request_spec, "headers", headers, connector_poll_headers, PAIRS,
+           "Request fields."),
+    CUSTOM(request_spec, "json", body, connector_poll_json_body, TREE,
+           "A JSON body; a member with an absent place is left out."),
+    CUSTOM(request_spec, "form", form, connector_poll_form, PAIRS,
+           "A form body."),
+    CUSTOM(request_spec, "graphql", body, connector_poll_graphql, TREE,
+           "A GraphQL `query` and its `variables`."),
+};
+TABLE(request_table, "request", request_keys, request_spec,
+      "One page of the list.");
+
+static const struct config_key first_keys[] = {
+    KEY(poll_spec, "method", CONFIG_TEXT, first.method,
+        .doc = "The HTTP method."),
+    CUSTOM(poll_spec, "url", first.url, connector_parse_request_text, STRING,
+           "The URL; default: that of the list."),
+    CUSTOM(poll_spec, "query", first.query, connector_poll_query, PAIRS,
+           "Query parameters."),
+    CUSTOM(poll_spec, "headers", first.headers, connector_poll_headers, PAIRS,
+           "Request fields."),
+    CUSTOM(poll_spec, "json", first.body, connector_poll_json_body, TREE,
+           "A JSON body."),
+    CUSTOM(poll_spec, "form", first.form, connector_poll_form, PAIRS,
+           "A form body."),
+    CUSTOM(poll_spec, "cursor", first_cursor, connector_poll_first_cursor,
+           STRING, "Where the answer has the first cursor."),
+    KEY(poll_spec, "else", CONFIG_TEXT, first_else,
+        .doc = "The cursor when the answer has none."),
+};
+TABLE(first_table, "first", first_keys, poll_spec,
+      "The request that finds the first cursor.");
+
+static const struct config_key auth_keys[] = {
+    KEY(auth_spec, "type", CONFIG_CHOICE, type, .choices = auth_types,
+        .fallback = "none", .doc = "How requests prove who we are."),
+    KEY(auth_spec, "name", CONFIG_TEXT, name,
+        .doc = "The field or the query parameter."),
+    CUSTOM(auth_spec, "value", value, connector_parse_request_text, STRING,
+           "Its value; default: `{secret:api_key}`."),
+    CUSTOM(auth_spec, "user", user, connector_parse_request_text, STRING,
+           "For basic; default: `{secret:api_key}`."),
+    CUSTOM(auth_spec, "password", password, connector_parse_request_text,
+           STRING, "For basic; default: empty."),
+};
+TABLE(auth_table, "auth", auth_keys, auth_spec,
+      "How requests prove who we are.");
+
+static const struct config_key cursor_keys[] = {
+    KEY(cursor_spec, "kind", CONFIG_CHOICE, kind, .choices = cursor_kinds,
+        .fallback = "none", .doc = "What the list is read on from."),
+    CUSTOM(cursor_spec, "from", from, connector_poll_cursor_from, STRING,
+           "The path in a row (in the answer for token), or first(), last(), "
+           "max(), max()+1 of it."),
+    CUSTOM(cursor_spec, "parse", parse, connector_parse_timefmt, STRING,
+           "How rows write it; default: told from the value."),
+    CUSTOM(cursor_spec, "format", format, connector_parse_timefmt, STRING,
+           "How it is sent; default: iso8601."),
+    KEY(cursor_spec, "inclusive", CONFIG_BOOL, inclusive, .fallback = "false",
+        .doc = "The list shows rows equal to the cursor."),
+    KEY(cursor_spec, "granularity", CONFIG_DURATION, granularity_ms,
+        .doc = "How coarse the list's filter is; default: what the format "
+               "can say."),
+    KEY(cursor_spec, "overlap", CONFIG_DURATION, overlap_ms,
+        .doc = "How far behind the watermark each walk reads again."),
+    KEY(cursor_spec, "settle", CONFIG_DURATION, settle_ms,
+        .doc = "How long recent pages are provisional."),
+    KEY(cursor_spec, "send", CONFIG_BOOL, send, .fallback = "true",
+        .doc = "false: the list has no filter, we stop by ourselves."),
+    CUSTOM(cursor_spec, "compare", numeric, connector_poll_numeric, STRING,
+           "`numeric`: by length, then text."),
+    KEY(cursor_spec, "numeric", CONFIG_BOOL, numeric,
+        .doc = "The same as `compare: numeric`."),
+    CUSTOM(cursor_spec, "start", start, connector_parse_request_text, STRING,
+           "The cursor before anything was seen."),
+};
+TABLE(cursor_table, "cursor", cursor_keys, cursor_spec,
+      "What the list is read on from.");
+
+static const struct config_key page_keys[] = {
+    KEY(page_spec, "kind", CONFIG_CHOICE, kind, .choices = page_kinds,
+        .fallback = "none", .doc = "How the next page is asked for."),
+    CUSTOM(page_spec, "from", from, connector_poll_page_from, STRING,
+           "Where the answer names the next page, or last() of a row's path."),
+    KEY(page_spec, "base", CONFIG_TEXT, base,
+        .doc = "What relative URLs resolve against."),
+    CUSTOM(page_spec, "more", more, connector_parse_path, STRING,
+           "False, 0, null or absent here: the last page."),
+    CUSTOM(page_spec, "done", done, connector_parse_path, STRING,
+           "True here: the last page."),
+    CUSTOM(page_spec, "stop", stop_empty, connector_poll_stop, STRING,
+           "`empty`: an empty page is the last one."),
+    KEY(page_spec, "size", CONFIG_INT, size, .fallback = "0", .min = "0",
+        .doc = "Fewer rows: the last page."),
+    KEY(page_spec, "start", CONFIG_INT, start,
+        .doc = "The first page's number; default: 1 for number, 0 for "
+               "offset."),
+    CUSTOM(page_spec, "total", total, connector_parse_answer_source, STRING,
+           "How many pages there are."),
+    KEY(page_spec, "restart", CONFIG_BOOL, restart, .fallback = "false",
+        .doc = "Ask again from the first page when the cursor has moved."),
+    KEY(page_spec, "until_cursor", CONFIG_BOOL, until_cursor,
+        .fallback = "false", .doc = "Stop once a page lies below the cursor."),
+};
+TABLE(page_table, "pages", page_keys, page_spec,
+      "How a long answer is read page by page.");
+
+static const struct config_key limit_keys[] = {
+    CUSTOM(limit_spec, "budget", budget, connector_poll_budget, STRING,
+           "Requests in a time, \"25/1s\"."),
+    CUSTOM(limit_spec, "remaining", remaining, connector_parse_answer_source,
+           STRING, "How many requests are left."),
+    CUSTOM(limit_spec, "reset", reset, connector_poll_reset, TREE,
+           "When there are more: `from` and `unit` (epoch_s, epoch_ms, "
+           "delta_s)."),
+    CUSTOM(limit_spec, "used_of", used_of, connector_parse_answer_source,
+           STRING, "Used and allowed, \"32/40\"."),
+    CUSTOM(limit_spec, "retry_after", retry_after,
+           connector_parse_answer_sources, STRINGS,
+           "How long to wait; the first that is there counts."),
+    CUSTOM(limit_spec, "statuses", statuses, connector_poll_statuses,
+           "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}",
+           "What means too many, besides 429 and 503."),
+    KEY(limit_spec, "floor", CONFIG_DURATION, floor_ms, .fallback = "0s",
+        .doc = "The least wait after too many."),
+};
+TABLE(limit_table, "limit", limit_keys, limit_spec,
+      "How often the provider may be asked.");
+
+static const struct config_key record_keys[] = {
+    CUSTOM(record_spec, "id", id, connector_parse_row, STRING,
+           "What identifies a row."),
+    CUSTOM(record_spec, "type", type, connector_parse_row_type, STRING,
+           "Its type: a place, or a text."),
+    CUSTOM(record_spec, "time", time, connector_parse_record_time, TIMES,
+           "Its time, by the provider's clock."),
+    CUSTOM(record_spec, "key_time", key_time, connector_parse_record_key_time,
+           TIMES, "The same time as event.key_time."),
+    CUSTOM(record_spec, "body", body, connector_parse_path, STRING,
+           "The part of a row that is the event's body."),
+    CUSTOM(record_spec, "data", data, connector_parse_path, STRING,
+           "The part of it that handlers get as data."),
+    CUSTOM(record_spec, "stands_for", stands_for, connector_parse_texts,
+           STRINGS, "Globs of the webhook types a row may be."),
+};
+TABLE(record_table, "record", record_keys, record_spec,
+      "What a row of the list says about its event.");
+
+static const struct config_key follow_keys[] = {
+    CUSTOM(follow_spec, "url", url, connector_poll_follow_url, STRING,
+           "The URL of a row's details; `{request.url}` is the list's, a bare "
+           "word a path in the row."),
+    CUSTOM(follow_spec, "body", body, connector_parse_path, STRING,
+           "The part of the answer that is the event's body."),
+};
+TABLE(follow_table, "follow", follow_keys, follow_spec,
+      "A request for each row that is not known yet.");
+
+static const struct config_key interval_keys[] = {
+    KEY(poll_spec, "min", CONFIG_DURATION, interval_min_ms, .fallback = "0s",
+        .doc = "The provider's shortest interval."),
+    KEY(poll_spec, "header", CONFIG_TEXT, interval_header,
+        .doc = "A field that tells it."),
+};
+TABLE(interval_table, "interval", interval_keys, poll_spec,
+      "How often the provider wants to be asked at most.");
+
+static const struct config_key poll_keys[] = {
+    KEY(poll_spec, "every", CONFIG_DURATION, every_ms, .fallback = "60s",
+        .min = "1s", .max = "30d", .reloadable = true,
+        .doc = "How often the list is read."),
+    CUSTOM(poll_spec, "cron", cron, connector_poll_cron, STRING,
+           "When the list is read, as crontab(5) has it, UTC."),
+    KEY(poll_spec, "pace", CONFIG_CHOICE, pace, .choices = paces,
+        .fallback = "fixed", .doc = "Every `every`."),
+    KEY(poll_spec, "overlap", CONFIG_DURATION, overlap_ms,
+        .doc = "How far behind the watermark each walk reads again; default: "
+               "the connector's, else 2m, for an id cursor 5m."),
+    KEY(poll_spec, "settle", CONFIG_DURATION, settle_ms,
+        .doc = "How long recent pages are provisional."),
+    KEY(poll_spec, "retention", CONFIG_DURATION, retention_ms, .fallback = "0s",
+        .doc = "How far back the list reaches; 0s: not "
+               "known."),
+    CUSTOM(poll_spec, "start", start_kind, connector_poll_start, STRING,
+           "Where the very first walk begins: now, a time, or an age."),
+    GROUP("interval", interval_table,
+          "How often the provider wants to be asked at most."),
+    KEY(poll_spec, "request", CONFIG_TABLE, request, .table = &request_table,
+        .doc = "One page of the list."),
+    GROUP("first", first_table, "The request that finds the first cursor."),
+    KEY(poll_spec, "auth", CONFIG_TABLE, auth, .table = &auth_table,
+        .doc = "How requests prove who we are."),
+    CUSTOM(poll_spec, "fail_when", fail_when, connector_parse_fail_when, WHEN,
+           "What makes a good answer an error."),
+    CUSTOM(poll_spec, "items", items, connector_parse_path, STRING,
+           "The rows of an answer."),
+    KEY(poll_spec, "order", CONFIG_CHOICE, order, .choices = orders,
+        .fallback = "none", .doc = "How the list runs over its pages."),
+    KEY(poll_spec, "reverse", CONFIG_BOOL, reverse, .fallback = "false",
+        .doc = "Inside a page rows run the other way."),
+    KEY(poll_spec, "cursor", CONFIG_TABLE, cursor, .table = &cursor_table,
+        .doc = "What the list is read on from."),
+    KEY(poll_spec, "pages", CONFIG_TABLE, pages, .table = &page_table,
+        .doc = "How a long answer is read page by page."),
+    CUSTOM(poll_spec, "conditional", conditional, connector_poll_conditional,
+           STRING, "`etag`: ask for nothing when nothing has changed."),
+    KEY(poll_spec, "limit", CONFIG_TABLE, limit, .table = &limit_table,
+        .doc = "How often the provider may be asked."),
+    KEY(poll_spec, "record", CONFIG_TABLE, record, .table = &record_table,
+        .doc = "What a row says about its event."),
+    KEY(poll_spec, "follow", CONFIG_TABLE, follow, .table = &follow_table,
+        .doc = "A request for each row that is not known yet."),
+    KEY(poll_spec, "timeout", CONFIG_DURATION, timeout_ms, .fallback = "30s",
+        .min = "1s", .max = "10m", .reloadable = true,
+        .doc = "The longest time one request may take."),
+    KEY(poll_spec, "max_body", CONFIG_SIZE, max_body, .fallback = "16MiB",
+        .min = "1KiB", .max = "256MiB", .reloadable = true,
+        .doc = "The largest answer, decoded."),
+    KEY(poll_spec, "max_pages", CONFIG_INT, max_pages, .fallback = "100000",
+        .min = "0", .reloadable = true,
+        .doc = "The most pages of one walk; 0: no limit."),
+};
+TABLE(poll_table, "poll", poll_keys, poll_spec, "How the list is read.");
+
+static const struct config_key match_keys[] = {
+    KEY(match_spec, "mode", CONFIG_CHOICE, mode, .choices = match_modes,
+        .fallback = "none",
+        .doc = "event: rows and webhooks have the same ids. state: rows are "
+               "objects with a version."),
+    CUSTOM(match_spec, "same_id", mode, connector_parse_same_id,
+           "{\"type\":\"boolean\"}", "Says of `event` what it means anyway."),
+    CUSTOM(match_spec, "webhook", webhook, connector_parse_hook_source, STRING,
+           "state: object and version, from the request."),
+    CUSTOM(match_spec, "poll", poll, connector_parse_row, STRING,
+           "state: the same, from the row."),
+    CUSTOM(match_spec, "webhook_time", webhook_time,
+           connector_parse_hook_source, STRING,
+           "The version as a time, where it is one, from the request."),
+    CUSTOM(match_spec, "poll_time", poll_time, connector_parse_row, STRING,
+           "The same, from the row."),
+    CUSTOM(match_spec, "time_unit", time_unit, connector_parse_timefmt, STRING,
+           "How both write it; default: told from the value."),
+    KEY(match_spec, "grace", CONFIG_DURATION, grace_ms, .fallback = "5m",
+        .doc = "How long a webhook may be behind its row."),
+};
+TABLE(match_table, "match", match_keys, match_spec,
+      "How rows and webhooks are known to be one event.");
+
+static const struct config_key webhook_keys[] = {
+    CUSTOM(webhook_spec, "allow_from", allow_from, connector_poll_cidrs,
+           STRINGS, "Networks that may send; default: all."),
+    CUSTOM(webhook_spec, "rate", rate, connector_poll_rate, STRING,
+           "The most requests in a time, \"100/s\"."),
+    KEY(webhook_spec, "max_body", CONFIG_SIZE, max_body, .fallback = "0B",
+        .reloadable = true,
+        .doc = "The largest body; default: the "
+               "listener's."),
+};
+TABLE(webhook_table, "webhook", webhook_keys, webhook_spec,
+      "Who may send webhooks, and how many.");
+
+static const struct config_key param_keys[] = {
+    KEY(draft_param, "default", CONFIG_TEXT, fallback,
+        .doc = "Its value where none is given."),
+    KEY(draft_param, "secret", CONFIG_BOOL, secret, .fallback = "false",
+        .doc = "Never shown, and may come from a file."),
+    KEY(draft_param, "doc", CONFIG_TEXT, doc, .doc = "What it is."),
+};
+TABLE(param_table, "parameter", param_keys, draft_param,
+      "A parameter of the connector.");
+
+static const struct config_key connector_keys[] = {
+    KEY(connector_draft, "use", CONFIG_TEXT, c.use,
+        .doc = "The connector's name, or the path of its file."),
+    KEY(connector_draft, "with", CONFIG_NODE, with, .schema = TREE,
+        .doc = "Its parameters."),
+    KEY(connector_draft, "title", CONFIG_TEXT, c.title,
+        .doc = "What the provider calls itself."),
+    KEY(connector_draft, "params", CONFIG_NAMED, params, .table = &param_table,
+        .doc = "The parameters a user may give."),
+    KEY(connector_draft, "public_url", CONFIG_TEXT, c.public_url,
+        .doc = "How the provider addresses us; default: listen.public_url "
+               "and the webhook path."),
+    KEY(connector_draft, "verify", CONFIG_TABLES, verify,
+        .table = &verify_table, .doc = "How requests are proven genuine."),
+    KEY(connector_draft, "handshake", CONFIG_TABLES, handshakes,
+        .table = &handshake_table, .doc = "Requests that prove who we are."),
+    KEY(connector_draft, "ack", CONFIG_TABLE, c.ack, .table = &answer_table,
+        .doc = "The answer to an accepted request."),
+    KEY(connector_draft, "reject", CONFIG_TABLE, c.reject,
+        .table = &answer_table, .doc = "The answer to a refused one."),
+    KEY(connector_draft, "event", CONFIG_TABLE, c.event, .table = &event_table,
+        .doc = "What a request says about its events."),
+    KEY(connector_draft, "poll", CONFIG_TABLE, c.poll, .table = &poll_table,
+        .doc = "How the list is read."),
+    KEY(connector_draft, "match", CONFIG_TABLE, c.match, .table = &match_table,
+        .doc = "How rows and webhooks are known to be one event."),
+    KEY(connector_draft, "webhook", CONFIG_TABLE, c.webhook,
+        .table = &webhook_table, .doc = "Who may send webhooks."),
+    KEY(connector_draft, "grace", CONFIG_DURATION, c.grace_ms,
+        .reloadable = true,
+        .doc = "How long a webhook may be behind its row; default: "
+               "match.grace."),
+    KEY(connector_draft, "keep_ids", CONFIG_DURATION, c.keep_ids_ms,
+        .fallback = "35d", .min = "1d", .max = "480d",
+        .doc = "How long ids are remembered."),
+};
+
+const struct config_table connector_table = {
+    .name = "connector",
+    .keys = connector_keys,
+    .count = sizeof(connector_keys) / sizeof(connector_keys[0]),
+    .size = sizeof(struct connector_draft),
+    .doc = "One provider account.",
+};

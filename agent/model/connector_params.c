@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/* Parameters: which there are, what `with` gives, and which channels they
+ * allow. */
+#include <string.h>
+
+#include "model/connector_draft.h"
+#include "wire/url.h"
+
+struct given {
+    struct config_secret secret;
+    struct config_secrets secrets;
+    struct slice text;
+};
+
+struct params {
+    struct config_binding *binding;
+    struct connector_draft *draft;
+    const struct connector_env *env;
+    const struct draft_param **declared; /* beside draft->c.params */
+    size_t cap;
+};
+
+static const char *
+text_of(struct params *params, struct slice name)
+{
+    const char *text = arena_text(params->binding->arena, name);
+    if (text == NULL) {
+        params->draft->nomem = true;
+        return "";
+    }
+    return text;
+}
+
+static void
+add_param(struct params *params, struct slice name, bool secret,
+          const struct draft_param *declared)
+{
+    struct connector *c = &params->draft->c;
+    for (size_t i = 0; i < c->param_count; i++) {
+        if (slice_equal(c->params[i].name, name)) {
+            c->params[i].secret |= secret;
+            return;
+        }
+    }
+    PRE(c->param_count < params->cap);
+    params->declared[c->param_count] = declared;
+    c->params[c->param_count++] = (struct connector_param){ .name = name,
+                                                            .secret = secret,
+                                                            .mark = c->mark };
+}
+
+/* Declared ones, those that templates name, and the fixed three where they can
+ * mean something. */
+static enum status
+list_params(struct params *params)
+{
+    struct connector_draft *draft = params->draft;
+    const struct draft_param *declared = draft->params.at;
+    size_t uses = 0;
+    for (const struct draft_use *use = draft->uses; use; use = use->next) {
+        uses++;
+    }
+    params->cap = draft->params.count + uses + 3;
+    params->declared = arena_array(params->binding->arena, params->cap,
+                                   sizeof(struct draft_param *));
+    draft->c.params = arena_array(params->binding->arena, params->cap,
+                                  sizeof(*draft->c.params));
+    if (params->declared == NULL || draft->c.params == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < draft->params.count; i++) {
+        add_param(params, draft->params.names[i], declared[i].secret,
+                  &declared[i]);
+    }
+    for (const struct draft_use *use = draft->uses; use; use = use->next) {
+        add_param(params, use->name, use->secret, NULL);
+    }
+    if (draft->c.poll.declared) {
+        add_param(params, slice_of("base"), false, NULL);
+    }
+    if (draft->c.verify_count > 0) {
+        add_param(params, slice_of("webhook_secret"), true, NULL);
+    }
+    return STATUS_OK;
+}
+
+static bool
+is_called(const struct connector_param *param, const char *name)
+{
+    return slice_equal_text(param->name, name);
+}
+
+/* Binds `with` by a table made of the parameters, so that mistakes read as
+ * everywhere. */
+static enum status
+read_with(struct params *params, struct given *given)
+{
+    struct connector_draft *draft = params->draft;
+    const size_t count = draft->c.param_count;
+    struct config_key *keys =
+        arena_array(params->binding->arena, count + 1, sizeof(*keys));
+    struct config_table *table =
+        arena_array(params->binding->arena, 1, sizeof(*table));
+    if (keys == NULL || table == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct connector_param *param = &draft->c.params[i];
+        const size_t base = i * sizeof(struct given);
+        keys[i].name = text_of(params, param->name);
+        if (is_called(param, "webhook_secret")) {
+            keys[i].type = CONFIG_SECRETS;
+            keys[i].offset = base + offsetof(struct given, secrets);
+        } else if (param->secret) {
+            keys[i].type = CONFIG_SECRET;
+            keys[i].offset = base + offsetof(struct given, secret);
+        } else {
+            keys[i].type = CONFIG_TEXT;
+            keys[i].offset = base + offsetof(struct given, text);
+        }
+    }
+    *table = (struct config_table){ .name = "the parameters",
+                                    .keys = keys,
+                                    .count = count,
+                                    .size = count * sizeof(struct given) };
+    return config_bind(params->binding, table, draft->with, given);
+}
+
+/* Adds one value; an empty one is refused, a secret most of all. */
+static void
+add_value(struct params *params, struct connector_param *param,
+          struct slice text, struct config_mark mark)
+{
+    if (text.len == 0) {
+        config_report_add(params->binding->report, CONFIG_ERROR, mark,
+                          "'%.*s' is empty", SLICE_ARG(param->name));
+        return;
+    }
+    param->values[param->count] = text;
+    param->marks[param->count++] = mark;
+    param->given = true;
+}
+
+/* Where the API is: scheme, host and port. A path belongs to the connector. */
+static void
+add_base(struct params *params, struct connector_param *param,
+         struct slice text, struct config_mark mark)
+{
+    struct url url;
+    struct error err = { "" };
+    if (text.len > 0 && text.ptr[text.len - 1] == '/') {
+        text.len--;
+    }
+    if (text.len > 0 && url_parse(text, &url, &err) != STATUS_OK) {
+        config_report_add(params->binding->report, CONFIG_ERROR, mark,
+                          "'base': %s", error_text(&err, STATUS_INVALID));
+        param->given = true;
+        return;
+    }
+    if (text.len > 0 && (url.path.len > 0 || url.has_query)) {
+        config_report_add(params->binding->report, CONFIG_ERROR, mark,
+                          "'base' is scheme, host and port; paths belong to "
+                          "the connector");
+        param->given = true;
+        return;
+    }
+    add_value(params, param, text, mark);
+}
+
+static void
+add_secret(struct params *params, struct connector_param *param,
+           const struct config_secret *secret)
+{
+    struct slice text = secret->text;
+    if (secret->from == SECRET_NONE) {
+        return;
+    }
+    if (secret->from != SECRET_INLINE) {
+        const struct connector_env *env = params->env;
+        if (env->read_secret == NULL ||
+            !env->read_secret(env->arg, secret, params->binding->report,
+                              params->binding->arena, &text)) {
+            param->given = true; /* it was: one mistake is told once */
+            return;
+        }
+    }
+    add_value(params, param, text, secret->mark);
+}
+
+static enum status
+take_values(struct params *params, const struct given *given)
+{
+    struct connector_draft *draft = params->draft;
+    struct arena *arena = params->binding->arena;
+    for (size_t i = 0; i < draft->c.param_count; i++) {
+        struct connector_param *param = &draft->c.params[i];
+        const size_t count = given[i].secrets.count + 1;
+        param->values = arena_array(arena, count, sizeof(*param->values));
+        param->marks = arena_array(arena, count, sizeof(*param->marks));
+        if (param->values == NULL || param->marks == NULL) {
+            return STATUS_NOMEM;
+        }
+        const struct config_node *node =
+            draft->with == NULL
+                ? NULL
+                : config_node_child(draft->with, text_of(params, param->name));
+        if (node != NULL) {
+            param->mark = node->key_mark;
+        }
+        for (size_t s = 0; s < given[i].secrets.count; s++) {
+            add_secret(params, param, &given[i].secrets.at[s]);
+        }
+        add_secret(params, param, &given[i].secret);
+        if (node != NULL && !param->secret && is_called(param, "base")) {
+            add_base(params, param, given[i].text, node->mark);
+        } else if (node != NULL && !param->secret) {
+            add_value(params, param, given[i].text, node->mark);
+        }
+    }
+    return STATUS_OK;
+}
+
+static bool
+has_default(const struct params *params, size_t i)
+{
+    return params->declared[i] != NULL && params->declared[i]->fallback.len > 0;
+}
+
+/* What `with` does not give has its default, which counts for no channel. */
+static void
+take_defaults(struct params *params)
+{
+    struct connector *c = &params->draft->c;
+    for (size_t i = 0; i < c->param_count; i++) {
+        struct connector_param *param = &c->params[i];
+        if (!param->given && has_default(params, i)) {
+            param->values[0] = params->declared[i]->fallback;
+            param->marks[0] = c->mark;
+            param->count = 1;
+            param->given = true;
+        }
+    }
+}
+
+static bool
+used_by(const struct connector_draft *draft, struct slice name,
+        enum draft_side side)
+{
+    for (const struct draft_use *use = draft->uses; use; use = use->next) {
+        if (use->side == side && slice_equal(use->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct config_mark
+with_mark(const struct connector_draft *draft)
+{
+    static const char *const names[] = { "with" };
+    return connector_tree_mark(draft, names, 1);
+}
+
+/* Names each parameter that the channel needs and nobody gave. */
+static void
+report_missing(struct params *params, enum draft_side side, const char *channel)
+{
+    const struct connector *c = &params->draft->c;
+    for (size_t i = 0; i < c->param_count; i++) {
+        const struct connector_param *param = &c->params[i];
+        if (!param->given && !has_default(params, i) &&
+            used_by(params->draft, param->name, side)) {
+            config_report_add(
+                params->binding->report, CONFIG_ERROR, with_mark(params->draft),
+                "connector '%.*s' cannot %s: '%.*s' is missing "
+                "in 'with'",
+                SLICE_ARG(c->name), channel, SLICE_ARG(param->name));
+        }
+    }
+}
+
+static bool
+poll_section_given(const struct connector_draft *draft)
+{
+    const struct config_node *poll =
+        draft->entry == NULL ? NULL : config_node_child(draft->entry, "poll");
+    return poll != NULL && poll->kind == CONFIG_MAPPING;
+}
+
+static void
+decide_poll(struct params *params)
+{
+    struct connector_draft *draft = params->draft;
+    struct connector *c = &draft->c;
+    size_t needed = 0; /* that count: no default, and not `base` */
+    size_t found = 0;
+    bool base_given = false;
+    if (!c->poll.declared) {
+        if (poll_section_given(draft)) {
+            static const char *const names[] = { "poll" };
+            config_report_add(params->binding->report, CONFIG_ERROR,
+                              connector_tree_mark(draft, names, 1),
+                              "there is no list to poll: 'poll' has no "
+                              "'request'");
+        }
+        return;
+    }
+    for (size_t i = 0; i < c->param_count; i++) {
+        const struct connector_param *param = &c->params[i];
+        if (!used_by(draft, param->name, SIDE_REQUEST)) {
+            continue;
+        }
+        if (has_default(params, i) || is_called(param, "base")) {
+            base_given |= param->given;
+            continue;
+        }
+        needed++;
+        found += param->given;
+    }
+    const bool wanted =
+        poll_section_given(draft) || (needed > 0 ? found > 0 : base_given);
+    if (!wanted) {
+        return;
+    }
+    c->has_poll = true;
+    report_missing(params, SIDE_REQUEST, "poll");
+    report_missing(params, SIDE_ROW, "poll");
+}
+
+static void
+decide_webhook(struct params *params)
+{
+    struct connector *c = &params->draft->c;
+    const struct connector_param *secret =
+        connector_param_find(c, slice_of("webhook_secret"));
+    if (c->verify_count == 0 || secret == NULL || !secret->given) {
+        return;
+    }
+    c->has_webhook = true;
+    report_missing(params, SIDE_WEBHOOK, "verify");
+}
+
+static void
+report_no_channel(struct params *params)
+{
+    const struct connector *c = &params->draft->c;
+    if (c->has_poll || c->has_webhook) {
+        return;
+    }
+    config_report_add(
+        params->binding->report, CONFIG_ERROR, with_mark(params->draft),
+        "connector '%.*s' has no channel: %s%s%s", SLICE_ARG(c->name),
+        c->verify_count > 0 ? "give 'webhook_secret' to listen" : "",
+        c->verify_count > 0 && c->poll.declared ? ", or " : "",
+        c->poll.declared      ? "the parameters of its requests to poll"
+        : c->verify_count > 0 ? ""
+                              : "it neither verifies nor polls");
+}
+
+enum status
+connector_params_bind(struct config_binding *binding,
+                      struct connector_draft *draft,
+                      const struct connector_env *env)
+{
+    struct params params = { .binding = binding, .draft = draft, .env = env };
+    const size_t errors = binding->report->errors;
+    enum status status = list_params(&params);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct given *given =
+        arena_array(binding->arena, draft->c.param_count + 1, sizeof(*given));
+    if (given == NULL) {
+        return STATUS_NOMEM;
+    }
+    status = read_with(&params, given);
+    if (status == STATUS_OK) {
+        status = take_values(&params, given);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    /* `base` is told from the others before the defaults come in: that it has
+     * one says nothing about what the user wants. */
+    decide_poll(&params);
+    decide_webhook(&params);
+    take_defaults(&params);
+    if (binding->report->errors == errors) {
+        report_no_channel(&params);
+    }
+    return STATUS_OK;
+}

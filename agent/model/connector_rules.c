@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules that span several keys of a connector. */
+#include <string.h>
+
+#include "base/instant.h"
+#include "model/connector_draft.h"
+
+struct rules {
+    struct config_binding *binding;
+    struct connector_draft *draft;
+};
+
+static void
+refuse(struct rules *rules, const char *section, const char *key,
+       const char *words)
+{
+    const char *const names[] = { section, key };
+    config_report_add(
+        rules->binding->report, CONFIG_ERROR,
+        connector_tree_mark(rules->draft, names, key == NULL ? 1 : 2), "%s",
+        words);
+}
+
+/* ---- verify ---- */
+
+static void
+check_verify_rule(struct rules *rules, const struct verify_rule *rule,
+                  struct config_mark mark)
+{
+    struct config_report *report = rules->binding->report;
+    const bool shared =
+        rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC;
+    if (rule->from == NULL) {
+        config_report_add(report, CONFIG_ERROR, mark, "'%s' is missing",
+                          shared ? "from" : "signature.from");
+    }
+    if (shared && (rule->signed_count > 0 || rule->split || rule->kv)) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "a token signs nothing: 'signed', 'split' and 'kv' "
+                          "do not belong here");
+    }
+    if (!shared && rule->signed_count == 0) {
+        config_report_add(report, CONFIG_ERROR, mark, "'signed' is missing");
+    }
+    if ((rule->kv != 0) != (rule->name.len > 0)) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "'kv' and 'name' go together: which named element "
+                          "counts?");
+    }
+    if (rule->timestamp == NULL && rule->tolerance_ms != 0) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "'timestamp' needs 'from'");
+    }
+}
+
+static bool
+names_kind(const struct template *t, const char *kind)
+{
+    const struct template_ref *ref;
+    for (size_t i = 0;
+         t != NULL && (ref = template_ref_at(t, SIZE_MAX, i)) != NULL; i++) {
+        if (slice_equal_text(ref->kind, kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+check_verify(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    bool needs_url = false;
+    for (size_t i = 0; i < c->verify_count; i++) {
+        check_verify_rule(rules, &c->verify[i], rules->draft->verify.marks[i]);
+        for (size_t s = 0; s < c->verify[i].signed_count; s++) {
+            needs_url |= names_kind(c->verify[i].signed_texts[s], "url");
+        }
+    }
+    if (needs_url && c->has_webhook && c->public_url.len == 0) {
+        refuse(rules, "verify", NULL,
+               "the signature covers the URL: give 'public_url' here or in "
+               "'listen'");
+    }
+}
+
+/* ---- event ---- */
+
+/* The stamp makes equal bodies one: it has to be in them. */
+static void
+check_stamp(struct rules *rules)
+{
+    static const char *const outside[] = { "header", "query", "url",   "now",
+                                           "sig",    "var",   "secret" };
+    const struct template *stamp = rules->draft->c.event.stamp;
+    for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
+        if (names_kind(stamp, outside[i])) {
+            refuse(rules, "event", "stamp",
+                   "'stamp' must be inside the body: only signed bytes "
+                   "identify a webhook");
+            return;
+        }
+    }
+}
+
+static void
+check_event(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    if (c->has_webhook && c->event.id == NULL && !c->event.signal) {
+        refuse(rules, "event", NULL, "'event' needs an 'id'");
+    }
+    check_stamp(rules);
+}
+
+/* ---- match ---- */
+
+static bool
+same_place(const struct template_ref *a, const struct template_ref *b)
+{
+    return slice_equal(a->kind, b->kind) && slice_equal(a->name, b->name);
+}
+
+/*
+ * A state key says which object in which version, so each alternative of its
+ * template must name two different places at least. Which of them is the
+ * version nobody can tell from here; one place alone is surely an object whose
+ * changes would all be one event.
+ */
+static bool
+has_version(const struct template *t)
+{
+    for (size_t choice = 0;; choice++) {
+        const struct template_ref *first = template_ref_at(t, choice, 0);
+        bool differ = false;
+        if (first == NULL) {
+            return choice > 0;
+        }
+        for (size_t i = 1; !differ; i++) {
+            const struct template_ref *ref = template_ref_at(t, choice, i);
+            if (ref == NULL) {
+                return false;
+            }
+            differ = !same_place(first, ref);
+        }
+    }
+}
+
+static void
+check_state_key(struct rules *rules, const struct template *t, const char *key)
+{
+    if (t == NULL) {
+        refuse(rules, "match", key,
+               "'mode: state' needs both 'webhook' and 'poll'");
+    } else if (!has_version(t)) {
+        refuse(rules, "match", key,
+               "a state key needs the object and its version, two places in "
+               "each alternative: else all changes of an object are one event");
+    }
+}
+
+static void
+check_state(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    check_state_key(rules, c->match.webhook, "webhook");
+    check_state_key(rules, c->match.poll, "poll");
+    if ((c->match.webhook_time == NULL) != (c->match.poll_time == NULL)) {
+        refuse(rules, "match", NULL,
+               "'webhook_time' and 'poll_time' go together: a key has one time "
+               "in all channels");
+    }
+    if (c->poll.record.key_time != NULL) {
+        refuse(rules, "poll", "record",
+               "with 'mode: state' a row's time is 'match.poll_time', not "
+               "'key_time'");
+    }
+}
+
+static void
+check_match(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    const bool both = c->poll.declared && c->event.id != NULL;
+    if (c->match.mode == MATCH_STATE) {
+        check_state(rules);
+        return;
+    }
+    if (c->match.webhook != NULL || c->match.poll != NULL ||
+        c->match.webhook_time != NULL || c->match.poll_time != NULL) {
+        refuse(rules, "match", NULL, "these keys belong to 'mode: state'");
+    }
+    if (c->match.mode == MATCH_EVENT && both &&
+        (c->event.key_time == NULL) != (c->poll.record.key_time == NULL)) {
+        refuse(rules, c->event.key_time == NULL ? "poll" : "event",
+               c->event.key_time == NULL ? "record" : "key_time",
+               "'key_time' in one channel only: the same event would have two "
+               "keys");
+    }
+}
+
+/* ---- poll ---- */
+
+static void
+check_cursor(struct rules *rules)
+{
+    const struct poll_spec *poll = &rules->draft->c.poll;
+    if (poll->cursor.kind != CURSOR_NONE && poll->cursor.from == NULL) {
+        refuse(rules, "poll", "cursor", "'cursor' needs 'from'");
+    }
+    if (poll->pages.kind == PAGE_URL && poll->pages.from == NULL) {
+        refuse(rules, "poll", "pages", "'kind: url' needs 'from'");
+    }
+    if ((poll->pages.kind == PAGE_TOKEN || poll->pages.kind == PAGE_LAST_ID) &&
+        poll->pages.from == NULL && poll->pages.last == NULL) {
+        refuse(rules, "poll", "pages", "'pages' needs 'from'");
+    }
+    if (poll->pages.until_cursor && poll->order != ORDER_DESC) {
+        refuse(rules, "poll", "pages",
+               "'until_cursor' is for lists with 'order: desc'");
+    }
+}
+
+static void
+check_auth(struct rules *rules)
+{
+    const struct auth_spec *auth = &rules->draft->c.poll.auth;
+    const bool named = auth->type == AUTH_HEADER || auth->type == AUTH_QUERY;
+    if (named && auth->name.len == 0) {
+        refuse(rules, "poll", "auth", "'auth' needs a 'name'");
+    } else if (auth->type == AUTH_HEADER &&
+               !http_field_name_valid(auth->name)) {
+        refuse(rules, "poll", "auth", "'name' is no name of a field");
+    }
+}
+
+static void
+check_poll(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    const struct poll_spec *poll = &c->poll;
+    if (!poll->declared) {
+        return;
+    }
+    if (poll->items == NULL) {
+        refuse(rules, "poll", NULL, "'poll' needs 'items'");
+    }
+    if (poll->record.id == NULL && c->match.mode != MATCH_STATE) {
+        refuse(rules, "poll", "record", "'record' needs an 'id'");
+    }
+    check_cursor(rules);
+    check_auth(rules);
+    const struct config_node *entry_poll =
+        rules->draft->entry == NULL
+            ? NULL
+            : config_node_child(rules->draft->entry, "poll");
+    if (entry_poll != NULL && config_node_child(entry_poll, "every") != NULL &&
+        config_node_child(entry_poll, "cron") != NULL) {
+        refuse(rules, "poll", "cron", "give 'every' or 'cron', not both");
+    }
+    if (poll->cron.len == 0 && poll->every_ms < poll->interval_min_ms) {
+        const char *const names[] = { "poll", "every" };
+        char least[INSTANT_TEXT_BYTES];
+        config_report_add(rules->binding->report, CONFIG_WARNING,
+                          connector_tree_mark(rules->draft, names, 2),
+                          "the provider wants to be asked every %s at most",
+                          instant_span_text(poll->interval_min_ms, least));
+    }
+}
+
+static void
+check_keep_ids(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    char keep[INSTANT_TEXT_BYTES];
+    char needed[INSTANT_TEXT_BYTES];
+    const bool by_retention = c->poll.retention_ms >= c->poll.overlap_ms;
+    const int64_t least =
+        by_retention ? c->poll.retention_ms : c->poll.overlap_ms;
+    if (c->has_poll && c->keep_ids_ms < least) {
+        const char *const names[] = { "keep_ids" };
+        config_report_add(rules->binding->report, CONFIG_ERROR,
+                          connector_tree_mark(rules->draft, names, 1),
+                          "'keep_ids' (%s) is shorter than the %s (%s): walks "
+                          "would bring forgotten events again",
+                          instant_span_text(c->keep_ids_ms, keep),
+                          by_retention ? "provider's retention" : "overlap",
+                          instant_span_text(least, needed));
+    }
+}
+
+static void
+check_answers(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    if (c->ack.status < 200 || c->ack.status > 299) {
+        refuse(rules, "ack", "status", "an 'ack' is a 2xx");
+    }
+    if (c->reject.status < 400 || c->reject.status > 499 ||
+        c->reject.status == 410) {
+        refuse(rules, "reject", "status",
+               "a 'reject' is a 4xx, and never 410: that ends the "
+               "subscription");
+    }
+    for (size_t i = 0; i < c->handshake_count; i++) {
+        if (c->handshakes[i].when.count == 0) {
+            refuse(rules, "handshake", NULL,
+                   "a 'handshake' needs 'when': else nothing is an event");
+        }
+    }
+}
+
+void
+connector_rules_check(struct config_binding *binding,
+                      struct connector_draft *draft)
+{
+    struct rules rules = { binding, draft };
+    check_verify(&rules);
+    check_event(&rules);
+    check_match(&rules);
+    check_poll(&rules);
+    check_keep_ids(&rules);
+    check_answers(&rules);
+}
