@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/extract.h"
+
+#include "model/extract_cover.h"
+#include "model/identity.h"
+#include "model/scope.h"
+#include "wire/json.h"
+
+/* One event being read. */
+struct reading {
+    struct scope scope;
+    struct arena *arena;
+    struct error *err;
+};
+
+/* An event's type where the provider names none: CloudEvents wants one. */
+static const struct slice no_type = SLICE("unknown");
+
+/* Evaluates what may be missing. */
+static enum status
+eval_optional(struct reading *reading, const struct template *t,
+              struct slice *ret_text, bool *ret_found)
+{
+    *ret_found = false;
+    if (t == NULL) {
+        return STATUS_OK;
+    }
+    enum status status =
+        scope_eval(&reading->scope, t, reading->arena, ret_text, NULL);
+    if (status == STATUS_NOMEM) {
+        return status;
+    }
+    *ret_found = status == STATUS_OK && ret_text->len > 0;
+    return STATUS_OK;
+}
+
+/* Evaluates what identifies: absent, or empty, is an error with words. */
+static enum status
+eval_id(struct reading *reading, const struct template *t,
+        struct slice *ret_text, size_t *ret_choice)
+{
+    enum status status = STATUS_NOT_FOUND;
+    if (t != NULL) {
+        status = scope_eval(&reading->scope, t, reading->arena, ret_text,
+                            ret_choice);
+    }
+    if (status == STATUS_NOMEM) {
+        return error_set(reading->err, status, "out of memory");
+    }
+    if (status != STATUS_OK || ret_text->len == 0) {
+        const struct slice source =
+            t == NULL ? (struct slice){ "id", 2 } : template_source(t);
+        return error_set(reading->err, STATUS_INVALID,
+                         "there is nothing at '%.*s'", SLICE_ARG(source));
+    }
+    return STATUS_OK;
+}
+
+/* Reads a time: 0 and false where there is none that can be read. */
+static enum status
+eval_time(struct reading *reading, const struct template *t, enum timefmt unit,
+          int64_t *ret_ms, bool *ret_found)
+{
+    struct slice text;
+    enum status status = eval_optional(reading, t, &text, ret_found);
+    *ret_ms = 0;
+    if (status == STATUS_OK && *ret_found) {
+        *ret_found = timefmt_read(unit, text, ret_ms) == STATUS_OK;
+    }
+    return status;
+}
+
+/* The time of a key, or -1: the bucket of receipt. */
+static enum status
+eval_key_time(struct reading *reading, const struct template *t,
+              enum timefmt unit, int64_t *ret_ms)
+{
+    bool found;
+    enum status status = eval_time(reading, t, unit, ret_ms, &found);
+    if (!found || *ret_ms < 0) {
+        *ret_ms = -1;
+    }
+    return status;
+}
+
+/* ---- what is kept of a request ---- */
+
+/* Credentials of senders, and what speaks of the connection only. */
+static bool
+is_kept(const struct verify_rule *rule, struct slice name)
+{
+    static const char *const dropped[] = {
+        "authorization", "proxy-authorization", "cookie",
+        "connection",    "transfer-encoding",   "content-length"
+    };
+    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+        if (slice_equal_nocase(name, slice_of(dropped[i]))) {
+            return false;
+        }
+    }
+    if (rule == NULL || rule->type != VERIFY_TOKEN) {
+        return true;
+    }
+    const struct template_ref *ref;
+    for (size_t i = 0; (ref = template_ref_at(rule->from, SIZE_MAX, i)) != NULL;
+         i++) {
+        if (slice_equal_nocase(name, ref->name)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum status
+keep_fields(const struct inbound *request, const struct verify_rule *rule,
+            struct arena *arena, struct slice *ret_headers)
+{
+    struct buf text = { 0 };
+    for (size_t i = 0; i < request->fields.count; i++) {
+        const struct http_field *field = &request->fields.at[i];
+        if (is_kept(rule, field->name)) {
+            buf_append(&text, field->name);
+            buf_text(&text, ": ");
+            buf_append(&text, field->value);
+            buf_byte(&text, '\n');
+        }
+    }
+    enum status status = buf_status(&text);
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&text), ret_headers);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+/* ---- webhooks ---- */
+
+/* Whether rows of this connector may be what a webhook of this type says. */
+static bool
+covered_by_row(const struct connector *connector, struct slice type)
+{
+    const struct record_spec *record = &connector->poll.record;
+    struct slice literal;
+    if (connector->match.mode != MATCH_STATE) {
+        return false;
+    }
+    for (size_t i = 0; i < record->stands_for_count; i++) {
+        if (glob_match(record->stands_for[i], type)) {
+            return true;
+        }
+    }
+    if (record->type == NULL) {
+        return false;
+    }
+    if (!template_is_literal(record->type, &literal)) {
+        /* A bare word is a path or, where rows have no such place, a text. */
+        literal = template_source(record->type);
+    }
+    return slice_equal(literal, type);
+}
+
+/* Whether a row may be the fact of this webhook. A connector that lists what
+ * its rows stand for says of all other types that they are something else: a
+ * pet must not make the order of the same number known. */
+static bool
+shares_rows(const struct connector *connector, const struct sighting *sighting)
+{
+    return connector->match.mode == MATCH_STATE &&
+           (sighting->covered_by_row ||
+            connector->poll.record.stands_for_count == 0);
+}
+
+/* Adds the key of the object's version. Absent: the webhook has its id only. */
+static enum status
+add_state_key(struct reading *reading, const struct template *key,
+              const struct template *time, struct sighting *sighting)
+{
+    const struct connector *connector = reading->scope.connector;
+    struct slice text;
+    bool found;
+    int64_t key_ms;
+    enum status status = eval_optional(reading, key, &text, &found);
+    if (status != STATUS_OK || !found) {
+        return status;
+    }
+    status = eval_key_time(reading, time, connector->match.time_unit, &key_ms);
+    return status == STATUS_OK
+               ? identity_add(connector, sighting, KEY_STATE, text, key_ms)
+               : status;
+}
+
+/* Where the id is not signed, the signed bytes identify the webhook, if there
+ * is something inside that makes them unique. */
+static enum status
+add_body_key(struct reading *reading, const struct verify_rule *rule,
+             size_t choice, struct sighting *sighting)
+{
+    const struct event_spec *event = &reading->scope.connector->event;
+    struct slice stamp;
+    bool found;
+    if (extract_cover_template(rule, event->id, choice) ||
+        !extract_cover_body(rule)) {
+        return STATUS_OK;
+    }
+    enum status status = eval_optional(reading, event->stamp, &stamp, &found);
+    if (status != STATUS_OK || !found) {
+        return status;
+    }
+    return identity_add(reading->scope.connector, sighting, KEY_BODY,
+                        sighting->body, -1);
+}
+
+static enum status
+read_hook(struct reading *reading, const struct verify_rule *rule,
+          struct sighting *sighting)
+{
+    const struct connector *connector = reading->scope.connector;
+    const struct event_spec *event = &connector->event;
+    size_t choice = 0;
+    bool found;
+    int64_t key_ms;
+    enum status status = eval_id(reading, event->id, &sighting->id, &choice);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = eval_optional(reading, event->type, &sighting->type, &found);
+    if (!found) {
+        sighting->type = no_type;
+    }
+    if (status == STATUS_OK) {
+        status = eval_time(reading, event->time, event->time_unit,
+                           &sighting->time_ms, &found);
+    }
+    if (status == STATUS_OK) {
+        status = eval_key_time(reading, event->key_time, event->key_time_unit,
+                               &key_ms);
+    }
+    if (status == STATUS_OK) {
+        status =
+            identity_add(connector, sighting, KEY_ID, sighting->id, key_ms);
+    }
+    sighting->covered_by_row = covered_by_row(connector, sighting->type);
+    if (status == STATUS_OK && shares_rows(connector, sighting)) {
+        status = add_state_key(reading, connector->match.webhook,
+                               connector->match.webhook_time, sighting);
+    }
+    if (status == STATUS_OK) {
+        status = add_body_key(reading, rule, choice, sighting);
+    }
+    return status == STATUS_OK
+               ? status
+               : error_set(reading->err, status, "%s", status_text(status));
+}
+
+/* The events of a request: the elements of its batch, or itself. */
+static enum status
+split_request(const struct connector *connector, const struct inbound *request,
+              struct arena *arena, struct slice **ret_items, size_t *ret_count,
+              struct error *err)
+{
+    const struct json_path *split = connector->event.split;
+    if (split == NULL) {
+        *ret_items = NULL;
+        *ret_count = 1;
+        return STATUS_OK;
+    }
+    enum status status = STATUS_NOT_FOUND;
+    if (request->body_is_json) {
+        status = scope_rows(split, request->body, arena, ret_items, ret_count);
+    }
+    return status == STATUS_NOT_FOUND
+               ? error_set(err, STATUS_INVALID, "there are no events at '%.*s'",
+                           SLICE_ARG(json_path_source(split)))
+               : status;
+}
+
+enum status
+extract_request(const struct connector *connector,
+                const struct inbound *request, const struct verify_rule *rule,
+                int64_t now_ms, struct arena *arena, struct extracted *ret,
+                struct error *err)
+{
+    struct slice *items = NULL;
+    struct slice headers = { NULL, 0 };
+    struct slice content_type = { NULL, 0 };
+    size_t count = 0;
+    *ret = (struct extracted){ NULL, 0 };
+    if (connector->event.signal) {
+        return STATUS_OK;
+    }
+    enum status status =
+        split_request(connector, request, arena, &items, &count, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct sighting *list = arena_array(arena, count + 1, sizeof(*list));
+    if (list == NULL ||
+        keep_fields(request, rule, arena, &headers) != STATUS_OK) {
+        return error_set(err, STATUS_NOMEM, "out of memory");
+    }
+    (void)http_field_find(request->fields, "content-type", &content_type);
+    for (size_t i = 0; i < count; i++) {
+        struct reading reading = { .scope = { .connector = connector,
+                                              .request = request,
+                                              .now_ms = now_ms },
+                                   .arena = arena,
+                                   .err = err };
+        struct sighting *sighting = &list[i];
+        if (items != NULL) {
+            reading.scope.item = items[i];
+        } else if (request->body_is_json) {
+            reading.scope.item = request->body;
+        }
+        *sighting =
+            (struct sighting){ .via = CHANNEL_WEBHOOK,
+                               .received_ms = now_ms,
+                               .headers = headers,
+                               .content_type = content_type,
+                               .body = items == NULL ? request->body
+                                                     : slice_trim(items[i]) };
+        status = read_hook(&reading, rule, sighting);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    *ret = (struct extracted){ list, count };
+    return STATUS_OK;
+}
+
+/* ---- pages ---- */
+
+enum status
+extract_page(const struct connector *connector, struct slice body,
+             struct http_fields fields, struct arena *arena,
+             struct page *ret_page, struct error *err)
+{
+    const struct poll_spec *poll = &connector->poll;
+    if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
+        return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
+    }
+    const struct inbound answer = { .fields = fields,
+                                    .body = body,
+                                    .body_is_json = true };
+    const struct scope scope = { .connector = connector,
+                                 .request = &answer,
+                                 .item = body };
+    bool failed = false;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < poll->fail_when.count; i++) {
+        const struct conditions one = { &poll->fail_when.at[i], 1 };
+        status = scope_conditions(&scope, &one, arena, &failed);
+        if (status == STATUS_OK && failed) {
+            const struct slice x = template_source(poll->fail_when.at[i].x);
+            return error_set(err, STATUS_PROTOCOL,
+                             "the answer says that it failed: '%.*s'",
+                             SLICE_ARG(x));
+        }
+    }
+    struct page page = { .body = body };
+    if (status == STATUS_OK) {
+        status =
+            scope_rows(poll->items, body, arena, &page.rows, &page.row_count);
+    }
+    if (status == STATUS_NOT_FOUND) {
+        return error_set(err, STATUS_PROTOCOL, "there is no list at '%.*s'",
+                         SLICE_ARG(json_path_source(poll->items)));
+    }
+    if (status != STATUS_OK) {
+        return error_set(err, status, "%s", status_text(status));
+    }
+    *ret_page = page;
+    return STATUS_OK;
+}
+
+/* ---- rows ---- */
+
+/* A type that was written as a bare word is a path where rows have one, else
+ * the word itself. */
+static enum status
+read_row_type(struct reading *reading, struct slice *ret_type)
+{
+    const struct template *t = reading->scope.connector->poll.record.type;
+    bool found;
+    enum status status = eval_optional(reading, t, ret_type, &found);
+    if (status == STATUS_OK && !found) {
+        *ret_type = t == NULL ? no_type : template_source(t);
+        if (slice_find(*ret_type, '{') != SIZE_MAX ||
+            slice_find(*ret_type, '?') != SIZE_MAX) {
+            *ret_type = no_type;
+        }
+    }
+    return status;
+}
+
+static enum status
+add_row_key(struct reading *reading, struct sighting *sighting)
+{
+    const struct connector *connector = reading->scope.connector;
+    const struct record_spec *record = &connector->poll.record;
+    struct slice state;
+    int64_t key_ms;
+    if (connector->match.mode != MATCH_STATE) {
+        enum status status = eval_key_time(reading, record->key_time,
+                                           record->key_time_unit, &key_ms);
+        return status == STATUS_OK ? identity_add(connector, sighting, KEY_ID,
+                                                  sighting->id, key_ms)
+                                   : status;
+    }
+    enum status status = eval_id(reading, connector->match.poll, &state, NULL);
+    if (status == STATUS_OK && record->id == NULL) {
+        sighting->id = state;
+    }
+    return status == STATUS_OK
+               ? add_state_key(reading, connector->match.poll,
+                               connector->match.poll_time, sighting)
+               : status;
+}
+
+enum status
+extract_row(const struct connector *connector, struct slice row,
+            struct slice body, enum channel via, int64_t now_ms,
+            struct arena *arena, struct sighting *ret_sighting,
+            struct error *err)
+{
+    const struct record_spec *record = &connector->poll.record;
+    struct reading reading = {
+        .scope = { .connector = connector, .item = row, .now_ms = now_ms },
+        .arena = arena,
+        .err = err
+    };
+    struct sighting sighting = { .via = via,
+                                 .received_ms = now_ms,
+                                 .content_type = SLICE("application/json"),
+                                 .body = slice_trim(body) };
+    struct slice inner;
+    /* A follow request brought the body already. */
+    if (record->body != NULL && body.ptr == row.ptr &&
+        json_path_first(record->body, row, &inner)) {
+        sighting.body = slice_trim(inner);
+    }
+    enum status status = STATUS_OK;
+    if (record->id != NULL) {
+        status = eval_id(&reading, record->id, &sighting.id, NULL);
+    }
+    if (status == STATUS_OK) {
+        status = add_row_key(&reading, &sighting);
+    }
+    if (status == STATUS_INVALID) {
+        return status; /* with words */
+    }
+    if (status == STATUS_OK) {
+        status = read_row_type(&reading, &sighting.type);
+    }
+    bool found;
+    if (status == STATUS_OK) {
+        status = eval_time(&reading, record->time, record->time_unit,
+                           &sighting.time_ms, &found);
+    }
+    if (status != STATUS_OK) {
+        return error_set(err, status, "%s", status_text(status));
+    }
+    *ret_sighting = sighting;
+    return STATUS_OK;
+}
+
+bool
+extract_data(const struct connector *connector, enum channel via,
+             struct slice body, struct slice *ret_data)
+{
+    const struct json_path *path = channel_is_walk(via)
+                                       ? connector->poll.record.data
+                                       : connector->event.data;
+    if (json_check(body, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK) {
+        return false;
+    }
+    if (path == NULL || !json_path_first(path, body, ret_data)) {
+        *ret_data = slice_trim(body);
+    }
+    return true;
+}
