@@ -41,6 +41,9 @@ void route_parse_where(struct config_binding *binding,
 void route_parse_order_by(struct config_binding *binding,
                           const struct config_node *node, void *place);
 
+/* Frees what the arena does not hold: compiled patterns. */
+void route_fini(struct route_spec *spec);
+
 /*
  * Whether a handler with this spec is owed the event. `envelope` (the
  * CloudEvents text) is made by `make_envelope` at most once, and only when a
