@@ -49,3 +49,6 @@ if(LONGSTOP_DEVELOPMENT)
         LONGSTOP_SOURCE_CONNECTORS="${CMAKE_SOURCE_DIR}/connectors")
 endif()
 
+
+add_executable(longstop agent/app/main.c)
+target_link_libraries(longstop PRIVATE longstop_flags longstop_app)
