@@ -528,8 +528,7 @@ static enum status
 build(struct agent *agent, struct error *err)
 {
     bool run = agent->settings.mode == AGENT_RUN;
-    enum status status = digest_init(err);
-    status = status != STATUS_OK ? status : loop_create(&agent->loop);
+    enum status status = loop_create(&agent->loop);
     status = status != STATUS_OK ? status : build_signals(agent);
     status = status != STATUS_OK
                  ? status

@@ -15,7 +15,6 @@
 #include "flow/intake.h"
 #include "io/clock.h"
 #include "io/fs.h"
-#include "wire/digest.h"
 #include "wire/json_tree.h"
 
 #define REQUEST_LIMIT ((size_t)64 * 1024 * 1024)
@@ -184,11 +183,6 @@ cmd_verify(int argc, char **argv)
             return EXIT_USAGE;
         }
         now_ms *= 1000;
-    }
-    struct error err = { 0 };
-    if (digest_init(&err) != STATUS_OK) {
-        (void)fprintf(stderr, "longstop verify: %s\n", err.text);
-        return EXIT_FAILED;
     }
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);

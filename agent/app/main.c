@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "base/bytes.h"
 #include "config/config_report.h"
+#include "wire/digest.h"
 
 struct command {
     const char *name;
@@ -86,6 +87,14 @@ main(int argc, char **argv)
         return EXIT_OK;
     }
     const struct command *command = find(argv[1]);
-    return command == NULL ? complain(argv[1])
-                           : (int)command->run(argc - 1, argv + 1);
+    struct error err = { 0 };
+    if (command == NULL) {
+        return complain(argv[1]);
+    }
+    /* Before anything that may run out of memory: see digest.h. */
+    if (digest_init(&err) != STATUS_OK) {
+        (void)fprintf(stderr, "longstop: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    return (int)command->run(argc - 1, argv + 1);
 }

@@ -76,6 +76,7 @@ schedule(struct source_poll *poll)
 {
     poll->phase = PHASE_IDLE;
     int64_t due_ms = next_due_ms(poll);
+    poll->due_ms = due_ms;
     if (poll->settings.once && !poll->poked &&
         poll->run.outcome != POLL_LIMITED) {
         return due_ms;
@@ -635,6 +636,14 @@ begin(struct source_poll *poll)
     }
 }
 
+/* Only a cron line is bound to the wall clock, and looks at it again. */
+static bool
+is_early(const struct source_poll *poll)
+{
+    return poll->settings.cadence.cron != NULL && !poll->poked &&
+           clock_unix_ms() < poll->due_ms;
+}
+
 /* The one timer: the next walk is due, or the budget allows a request. */
 static void
 timer_fired(void *arg)
@@ -646,12 +655,10 @@ timer_fired(void *arg)
         ask_detail(poll);
     } else if (poll->phase == PHASE_IDLE && !poll->loaded) {
         load(poll);
+    } else if (poll->phase == PHASE_IDLE && is_early(poll)) {
+        (void)schedule(poll);
     } else if (poll->phase == PHASE_IDLE) {
-        if (next_due_ms(poll) > clock_unix_ms() && !poll->poked) {
-            (void)schedule(poll);
-        } else {
-            begin(poll);
-        }
+        begin(poll);
     }
 }
 
