@@ -57,6 +57,7 @@ struct source_poll {
     bool *known; /* the sink's answer is copied here, in the page's arena */
 
     int64_t started_ms;    /* Unix ms, when the last walk began */
+    int64_t due_ms;       /* Unix ms, when the next one is due */
     unsigned failures;     /* in a row */
     int64_t asked_min_ms;  /* X-Poll-Interval of the last answer */
     struct poll_ended run; /* the walk so far */
