@@ -1,0 +1,1065 @@
+/* SPDX-License-Identifier: MIT */
+#include "list_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/instant.h"
+#include "model/request.h"
+#include "model/walk.h"
+#include "model/walk_cursor.h"
+
+/* 2023-11-14 22:13:20 GMT */
+#define NOW    INT64_C(1700000000000)
+#define DATE   "Tue, 14 Nov 2023 22:13:20 GMT"
+#define SECOND INSTANT_SECOND_MS
+#define MINUTE INSTANT_MINUTE_MS
+#define HOUR   INSTANT_HOUR_MS
+#define DAY    INSTANT_DAY_MS
+
+struct fixture {
+    struct arena arena;
+    struct connector connector;
+    struct poll_spec *poll;
+    struct walk_plan plan;
+    struct walk_state state;
+    struct walk_now now;
+    struct walk_step step;
+    const char *date;
+    const char *link;
+    const char *etag;
+    const char *url;
+};
+
+static int
+set_up(void **state)
+{
+    static struct fixture f;
+    memset(&f, 0, sizeof f);
+    list_connector(&f.connector, &f.arena);
+    f.poll = &f.connector.poll;
+    f.plan = (struct walk_plan){ .connector = &f.connector,
+                                 .overlap_ms = MINUTE,
+                                 .resumable = true };
+    f.now = (struct walk_now){ NOW, NOW };
+    f.date = DATE;
+    f.url = "https://api.test/v1/events?since=1";
+    *state = &f;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct fixture *f = *state;
+    arena_fini(&f->arena);
+    return 0;
+}
+
+/* As if a walk had ended at `hw_ms`. */
+static void
+set_hw(struct fixture *f, int64_t hw_ms)
+{
+    f->state.has_start = true;
+    f->state.start_ms = hw_ms > 365 * DAY ? NOW - 365 * DAY : 0;
+    f->state.hw_ms = hw_ms;
+}
+
+static void
+begin(struct fixture *f)
+{
+    assert_int_equal(
+        walk_begin(&f->plan, &f->state, &f->now, &f->arena, &f->step),
+        STATUS_OK);
+    assert_int_equal(f->step.next, WALK_ASK);
+}
+
+static enum status
+take(struct fixture *f, unsigned status, const char *body)
+{
+    struct slice text = slice_of(body);
+    struct slice rows[64];
+    struct slice list;
+    struct page page = { .body = text, .rows = rows };
+    struct http_field fields[3];
+    size_t count = 0;
+    const char *const named[] = { "Date",  f->date, "Link",
+                                  f->link, "ETag",  f->etag };
+    for (size_t i = 0; i < 6; i += 2) {
+        if (named[i + 1] != NULL) {
+            fields[count++] = (struct http_field){ slice_of(named[i]),
+                                                   slice_of(named[i + 1]) };
+        }
+    }
+    if (body != NULL) {
+        assert_int_equal(json_check(text, 16, NULL), STATUS_OK);
+        assert_true(json_member(text, slice_of("rows"), &list));
+        for (size_t at = 0;
+             json_next_element(list, &at, &rows[page.row_count]);) {
+            page.row_count++;
+        }
+    }
+    struct walk_answer answer = { .url = slice_of(f->url),
+                                  .status = status,
+                                  .fields = { fields, count },
+                                  .page = body == NULL ? NULL : &page,
+                                  .duration_ms = 500,
+                                  .our_ms = f->now.our_ms + 500 };
+    return walk_page(&f->plan, &f->state, &answer, &f->arena, &f->step);
+}
+
+static void
+page(struct fixture *f, const char *body, enum walk_next next)
+{
+    assert_int_equal(take(f, 200, body), STATUS_OK);
+    if (f->step.next != next) {
+        fail_msg("next is %d after %s: %s", f->step.next, body,
+                 f->step.why.text);
+    }
+}
+
+static void
+failed(struct fixture *f, unsigned status, enum walk_next next)
+{
+    assert_int_equal(walk_failed(&f->plan, &f->state, status,
+                                 slice_of("{\"e\":1}"), &f->arena, &f->step),
+                     STATUS_OK);
+    assert_int_equal(f->step.next, next);
+}
+
+static void
+assert_cursor(const struct fixture *f, const char *want)
+{
+    assert_int_equal(f->state.has_cursor, want != NULL);
+    if (want != NULL && !slice_equal_text(f->state.cursor, want)) {
+        fail_msg("cursor '%.*s', not '%s'", SLICE_ARG(f->state.cursor), want);
+    }
+}
+
+static void
+assert_page(const struct fixture *f, const char *want)
+{
+    assert_int_equal(f->state.has_page, want != NULL);
+    if (want != NULL && !slice_equal_text(f->state.page, want)) {
+        fail_msg("page '%.*s', not '%s'", SLICE_ARG(f->state.page), want);
+    }
+}
+
+static void
+assert_gap(const struct fixture *f, enum gap_kind kind, int64_t from_ms,
+           int64_t to_ms)
+{
+    assert_true(f->step.has_gap);
+    assert_int_equal(f->step.gap.kind, kind);
+    assert_int_equal(f->step.gap.from_ms, from_ms);
+    assert_int_equal(f->step.gap.to_ms, to_ms);
+}
+
+/* ---- the clock and the watermark ---- */
+
+static void
+hw_is_the_providers_clock_when_the_walk_began_less_settle(void **state)
+{
+    struct fixture *f = *state;
+    set_hw(f, NOW - HOUR);
+    f->poll->settle_ms = 30 * SECOND;
+    begin(f);
+    assert_int_equal(f->state.a_ms, NOW - HOUR - MINUTE);
+    assert_int_equal(f->state.hw_ms, NOW - HOUR);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    /* Date, less its 0.5 s on the way, less the second it is cut to. */
+    assert_int_equal(f->state.hw_ms, NOW - 1500 - 30 * SECOND);
+    assert_false(f->state.open);
+    assert_int_equal(walk_complete_until(&f->plan, &f->state),
+                     NOW - 1500 - 90 * SECOND);
+}
+
+static void
+hw_never_goes_back_and_a_date_far_ahead_is_not_believed(void **state)
+{
+    struct fixture *f = *state;
+    set_hw(f, NOW + 5 * SECOND);
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW + 5 * SECOND);
+    f->now.our_ms = NOW - 3 * HOUR;
+    set_hw(f, NOW - DAY);
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW - 3 * HOUR + 500 + 5 * MINUTE);
+}
+
+static void
+without_a_date_stamps_of_earlier_walks_are_the_clock(void **state)
+{
+    struct fixture *f = *state;
+    f->date = NULL;
+    f->now.provider_ms = 0;
+    set_hw(f, 0);
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1699999000}]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, 0);
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1699999500}]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, INT64_C(1699999000000));
+    begin(f);
+    /* A row from the future does not carry the clock past ours. */
+    page(f, "{\"rows\":[{\"at\":1800000000}]}", WALK_WHOLE);
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW);
+}
+
+static void
+a_request_that_is_bounded_holds_hw_at_its_bound(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const pairs[] = { "until", "{now}", NULL };
+    f->poll->request.query =
+        list_pairs(pairs, &f->arena, &f->poll->request.query_count);
+    set_hw(f, NOW - HOUR);
+    f->now.provider_ms = NOW - 10 * MINUTE - 1;
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW - 10 * MINUTE - SECOND);
+}
+
+static void
+start_is_learnt_from_the_first_answer(void **state)
+{
+    static const struct {
+        int64_t skew_ms;
+        bool again;
+    } rows[] = {
+        { 0, false },         { 2 * MINUTE, false }, { -30 * MINUTE, false },
+        { 6 * MINUTE, true }, { 5 * HOUR, true },    { -2 * HOUR, true },
+        { -3650 * DAY, true }
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        f->now = (struct walk_now){ NOW - HOUR + rows[i].skew_ms, 0 };
+        begin(f);
+        assert_true(f->step.state_changed);
+        assert_true(f->state.start_ours);
+        /* An hour of silence goes by before the first answer. */
+        f->now.our_ms += HOUR;
+        begin(f);
+        assert_int_equal(take(f, 200, "{\"rows\":[]}"), STATUS_OK);
+        assert_int_equal(f->step.next, rows[i].again ? WALK_ASK : WALK_WHOLE);
+        assert_false(f->state.start_ours);
+        assert_int_equal(f->state.start_ms, NOW - HOUR - 1500);
+        if (rows[i].again) {
+            assert_cursor(f, "1699996398");
+            assert_int_equal(f->state.pages, 0);
+            page(f, "{\"rows\":[]}", WALK_WHOLE);
+        }
+    }
+}
+
+static void
+start_may_be_a_point_or_an_age(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->start_kind = START_AT;
+    f->poll->start_ms = INT64_C(1600000000000);
+    f->now.provider_ms = 0;
+    begin(f);
+    assert_false(f->state.start_ours);
+    assert_cursor(f, "1600000000");
+    memset(&f->state, 0, sizeof f->state);
+    f->poll->start_kind = START_AGO;
+    f->poll->start_ms = 7 * DAY;
+    f->now.provider_ms = NOW;
+    begin(f);
+    assert_int_equal(f->state.a_ms, NOW - 7 * DAY);
+    memset(&f->state, 0, sizeof f->state);
+    f->now = (struct walk_now){ NOW + HOUR, 0 };
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_ASK);
+    assert_int_equal(f->state.start_ms, NOW - 7 * DAY - 1500);
+}
+
+static void
+no_walk_reads_below_start(void **state)
+{
+    struct fixture *f = *state;
+    set_hw(f, NOW);
+    f->state.start_ms = NOW - 10 * SECOND;
+    begin(f);
+    assert_int_equal(f->state.a_ms, NOW - 10 * SECOND);
+    assert_int_equal(walk_complete_until(&f->plan, &f->state),
+                     NOW - 10 * SECOND);
+    assert_true(walk_below(&f->plan, &f->state, slice_of("{\"at\":1699999989}"),
+                           &f->arena));
+    assert_false(walk_below(&f->plan, &f->state,
+                            slice_of("{\"at\":1699999990}"), &f->arena));
+    assert_false(
+        walk_below(&f->plan, &f->state, slice_of("{\"at\":null}"), &f->arena));
+}
+
+static void
+what_the_provider_has_forgotten_is_one_gap_row(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = 3 * DAY;
+    set_hw(f, NOW - 5 * DAY);
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
+    assert_int_equal(f->state.a_ms, NOW - 3 * DAY);
+    assert_cursor(f, "1699740800");
+    begin(f);
+    assert_false(f->step.has_gap);
+    /* An overlap that reaches past the floor is only cut. */
+    set_hw(f, NOW - 3 * DAY + SECOND);
+    begin(f);
+    assert_false(f->step.has_gap);
+    assert_int_equal(f->state.a_ms, NOW - 3 * DAY);
+}
+
+static void
+retention_waits_for_the_providers_clock(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = 3 * DAY;
+    set_hw(f, NOW - 5 * DAY);
+    f->now = (struct walk_now){ NOW + 900 * DAY, 0 };
+    begin(f);
+    assert_false(f->step.has_gap);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
+    assert_int_equal(f->state.hw_ms, NOW - 1500);
+}
+
+/* ---- what is sent ---- */
+
+static void
+the_cursor_is_sent_so_that_its_boundary_is_shown(void **state)
+{
+    static const struct {
+        bool inclusive;
+        enum timefmt format;
+        int64_t granularity_ms;
+        const char *sent;
+    } rows[] = {
+        { true, TIMEFMT_UNIX_S, 0, "1699999999" },
+        { true, TIMEFMT_UNIX_MS, 0, "1699999999700" },
+        { true, TIMEFMT_ISO8601, 0, "2023-11-14T22:13:19.700Z" },
+        { true, TIMEFMT_ISO8601_S, 0, "2023-11-14T22:13:19Z" },
+        { true, TIMEFMT_ISO8601_NAIVE, 0, "2023-11-14T22:13:19" },
+        { true, TIMEFMT_DATE, 0, "2023-11-14" },
+        { true, TIMEFMT_MINUTE, 0, "2023-11-14 22:13" },
+        { true, TIMEFMT_UNIX_S, MINUTE, "1699999980" },
+        { false, TIMEFMT_UNIX_S, 0, "1699999998" },
+        { false, TIMEFMT_UNIX_S, SECOND, "1699999998" },
+        { false, TIMEFMT_UNIX_MS, 1, "1699999999699" },
+        { false, TIMEFMT_UNIX_S, DAY, "1699833600" },
+        { false, TIMEFMT_DATE, DAY, "2023-11-13" },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW + MINUTE - 300);
+        f->poll->cursor.inclusive = rows[i].inclusive;
+        f->poll->cursor.format = rows[i].format;
+        f->poll->cursor.granularity_ms = rows[i].granularity_ms;
+        begin(f);
+        assert_int_equal(f->state.a_ms, NOW - 300);
+        assert_cursor(f, rows[i].sent);
+        assert_true(walk_lowest(&f->plan, &f->state) <= NOW - 300);
+    }
+    f->poll->cursor.send = false;
+    begin(f);
+    assert_cursor(f, NULL);
+}
+
+static void
+a_304_counts_only_for_the_page_that_was_all(void **state)
+{
+    struct fixture *f = *state;
+    struct rendered_request request;
+    struct slice etag;
+    struct error err;
+    f->poll->conditional = true;
+    f->poll->cursor.send = false;
+    set_hw(f, NOW - HOUR);
+    f->url = "https://api.test/v1/events";
+    begin(f);
+    assert_int_equal(take(f, 304, NULL), STATUS_OK);
+    assert_int_equal(f->step.next, WALK_FAILED);
+    assert_int_equal(f->state.hw_ms, NOW - HOUR);
+    f->etag = "\"v1\"";
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1}]}", WALK_WHOLE);
+    f->state.hw_ms = NOW - HOUR;
+    begin(f);
+    assert_int_equal(
+        request_render(&f->connector, &f->state, &f->arena, &request, &err),
+        STATUS_OK);
+    assert_true(http_field_find(request.fields, "If-None-Match", &etag));
+    assert_true(slice_equal_text(etag, "\"v1\""));
+    f->etag = NULL;
+    assert_int_equal(take(f, 304, NULL), STATUS_OK);
+    assert_int_equal(f->step.next, WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW - 1500);
+    assert_true(slice_equal_text(f->state.etag, "\"v1\""));
+    /* Two pages: no etag is kept, so a 304 is no answer. */
+    f->poll->pages.kind = PAGE_LINK;
+    f->etag = "\"v2\"";
+    f->link = "</v1/events?page=2>; rel=\"next\"";
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":2}]}", WALK_ASK);
+    f->link = NULL;
+    page(f, "{\"rows\":[{\"at\":1}]}", WALK_WHOLE);
+    assert_int_equal(f->state.etag.len, 0);
+    /* An etag of another URL is not sent. */
+    f->state.etag = slice_of("\"v1\"");
+    f->state.etag_url = walk_cursor_hash(slice_of("https://api.test/other"));
+    begin(f);
+    assert_int_equal(
+        request_render(&f->connector, &f->state, &f->arena, &request, &err),
+        STATUS_OK);
+    assert_false(http_field_find(request.fields, "If-None-Match", &etag));
+}
+
+/* ---- pages ---- */
+
+static void
+each_page_kind_finds_its_next_page_and_its_end(void **state)
+{
+    static const struct {
+        enum page_kind kind;
+        int64_t size;
+        bool more, stop_empty;
+        const char *link, *body;
+        const char *page; /* NULL: the walk is whole */
+    } rows[] = {
+        { PAGE_NONE, 0, false, false, NULL, "{\"rows\":[{\"at\":1}]}", NULL },
+        { PAGE_LINK, 0, false, false, "<https://api.test/2>; rel=\"next\"",
+          "{\"rows\":[]}", "https://api.test/2" },
+        { PAGE_LINK, 0, false, false, "<?p=2>; rel=next", "{\"rows\":[]}",
+          "https://api.test/v1/events?p=2" },
+        { PAGE_LINK, 0, false, false, "<https://api.test/1>; rel=\"prev\"",
+          "{\"rows\":[]}", NULL },
+        { PAGE_URL, 0, false, false, NULL, "{\"rows\":[],\"next\":\"/v2?a\"}",
+          "https://api.test/v2?a" },
+        { PAGE_URL, 0, false, true, NULL, "{\"rows\":[],\"next\":\"/v2?a\"}",
+          NULL },
+        { PAGE_URL, 0, false, false, NULL, "{\"rows\":[],\"next\":null}",
+          NULL },
+        { PAGE_URL, 0, false, false, NULL, "{\"rows\":[],\"next\":\"\"}",
+          NULL },
+        { PAGE_TOKEN, 0, false, false, NULL,
+          "{\"rows\":[],\"next\":\"t2\",\"more\":false}", "t2" },
+        { PAGE_TOKEN, 0, true, false, NULL,
+          "{\"rows\":[],\"next\":\"t2\",\"more\":false}", NULL },
+        { PAGE_TOKEN, 0, true, false, NULL,
+          "{\"rows\":[],\"next\":\"t2\",\"more\":0}", NULL },
+        { PAGE_TOKEN, 0, true, false, NULL,
+          "{\"rows\":[],\"next\":\"t2\",\"more\":\"yes\"}", "t2" },
+        { PAGE_TOKEN, 2, false, false, NULL,
+          "{\"rows\":[{\"at\":1}],\"next\":\"t2\"}", NULL },
+        { PAGE_TOKEN, 1, false, false, NULL,
+          "{\"rows\":[{\"at\":1}],\"next\":9007199254740993}",
+          "9007199254740993" },
+        { PAGE_LAST_ID, 0, false, false, NULL,
+          "{\"rows\":[{\"id\":7},{\"id\":8}]}", "8" },
+        { PAGE_LAST_ID, 0, false, false, NULL, "{\"rows\":[]}", NULL },
+        { PAGE_NUMBER, 2, false, false, NULL,
+          "{\"rows\":[{\"at\":1},{\"at\":2}]}", "2" },
+        { PAGE_NUMBER, 2, false, false, NULL, "{\"rows\":[{\"at\":1}]}", NULL },
+        { PAGE_NUMBER, 0, false, false, NULL, "{\"rows\":[]}", NULL },
+        { PAGE_NUMBER, 0, false, false, NULL,
+          "{\"rows\":[{\"at\":1}],\"total\":1}", NULL },
+        { PAGE_NUMBER, 0, false, false, NULL,
+          "{\"rows\":[{\"at\":1}],\"total\":2}", "2" },
+        { PAGE_OFFSET, 2, false, false, NULL,
+          "{\"rows\":[{\"at\":1},{\"at\":2}]}", "3" },
+        { PAGE_OFFSET, 0, false, false, NULL, "{\"rows\":[]}", NULL },
+    };
+    struct fixture *f = *state;
+    f->poll->order = ORDER_DESC;
+    f->poll->pages.start = 1;
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    f->poll->pages.total = list_template("json:total", &f->arena);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW - HOUR);
+        struct page_spec *pages = &f->poll->pages;
+        pages->kind = rows[i].kind;
+        pages->size = rows[i].size;
+        pages->stop_empty = rows[i].stop_empty;
+        pages->more = rows[i].more ? list_path("more", &f->arena) : NULL;
+        pages->last =
+            rows[i].kind == PAGE_LAST_ID ? list_path("id", &f->arena) : NULL;
+        f->link = rows[i].link;
+        begin(f);
+        page(f, rows[i].body, rows[i].page == NULL ? WALK_WHOLE : WALK_ASK);
+        assert_page(f, rows[i].page);
+        /* Newest first: nothing moves before the end. */
+        assert_int_equal(f->state.hw_ms,
+                         rows[i].page == NULL ? NOW - 1500 : NOW - HOUR);
+    }
+}
+
+static void
+a_list_that_leads_nowhere_fails_and_keeps_hw(void **state)
+{
+    static const struct {
+        enum page_kind kind;
+        const char *link, *first, *second;
+    } rows[] = {
+        { PAGE_LINK, "<https://evil.test/2>; rel=\"next\"", "{\"rows\":[]}",
+          NULL },
+        { PAGE_LINK, "<http://api.test/2>; rel=\"next\"", "{\"rows\":[]}",
+          NULL },
+        { PAGE_LINK, "<https://api.test/v1/events?since=1>; rel=\"next\"",
+          "{\"rows\":[]}", NULL },
+        { PAGE_LINK, "<https://api.test/2>; rel=\"next\"", "{\"rows\":[]}",
+          "{\"rows\":[]}" },
+        { PAGE_URL, NULL, "{\"rows\":[],\"next\":\"//evil.test/\"}", NULL },
+        { PAGE_TOKEN, NULL, "{\"rows\":[{\"at\":9}],\"next\":\"t\"}",
+          "{\"rows\":[{\"at\":8}],\"next\":\"t\"}" },
+        { PAGE_NUMBER, NULL, "{\"rows\":[{\"at\":9}]}",
+          "{\"rows\":[{\"at\":9}]}" },
+        { PAGE_OFFSET, NULL, "{\"rows\":[{\"at\":9}]}",
+          "{\"rows\":[{\"at\":9}]}" },
+    };
+    struct fixture *f = *state;
+    f->poll->order = ORDER_DESC;
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW - HOUR);
+        f->poll->pages.kind = rows[i].kind;
+        f->link = rows[i].link;
+        begin(f);
+        page(f, rows[i].first, rows[i].second == NULL ? WALK_FAILED : WALK_ASK);
+        if (rows[i].second != NULL) {
+            page(f, rows[i].second, WALK_FAILED);
+        }
+        assert_true(f->step.why.text[0] != '\0');
+        assert_int_equal(f->state.hw_ms, NOW - HOUR);
+        assert_false(f->state.open);
+    }
+}
+
+static void
+an_ascending_list_restarts_when_what_is_sent_has_moved(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->pages.kind = PAGE_NUMBER;
+    f->poll->pages.start = 1;
+    f->poll->pages.size = 2;
+    f->poll->pages.restart = true;
+    set_hw(f, INT64_C(160000));
+    begin(f);
+    assert_cursor(f, "100");
+    page(f, "{\"rows\":[{\"at\":100},{\"at\":105.9}]}", WALK_ASK);
+    assert_cursor(f, "105");
+    assert_page(f, NULL);
+    page(f, "{\"rows\":[{\"at\":105.2},{\"at\":105.95}]}", WALK_ASK);
+    assert_cursor(f, "105");
+    assert_page(f, "2");
+    page(f, "{\"rows\":[{\"at\":105.96},{\"at\":106}]}", WALK_ASK);
+    assert_cursor(f, "106");
+    assert_page(f, NULL);
+    page(f, "{\"rows\":[{\"at\":106}]}", WALK_WHOLE);
+}
+
+static void
+a_newest_first_list_ends_where_a_whole_page_is_old(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->order = ORDER_DESC;
+    f->poll->cursor.send = false;
+    f->poll->pages.kind = PAGE_LINK;
+    f->poll->pages.until_cursor = true;
+    set_hw(f, NOW);
+    f->link = "<https://api.test/2>; rel=\"next\"";
+    begin(f);
+    /* a is NOW - 60 s = 1699999940 */
+    page(f, "{\"rows\":[{\"at\":1699999941},{\"at\":1699999939}]}", WALK_ASK);
+    assert_true(walk_below(&f->plan, &f->state, slice_of("{\"at\":1699999939}"),
+                           &f->arena));
+    assert_false(walk_below(&f->plan, &f->state,
+                            slice_of("{\"at\":1699999940}"), &f->arena));
+    f->link = "<https://api.test/3>; rel=\"next\"";
+    page(f, "{\"rows\":[]}", WALK_ASK);
+    f->link = "<https://api.test/4>; rel=\"next\"";
+    page(f, "{\"rows\":[{\"at\":1699999939},{\"at\":1699999000}]}", WALK_WHOLE);
+}
+
+static void
+a_full_second_fails_twice_and_is_a_gap_the_third_time(void **state)
+{
+    struct fixture *f = *state;
+    const char *full = "{\"rows\":[{\"at\":100},{\"at\":100}]}";
+    f->poll->pages.kind = PAGE_CURSOR;
+    f->poll->pages.size = 2;
+    set_hw(f, INT64_C(160000));
+    for (int i = 0; i < 2; i++) {
+        begin(f);
+        assert_cursor(f, "100");
+        page(f, full, WALK_FAILED);
+        assert_false(f->step.has_gap);
+        assert_non_null(strstr(f->step.why.text, "page size"));
+    }
+    begin(f);
+    page(f, full, WALK_ASK);
+    assert_gap(f, GAP_TIE, 100000, 101000);
+    assert_cursor(f, "101");
+    page(f, "{\"rows\":[{\"at\":101}]}", WALK_WHOLE);
+    assert_int_equal(f->state.ties, 0);
+}
+
+static void
+a_list_without_pages_that_is_full_says_what_it_hid(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->order = ORDER_DESC;
+    f->poll->pages.kind = PAGE_NONE;
+    f->poll->pages.size = 2;
+    set_hw(f, NOW - HOUR);
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1699999990},{\"at\":1699999980}]}", WALK_WHOLE);
+    assert_gap(f, GAP_COUNT, NOW - HOUR, NOW - 20 * SECOND);
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1699999990},{\"at\":1699999980}]}", WALK_WHOLE);
+    assert_false(f->step.has_gap);
+}
+
+static void
+too_many_pages_fail_the_walk_and_the_next_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->order = ORDER_DESC;
+    f->poll->pages.kind = PAGE_TOKEN;
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    f->poll->max_pages = 2;
+    set_hw(f, NOW - HOUR);
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":9}],\"next\":\"2\"}", WALK_ASK);
+    page(f, "{\"rows\":[{\"at\":8}],\"next\":\"3\"}", WALK_FAILED);
+    assert_non_null(strstr(f->step.why.text, "max_pages"));
+    begin(f);
+    assert_page(f, "3");
+    page(f, "{\"rows\":[{\"at\":7}],\"next\":\"4\"}", WALK_ASK);
+    page(f, "{\"rows\":[{\"at\":6}]}", WALK_WHOLE);
+}
+
+/* ---- failures and crashes ---- */
+
+static void
+a_refused_page_token_begins_the_walk_anew(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->pages.kind = PAGE_TOKEN;
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    set_hw(f, INT64_C(160000));
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":120}],\"next\":\"2\"}", WALK_ASK);
+    failed(f, 400, WALK_ASK);
+    assert_page(f, NULL);
+    assert_cursor(f, "120"); /* what is below is stored */
+    f->poll->order = ORDER_DESC;
+    for (int i = 0; i < 3; i++) {
+        page(f, "{\"rows\":[{\"at\":130}],\"next\":\"2\"}", WALK_ASK);
+        failed(f, 410, i < 2 ? WALK_ASK : WALK_FAILED);
+        assert_cursor(f, "120");
+    }
+    assert_false(f->state.open);
+    assert_int_equal(f->state.hw_ms, 160000);
+}
+
+static void
+other_failures_keep_the_walk_but_not_for_ever(void **state)
+{
+    static const unsigned statuses[] = { 500, 401, 429, 502 };
+    struct fixture *f = *state;
+    f->poll->order = ORDER_DESC;
+    f->poll->pages.kind = PAGE_TOKEN;
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    set_hw(f, NOW - HOUR);
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":120}],\"next\":\"2\"}", WALK_ASK);
+    for (size_t i = 0; i < 4; i++) {
+        failed(f, statuses[i], WALK_FAILED);
+        failed(f, 0, WALK_FAILED);
+        begin(f);
+        assert_page(f, "2");
+    }
+    failed(f, 500, WALK_FAILED);
+    begin(f);
+    assert_page(f, NULL); /* a page that is broken for good hides the rest */
+    assert_int_equal(f->state.hw_ms, NOW - HOUR);
+}
+
+static void
+numbered_pages_are_not_resumed_after_a_crash(void **state)
+{
+    static const struct {
+        enum page_kind kind;
+        const char *link, *page;
+    } rows[] = { { PAGE_NUMBER, NULL, NULL },
+                 { PAGE_OFFSET, NULL, NULL },
+                 { PAGE_TOKEN, NULL, "t2" },
+                 { PAGE_URL, NULL, "https://api.test/v1/t2" },
+                 { PAGE_LINK, "</2>; rel=next", "https://api.test/2" } };
+    struct fixture *f = *state;
+    f->poll->order = ORDER_DESC;
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf text = { 0 };
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW - HOUR);
+        f->poll->pages.kind = rows[i].kind;
+        f->link = rows[i].link;
+        f->plan.resumable = true;
+        begin(f);
+        page(f, "{\"rows\":[{\"at\":1}],\"next\":\"t2\"}", WALK_ASK);
+        assert_true(f->state.has_page);
+        walk_encode(&f->state, &text);
+        assert_int_equal(
+            walk_decode(buf_slice(&text), &f->arena, &f->state, NULL),
+            STATUS_OK);
+        buf_fini(&text);
+        f->plan.resumable = false;
+        begin(f);
+        assert_page(f, rows[i].page);
+        assert_int_equal(f->state.pages, rows[i].page == NULL ? 0 : 1);
+        assert_int_equal(f->state.has_s, rows[i].page != NULL);
+    }
+}
+
+/* ---- ids and tokens ---- */
+
+static void
+use_ids(struct fixture *f, enum pick pick)
+{
+    f->poll->cursor.kind = CURSOR_ID;
+    f->poll->cursor.pick = pick;
+    f->poll->cursor.numeric = true;
+    f->poll->cursor.from = list_path("id", &f->arena);
+    f->poll->pages.kind = PAGE_CURSOR;
+    f->poll->pages.size = 2;
+    f->plan.overlap_ms = 0;
+}
+
+static void
+an_id_cursor_takes_what_its_pick_says(void **state)
+{
+    static const struct {
+        enum pick pick;
+        const char *rows, *cursor;
+    } rows[] = {
+        { PICK_MAX, "{\"rows\":[{\"id\":9},{\"id\":10}]}", "10" },
+        { PICK_MAX, "{\"rows\":[{\"id\":9007199254740993},{\"id\":\"5\"}]}",
+          "9007199254740993" },
+        { PICK_FIRST, "{\"rows\":[{\"id\":\"b\"},{\"id\":\"a\"}]}", "b" },
+        { PICK_LAST, "{\"rows\":[{\"id\":\"b\"},{\"id\":\"a\"}]}", "a" },
+        { PICK_MAX_PLUS_1, "{\"rows\":[{\"id\":7},{\"id\":9}]}", "10" },
+        { PICK_MAX_PLUS_1, "{\"rows\":[{\"id\":1299},{\"id\":9}]}", "1300" },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW - HOUR);
+        use_ids(f, rows[i].pick);
+        begin(f);
+        assert_cursor(f, NULL);
+        page(f, rows[i].rows, WALK_ASK);
+        assert_cursor(f, rows[i].cursor);
+        assert_false(f->state.has_token); /* not before the walk is whole */
+        page(f, "{\"rows\":[]}", WALK_WHOLE);
+        assert_true(f->state.has_token);
+        begin(f);
+        assert_cursor(f, rows[i].cursor);
+    }
+}
+
+static void
+the_first_request_sets_the_cursor_and_delivers_nothing(void **state)
+{
+    struct fixture *f = *state;
+    use_ids(f, PICK_MAX);
+    f->poll->first.url = list_template("https://api.test/last", &f->arena);
+    f->poll->first_cursor = list_template("item:id", &f->arena);
+    f->poll->first_else = slice_of("0");
+    begin(f);
+    assert_true(f->state.first);
+    page(f, "{\"rows\":[{\"id\":41}]}", WALK_ASK);
+    assert_true(
+        walk_below(&f->plan, &f->state, slice_of("{\"id\":41}"), &f->arena));
+    assert_false(f->state.first);
+    assert_cursor(f, "41");
+    page(f, "{\"rows\":[{\"id\":42}]}", WALK_WHOLE);
+    assert_false(
+        walk_below(&f->plan, &f->state, slice_of("{\"id\":42}"), &f->arena));
+    memset(&f->state, 0, sizeof f->state);
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_ASK);
+    assert_cursor(f, "0"); /* before everything */
+    f->poll->first_else = slice_of("");
+    memset(&f->state, 0, sizeof f->state);
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_ASK);
+    assert_cursor(f, NULL);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    begin(f);
+    assert_false(f->state.first); /* it is not asked again */
+}
+
+static void
+an_id_walk_begins_behind_the_id_of_overlap_ago(void **state)
+{
+    struct fixture *f = *state;
+    char body[64];
+    char want[16];
+    use_ids(f, PICK_MAX);
+    f->poll->pages.size = 50;
+    f->plan.overlap_ms = 10 * MINUTE;
+    f->date = NULL;
+    for (int minute = 0; minute < 300; minute++) {
+        f->now = (struct walk_now){ NOW + minute * MINUTE, 0 };
+        begin(f);
+        if (minute > 0) {
+            /* One id a minute; the last walk began one minute ago. */
+            int id = minute - 12;
+            (void)snprintf(want, sizeof want, "%d", 1000 + (id < 0 ? 0 : id));
+            assert_cursor(f, want);
+        }
+        (void)snprintf(body, sizeof body, "{\"rows\":[{\"id\":%d}]}",
+                       1000 + minute);
+        page(f, body, WALK_WHOLE);
+        assert_true(f->state.id_count <= WALK_IDS_MAX);
+    }
+    assert_int_equal(f->state.id_count, 12);
+}
+
+static void
+an_opaque_cursor_is_kept_with_its_page(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->cursor.kind = CURSOR_TOKEN;
+    f->poll->cursor.from = list_path("next", &f->arena);
+    f->poll->pages.kind = PAGE_CURSOR;
+    f->poll->pages.more = list_path("more", &f->arena);
+    begin(f);
+    assert_cursor(f, NULL);
+    page(f, "{\"rows\":[{\"at\":1}],\"next\":\"c1\",\"more\":true}", WALK_ASK);
+    assert_true(slice_equal_text(f->state.token, "c1"));
+    page(f, "{\"rows\":[],\"next\":\"c2\",\"more\":true}", WALK_ASK);
+    page(f, "{\"rows\":[],\"next\":\"c2\",\"more\":true}", WALK_FAILED);
+    assert_int_equal(f->state.hw_ms, 0);
+    begin(f);
+    assert_cursor(f, "c2");
+    page(f, "{\"rows\":[],\"next\":\"c3\",\"more\":false}", WALK_WHOLE);
+    begin(f);
+    assert_cursor(f, "c3");
+    page(f, "{\"rows\":[],\"more\":false}", WALK_WHOLE);
+    begin(f);
+    assert_cursor(f, "c3"); /* an answer without one changes nothing */
+}
+
+static void
+a_refused_cursor_is_a_gap_and_a_new_start(void **state)
+{
+    static const struct {
+        unsigned status;
+        int times;
+    } rows[] = { { 410, 1 }, { 404, 3 }, { 400, 3 } };
+    struct fixture *f = *state;
+    f->poll->cursor.kind = CURSOR_TOKEN;
+    f->poll->pages.kind = PAGE_CURSOR;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW - HOUR);
+        f->state.token = slice_of("old");
+        f->state.has_token = true;
+        for (int n = 1; n <= rows[i].times; n++) {
+            begin(f);
+            assert_cursor(f, "old");
+            failed(f, rows[i].status, WALK_FAILED);
+            assert_true(f->step.state_changed);
+            assert_int_equal(f->step.has_gap, n == rows[i].times);
+        }
+        assert_gap(f, GAP_CURSOR, NOW - HOUR - MINUTE, NOW);
+        assert_int_equal(f->state.hw_ms, NOW - HOUR);
+        begin(f);
+        assert_cursor(f, NULL);
+    }
+}
+
+/* ---- the stored text ---- */
+
+static void
+a_state_is_read_back_as_it_was_written(void **state)
+{
+    struct fixture *f = *state;
+    struct buf one = { 0 };
+    struct buf two = { 0 };
+    struct walk_state back;
+    use_ids(f, PICK_MAX);
+    f->plan.overlap_ms = HOUR;
+    f->etag = "W/\"\xc3\xa9\"";
+    f->poll->conditional = true;
+    begin(f);
+    page(f, "{\"rows\":[{\"id\":\"a\\\"b\\n\"}]}", WALK_WHOLE);
+    f->now.our_ms += HOUR;
+    begin(f);
+    page(f, "{\"rows\":[{\"id\":\"zzzzzzzzz\"},{\"id\":1}]}", WALK_ASK);
+    f->state.page_hash = UINT64_MAX;
+    f->state.largest_ms = INT64_MAX;
+    f->state.failures = 4;
+    walk_encode(&f->state, &one);
+    assert_int_equal(json_check(buf_slice(&one), 8, NULL), STATUS_OK);
+    assert_int_equal(walk_decode(buf_slice(&one), &f->arena, &back, NULL),
+                     STATUS_OK);
+    walk_encode(&back, &two);
+    assert_true(slice_equal(buf_slice(&one), buf_slice(&two)));
+    assert_int_equal(back.id_count, 1);
+    assert_true(slice_equal_text(back.token, "a\"b"));
+    buf_fini(&one);
+    buf_fini(&two);
+}
+
+static void
+a_text_that_is_no_state_is_damaged(void **state)
+{
+    static const struct {
+        const char *text;
+        enum status status;
+    } rows[] = {
+        { "", STATUS_CORRUPT },
+        { "{}", STATUS_CORRUPT },
+        { "[]", STATUS_CORRUPT },
+        { "{\"v\":1", STATUS_CORRUPT },
+        { "{\"v\":1}", STATUS_OK },
+        { "{\"v\":2,\"new\":[1,{}],\"hw\":5}", STATUS_OK },
+        { "{\"v\":1,\"hw\":1.5}", STATUS_CORRUPT },
+        { "{\"v\":1,\"hw\":99999999999999999999}", STATUS_CORRUPT },
+        { "{\"v\":1,\"open\":1}", STATUS_CORRUPT },
+        { "{\"v\":1,\"token\":7}", STATUS_CORRUPT },
+        { "{\"v\":1,\"ties\":-1}", STATUS_CORRUPT },
+        { "{\"v\":1,\"ids\":[[1]]}", STATUS_CORRUPT },
+        { "{\"v\":1,\"ids\":[[\"x\",\"y\"]]}", STATUS_CORRUPT },
+        { "{\"v\":1,\"ids\":{}}", STATUS_CORRUPT },
+        { "{ \"v\" : 1 , \"ids\" : [ [ 1 , \"a\" ] ] }", STATUS_OK },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct walk_state back;
+        struct error err = { { 0 } };
+        enum status status =
+            walk_decode(slice_of(rows[i].text), &f->arena, &back, &err);
+        if (status != rows[i].status) {
+            fail_msg("%s: %s", rows[i].text, status_text(status));
+        }
+        assert_int_equal(err.text[0] == '\0', status == STATUS_OK);
+    }
+}
+
+static void
+the_ledger_keeps_what_a_walk_can_still_read(void **state)
+{
+    struct fixture *f = *state;
+    f->connector.has_poll = false;
+    assert_int_equal(walk_lowest(&f->plan, &f->state), INT64_MAX);
+    f->connector.has_poll = true;
+    assert_int_equal(walk_lowest(&f->plan, &f->state), INT64_MIN);
+    set_hw(f, NOW);
+    assert_int_equal(walk_lowest(&f->plan, &f->state), NOW - MINUTE);
+    f->state.open = true;
+    f->state.a_ms = NOW - HOUR;
+    assert_int_equal(walk_lowest(&f->plan, &f->state), NOW - HOUR);
+    f->state.open = false;
+    use_ids(f, PICK_MAX);
+    f->state.ids[0] = (struct walk_mark){ NOW - DAY, SLICE("1") };
+    f->state.id_count = 1;
+    assert_int_equal(walk_lowest(&f->plan, &f->state), NOW - DAY);
+    f->poll->cursor.kind = CURSOR_NONE;
+    assert_int_equal(walk_lowest(&f->plan, &f->state), NOW - 365 * DAY);
+    assert_int_equal(walk_complete_until(&f->plan, &(struct walk_state){ 0 }),
+                     0);
+    assert_string_equal(gap_kind_name(GAP_TIE), "tie");
+}
+
+static void
+a_walk_without_memory_is_a_status(void **state)
+{
+    struct fixture *f = *state;
+    struct walk_state kept;
+    const char *const bodies[] = {
+        "{\"rows\":[{\"id\":\"\\u0061\",\"at\":\"\\u0031\"}],\"next\":\"n\"}",
+        "{\"rows\":[{\"id\":\"b\"}]}",
+    };
+    use_ids(f, PICK_LAST);
+    f->poll->pages.kind = PAGE_URL;
+    f->poll->pages.size = 0;
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    f->poll->conditional = true;
+    f->etag = "\"x\"";
+    set_hw(f, NOW - HOUR);
+    f->state.token = slice_of("0");
+    f->state.has_token = true;
+    kept = f->state;
+    enum status status = STATUS_NOMEM;
+    long n = 0;
+    for (; n < 200 && status != STATUS_OK; n++) {
+        f->state = kept;
+        struct arena arena = { 0 };
+        (void)mem_fail_after(n, 0);
+        struct arena setup = f->arena;
+        f->arena = arena;
+        status = walk_begin(&f->plan, &f->state, &f->now, &f->arena, &f->step);
+        for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
+            status = take(f, 200, bodies[i]);
+        }
+        (void)mem_fail_after(-1, 0);
+        arena_fini(&f->arena);
+        f->arena = setup;
+        assert_true(status == STATUS_OK || status == STATUS_NOMEM);
+    }
+    assert_true(n > 2 && status == STATUS_OK);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(hw_is_the_providers_clock_when_the_walk_began_less_settle),
+        TEST(hw_never_goes_back_and_a_date_far_ahead_is_not_believed),
+        TEST(without_a_date_stamps_of_earlier_walks_are_the_clock),
+        TEST(a_request_that_is_bounded_holds_hw_at_its_bound),
+        TEST(start_is_learnt_from_the_first_answer),
+        TEST(start_may_be_a_point_or_an_age),
+        TEST(no_walk_reads_below_start),
+        TEST(what_the_provider_has_forgotten_is_one_gap_row),
+        TEST(retention_waits_for_the_providers_clock),
+        TEST(the_cursor_is_sent_so_that_its_boundary_is_shown),
+        TEST(a_304_counts_only_for_the_page_that_was_all),
+        TEST(each_page_kind_finds_its_next_page_and_its_end),
+        TEST(a_list_that_leads_nowhere_fails_and_keeps_hw),
+        TEST(an_ascending_list_restarts_when_what_is_sent_has_moved),
+        TEST(a_newest_first_list_ends_where_a_whole_page_is_old),
+        TEST(a_full_second_fails_twice_and_is_a_gap_the_third_time),
+        TEST(a_list_without_pages_that_is_full_says_what_it_hid),
+        TEST(too_many_pages_fail_the_walk_and_the_next_goes_on),
+        TEST(a_refused_page_token_begins_the_walk_anew),
+        TEST(other_failures_keep_the_walk_but_not_for_ever),
+        TEST(numbered_pages_are_not_resumed_after_a_crash),
+        TEST(an_id_cursor_takes_what_its_pick_says),
+        TEST(the_first_request_sets_the_cursor_and_delivers_nothing),
+        TEST(an_id_walk_begins_behind_the_id_of_overlap_ago),
+        TEST(an_opaque_cursor_is_kept_with_its_page),
+        TEST(a_refused_cursor_is_a_gap_and_a_new_start),
+        TEST(a_state_is_read_back_as_it_was_written),
+        TEST(a_text_that_is_no_state_is_damaged),
+        TEST(the_ledger_keeps_what_a_walk_can_still_read),
+        TEST(a_walk_without_memory_is_a_status),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
