@@ -213,7 +213,7 @@ render_number(struct buf *into, double value)
     if (value == floor(value) && fabs(value) < 1e15) {
         buf_format(into, " %.0f\n", value);
     } else {
-        buf_format(into, " %.9g\n", value);
+        buf_format(into, " %.15g\n", value);
     }
 }
 
