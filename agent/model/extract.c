@@ -397,23 +397,27 @@ add_row_key(struct reading *reading, struct sighting *sighting)
 {
     const struct connector *connector = reading->scope.connector;
     const struct record_spec *record = &connector->poll.record;
-    struct slice state;
+    const struct match_spec *match = &connector->match;
+    const bool by_state = match->mode == MATCH_STATE;
+    struct slice key = sighting->id;
     int64_t key_ms;
-    if (connector->match.mode != MATCH_STATE) {
-        enum status status = eval_key_time(reading, record->key_time,
-                                           record->key_time_unit, &key_ms);
-        return status == STATUS_OK ? identity_add(connector, sighting, KEY_ID,
-                                                  sighting->id, key_ms)
-                                   : status;
+    enum status status = STATUS_OK;
+    if (by_state) {
+        status = eval_id(reading, match->poll, &key, NULL);
     }
-    enum status status = eval_id(reading, connector->match.poll, &state, NULL);
-    if (status == STATUS_OK && record->id == NULL) {
-        sighting->id = state;
+    if (status == STATUS_OK) {
+        status = eval_key_time(
+            reading, by_state ? match->poll_time : record->key_time,
+            by_state ? match->time_unit : record->key_time_unit, &key_ms);
     }
-    return status == STATUS_OK
-               ? add_state_key(reading, connector->match.poll,
-                               connector->match.poll_time, sighting)
-               : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (record->id == NULL) {
+        sighting->id = key;
+    }
+    return identity_add(connector, sighting, by_state ? KEY_STATE : KEY_ID, key,
+                        key_ms);
 }
 
 enum status

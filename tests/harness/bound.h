@@ -33,6 +33,7 @@ bound_read(const char *path, struct arena *arena, size_t *ret_len)
         fail_msg("cannot open %s", path);
         return NULL;
     }
+    *ret_len = 0;
     const size_t room = (size_t)1 << 20;
     char *text = arena_alloc(arena, room);
     assert_non_null(text);
@@ -68,7 +69,7 @@ bound_load(void *arg, struct slice name, struct config_mark mark,
     struct bound *bound = arg;
     struct config_node *root = NULL;
     char path[512];
-    size_t len;
+    size_t len = 0;
     (void)mark;
     (void)report;
     (void)snprintf(path, sizeof(path), "%s/%.*s.yaml", TEST_CONNECTORS_DIR,
@@ -121,7 +122,7 @@ bound_file(struct bound *bound, const char *path, const char *entry,
            const char *public_url)
 {
     struct arena arena = { 0 };
-    size_t len;
+    size_t len = 0;
     char *text = bound_read(path, &arena, &len);
     bound_texts(bound, text, entry, public_url);
     arena_fini(&arena);

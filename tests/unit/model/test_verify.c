@@ -96,7 +96,7 @@ spec_text(struct slice name, const char *from, const char *to,
           struct arena *arena)
 {
     char path[512];
-    size_t len;
+    size_t len = 0;
     (void)snprintf(path, sizeof(path), "%s/specs/%.*s.yaml", TEST_DATA_DIR,
                    SLICE_ARG(name));
     char *text = bound_read(path, arena, &len);
@@ -532,7 +532,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    size_t len;
+    size_t len = 0;
     char *text =
         bound_read(TEST_DATA_DIR "/vectors/vectors.json", &file_arena, &len);
     file_text = (struct slice){ text, len };
