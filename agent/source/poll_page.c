@@ -40,10 +40,19 @@ find_rows(struct source_poll *poll, const struct http_reply *reply,
     }
     for (size_t i = 0; i < page->page.row_count; i++) {
         page->bodies[i] = page->page.rows[i];
-        page->wanted[i] =
-            !walk_below(&poll->plan, &poll->next, page->page.rows[i], arena);
     }
     return STATUS_OK;
+}
+
+void
+poll_page_choose(struct source_poll *poll)
+{
+    struct poll_page *page = &poll->page;
+    for (size_t i = 0; i < page->page.row_count; i++) {
+        page->wanted[i] =
+            !walk_below(&poll->plan, &poll->next, page->page.rows[i],
+                        &page->arrival->arena);
+    }
 }
 
 enum status

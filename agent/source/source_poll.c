@@ -552,6 +552,7 @@ take_page(struct source_poll *poll, const struct http_reply *reply)
         fail_run(poll, status, &poll->step.why);
         return;
     }
+    poll_page_choose(poll);
     poll->run.rows += poll->page.page.row_count;
     if (poll->settings.connector->poll.follow.on &&
         poll->page.page.row_count > 0) {

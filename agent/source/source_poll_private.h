@@ -65,13 +65,15 @@ struct source_poll {
     int64_t duration_ms;
 };
 
-/*
- * Makes a page of an answer: copies the body, finds the rows, drops those below
- * the walk. STATUS_PROTOCOL when it is no page; words in err.
- */
+/* Makes a page of an answer: copies the body, finds the rows. STATUS_PROTOCOL
+ * when it is no page; words in err. */
 NODISCARD
 enum status poll_page_open(struct source_poll *poll,
                            const struct http_reply *reply, struct error *err);
+
+/* Leaves out the rows below the walk, by what walk_page made of the page: the
+ * first answer of all decides where `start` is. */
+void poll_page_choose(struct source_poll *poll);
 
 /* A page without rows, for a state or a gap alone. */
 NODISCARD
