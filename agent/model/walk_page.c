@@ -228,21 +228,46 @@ whole(struct taking *t)
 
 /* ---- what follows a page ---- */
 
+/* Finds the cursor in the answer to `first`, in the row that its pick names. */
+static enum status
+pick_first(struct taking *t, struct slice *ret_text)
+{
+    const struct poll_spec *spec = &t->connector->poll;
+    const struct page *page = t->answer->page;
+    struct answer_view view = { .fields = t->answer->fields,
+                                .body = page->body };
+    bool is_max =
+        spec->first_pick == PICK_MAX || spec->first_pick == PICK_MAX_PLUS_1;
+    enum status found = STATUS_NOT_FOUND;
+    size_t i = 0;
+    do {
+        struct slice text;
+        if (page->row_count > 0) {
+            view.row = page->rows[i];
+        }
+        enum status status =
+            answer_text(spec->first_cursor, &view, t->scratch, &text);
+        if (status == STATUS_NOMEM) {
+            return status;
+        }
+        if (status == STATUS_OK &&
+            (found != STATUS_OK || spec->first_pick == PICK_LAST ||
+             (is_max && walk_cursor_compare(t->cursor, text, *ret_text) > 0))) {
+            *ret_text = text;
+            found = STATUS_OK;
+        }
+    } while (++i < page->row_count);
+    return found;
+}
+
 /* The answer to `first` says where the cursor is; none: before everything. */
 static enum status
 take_first(struct taking *t)
 {
     const struct poll_spec *spec = &t->connector->poll;
-    const struct page *page = t->answer->page;
     struct walk_state *state = t->state;
-    struct answer_view view = {
-        .fields = t->answer->fields,
-        .body = page->body,
-        .row = page->row_count > 0 ? page->rows[0] : (struct slice){ NULL, 0 },
-    };
     struct slice text;
-    enum status status =
-        answer_text(spec->first_cursor, &view, t->scratch, &text);
+    enum status status = pick_first(t, &text);
     if (status == STATUS_NOT_FOUND) {
         bool by_rows = spec->first_cursor == NULL && state->running_id.len > 0;
         text = by_rows ? state->running_id : spec->first_else;

@@ -796,6 +796,17 @@ the_first_request_sets_the_cursor_and_delivers_nothing(void **state)
     page(f, "{\"rows\":[{\"id\":42}]}", WALK_WHOLE);
     assert_false(
         walk_below(&f->plan, &f->state, slice_of("{\"id\":42}"), &f->arena));
+    static const struct {
+        enum pick pick;
+        const char *cursor;
+    } rows[] = { { PICK_FIRST, "7" }, { PICK_LAST, "9" }, { PICK_MAX, "10" } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        f->poll->first_pick = rows[i].pick;
+        begin(f);
+        page(f, "{\"rows\":[{\"id\":7},{\"id\":10},{\"id\":9}]}", WALK_ASK);
+        assert_cursor(f, rows[i].cursor);
+    }
     memset(&f->state, 0, sizeof f->state);
     begin(f);
     page(f, "{\"rows\":[]}", WALK_ASK);
