@@ -110,7 +110,7 @@ static enum status
 row_value(const struct rendering *r, const struct template_ref *ref,
           struct slice *ret_value)
 {
-    struct slice value;
+    struct slice value = { NULL, 0 };
     if (ref->path == NULL || r->row.len == 0 ||
         !json_path_first(ref->path, r->row, &value) ||
         json_type(value) == JSON_NULL) {
@@ -180,7 +180,7 @@ static bool
 has_field(const struct rendering *r, const char *name)
 {
     struct http_fields fields = { r->fields, r->field_count };
-    struct slice value;
+    struct slice value = { NULL, 0 };
     return http_field_find(fields, name, &value);
 }
 
@@ -215,7 +215,7 @@ add_headers(struct rendering *r, const struct request_spec *spec)
         return out_of_memory(r->err);
     }
     for (size_t i = 0; i < spec->header_count; i++) {
-        struct slice value;
+        struct slice value = { NULL, 0 };
         enum status status = eval(r, spec->headers[i].value, &value);
         if (status == STATUS_OK) {
             status = add_field(r, spec->headers[i].name, value);
@@ -231,7 +231,7 @@ static enum status
 add_bearer(struct rendering *r, struct slice token)
 {
     struct buf buf = { 0 };
-    struct slice value;
+    struct slice value = { NULL, 0 };
     buf_text(&buf, "Bearer ");
     buf_append(&buf, slice_trim(token));
     enum status status = keep(r, &buf, &value);
@@ -243,7 +243,7 @@ static enum status
 add_auth(struct rendering *r, struct rendered_request *request)
 {
     const struct auth_spec *auth = &r->connector->poll.auth;
-    struct slice value;
+    struct slice value = { NULL, 0 };
     enum status status;
     switch (auth->type) {
     case AUTH_NONE:
@@ -272,7 +272,7 @@ static enum status
 add_auth_query(struct rendering *r, struct buf *url)
 {
     const struct auth_spec *auth = &r->connector->poll.auth;
-    struct slice value;
+    struct slice value = { NULL, 0 };
     struct url parsed;
     if (auth->type != AUTH_QUERY) {
         return STATUS_OK;
@@ -330,7 +330,7 @@ request_based(const struct connector *connector, struct slice absolute,
 static enum status
 render_url(struct rendering *r, const struct template *t, struct buf *url)
 {
-    struct slice text;
+    struct slice text = { NULL, 0 };
     struct url parsed;
     enum status status = eval_needed(r, t, "the URL", &text);
     if (status == STATUS_OK) {
@@ -347,7 +347,7 @@ static enum status
 add_query(struct rendering *r, const struct request_spec *spec, struct buf *url)
 {
     for (size_t i = 0; i < spec->query_count; i++) {
-        struct slice value;
+        struct slice value = { NULL, 0 };
         enum status status = eval(r, spec->query[i].value, &value);
         if (status == STATUS_OK) {
             url_add_query(url, spec->query[i].name, value);
@@ -411,7 +411,7 @@ static enum status
 add_form(struct rendering *r, const struct request_spec *spec, struct buf *body)
 {
     for (size_t i = 0; i < spec->form_count; i++) {
-        struct slice value;
+        struct slice value = { NULL, 0 };
         enum status status = eval(r, spec->form[i].value, &value);
         if (status == STATUS_NOT_FOUND) {
             continue;
@@ -528,7 +528,7 @@ request_follow(const struct connector *connector, struct slice list_url,
                            .err = err };
     struct rendered_request request = { .method = SLICE("GET") };
     struct buf url = { 0 };
-    struct slice text;
+    struct slice text = { NULL, 0 };
     r.scope = (struct template_scope){ .lookup = look_up, .arg = &r };
     enum status status =
         eval_needed(&r, connector->poll.follow.url, "follow", &text);

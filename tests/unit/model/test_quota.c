@@ -200,7 +200,7 @@ static void
 reset_headers_come_in_three_units(void **state)
 {
     static const struct {
-        int unit;
+        unsigned unit;
         const char *value;
         int64_t wait_ms;
     } rows[] = { { RESET_EPOCH_S, "1700000002", 2000 },

@@ -614,7 +614,7 @@ run(const struct scenario *scenario, uint64_t seed, struct result *sum)
 {
     static struct world world;
     struct world *w = &world;
-    set_up(w, scenario, seed, scenario->moving ? 3 * H : 18 * H);
+    set_up(w, scenario, seed, scenario->moving ? 3 * H : 14 * H);
     while (w->now_ms < w->ends_ms) {
         walk_once(w);
         if (w->now_ms > EPOCH + 9 * H) {
