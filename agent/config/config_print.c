@@ -534,7 +534,8 @@ static void
 append_paragraph(struct buf *into, const struct buf *path,
                  const struct config_key *key)
 {
-    for (int file = 0; file <= is_secret(key); file++) {
+    int forms = is_secret(key) ? 2 : 1;
+    for (int file = 0; file < forms; file++) {
         buf_text(into, file ? ", *" : "*");
         append_scdoc(into, path->len == 0 ? "" : path->ptr);
         append_scdoc(into, key->name);
