@@ -95,11 +95,11 @@ static const struct unit span_units[] = {
 static const struct unit size_units[] = {
     { SLICE("B"), 1 },
     { SLICE("kB"), 1000 },
-    { SLICE("MB"), 1000 * 1000 },
-    { SLICE("GB"), 1000 * 1000 * 1000 },
+    { SLICE("MB"), INT64_C(1000) * 1000 },
+    { SLICE("GB"), INT64_C(1000) * 1000 * 1000 },
     { SLICE("KiB"), 1024 },
-    { SLICE("MiB"), 1024 * 1024 },
-    { SLICE("GiB"), 1024 * 1024 * 1024 },
+    { SLICE("MiB"), INT64_C(1024) * 1024 },
+    { SLICE("GiB"), INT64_C(1024) * 1024 * 1024 },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -51,7 +51,7 @@ log_i64(const char *key, int64_t number)
 typedef void log_sink_fn(void *arg, enum log_level level, struct slice line);
 
 /* Sets where lines go and from which level on. NULL drops them. */
-void log_set_sink(log_sink_fn *sink, void *arg, enum log_level most);
+void log_set_sink(log_sink_fn *to, void *arg, enum log_level most);
 
 /* Whether a line of this level would go anywhere. */
 bool log_enabled(enum log_level level);
