@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Spelling everywhere, and what shellcheck sees in the scripts.
+set -eu
+cd "$(dirname -- "$0")/../.."
+failed=0
+list() {
+    git ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null ||
+        find "$@" -type f
+}
+# Slips made on purpose, in tests of what is said about them; and "\tThe".
+slips=evry,verfy,nulll,thow,tthe,pullrequest,nd,fo
+list agent cmake connectors packaging schema tests ./*.md |
+    grep -v '^tests/data/' |
+    xargs codespell --ignore-words-list="$slips" || failed=1
+list '*.sh' .ci/run | xargs shellcheck || failed=1
+if command -v cppcheck >/dev/null; then
+    cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+        --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
+        --error-exitcode=1 -j "$(nproc)" -I agent agent || failed=1
+fi
+[ "$failed" -eq 0 ] && echo "words: fine"
+exit "$failed"
