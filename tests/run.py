@@ -1,0 +1,323 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Builds what the tests need and runs every suite, whatever fails on the way.
+
+Each suite ends with one line, `name: N passed, N failed (S s)`; the last line
+of all is the sum. A suite that could not be built, crashed or ran out of time
+counts as at least one failure. What a suite printed is kept in
+build-tests/logs/ and shown when it failed.
+"""
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TREE = os.path.join(ROOT, "build-tests")
+LOGS = os.path.join(TREE, "logs")
+PARALLEL = str(os.cpu_count() or 2)
+
+# What each build tree is for. They live below one folder, side by side.
+TREES = {
+    "dev": ["-DCMAKE_BUILD_TYPE=Debug", "-DLONGSTOP_CRASH_TESTS=ON",
+            "-DLONGSTOP_SANITIZE=address,undefined"],
+    "release": ["-DCMAKE_BUILD_TYPE=Release"],
+    "clang": ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_COMPILER=clang",
+              "-DLONGSTOP_CRASH_TESTS=ON"],
+    "tsan": ["-DCMAKE_BUILD_TYPE=Debug", "-DLONGSTOP_CRASH_TESTS=ON",
+             "-DLONGSTOP_SANITIZE=thread"],
+}
+
+# Programs that have threads, and so something for ThreadSanitizer to see.
+TSAN_TESTS = (r"^(conformance\.store_.*|unit\.store\..*|unit\.io\.process"
+              r"|unit\.io\.offload|unit\.io\.loop|unit\.handler\..*)$")
+
+SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
+
+
+class Failed(Exception):
+    """A suite that cannot go on; its words are its one failure."""
+
+
+class Suite:
+    """One run of one suite: its log, its counts, its time limit."""
+
+    def __init__(self, name):
+        self.name = name
+        self.passed = 0
+        self.failed = 0
+        self.path = os.path.join(LOGS, name + ".log")
+        self.log = open(self.path, "w+b")
+
+    def say(self, text):
+        self.log.write((text + "\n").encode())
+        self.log.flush()
+
+    def count(self, good, words):
+        if good:
+            self.passed += 1
+        else:
+            self.failed += 1
+            self.say("FAILED " + words)
+
+    def run(self, argv, limit=900, env=None):
+        """Runs a program with its output in the log; its exit code."""
+        self.say("$ " + " ".join(argv))
+        child = subprocess.Popen(
+            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=subprocess.STDOUT, start_new_session=True,
+            env=dict(os.environ, **(env or {})))
+        try:
+            return child.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.say(f"no end after {limit} s")
+            return -signal.SIGKILL
+        finally:
+            # Whatever the program left behind ends with its suite.
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            child.wait()
+
+    def text_since(self, start):
+        self.log.flush()
+        with open(self.path, "rb") as file:
+            file.seek(start)
+            return file.read().decode("utf-8", "replace")
+
+    def run_counted(self, argv, limit):
+        """Runs a program whose output ends with `N passed, N failed`."""
+        start = self.log.tell()
+        code = self.run(argv, limit)
+        found = SUMMARY.findall(self.text_since(start))
+        passed, failed = map(int, found[-1]) if found else (0, 0)
+        self.passed += passed
+        self.failed += failed
+        if (code != 0 or not found) and failed == 0:
+            raise Failed(f"{argv[0]} ended with {code}")
+
+
+def tree_path(tree):
+    return os.path.join(TREE, tree)
+
+
+def build(suite, tree, targets=()):
+    """Configures and builds a tree; raises Failed with the log in place."""
+    path = tree_path(tree)
+    if not os.path.exists(os.path.join(path, "build.ninja")):
+        argv = ["cmake", "-S", ".", "-B", path, "-G", "Ninja",
+                "-DLONGSTOP_WERROR=ON", *TREES[tree]]
+        if shutil.which("ccache"):
+            argv.append("-DCMAKE_C_COMPILER_LAUNCHER=ccache")
+        if suite.run(argv) != 0:
+            raise Failed(f"cmake cannot configure the {tree} tree")
+    argv = ["cmake", "--build", path]
+    if targets:
+        argv += ["--target", *targets]
+    if suite.run(argv, limit=1500) != 0:
+        raise Failed(f"the {tree} tree does not build")
+
+
+def count_cmocka(suite, name, status, output):
+    """One cmocka program's cases; a crash counts beside what had passed."""
+    ran = re.search(r"\[=+\] (\d+) test\(s\) run\.", output)
+    good = re.search(r"\[  PASSED  \] (\d+) test\(s\)", output)
+    bad = re.search(r"\[  FAILED  \] .*?(\d+) test\(s\), listed", output)
+    passed = int(good.group(1)) if ran and good else 0
+    failed = int(bad.group(1)) if ran and bad else 0
+    if status != "run" and failed == 0:
+        failed = 1
+    if status == "run" and not ran:
+        passed = 1
+    suite.passed += passed
+    suite.failed += failed
+    if failed:
+        suite.say(f"FAILED {name}\n{output}")
+
+
+def run_ctest(suite, tree, *select, limit=900):
+    """Runs the chosen ctest programs of a tree and counts their cases."""
+    path = tree_path(tree)
+    report = os.path.join(LOGS, suite.name + ".xml")
+    if os.path.exists(report):
+        os.unlink(report)
+    suite.run(["ctest", "--test-dir", path, "--parallel", PARALLEL,
+               "--output-junit", report, "--test-output-size-passed", "1048576",
+               "--test-output-size-failed", "1048576", "--no-tests=error",
+               *select], limit)
+    if not os.path.exists(report):
+        raise Failed("ctest left no report")
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        output = case.findtext("system-out") or ""
+        count_cmocka(suite, case.get("name"), case.get("status"), output)
+
+
+def program(tree):
+    return os.path.join(tree_path(tree), "longstop")
+
+
+def suite_lint(suite, options):
+    del options
+    build(suite, "dev", ["longstop"])
+    build_configure_only(suite, "clang")
+    lint = os.path.join("tests", "lint")
+    for argv in ([f"{lint}/check_floors.py"], [f"{lint}/check_shape.py"],
+                 [f"{lint}/check_docs.py"], [f"{lint}/check_commits.py"],
+                 [f"{lint}/check_format.sh"], [f"{lint}/check_words.sh"],
+                 [f"{lint}/check_schema.py", "--bin", program("dev")],
+                 [f"{lint}/check_tidy.py", "--tree", tree_path("clang")]):
+        suite.count(suite.run(argv) == 0, argv[0])
+
+
+def build_configure_only(suite, tree):
+    # Generated sources are part of what clang-tidy reads.
+    build(suite, tree, ["longstop_store"])
+
+
+def suite_build(suite, options):
+    """Both compilers, the sanitizers and the hardened build; no warning."""
+    del options
+    for tree in ("dev", "clang", "release"):
+        try:
+            build(suite, tree)
+            suite.count(True, tree)
+        except Failed as failure:
+            suite.count(False, str(failure))
+
+
+def suite_unit(suite, options):
+    del options
+    build(suite, "dev")
+    run_ctest(suite, "dev", "-L", "^unit$")
+
+
+def suite_conformance(suite, options):
+    del options
+    build(suite, "dev")
+    run_ctest(suite, "dev", "-L", "^conformance$")
+
+
+def suite_tsan(suite, options):
+    del options
+    build(suite, "tsan")
+    run_ctest(suite, "tsan", "-R", TSAN_TESTS)
+
+
+def suite_e2e(suite, options):
+    build(suite, "dev")
+    argv = ["python3", "tests/e2e/run.py", "--bin", program("dev")]
+    if options.long:
+        argv.append("--long")
+    suite.run_counted(argv, limit=900)
+
+
+def suite_crash(suite, options):
+    build(suite, "dev")
+    argv = ["python3", "tests/crash/run.py", "--bin", program("dev")]
+    if options.long:
+        argv.append("--long")
+    suite.run_counted(argv, limit=900)
+
+
+def suite_demo(suite, options):
+    """The demo of the hardened build, as the quickstart runs it."""
+    del options
+    build(suite, "release")
+    suite.count(suite.run([program("release"), "demo"], 120) == 0, "demo")
+
+
+def suite_planted(suite, options):
+    """Faults planted on purpose are each seen by the suite made for them."""
+    del options
+    suite.run_counted(["tests/lint/planted.sh"], limit=600)
+
+
+def suite_bench(suite, options):
+    """Figures for the log; they fail only if the bench itself does."""
+    del options
+    build(suite, "release")
+    argv = ["python3", "tests/bench/run.py", "--bin", program("release")]
+    suite.count(suite.run(argv, 1800) == 0, "bench")
+    suite.log.flush()
+    with open(suite.path, encoding="utf-8", errors="replace") as file:
+        print(file.read())
+
+
+# In order of running; what a suite needs beyond the tree, to be there at all.
+SUITES = {
+    "lint": (suite_lint, "tests/lint/check_floors.py"),
+    "build": (suite_build, "CMakeLists.txt"),
+    "unit": (suite_unit, "tests/unit"),
+    "conformance": (suite_conformance, "tests/conformance"),
+    "e2e": (suite_e2e, "tests/e2e/run.py"),
+    "crash": (suite_crash, "tests/crash/run.py"),
+    "tsan": (suite_tsan, "tests/unit"),
+    "demo": (suite_demo, "agent/app/cmd_demo.c"),
+    "planted": (suite_planted, "tests/lint/planted.sh"),
+    "bench": (suite_bench, "tests/bench/run.py"),
+}
+
+
+def wanted(options):
+    if options.only:
+        return options.only
+    names = [name for name in SUITES if name != "bench"]
+    if options.bench or options.long:
+        names.append("bench")
+    return [name for name in names
+            if os.path.exists(os.path.join(ROOT, SUITES[name][1]))]
+
+
+def run_suite(name, options):
+    suite = Suite(name)
+    began = time.monotonic()
+    try:
+        SUITES[name][0](suite, options)
+    except Failed as failure:
+        suite.count(False, str(failure))
+    except Exception as failure:  # a suite that breaks is a failure of it
+        suite.count(False, f"{type(failure).__name__}: {failure}")
+    if suite.passed + suite.failed == 0:
+        suite.count(False, "nothing was run")
+    seconds = time.monotonic() - began
+    suite.log.close()
+    if suite.failed:
+        with open(suite.path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        print("\n".join(lines[-300:]))
+    print(f"{name}: {suite.passed} passed, {suite.failed} failed "
+          f"({seconds:.0f} s)", flush=True)
+    return suite
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tests/run.sh", description="Runs every test there is.")
+    parser.add_argument("--only", action="append", metavar="SUITE",
+                        choices=sorted(SUITES), help="may be given again")
+    parser.add_argument("--long", action="store_true",
+                        help="longer variants of the suites, and the bench")
+    parser.add_argument("--bench", action="store_true", help="the bench too")
+    parser.add_argument("--list", action="store_true",
+                        help="print what would run, and end")
+    options = parser.parse_args()
+    names = wanted(options)
+    if options.list:
+        print("\n".join(names))
+        return 0
+    os.makedirs(LOGS, exist_ok=True)
+    suites = [run_suite(name, options) for name in names]
+    passed = sum(suite.passed for suite in suites)
+    failed = sum(suite.failed for suite in suites)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every test there is: installs what is missing of the tools, then runs all
+# suites (tests/run.py says which; --list prints them). Works from anywhere,
+# and without a network once the packages are there.
+set -eu
+
+packages="gcc clang libc6-dev make ninja-build cmake pkg-config
+    libcurl4-openssl-dev libsqlite3-dev libcjson-dev libyaml-dev libev-dev
+    libssl-dev zlib1g-dev libcmocka-dev git python3 ccache clang-format-14
+    clang-tidy-14 cppcheck codespell shellcheck docker-registry"
+
+fail() {
+    printf 'run.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "packages are missing, and installing them needs root: run" \
+            "this script as root, or install sudo"
+    fi
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq \
+        -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@"
+}
+
+installed() {
+    dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null |
+        grep -q '^install ok installed$'
+}
+
+install_packages() {
+    missing=""
+    for package in $packages; do
+        installed "$package" || missing="$missing $package"
+    done
+    llhttp=""
+    installed libllhttp-dev || installed node-llhttp || llhttp=yes
+    [ -n "$missing$llhttp" ] || return 0
+    echo "==> packages: asking the mirror what is current"
+    apt_get update || fail "apt-get update failed: is there a network?"
+    if [ -n "$llhttp" ]; then
+        if apt-cache show libllhttp-dev >/dev/null 2>&1; then
+            missing="$missing libllhttp-dev"
+        else
+            missing="$missing node-llhttp"
+        fi
+    fi
+    echo "==> packages: installing$missing"
+    # The registry is a program for the tests; its service is not wanted, and
+    # a machine without systemd cannot start it anyway.
+    # shellcheck disable=SC2086 # a list of words
+    apt_get install -y --no-install-recommends $missing >/dev/null ||
+        fail "apt-get could not install the packages named above"
+}
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+    install_packages
+else
+    echo "==> not Debian: taking the tools that are there"
+fi
+exec python3 tests/run.py "$@"
