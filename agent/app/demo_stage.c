@@ -190,6 +190,8 @@ start_provider(struct demo_stage *stage, const struct programs *programs,
                                  "20",
                                  "--limit",
                                  "10",
+                                 "--page",
+                                 "250",
                                  "--lag",
                                  "200",
                                  NULL };
