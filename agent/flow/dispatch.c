@@ -224,20 +224,21 @@ start_attempt(struct outlet *outlet, struct event *event, unsigned number)
 
 /* ---- claims ---- */
 
+/* By value: an attempt that fails at once frees its slot, and the next claim is
+ * written over this one's call. */
 static void
-take_claims(struct outlet *outlet, struct store_claims *claims)
+take_claims(struct outlet *outlet, struct store_claims claims)
 {
-    outlet->busy -= outlet->claiming - (int64_t)claims->count;
-    if ((int64_t)claims->count < outlet->claiming) {
+    outlet->busy -= outlet->claiming - (int64_t)claims.count;
+    if ((int64_t)claims.count < outlet->claiming) {
         outlet->backlog = false;
-        wake_at(outlet, claims->next_due_ms);
+        wake_at(outlet, claims.next_due_ms);
     }
     outlet->claiming = 0;
-    for (size_t i = 0; i < claims->count; i++) {
-        start_attempt(outlet, claims->at[i].event, claims->at[i].attempt);
+    for (size_t i = 0; i < claims.count; i++) {
+        start_attempt(outlet, claims.at[i].event, claims.at[i].attempt);
     }
-    mem_free(claims->at);
-    claims->at = NULL;
+    mem_free(claims.at);
 }
 
 static void
@@ -246,7 +247,7 @@ claimed(struct store_call *call)
     struct outlet *outlet = call->arg;
     outlet->claim_open = false;
     if (call->status == STATUS_OK) {
-        take_claims(outlet, &call->claim.claims);
+        take_claims(outlet, call->claim.claims);
         claim(outlet);
     } else {
         outlet->busy -= outlet->claiming;
