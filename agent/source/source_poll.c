@@ -70,24 +70,33 @@ next_due_ms(struct source_poll *poll)
     return cadence_next(&poll->settings.cadence, &input, &poll->prng);
 }
 
+/* Arms the timer for a walk at `due_ms` (Unix ms). */
+static void
+wait_for(struct source_poll *poll, int64_t due_ms)
+{
+    int64_t delay_ms = due_ms - clock_unix_ms();
+    delay_ms = delay_ms < 0 ? 0 : delay_ms;
+    /* The wall clock may be set while a cron line waits: look again. A wait
+     * after a failure is drawn once and not by the wall clock. */
+    poll->looks = poll->settings.cadence.cron != NULL && poll->failures == 0 &&
+                  delay_ms > CRON_LOOK_MS;
+    if (poll->looks) {
+        delay_ms = CRON_LOOK_MS;
+    }
+    poll->fires_ms = loop_now_ms(poll->loop) + delay_ms;
+    loop_timer_arm(poll->timer, delay_ms);
+}
+
 /* Arms the timer for the next walk; returns when that is. */
 static int64_t
 schedule(struct source_poll *poll)
 {
     poll->phase = PHASE_IDLE;
     int64_t due_ms = next_due_ms(poll);
-    poll->due_ms = due_ms;
-    if (poll->settings.once && !poll->poked &&
-        poll->run.outcome != POLL_LIMITED) {
-        return due_ms;
+    if (!poll->settings.once || poll->poked ||
+        poll->run.outcome == POLL_LIMITED) {
+        wait_for(poll, due_ms);
     }
-    int64_t delay_ms = due_ms - clock_unix_ms();
-    delay_ms = delay_ms < 0 ? 0 : delay_ms;
-    /* The wall clock may be set while a cron line waits: look again. */
-    if (poll->settings.cadence.cron != NULL && delay_ms > CRON_LOOK_MS) {
-        delay_ms = CRON_LOOK_MS;
-    }
-    loop_timer_arm(poll->timer, delay_ms);
     return due_ms;
 }
 
@@ -637,14 +646,6 @@ begin(struct source_poll *poll)
     }
 }
 
-/* Only a cron line is bound to the wall clock, and looks at it again. */
-static bool
-is_early(const struct source_poll *poll)
-{
-    return poll->settings.cadence.cron != NULL && !poll->poked &&
-           clock_unix_ms() < poll->due_ms;
-}
-
 /* The one timer: the next walk is due, or the budget allows a request. */
 static void
 timer_fired(void *arg)
@@ -656,7 +657,7 @@ timer_fired(void *arg)
         ask_detail(poll);
     } else if (poll->phase == PHASE_IDLE && !poll->loaded) {
         load(poll);
-    } else if (poll->phase == PHASE_IDLE && is_early(poll)) {
+    } else if (poll->phase == PHASE_IDLE && poll->looks && !poll->poked) {
         (void)schedule(poll);
     } else if (poll->phase == PHASE_IDLE) {
         begin(poll);

@@ -40,6 +40,8 @@ struct source_poll {
     } phase;
     bool loaded; /* the stored state was read */
     bool poked;
+    bool looks;       /* the timer only looks at the clock again (cron) */
+    int64_t fires_ms; /* monotonic: when the timer of IDLE fires */
     void (*stopped)(void *arg); /* set: stop when nothing is with the sink */
     void *stopped_arg;
 
@@ -57,7 +59,6 @@ struct source_poll {
     bool *known; /* the sink's answer is copied here, in the page's arena */
 
     int64_t started_ms;    /* Unix ms, when the last walk began */
-    int64_t due_ms;       /* Unix ms, when the next one is due */
     unsigned failures;     /* in a row */
     int64_t asked_min_ms;  /* X-Poll-Interval of the last answer */
     struct poll_ended run; /* the walk so far */
