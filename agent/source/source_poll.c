@@ -734,8 +734,13 @@ void
 source_poll_poke(struct source_poll *poll)
 {
     poll->poked = true;
-    if (poll->phase == PHASE_IDLE) {
-        (void)schedule(poll);
+    if (poll->phase != PHASE_IDLE) {
+        return;
+    }
+    int64_t due_ms = next_due_ms(poll);
+    int64_t fires_ms = loop_now_ms(poll->loop) + due_ms - clock_unix_ms();
+    if (!loop_timer_armed(poll->timer) || fires_ms < poll->fires_ms) {
+        wait_for(poll, due_ms);
     }
 }
 
