@@ -128,6 +128,7 @@ end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
         poll->run = (struct poll_ended){ 0 };
     }
     arena_fini(&poll->request_arena);
+    arena_fini(&poll->detail_arena);
     if (poll->settings.observer.ended != NULL) {
         poll->settings.observer.ended(poll->settings.observer.arg, &ended);
     }
@@ -406,10 +407,10 @@ ask_detail(struct source_poll *poll)
         return;
     }
     struct rendered_request request;
-    arena_fini(&poll->request_arena);
+    arena_fini(&poll->detail_arena);
     enum status status = request_follow(poll->settings.connector, page->url,
                                         page->page.rows[page->at],
-                                        &poll->request_arena, &request, &err);
+                                        &poll->detail_arena, &request, &err);
     if (status == STATUS_OK) {
         status = start_call(poll, &request, detail_came, &err);
     }
@@ -770,6 +771,7 @@ source_poll_destroy(struct source_poll *poll)
     loop_timer_destroy(poll->timer);
     buf_fini(&poll->state_text);
     arena_fini(&poll->request_arena);
+    arena_fini(&poll->detail_arena);
     arena_fini(&poll->next_arena);
     arena_fini(&poll->state_arena);
     mem_free(poll);

@@ -52,7 +52,8 @@ struct source_poll {
     struct walk_step step;
     struct buf state_text; /* walk_encode of `next` while it is stored */
     struct http_call *call;
-    struct arena request_arena;
+    struct arena request_arena; /* of the page: url and method too */
+    struct arena detail_arena;  /* of one row's detail */
     struct slice url;
     struct slice method;
     struct poll_page page;
