@@ -368,12 +368,17 @@ start_call(struct source_poll *poll, const struct rendered_request *request,
     return http_client_start(poll->client, &call, done, poll, &poll->call, err);
 }
 
-/* Whether the budget allows a request now; else the timer is armed for it. */
+/* Whether the provider and the budget allow a request now; else the timer is
+ * armed for it. */
 static bool
 may_ask(struct source_poll *poll)
 {
+    struct poll_account *account = poll->settings.account;
     int64_t now_ms = loop_now_ms(poll->loop);
-    int64_t wait_ms = quota_take(&poll->settings.account->budget, now_ms);
+    int64_t wait_ms = account->not_before_ms - now_ms;
+    if (wait_ms <= 0) {
+        wait_ms = quota_take(&account->budget, now_ms);
+    }
     if (wait_ms <= 0) {
         return true;
     }
