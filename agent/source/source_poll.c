@@ -32,6 +32,7 @@
 
 #define RETRY_STORE_MS   INSTANT_SECOND_MS
 #define CRON_LOOK_MS     INSTANT_MINUTE_MS
+#define LIMITED_LEAST_MS INSTANT_SECOND_MS
 #define DETAILS_PER_PAGE 1000
 
 static void ask(struct source_poll *poll);
@@ -321,7 +322,27 @@ take_detail(struct source_poll *poll, const struct http_reply *reply,
 
 static void note_answer(struct source_poll *poll,
                         const struct http_reply *reply);
-static bool keep_away(struct source_poll *poll, const struct http_reply *reply);
+static bool note_limits(struct source_poll *poll,
+                        const struct http_reply *reply);
+static void end_limited(struct source_poll *poll);
+
+/* A detail that is refused for the limit is asked again, behind those that have
+ * come: were the page dropped, a page with more new rows than the limit allows
+ * would never be whole. A command does not wait. */
+static bool
+waits_for_detail(struct source_poll *poll, const struct http_reply *reply)
+{
+    if (!note_limits(poll, reply)) {
+        return false;
+    }
+    if (poll->settings.once) {
+        end_limited(poll);
+    } else {
+        poll->page.details--;
+        ask_detail(poll);
+    }
+    return true;
+}
 
 static void
 detail_came(void *arg, enum status status, const struct http_reply *reply,
@@ -335,7 +356,7 @@ detail_came(void *arg, enum status status, const struct http_reply *reply,
         return;
     }
     note_answer(poll, reply);
-    if (keep_away(poll, reply)) {
+    if (waits_for_detail(poll, reply)) {
         return;
     }
     status = take_detail(poll, reply, &words);
@@ -488,9 +509,9 @@ error_body(const struct http_reply *reply)
     return is_json ? reply->body : (struct slice){ NULL, 0 };
 }
 
-/* Obeys an answer that asks to wait; true when the walk pauses for it. */
+/* Notes how long an answer asks to wait; true when it is nothing but that. */
 static bool
-keep_away(struct source_poll *poll, const struct http_reply *reply)
+note_limits(struct source_poll *poll, const struct http_reply *reply)
 {
     struct quota_advice advice = { 0 };
     struct slice body = error_body(reply);
@@ -499,19 +520,27 @@ keep_away(struct source_poll *poll, const struct http_reply *reply)
         return false;
     }
     poll->asked_min_ms = advice.poll_interval_ms;
+    if (advice.limited && advice.wait_ms < LIMITED_LEAST_MS) {
+        advice.wait_ms = LIMITED_LEAST_MS;
+    }
     if (advice.wait_ms > 0) {
         poll->settings.account->not_before_ms =
             loop_now_ms(poll->loop) + advice.wait_ms;
     }
-    if (!advice.limited) {
-        return false;
+    if (advice.limited) {
+        tell_asked(poll, &(struct poll_asked){ .status = reply->status,
+                                               .wait_ms = advice.wait_ms });
     }
-    tell_asked(poll, &(struct poll_asked){ .status = reply->status,
-                                           .wait_ms = advice.wait_ms });
+    return advice.limited;
+}
+
+/* Pauses the walk until the provider allows the next request. */
+static void
+end_limited(struct source_poll *poll)
+{
     poll_page_drop(poll);
     poll->started_ms = 0; /* go on as soon as that is allowed */
     end_run(poll, POLL_LIMITED, slice_of("the provider asked to wait"));
-    return true;
 }
 
 /* Acts on what the walk decided for an answer that brought no page. */
@@ -592,7 +621,8 @@ answer_came(void *arg, enum status status, const struct http_reply *reply,
         return;
     }
     note_answer(poll, reply);
-    if (keep_away(poll, reply)) {
+    if (note_limits(poll, reply)) {
+        end_limited(poll);
         return;
     }
     if ((reply->status >= 200 && reply->status <= 299) ||
