@@ -569,6 +569,29 @@ take_failure(struct source_poll *poll, const struct http_reply *reply)
     }
 }
 
+/* An answer that is no page is a failure of that page, as a bad status is. */
+static void
+take_garbage(struct source_poll *poll, const struct http_reply *reply,
+             enum status status, const struct error *err)
+{
+    const struct slice none = { NULL, 0 };
+    tell_asked(poll, &(struct poll_asked){
+                         .status = reply->status,
+                         .why = slice_of(error_text(err, status)) });
+    if (status == STATUS_NOMEM ||
+        walk_failed(&poll->plan, &poll->next, reply->status, none,
+                    &poll->next_arena, &poll->step) != STATUS_OK) {
+        fail_run(poll, status, err);
+        return;
+    }
+    poll->step.why = *err;
+    if (poll->step.state_changed || poll->step.has_gap) {
+        submit_state(poll);
+    } else {
+        fail_run(poll, status, err);
+    }
+}
+
 static void
 take_page(struct source_poll *poll, const struct http_reply *reply)
 {
@@ -577,9 +600,7 @@ take_page(struct source_poll *poll, const struct http_reply *reply)
     enum status status = not_modified ? poll_page_empty(poll)
                                       : poll_page_open(poll, reply, &err);
     if (status != STATUS_OK) {
-        tell_asked(poll, &(struct poll_asked){ .status = reply->status,
-                                               .why = slice_of(err.text) });
-        fail_run(poll, status, &err);
+        take_garbage(poll, reply, status, &err);
         return;
     }
     struct walk_answer answer = {
