@@ -101,8 +101,9 @@ schedule(struct source_poll *poll)
     return due_ms;
 }
 
+/* Nothing is with the sink any more. */
 static void
-finish_stop(struct source_poll *poll)
+tell_stopped(struct source_poll *poll)
 {
     poll->phase = PHASE_STOPPED;
     void (*stopped)(void *) = poll->stopped;
@@ -217,7 +218,7 @@ stored(void *arg, const struct verdict *verdict)
     buf_fini(&poll->state_text);
     poll->page = (struct poll_page){ 0 };
     if (poll->stopped != NULL) {
-        finish_stop(poll);
+        tell_stopped(poll);
     } else if (!durable) {
         /* The page was not taken: ask for it again, soon. */
         (void)error_set(&err, STATUS_BUSY,
@@ -451,7 +452,7 @@ rows_looked_up(void *arg, enum status status, const bool *known)
     struct source_poll *poll = arg;
     if (poll->stopped != NULL) {
         poll_page_drop(poll);
-        finish_stop(poll);
+        tell_stopped(poll);
         return;
     }
     if (status != STATUS_OK) {
@@ -575,9 +576,9 @@ take_garbage(struct source_poll *poll, const struct http_reply *reply,
              enum status status, const struct error *err)
 {
     const struct slice none = { NULL, 0 };
-    tell_asked(poll, &(struct poll_asked){
-                         .status = reply->status,
-                         .why = slice_of(error_text(err, status)) });
+    tell_asked(
+        poll, &(struct poll_asked){ .status = reply->status,
+                                    .why = slice_of(error_text(err, status)) });
     if (status == STATUS_NOMEM ||
         walk_failed(&poll->plan, &poll->next, reply->status, none,
                     &poll->next_arena, &poll->step) != STATUS_OK) {
@@ -708,7 +709,9 @@ static void
 timer_fired(void *arg)
 {
     struct source_poll *poll = arg;
-    if (poll->phase == PHASE_WAITING) {
+    if (poll->phase == PHASE_STOPPED) {
+        tell_stopped(poll);
+    } else if (poll->phase == PHASE_WAITING) {
         ask(poll);
     } else if (poll->phase == PHASE_DETAIL) {
         ask_detail(poll);
@@ -730,10 +733,11 @@ state_loaded(void *arg, enum status status, struct slice text,
     struct source_poll *poll = arg;
     struct error words = { 0 };
     if (poll->stopped != NULL) {
-        finish_stop(poll);
+        tell_stopped(poll);
         return;
     }
     if (status == STATUS_OK) {
+        arena_fini(&poll->state_arena); /* of an attempt that failed */
         status = walk_decode(text, &poll->state_arena, &poll->state, &words);
         err = &words;
     } else if (status == STATUS_NOT_FOUND) {
@@ -812,7 +816,9 @@ source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
     poll->call = NULL;
     if (poll->phase != PHASE_LOADING && poll->phase != PHASE_LOOKING &&
         poll->phase != PHASE_STORING) {
-        finish_stop(poll);
+        /* Never before this returns. */
+        poll->phase = PHASE_STOPPED;
+        loop_timer_arm(poll->timer, 0);
     }
 }
 
