@@ -124,7 +124,8 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
 {
     struct dispatch *dispatch = arg;
     struct outlet *outlet = attempt->outlet;
-    if (attempt->outcome.kind != OUTCOME_LATER) {
+    if (attempt->outcome.kind == OUTCOME_DONE ||
+        attempt->outcome.kind == OUTCOME_DEAD) {
         metric_add(outlet->counts.pending, -1);
     }
     attempt_destroy(attempt);
@@ -186,6 +187,18 @@ render(struct attempt *attempt, const struct connector *connector)
     return status != STATUS_OK ? status : buf_status(&attempt->key);
 }
 
+/* Gives back what was asked for while it could start, and may start no more. */
+static void
+give_back(struct attempt *attempt)
+{
+    static const struct handler_result untried = { .disposition =
+                                                       DISPOSITION_LATER };
+    struct outlet *outlet = attempt->outlet;
+    outlet->busy--;
+    settle_result(outlet->dispatch->settle, attempt, &outlet->rules, &untried,
+                  true);
+}
+
 /* Starts an attempt in a slot that is already counted as busy; takes the
  * event's reference. */
 static void
@@ -201,6 +214,10 @@ start_attempt(struct outlet *outlet, struct event *event, unsigned number)
         return;
     }
     attempt->outcome.handler = outlet->settings->number;
+    if (outlet->paused || dispatch->stopping) {
+        give_back(attempt);
+        return;
+    }
     dispatch->running++;
     const struct connector *connector =
         connector_of(dispatch, event->connector);
@@ -394,9 +411,8 @@ start_hot(struct outlet *outlet, const struct connector *connector,
     struct event from = envelope_preview(connector, sighting);
     struct event *event;
     from.number = sighting->number;
-    if (outlet->dispatch->stopping ||
-        event_create(&from, &event) != STATUS_OK) {
-        outlet->busy--; /* the lease ends by itself, or with the process */
+    if (event_create(&from, &event) != STATUS_OK) {
+        outlet->busy--; /* the lease ends by itself */
         wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
         return;
     }

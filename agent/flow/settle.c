@@ -155,7 +155,7 @@ log_failure(const struct settle_rules *rules, const struct attempt *attempt)
 void
 settle_result(struct settle *settle, struct attempt *attempt,
               const struct settle_rules *rules,
-              const struct handler_result *result, bool stopping)
+              const struct handler_result *result, bool release)
 {
     struct store_outcome *outcome = &attempt->outcome;
     outcome->event = attempt->event->number;
@@ -163,7 +163,7 @@ settle_result(struct settle *settle, struct attempt *attempt,
     outcome->started_ms = attempt->started_ms;
     outcome->duration_ms = result->duration_ms;
     settle->open++;
-    if (stopping && result->disposition != DISPOSITION_DONE) {
+    if (release && result->disposition != DISPOSITION_DONE) {
         outcome->kind = OUTCOME_RELEASE;
         submit(settle, attempt);
         return;
@@ -204,10 +204,15 @@ settle_create(struct loop *loop, struct store_worker *worker, uint64_t seed,
 void
 settle_destroy(struct settle *settle)
 {
-    if (settle != NULL) {
-        loop_timer_destroy(settle->timer);
-        mem_free(settle);
+    if (settle == NULL) {
+        return;
     }
+    /* The worker was closed before they could be stored. */
+    for (struct list *link; (link = list_take(&settle->unsettled)) != NULL;) {
+        attempt_destroy(list_entry(link, struct attempt, link));
+    }
+    loop_timer_destroy(settle->timer);
+    mem_free(settle);
 }
 
 size_t

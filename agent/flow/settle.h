@@ -30,16 +30,16 @@ enum status settle_create(struct loop *loop, struct store_worker *worker,
                           uint64_t seed, settle_over_fn *over, void *arg,
                           struct settle **ret);
 
-/* Every attempt must be over. NULL is allowed. */
+/* Frees the attempts whose outcomes nobody took, too. NULL is allowed. */
 void settle_destroy(struct settle *settle);
 
 /*
- * Decides what follows a result and stores it. `stopping`: what is not done is
+ * Decides what follows a result and stores it. `release`: what is not done is
  * given back instead of counted. `over` comes later, exactly once.
  */
 void settle_result(struct settle *settle, struct attempt *attempt,
                    const struct settle_rules *rules,
-                   const struct handler_result *result, bool stopping);
+                   const struct handler_result *result, bool release);
 
 /* Outcomes that are not durable yet. */
 size_t settle_open(const struct settle *settle);
