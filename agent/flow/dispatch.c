@@ -302,6 +302,15 @@ claim(struct outlet *outlet)
     outlet->busy += limit;
 }
 
+/* For what frees slots, or the way, of any outlet. */
+static void
+claim_all(struct dispatch *dispatch)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        claim(&dispatch->outlets[i]);
+    }
+}
+
 /* ---- routing ---- */
 
 struct preview {
@@ -403,6 +412,17 @@ outlet_of(struct dispatch *dispatch, uint32_t number)
     return NULL;
 }
 
+/* Frees the slots that are held for a sighting. */
+static void
+free_held(struct dispatch *dispatch, const struct sighting *sighting)
+{
+    for (size_t i = 0; i < sighting->owed_count; i++) {
+        if (sighting->owed[i].hot) {
+            outlet_of(dispatch, sighting->owed[i].handler)->busy--;
+        }
+    }
+}
+
 /* Starts one hot delivery from memory. */
 static void
 start_hot(struct outlet *outlet, const struct connector *connector,
@@ -426,7 +446,7 @@ dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
     for (size_t i = 0; i < count; i++) {
         const struct sighting *sighting = &sightings[i];
         if (!sighting->fresh) {
-            dispatch_dropped(dispatch, sighting, 1);
+            free_held(dispatch, sighting);
             continue;
         }
         for (size_t j = 0; j < sighting->owed_count; j++) {
@@ -440,9 +460,7 @@ dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
             }
         }
     }
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        claim(&dispatch->outlets[i]);
-    }
+    claim_all(dispatch);
     check_stopped(dispatch);
 }
 
@@ -451,12 +469,9 @@ dispatch_dropped(struct dispatch *dispatch, const struct sighting *sightings,
                  size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < sightings[i].owed_count; j++) {
-            if (sightings[i].owed[j].hot) {
-                outlet_of(dispatch, sightings[i].owed[j].handler)->busy--;
-            }
-        }
+        free_held(dispatch, &sightings[i]);
     }
+    claim_all(dispatch);
 }
 
 /* ---- lifecycle ---- */
