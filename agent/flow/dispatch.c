@@ -29,7 +29,6 @@
 
 #define CLAIM_MOST     64
 #define RETRY_CLAIM_MS INSTANT_SECOND_MS
-#define UNSETTLED_MOST 1024
 
 struct outlet {
     struct dispatch *dispatch;
@@ -60,6 +59,7 @@ struct dispatch {
 };
 
 static void claim(struct outlet *outlet);
+static void claim_all(struct dispatch *dispatch);
 
 static int64_t
 free_slots(const struct outlet *outlet)
@@ -72,7 +72,7 @@ may_start(const struct outlet *outlet)
 {
     return !outlet->paused && !outlet->dispatch->stopping &&
            !outlet->dispatch->settings.owe_only && free_slots(outlet) > 0 &&
-           settle_open(outlet->dispatch->settle) < UNSETTLED_MOST;
+           settle_takes(outlet->dispatch->settle);
 }
 
 /* Tells that the end is reached, once nothing is left under way. */
@@ -133,7 +133,7 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
     if (outlet->settings->route.order_by.len > 0) {
         outlet->backlog = true; /* its lane may go on */
     }
-    claim(outlet);
+    claim_all(dispatch); /* too much unsettled holds all of them */
     check_stopped(dispatch);
 }
 

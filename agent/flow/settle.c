@@ -16,7 +16,8 @@
  * outcome twice is harmless, the attempt number fences it.
  */
 
-#define RETRY_MS INSTANT_SECOND_MS
+#define RETRY_MS  INSTANT_SECOND_MS
+#define OPEN_MOST 1024
 
 struct settle {
     struct loop *loop;
@@ -219,4 +220,10 @@ size_t
 settle_open(const struct settle *settle)
 {
     return settle->open;
+}
+
+bool
+settle_takes(const struct settle *settle)
+{
+    return settle->open < OPEN_MOST && list_empty(&settle->unsettled);
 }

@@ -44,4 +44,8 @@ void settle_result(struct settle *settle, struct attempt *attempt,
 /* Outcomes that are not durable yet. */
 size_t settle_open(const struct settle *settle);
 
+/* Whether attempts may start: false while an outcome waits for the store to
+ * have room, or while too many are on their way. */
+bool settle_takes(const struct settle *settle);
+
 #endif
