@@ -496,7 +496,9 @@ grace_over(void *arg)
     struct dispatch *dispatch = arg;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         struct handler *handler = dispatch->settings.outlets[i].handler;
-        handler->ops->cancel(handler);
+        if (handler != NULL) {
+            handler->ops->cancel(handler);
+        }
     }
 }
 
@@ -599,7 +601,7 @@ dispatch_reopen(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         struct handler *handler = dispatch->settings.outlets[i].handler;
-        if (handler->ops->reopen != NULL) {
+        if (handler != NULL && handler->ops->reopen != NULL) {
             handler->ops->reopen(handler);
         }
     }

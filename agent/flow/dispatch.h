@@ -32,7 +32,7 @@ struct outlet_settings {
     int64_t concurrency;
     int64_t lease_ms; /* longer than any attempt can last */
     enum delivery_format format;
-    struct handler *handler;
+    struct handler *handler; /* NULL where nothing is started (owe_only) */
 };
 
 struct dispatch_settings {
