@@ -54,6 +54,7 @@ struct dispatch {
     size_t running; /* attempts with a handler */
     bool stopping;
     struct loop_timer *grace;
+    int64_t grace_ms; /* still to be waited for; < 0: it is */
     void (*stopped)(void *arg);
     void *stopped_arg;
 };
@@ -79,7 +80,7 @@ may_start(const struct outlet *outlet)
 static void
 check_stopped(struct dispatch *dispatch)
 {
-    if (!dispatch->stopping || dispatch->stopped == NULL ||
+    if (dispatch->stopped == NULL || dispatch->grace_ms >= 0 ||
         dispatch->running > 0 || settle_open(dispatch->settle) > 0) {
         return;
     }
@@ -491,14 +492,28 @@ open_outlet(struct dispatch *dispatch, size_t index)
 }
 
 static void
-grace_over(void *arg)
+cancel_all(const struct dispatch *dispatch)
 {
-    struct dispatch *dispatch = arg;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         struct handler *handler = dispatch->settings.outlets[i].handler;
         if (handler != NULL) {
             handler->ops->cancel(handler);
         }
+    }
+}
+
+/* The one timer of the end: first for a turn later, so that `stopped` never
+ * comes before dispatch_stop has returned, then for the grace. */
+static void
+grace_over(void *arg)
+{
+    struct dispatch *dispatch = arg;
+    if (dispatch->grace_ms >= 0) {
+        loop_timer_arm(dispatch->grace, dispatch->grace_ms);
+        dispatch->grace_ms = -1;
+        check_stopped(dispatch);
+    } else {
+        cancel_all(dispatch);
     }
 }
 
@@ -558,8 +573,20 @@ dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         loop_timer_disarm(dispatch->outlets[i].timer);
     }
-    loop_timer_arm(dispatch->grace, grace_ms);
-    check_stopped(dispatch);
+    dispatch->grace_ms = grace_ms;
+    loop_timer_arm(dispatch->grace, 0);
+}
+
+size_t
+dispatch_running(const struct dispatch *dispatch)
+{
+    return dispatch->running;
+}
+
+void
+dispatch_cancel(struct dispatch *dispatch)
+{
+    cancel_all(dispatch);
 }
 
 void

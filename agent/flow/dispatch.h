@@ -83,7 +83,13 @@ void dispatch_dropped(struct dispatch *dispatch,
 void dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
                    void (*stopped)(void *arg), void *arg);
 
-/* Only after `stopped`, or before start. NULL is allowed. */
+/* Attempts that are with their handlers. */
+size_t dispatch_running(const struct dispatch *dispatch);
+
+/* Asks all attempts to end now. */
+void dispatch_cancel(struct dispatch *dispatch);
+
+/* No attempt may be with its handler; the worker is gone. NULL is allowed. */
 void dispatch_destroy(struct dispatch *dispatch);
 
 /* Sets the gauges of pending deliveries from what the store counted. */
