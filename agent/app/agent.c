@@ -141,7 +141,8 @@ asked_to_reopen(void *arg)
     LOG(LOG_INFO, "files reopened", log_text("why", "SIGHUP"));
 }
 
-/* After the first error of the disk nothing may be acknowledged any more. */
+/* After the first error of the disk nothing may be acknowledged any more. What
+ * runs is asked to end at once: its outcome has no place to go. */
 static void
 store_failed(void *arg, enum status status, const char *words)
 {
@@ -149,7 +150,10 @@ store_failed(void *arg, enum status status, const char *words)
     LOG(LOG_ERROR, "the store has failed; nothing is acknowledged any more",
         log_text("status", status_text(status)), log_text("why", words));
     agent->exit_code = EXIT_STORE;
-    loop_stop(agent->loop);
+    begin_end(agent);
+    if (agent->dispatch != NULL) {
+        dispatch_cancel(agent->dispatch);
+    }
 }
 
 /* ---- walks ---- */
@@ -205,6 +209,9 @@ log_walk(const struct poll_ended *ended)
 static void
 walk_ended(void *arg, const struct poll_ended *ended)
 {
+    static const enum exit_code codes[] = { [POLL_OK] = EXIT_OK,
+                                            [POLL_FAILED] = EXIT_FAILED,
+                                            [POLL_LIMITED] = EXIT_LATER };
     struct agent *agent = arg;
     struct walker *walker = walker_of(agent, ended->connector);
     metric_add(walker->counts.poll_runs[ended->outcome], 1);
@@ -219,11 +226,8 @@ walk_ended(void *arg, const struct poll_ended *ended)
     if (agent->settings.observer.ended != NULL) {
         agent->settings.observer.ended(agent->settings.observer.arg, ended);
     }
-    if (agent->settings.mode != AGENT_RUN && ended->outcome != POLL_LIMITED) {
-        agent->exit_code = ended->outcome == POLL_OK ? EXIT_OK : EXIT_FAILED;
-        begin_end(agent);
-    } else if (agent->settings.mode != AGENT_RUN) {
-        agent->exit_code = EXIT_LATER;
+    if (agent->settings.mode != AGENT_RUN && agent->exit_code != EXIT_STORE) {
+        agent->exit_code = codes[ended->outcome];
         begin_end(agent);
     }
 }
@@ -603,14 +607,53 @@ agent_run(struct agent *agent)
     return agent->exit_code;
 }
 
+static void
+ignore_stopped(void *arg)
+{
+    (void)arg;
+}
+
+/* The loop has stopped, perhaps in the midst of things: what the store's thread
+ * still answers must start nothing. */
+static void
+halt(struct agent *agent)
+{
+    agent->stopping = true;
+    if (agent->retention != NULL) {
+        retention_stop(agent->retention);
+    }
+    for (size_t i = 0; i < agent->walker_count; i++) {
+        source_poll_stop(agent->walkers[i].poll, ignore_stopped, NULL);
+    }
+    if (agent->dispatch != NULL) {
+        dispatch_stop(agent->dispatch, 0, ignore_stopped, NULL);
+    }
+}
+
+/* A handler that was asked to end and did not in time cannot be destroyed under
+ * its attempt, nor the loop under its thread: they end with the process. */
+static bool
+still_runs(struct agent *agent)
+{
+    if (agent->dispatch == NULL || dispatch_running(agent->dispatch) == 0) {
+        return false;
+    }
+    dispatch_cancel(agent->dispatch);
+    LOG(LOG_WARN, "handlers are still running, their deliveries are owed",
+        log_i64("attempts", (int64_t)dispatch_running(agent->dispatch)));
+    return true;
+}
+
 void
 agent_destroy(struct agent *agent)
 {
     if (agent == NULL) {
         return;
     }
+    halt(agent);
     http_server_destroy(agent->server);
     admin_destroy(agent->admin);
+    agent->admin = NULL;
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
     source_webhook_destroy(agent->webhook);
@@ -622,6 +665,9 @@ agent_destroy(struct agent *agent)
     mem_free(agent->polls);
     mem_free(agent->admin_polls);
     ingest_destroy(agent->ingest);
+    if (still_runs(agent)) {
+        return;
+    }
     outlets_fini(&agent->outlets);
     dispatch_destroy(agent->dispatch);
     process_spawner_destroy(agent->spawner);
