@@ -12,7 +12,8 @@ static enum status
 parse(struct slice text, unsigned char into[16], bool *ret_is_ipv4)
 {
     char copy[ADDRESS_TEXT_BYTES];
-    if (text.len == 0 || text.len >= sizeof(copy)) {
+    if (text.len == 0 || text.len >= sizeof(copy) ||
+        slice_find(text, '\0') != SIZE_MAX) {
         return STATUS_INVALID;
     }
     memcpy(copy, text.ptr, text.len);
