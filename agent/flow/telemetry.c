@@ -102,6 +102,7 @@ enum status
 telemetry_init(struct telemetry *telemetry, const char *version)
 {
     struct metric_family *families[FAMILY_COUNT];
+    *telemetry = (struct telemetry){ 0 };
     enum status status = metric_registry_create(&telemetry->registry);
     for (size_t i = 0; i < FAMILY_COUNT && status == STATUS_OK; i++) {
         status =
