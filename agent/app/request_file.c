@@ -132,13 +132,14 @@ parse_strict(struct slice text, struct arrival *arrival, struct error *err)
         return status;
     }
     enum http_progress progress = HTTP_MORE;
-    while (text.len > 0 && (progress == HTTP_MORE || progress == HTTP_HEAD)) {
-        size_t used = 0;
+    size_t used = 1;
+    while (text.len > 0 &&
+           ((progress == HTTP_MORE && used > 0) || progress == HTTP_HEAD)) {
+        used = 0;
         progress = http_parser_feed(parser, text, &used);
         text = slice_from(text, used);
     }
     if (progress == HTTP_HEAD) { /* nothing follows: the body is empty */
-        size_t used = 0;
         progress = http_parser_feed(parser, text, &used);
     }
     if (progress != HTTP_COMPLETE) {
