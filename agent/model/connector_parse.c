@@ -132,18 +132,32 @@ connector_parse_hook_text(struct config_binding *binding,
                                         connector_hook_kinds, SIDE_WEBHOOK));
 }
 
-/* A type may be a plain word for providers that send only one; with a colon it
- * is meant to be a source, so a misspelt one must not pass as text. */
+/* Whether text can be nothing but a word: no source, no place, no call. */
+static bool
+is_word(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.ptr[i];
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        const bool digit = c >= '0' && c <= '9';
+        if (!letter && !digit && strchr("._-/", c) == NULL) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* A type may be a plain word for providers that send only one; anything else is
+ * meant to be a source, so a misspelt one must not pass as text. */
 void
 connector_parse_hook_type(struct config_binding *binding,
                           const struct config_node *node, void *place)
 {
-    const bool plain = slice_find(node->text, ':') == SIZE_MAX &&
-                       slice_find(node->text, '{') == SIZE_MAX;
-    put_template(place, scalar_template(binding, node,
-                                        plain ? TEMPLATE_BARE_LITERAL
-                                              : TEMPLATE_BARE_SOURCE,
-                                        connector_hook_kinds, SIDE_WEBHOOK));
+    put_template(place,
+                 scalar_template(binding, node,
+                                 is_word(node->text) ? TEMPLATE_BARE_LITERAL
+                                                     : TEMPLATE_BARE_SOURCE,
+                                 connector_hook_kinds, SIDE_WEBHOOK));
 }
 
 void
