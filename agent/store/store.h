@@ -156,6 +156,8 @@ struct store_ops {
      * event row, one delivery per `owed` and its keys in the ledger. Known: its
      * channel is marked, once. A unit whose sightings are all known still
      * applies its walks. Sightings of one group see each other, in order.
+     * A unit with nothing in it asks whether the store can be written at all:
+     * it writes and commits one small row.
      */
     enum status (*apply)(struct store *store, struct store_unit *const *units,
                          size_t count, struct error *err);

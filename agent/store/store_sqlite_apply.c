@@ -387,6 +387,11 @@ apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
     for (size_t i = 0; status == STATUS_OK && i < unit->gap_count; i++) {
         status = add_gap(store, &unit->gaps[i], now_ms, err);
     }
+    if (unit->sighting_count + unit->outcome_count + unit->walk_count +
+            unit->gap_count ==
+        0) {
+        status = store_sqlite_meta_put(store, "probed", now_ms, err);
+    }
     return status;
 }
 

@@ -25,6 +25,9 @@
  * thread.
  */
 
+/* While there is no room: how often it is asked whether there is again. */
+#define PROBE_MS 1000
+
 /* Bodies in one transaction: a longer one only makes others wait. */
 #define GROUP_BYTES ((int64_t)4 << 20)
 
@@ -42,6 +45,9 @@ struct store_worker {
     void *on_commit_arg;
     void (*on_failure)(void *arg, enum status status, const char *words);
     void *on_failure_arg;
+    struct loop_timer *probe_timer;
+    struct store_call probe; /* a unit with nothing in it */
+    bool probing;
     /* The lock's. */
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -230,9 +236,35 @@ note_health(struct store_worker *worker, const struct store_call *call)
         }
     } else if (call->status == STATUS_FULL) {
         *health = STATUS_FULL;
-    } else if (call->status == STATUS_OK && call->kind == STORE_CALL_UNIT) {
-        *health = STATUS_OK;
+        if (!worker->probing && !worker->closing) {
+            loop_timer_arm(worker->probe_timer, PROBE_MS);
+        }
     }
+}
+
+static void
+probed(struct store_call *call)
+{
+    struct store_worker *worker = call->arg;
+    worker->probing = false;
+    if (call->status == STATUS_OK) {
+        worker->figures.health = STATUS_OK;
+    } else if (!worker->closing &&
+               status_disposition(call->status) != DISPOSITION_FATAL) {
+        loop_timer_arm(worker->probe_timer, PROBE_MS);
+    }
+}
+
+/* A unit that is all known writes nothing, so only a probe can tell that there
+ * is room again; and without traffic nobody else would ask. */
+static void
+probe(void *arg)
+{
+    struct store_worker *worker = arg;
+    worker->probe = (struct store_call){ .kind = STORE_CALL_UNIT,
+                                         .done = probed,
+                                         .arg = worker };
+    worker->probing = store_worker_submit(worker, &worker->probe) == STATUS_OK;
 }
 
 static void
@@ -305,9 +337,13 @@ store_worker_create(struct loop *loop, struct store *store,
     if (worker->group == NULL) {
         goto free_worker;
     }
-    status = loop_turn_create(loop, hand_over, worker, &worker->turn);
+    status = loop_timer_create(loop, probe, worker, &worker->probe_timer);
     if (status != STATUS_OK) {
         goto free_group;
+    }
+    status = loop_turn_create(loop, hand_over, worker, &worker->turn);
+    if (status != STATUS_OK) {
+        goto destroy_timer;
     }
     status = loop_bell_create(loop, take_finished, worker, &worker->bell);
     if (status != STATUS_OK) {
@@ -328,6 +364,8 @@ destroy_lock:
     loop_bell_destroy(worker->bell);
 destroy_turn:
     loop_turn_destroy(worker->turn);
+destroy_timer:
+    loop_timer_destroy(worker->probe_timer);
 free_group:
     mem_free(worker->group);
 free_worker:
@@ -399,6 +437,7 @@ store_worker_destroy(struct store_worker *worker)
     }
     hand_over(worker);
     worker->closing = true;
+    loop_timer_disarm(worker->probe_timer);
     (void)pthread_mutex_lock(&worker->lock);
     worker->stopping = true;
     (void)pthread_cond_signal(&worker->wake);
@@ -407,6 +446,7 @@ store_worker_destroy(struct store_worker *worker)
     take_finished(worker);
     loop_bell_destroy(worker->bell);
     loop_turn_destroy(worker->turn);
+    loop_timer_destroy(worker->probe_timer);
     (void)pthread_cond_destroy(&worker->wake);
     (void)pthread_mutex_destroy(&worker->lock);
     mem_free(worker->group);

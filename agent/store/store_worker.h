@@ -94,7 +94,9 @@ struct store_worker_figures {
     int64_t queued_bytes;
     uint64_t commits;
     uint64_t units;
-    enum status health; /* STATUS_OK, STATUS_FULL, STATUS_IO, STATUS_CORRUPT */
+    /* STATUS_OK; STATUS_FULL until a probe, made each second, finds room again;
+     * STATUS_IO and STATUS_CORRUPT for good. */
+    enum status health;
 };
 void store_worker_figures(const struct store_worker *worker,
                           struct store_worker_figures *ret);

@@ -3,7 +3,7 @@
 -- and handlers are those of `name`.
 
 CREATE TABLE meta(
-    name TEXT NOT NULL PRIMARY KEY,     -- uuid, epoch, dedup_floor, last_event
+    name TEXT NOT NULL PRIMARY KEY,     -- epoch, dedup_floor, last_event, probed
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -135,6 +135,7 @@ struct fixture {
     int failures;
     enum status failed_with;
     size_t commits;
+    size_t expected_commits; /* 0: the loop runs on */
     size_t committed_units;
     enum status submitted_late;
     bool submit_late;
@@ -169,6 +170,9 @@ on_commit(void *arg, double seconds, size_t units)
 {
     struct fixture *fixture = arg;
     fixture->commits++;
+    if (fixture->commits == fixture->expected_commits) {
+        loop_stop(fixture->loop);
+    }
     fixture->committed_units += units;
     assert_true(seconds >= 0 && seconds < 60);
 }
@@ -247,6 +251,16 @@ run_until(struct fixture *fixture, size_t done)
         loop_run(fixture->loop);
     }
     assert_int_equal(fixture->done, done);
+}
+
+static void
+run_until_commits(struct fixture *fixture, size_t commits)
+{
+    fixture->expected_commits = commits;
+    if (fixture->commits < commits) {
+        loop_run(fixture->loop);
+    }
+    assert_int_equal(fixture->commits, commits);
 }
 
 static void
@@ -406,7 +420,7 @@ bytes_fill_the_queue_too_but_one_body_always_fits(void **state)
 }
 
 static void
-no_room_on_the_disk_passes_when_an_apply_succeeds(void **state)
+no_room_on_the_disk_passes_when_a_probe_finds_some(void **state)
 {
     struct fixture *fixture = *state;
     struct store_worker_figures figures;
@@ -420,8 +434,11 @@ no_room_on_the_disk_passes_when_an_apply_succeeds(void **state)
     assert_int_equal(figures.commits, 0);
     assert_int_equal(fixture->commits, 0);
     fixture->fake.answer = STATUS_OK;
-    submit_unit(fixture, 1);
+    submit_unit(fixture, 1); /* may be all known: it proves nothing */
     run_until(fixture, 2);
+    store_worker_figures(fixture->worker, &figures);
+    assert_int_equal(figures.health, STATUS_FULL);
+    run_until_commits(fixture, 2);
     store_worker_figures(fixture->worker, &figures);
     assert_int_equal(figures.health, STATUS_OK);
     assert_int_equal(fixture->failures, 0);
@@ -535,7 +552,7 @@ main(void)
         ROW(every_kind_of_call_reaches_the_store_and_comes_back),
         ROW(a_full_queue_takes_outcomes_but_no_sightings),
         ROW(bytes_fill_the_queue_too_but_one_body_always_fits),
-        ROW(no_room_on_the_disk_passes_when_an_apply_succeeds),
+        ROW(no_room_on_the_disk_passes_when_a_probe_finds_some),
         ROW(a_unit_that_fails_alone_says_so),
         ROW(a_failure_for_good_is_told_once_and_nothing_more_is_taken),
         ROW(destroying_finishes_what_is_queued_and_takes_nothing_new),
