@@ -63,40 +63,48 @@ put_child(struct config_node *root, const struct config_node *node,
     return STATUS_OK;
 }
 
-/* Takes verify, handshake, ack and reject from the file that `use` names. */
+/* Loads the file that `use` names; whoever loads it says what went wrong. */
+static const struct config_node *
+load_used(struct config_binding *binding, const struct connector_env *env,
+          const struct config_node *use)
+{
+    const struct config_node *other = NULL;
+    const size_t errors = binding->report->errors;
+    const bool loaded =
+        use->kind == CONFIG_SCALAR && env->load_file != NULL &&
+        env->load_file(env->arg, use->text, use->mark, binding->report,
+                       binding->arena, &other) &&
+        other != NULL;
+    if (!loaded && binding->report->errors == errors) {
+        config_report_add(binding->report, CONFIG_ERROR, use->mark,
+                          "'%.*s' cannot be used", SLICE_ARG(use->text));
+    }
+    if (loaded && config_node_child(other, "verify") == NULL) {
+        config_report_add(binding->report, CONFIG_ERROR, use->mark,
+                          "'%.*s' has no verify", SLICE_ARG(use->text));
+        return NULL;
+    }
+    return loaded ? other : NULL;
+}
+
+/* Takes verify, handshake, ack and reject from the file that `use` names; the
+ * last three only where they are not given here. */
 static enum status
 take_verify(struct config_binding *binding, const struct connector_env *env,
             struct config_node *root, const struct config_node *use)
 {
     static const char *const taken[] = { "verify", "handshake", "ack",
                                          "reject" };
-    const struct config_node *other = NULL;
-    if (use->kind != CONFIG_SCALAR || env->load_file == NULL ||
-        !env->load_file(env->arg, use->text, use->mark, binding->report,
-                        binding->arena, &other) ||
-        other == NULL) {
-        if (binding->report->errors == 0) {
-            config_report_add(binding->report, CONFIG_ERROR, use->mark,
-                              "'%.*s' cannot be used", SLICE_ARG(use->text));
-        }
-        return STATUS_NOT_FOUND;
-    }
-    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+    const struct config_node *other = load_used(binding, env, use);
+    enum status status = other == NULL ? STATUS_NOT_FOUND : STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < 4; i++) {
         const struct config_node *given = config_node_child(other, taken[i]);
         const bool own = i > 0 && config_node_child(root, taken[i]) != NULL;
-        if (given == NULL && i == 0) {
-            config_report_add(binding->report, CONFIG_ERROR, use->mark,
-                              "'%.*s' has no verify", SLICE_ARG(use->text));
-            return STATUS_NOT_FOUND;
-        }
         if (given != NULL && !own) {
-            enum status status = put_child(root, given, binding->arena);
-            if (status != STATUS_OK) {
-                return status;
-            }
+            status = put_child(root, given, binding->arena);
         }
     }
-    return STATUS_OK;
+    return status;
 }
 
 static enum status

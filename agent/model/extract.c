@@ -421,25 +421,24 @@ add_row_key(struct reading *reading, struct sighting *sighting)
 }
 
 enum status
-extract_row(const struct connector *connector, struct slice row,
-            struct slice body, enum channel via, int64_t now_ms,
+extract_row(const struct connector *connector, const struct row_view *view,
             struct arena *arena, struct sighting *ret_sighting,
             struct error *err)
 {
     const struct record_spec *record = &connector->poll.record;
-    struct reading reading = {
-        .scope = { .connector = connector, .item = row, .now_ms = now_ms },
-        .arena = arena,
-        .err = err
-    };
-    struct sighting sighting = { .via = via,
-                                 .received_ms = now_ms,
+    struct reading reading = { .scope = { .connector = connector,
+                                          .item = view->row,
+                                          .now_ms = view->received_ms },
+                               .arena = arena,
+                               .err = err };
+    struct sighting sighting = { .via = view->via,
+                                 .received_ms = view->received_ms,
                                  .content_type = SLICE("application/json"),
-                                 .body = slice_trim(body) };
+                                 .body = slice_trim(view->body) };
     struct slice inner;
     /* A follow request brought the body already. */
-    if (record->body != NULL && body.ptr == row.ptr &&
-        json_path_first(record->body, row, &inner)) {
+    if (record->body != NULL && view->body.ptr == view->row.ptr &&
+        json_path_first(record->body, view->row, &inner)) {
         sighting.body = slice_trim(inner);
     }
     enum status status = STATUS_OK;

@@ -42,13 +42,19 @@ enum status extract_page(const struct connector *connector, struct slice body,
                          struct http_fields fields, struct arena *arena,
                          struct page *ret_page, struct error *err);
 
-/* Reads one row. `body` is the row, or what a follow request brought for it.
- * STATUS_INVALID names what is absent. */
+/* A row as a channel saw it. */
+struct row_view {
+    struct slice row;
+    struct slice body; /* the row, or what a follow request brought for it */
+    enum channel via;
+    int64_t received_ms;
+};
+
+/* Reads one row. STATUS_INVALID names what is absent. */
 NODISCARD
-enum status extract_row(const struct connector *connector, struct slice row,
-                        struct slice body, enum channel via, int64_t now_ms,
-                        struct arena *arena, struct sighting *ret_sighting,
-                        struct error *err);
+enum status extract_row(const struct connector *connector,
+                        const struct row_view *view, struct arena *arena,
+                        struct sighting *ret_sighting, struct error *err);
 
 /* Returns what handlers get as `data` of an event with this body: the part the
  * connector selects for the channel that brought it, or all of it. False when

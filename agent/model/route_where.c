@@ -33,71 +33,79 @@ struct where_test {
 
 /* ---- comparing numbers by their text: no double stands between ---- */
 
-struct decimal {
-    bool negative;
-    struct slice digits; /* without leading zeros, the point left out */
-    int64_t point;       /* how many digits stand before the point */
-    char *room;
-};
-
 #define DIGITS_MAX 64
 
-/* Reads -12.5e3 as digits and a point; false when it is no number or too long
- * to be one that anybody compares. */
+struct decimal {
+    bool negative;
+    char digits[DIGITS_MAX]; /* without zeros at either end, nor the point */
+    size_t count;
+    int64_t point; /* how many digits stand before the point */
+};
+
+/* Takes one digit; false when there are more than anybody compares. */
 static bool
-read_decimal(struct slice text, char room[DIGITS_MAX], struct decimal *into)
+take_digit(struct decimal *into, char digit, bool behind_point)
 {
-    size_t i = 0;
-    size_t count = 0;
-    int64_t point = 0;
-    bool seen_point = false;
-    *into = (struct decimal){ .negative = false };
-    if (i < text.len && text.ptr[i] == '-') {
-        into->negative = true;
-        i++;
+    if (into->count == 0 && digit == '0') {
+        into->point -= behind_point ? 1 : 0;
+        return true;
     }
-    const size_t first = i;
-    for (; i < text.len; i++) {
-        const char c = text.ptr[i];
-        if (c == '.' && !seen_point) {
-            seen_point = true;
-            continue;
-        }
-        if (c < '0' || c > '9') {
-            break;
-        }
-        if (count == 0 && c == '0') {
-            point -= seen_point ? 1 : 0;
-            continue;
-        }
-        if (count == DIGITS_MAX) {
-            return false;
-        }
-        room[count++] = c;
-        point += seen_point ? 0 : 1;
-    }
-    if (i == first) {
+    if (into->count == DIGITS_MAX) {
         return false;
     }
-    if (i < text.len && (text.ptr[i] == 'e' || text.ptr[i] == 'E')) {
-        int64_t exponent;
-        struct slice rest = slice_from(text, i + 1);
-        if (rest.len > 0 && rest.ptr[0] == '+') {
-            rest = slice_from(rest, 1);
-        }
-        if (rest.len > 6 || slice_to_i64(rest, &exponent) != STATUS_OK) {
+    into->digits[into->count++] = digit;
+    into->point += behind_point ? 0 : 1;
+    return true;
+}
+
+/* Takes what stands behind the digits: nothing, or an exponent. */
+static bool
+take_exponent(struct decimal *into, struct slice rest)
+{
+    int64_t exponent;
+    if (rest.len == 0) {
+        return true;
+    }
+    if (rest.ptr[0] != 'e' && rest.ptr[0] != 'E') {
+        return false;
+    }
+    rest = slice_from(rest, 1);
+    if (rest.len > 0 && rest.ptr[0] == '+') {
+        rest = slice_from(rest, 1);
+    }
+    if (rest.len > 6 || slice_to_i64(rest, &exponent) != STATUS_OK) {
+        return false;
+    }
+    into->point += exponent;
+    return true;
+}
+
+/* Reads "-12.5e3"; false when it is no number. */
+static bool
+read_decimal(struct slice text, struct decimal *into)
+{
+    bool behind_point = false;
+    size_t i = 0;
+    *into = (struct decimal){ .negative = text.len > 0 && text.ptr[0] == '-' };
+    text = slice_from(text, into->negative ? 1 : 0);
+    for (; i < text.len; i++) {
+        const char c = text.ptr[i];
+        if (c == '.' && !behind_point && i > 0) {
+            behind_point = true;
+        } else if (c < '0' || c > '9') {
+            break;
+        } else if (!take_digit(into, c, behind_point)) {
             return false;
         }
-        point += exponent;
-        i = text.len;
     }
-    while (count > 0 && room[count - 1] == '0') {
-        count--;
+    if (i == 0 || !take_exponent(into, slice_from(text, i))) {
+        return false;
     }
-    into->digits = (struct slice){ room, count };
-    into->point = count == 0 ? 0 : point;
-    into->negative = into->negative && count > 0;
-    return i == text.len;
+    while (into->count > 0 && into->digits[into->count - 1] == '0') {
+        into->count--;
+    }
+    into->negative = into->negative && into->count > 0;
+    return true;
 }
 
 static int
@@ -107,26 +115,23 @@ compare_decimals(const struct decimal *a, const struct decimal *b)
     if (a->negative != b->negative) {
         return sign;
     }
-    const bool zero_a = a->digits.len == 0;
-    const bool zero_b = b->digits.len == 0;
-    if (zero_a || zero_b) {
-        return zero_a == zero_b ? 0 : zero_a ? -sign : sign;
+    if (a->count == 0 || b->count == 0) {
+        return sign * ((a->count > 0) - (b->count > 0));
     }
     if (a->point != b->point) {
         return a->point < b->point ? -sign : sign;
     }
-    const int order = slice_compare(a->digits, b->digits);
-    return order < 0 ? -sign : order > 0 ? sign : 0;
+    const int order = slice_compare((struct slice){ a->digits, a->count },
+                                    (struct slice){ b->digits, b->count });
+    return sign * ((order > 0) - (order < 0));
 }
 
 static bool
 compare_numbers(struct slice a, struct slice b, int *ret_order)
 {
-    char room_a[DIGITS_MAX];
-    char room_b[DIGITS_MAX];
     struct decimal x;
     struct decimal y;
-    if (!read_decimal(a, room_a, &x) || !read_decimal(b, room_b, &y)) {
+    if (!read_decimal(a, &x) || !read_decimal(b, &y)) {
         return false;
     }
     *ret_order = compare_decimals(&x, &y);
@@ -281,7 +286,7 @@ read_rule(struct config_binding *binding, const struct config_node *node,
             read_test(binding, key, rule);
         }
     }
-    if (node->children->next == NULL) {
+    if (at->next == NULL && node->children == at) {
         config_report_add(binding->report, CONFIG_ERROR, node->mark,
                           "a condition needs a test: equals, not, in, prefix, "
                           "regex, exists, gt, gte, lt or lte");

@@ -85,10 +85,13 @@ poll_page_sightings(struct source_poll *poll, struct error *err)
         if (!page->wanted[i]) {
             continue;
         }
+        const struct row_view view = { .row = page->page.rows[i],
+                                       .body = page->bodies[i],
+                                       .via = CHANNEL_POLL,
+                                       .received_ms = arrival->received_ms };
         enum status status =
-            extract_row(poll->settings.connector, page->page.rows[i],
-                        page->bodies[i], CHANNEL_POLL, arrival->received_ms,
-                        &arrival->arena, &arrival->sightings[i], err);
+            extract_row(poll->settings.connector, &view, &arrival->arena,
+                        &arrival->sightings[i], err);
         if (status != STATUS_OK) {
             return error_wrap(err, status, "row %zu", i + 1);
         }

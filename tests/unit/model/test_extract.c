@@ -72,11 +72,12 @@ static struct sighting
 read_row(const struct bound *bound, const char *row, int64_t now_ms,
          struct arena *arena)
 {
+    const struct row_view view = { slice_of(row), slice_of(row), CHANNEL_POLL,
+                                   now_ms };
     struct sighting sighting;
     struct error err = { "" };
     const enum status status =
-        extract_row(&bound->connector, slice_of(row), slice_of(row),
-                    CHANNEL_POLL, now_ms, arena, &sighting, &err);
+        extract_row(&bound->connector, &view, arena, &sighting, &err);
     if (status != STATUS_OK) {
         fail_msg("%s: %s", row, err.text);
     }
@@ -646,9 +647,9 @@ a_row_without_its_key_is_refused(void **state)
     struct sighting row;
     struct error err = { "" };
     const struct slice text = slice_of("{\"id\":17}");
+    const struct row_view view = { text, text, CHANNEL_POLL, NOW_MS };
     open_file(&bound, "petstore", WITH_ALL);
-    assert_int_equal(extract_row(&bound.connector, text, text, CHANNEL_POLL,
-                                 NOW_MS, &arena, &row, &err),
+    assert_int_equal(extract_row(&bound.connector, &view, &arena, &row, &err),
                      STATUS_INVALID);
     assert_non_null(strstr(err.text, "updated_at"));
     arena_fini(&arena);
@@ -667,10 +668,10 @@ the_delivery_log_brings_the_bytes_of_the_webhook(void **state)
                  "\"action\":\"opened\","
                  "\"delivered_at\":\"2026-09-20T10:00:00Z\"}");
     const struct slice payload = slice_of("{\"action\":\"opened\"}");
+    const struct row_view view = { text, payload, CHANNEL_POLL, NOW_MS };
     open_file(&bound, "github",
               "with: {api_key: t, repo: a/b, hook_id: '1', webhook_secret: s}");
-    assert_int_equal(extract_row(&bound.connector, text, payload, CHANNEL_POLL,
-                                 NOW_MS, &arena, &row, NULL),
+    assert_int_equal(extract_row(&bound.connector, &view, &arena, &row, NULL),
                      STATUS_OK);
     const struct sighting hook =
         read_hook(&bound, "X-GitHub-Delivery: g1\nX-GitHub-Event: issues\n",
@@ -738,8 +739,9 @@ running_out_of_memory_is_told(void **state)
                                   &page, &err);
         }
         if (status == STATUS_OK) {
-            status = extract_row(&bound.connector, page.rows[0], page.rows[0],
-                                 CHANNEL_POLL, NOW_MS, &arena, &row, &err);
+            const struct row_view view = { page.rows[0], page.rows[0],
+                                           CHANNEL_POLL, NOW_MS };
+            status = extract_row(&bound.connector, &view, &arena, &row, &err);
         }
         (void)mem_fail_after(-1, 0);
         if (status == STATUS_OK) {
