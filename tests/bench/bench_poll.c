@@ -83,8 +83,11 @@ take_page(struct reader *reader, struct slice body)
                          &err),
             &err, "extract_page");
     for (size_t i = 0; i < page.row_count; i++) {
-        require(extract_row(reader->connector, page.rows[i], page.rows[i],
-                            CHANNEL_POLL, now_ms, &reader->arena,
+        const struct row_view view = { .row = page.rows[i],
+                                       .body = page.rows[i],
+                                       .via = CHANNEL_POLL,
+                                       .received_ms = now_ms };
+        require(extract_row(reader->connector, &view, &reader->arena,
                             &reader->sightings[i], &err),
                 &err, "extract_row");
     }
