@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""Two channels, one event: what hooks miss, walks fill in."""
+import json
+import time
+
+import harness
+from harness import Hook, answer, iso, replies, row, stays, wait_until
+
+
+class Channels(harness.Case):
+    def test_polling_alone_brings_every_row_of_every_page(self):
+        now = time.time()
+        rows = [row(i, iso(now - 600 + i)) for i in range(25)]
+        provider = self.provider(rows, page=4)
+        agent = self.pet_shop(provider, hooks=False, listen=False)
+        events = agent.wait_events(25)
+        self.assertEqual([e["data"]["id"] for e in events], list(range(25)))
+        self.assertEqual({e["via"] for e in events}, {"poll"})
+        self.assertEqual(events[7]["id"], f"order:7:{rows[7]['updated_at']}")
+        self.assertEqual(events[7]["time"], rows[7]["updated_at"])
+        asked = len(provider.asked)
+        wait_until(lambda: len(provider.asked) > asked + 7, "another walk")
+        self.assertEqual(len(agent.events()), 25)
+
+    def test_what_a_webhook_brought_a_walk_does_not_bring_again(self):
+        provider = self.provider()
+        agent = self.pet_shop(provider)
+        stamp = iso()
+        Hook(1, stamp).send(agent)
+        agent.wait_events(1)
+        provider.rows.append(row(1, stamp))
+        provider.rows.append(row(2, iso()))
+        events = agent.wait_events(2)
+        self.assertEqual([(e["data"]["id"], e["via"]) for e in events],
+                         [(1, "webhook"), (2, "poll")])
+        self.assertEqual(agent.metric("events_total", connector="shop",
+                                      via="poll"), 1)
+
+    def test_what_a_walk_brought_a_webhook_does_not_bring_again(self):
+        stamp = iso()
+        provider = self.provider([row(1, stamp)])
+        agent = self.pet_shop(provider)
+        agent.wait_events(1)
+        self.assertEqual(Hook(1, stamp).send(agent).status, 202)
+        Hook(2, iso()).send(agent)
+        events = agent.wait_events(2)
+        self.assertEqual([(e["data"]["id"], e["via"]) for e in events],
+                         [(1, "poll"), (2, "webhook")])
+        self.assertEqual(agent.metric("webhook_requests_total",
+                                      connector="shop", outcome="duplicate"),
+                         1)
+
+    def test_data_has_one_shape_on_both_channels(self):
+        provider = self.provider([row(1, iso())])
+        agent = self.pet_shop(provider)
+        agent.wait_events(1)
+        Hook(2, iso()).send(agent)
+        polled, hooked = agent.wait_events(2)
+        self.assertEqual(polled["data"].keys(), hooked["data"].keys())
+
+    def test_a_new_version_of_an_order_is_a_new_event(self):
+        first, second = iso(time.time() - 5), iso()
+        provider = self.provider([row(1, first)])
+        agent = self.pet_shop(provider)
+        agent.wait_events(1)
+        provider.rows[0] = row(1, second)
+        self.assertEqual([e["data"]["updated_at"]
+                          for e in agent.wait_events(2)], [first, second])
+
+    def test_channels_that_disagree_about_the_time_still_make_one_event(self):
+        now = time.time()
+        for name, listed, hooked in (
+                ("by nothing", now, now),
+                ("by a second", now, now - 1),
+                ("by a second, the other way", now, now + 1),
+                ("by a day", now, now - 86400),
+                ("by a day, the other way", now, now + 86400),
+                ("the webhook has none", now, None)):
+            for hook_first in (True, False):
+                with self.subTest(name, hook_first=hook_first):
+                    self.one_event(listed, hooked, hook_first)
+
+    def one_event(self, listed, hooked, hook_first):
+        provider = self.provider()
+        provider.default = lambda h, a: answer(
+            h, 200, json.dumps(provider.rows).encode())
+        agent = self.agent({"feed": {
+            "use": "generic_json",
+            "with": {"url": provider.url + "/items",
+                     "webhook_secret": harness.SECRET},
+            "poll": {"every": "1s", "start": "1h"}}}).start()
+        seen = {"id": "it-1", "type": "item", "updated_at": iso(listed)}
+        sent = {"id": "it-1", "type": "item"}
+        if hooked is not None:
+            sent["created_at"] = iso(hooked)
+        hook = Hook(0, "", body=json.dumps(sent).encode())
+        if hook_first:
+            self.assertEqual(hook.send(agent, "/hooks/feed").status, 202)
+            agent.wait_events(1)
+            provider.rows.append(seen)
+        else:
+            provider.rows.append(seen)
+            agent.wait_events(1)
+            self.assertEqual(hook.send(agent, "/hooks/feed").status, 202)
+        provider.rows.append({"id": "it-2", "updated_at": iso(listed)})
+        events = agent.wait_events(2)
+        self.assertEqual([e["id"] for e in events], ["it-1", "it-2"])
+        self.assertEqual(agent.stop()[0], 0)
+
+    def test_a_state_key_is_one_whatever_way_the_time_is_written(self):
+        provider = self.provider()
+        agent = self.pet_shop(provider)
+        now = int(time.time()) - 2
+        Hook(1, iso(now).replace(".000Z", "+00:00")).send(agent)
+        agent.wait_events(1)
+        provider.rows.append(row(1, iso(now)))
+        provider.rows.append(row(2, iso(now)))
+        self.assertEqual([e["data"]["id"] for e in agent.wait_events(2)],
+                         [1, 2])
+
+    def test_a_late_row_within_the_overlap_is_found(self):
+        provider = self.provider([row(1, iso())])
+        agent = self.pet_shop(provider)
+        agent.wait_events(1)
+        provider.rows.append(row(2, iso(time.time() - 50)))
+        self.assertEqual([e["data"]["id"] for e in agent.wait_events(2)],
+                         [1, 2])
+
+    def test_a_provider_that_asks_to_wait_is_left_alone(self):
+        provider = self.provider([row(1, iso())])
+        provider.script.append(replies(429, b"{}", {"Retry-After": "3"}))
+        agent = self.pet_shop(provider)
+        wait_until(lambda: provider.asked, "the first request")
+        stays(lambda: len(provider.asked) == 1, "no request while it waits",
+              2.5)
+        agent.wait_events(1)
+        self.assertEqual(agent.metric("poll_runs_total", connector="shop",
+                                      outcome="limited"), 1)
+
+    def test_the_watermark_is_sent_less_the_overlap_by_the_providers_clock(
+            self):
+        provider = self.provider()
+        ahead = 3 * 3600
+        provider.date = lambda: time.time() + ahead
+        agent = self.pet_shop(provider, poll={"overlap": "1m",
+                                              "start": "now"})
+        wait_until(lambda: len(provider.asked) >= 3, "three walks")
+        since = provider.asked[-1].query["since"]
+        expected = time.time() + ahead
+        self.assertLessEqual(since, iso(expected))
+        self.assertGreaterEqual(since, iso(expected - 90))
+        # what is stamped by that clock comes in; our own is hours behind it
+        provider.rows.append(row(1, iso(time.time() + ahead)))
+        agent.wait_events(1)
+
+    def test_a_provider_whose_clock_is_behind_loses_nothing_either(self):
+        provider = self.provider()
+        behind = 26 * 3600
+        provider.date = lambda: time.time() - behind
+        agent = self.pet_shop(provider, poll={"start": "now"})
+        wait_until(lambda: provider.asked, "a walk")
+        provider.rows.append(row(1, iso(time.time() - behind)))
+        agent.wait_events(1)
+
+    def test_every_row_comes_in_though_all_share_one_second(self):
+        stamp = iso(int(time.time()) - 5)
+        provider = self.provider([row(i, stamp) for i in range(30)], page=7)
+        agent = self.pet_shop(provider)
+        self.assertEqual(len({e["data"]["id"]
+                              for e in agent.wait_events(30)}), 30)
+
+    def test_a_walk_goes_on_after_a_restart_and_nothing_comes_twice(self):
+        now = time.time()
+        rows = [row(i, iso(now - 600 + i)) for i in range(20)]
+        provider = self.provider(rows, page=5)
+        gate = []
+
+        def third_page_fails(handler, asked):
+            if asked.query.get("at") == "10" and not gate:
+                answer(handler, 500, b"{}")
+            else:
+                provider.list(handler, asked)
+
+        provider.default = third_page_fails
+        agent = self.pet_shop(provider)
+        agent.wait_events(10)
+        self.assertEqual(agent.stop()[0], 0)
+        gate.append(True)
+        agent.start()
+        self.assertEqual([e["data"]["id"] for e in agent.wait_events(20)],
+                         list(range(20)))

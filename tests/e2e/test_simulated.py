@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""The simulated provider at its worst: every fact is handed over once."""
+import harness
+from harness import wait_until
+
+
+class Simulated(harness.Case):
+    def test_hooks_lost_doubled_held_back_and_lists_limited(self):
+        self.run_simulation("--loss", "40", "--double", "30", "--reorder",
+                            "50", "--limit", "20", "--lag", "700", "--page",
+                            "40")
+
+    def test_one_second_for_all_and_pages_within_it(self):
+        self.run_simulation("--burst", "--rate", "0", "--loss", "30",
+                            "--page", "23")
+
+    def test_a_provider_an_hour_ahead(self):
+        self.run_simulation("--clock-skew", "3600", "--loss", "50")
+
+    def test_a_provider_a_day_behind_that_sends_the_other_form(self):
+        self.run_simulation("--clock-skew", "-86400", "--loss", "50",
+                            "--flat")
+
+    def test_no_hook_at_all(self):
+        self.run_simulation("--loss", "100", "--limit", "10")
+
+    def run_simulation(self, *options):
+        port = harness.free_port()
+        defaults = {"--events": "120", "--rate": "80"}
+        for option in options:
+            defaults.pop(option, None)
+        words = [w for pair in defaults.items() for w in pair]
+        words += options
+        provider = harness.SimulatedProvider(
+            self, "--wait", "1500", *words,
+            hook_url=f"http://127.0.0.1:{port}/hooks/shop")
+        agent = self.agent({"shop": harness.pet_store(
+            provider, poll={"start": "now"})})
+        agent.config["listen"]["address"] = f"127.0.0.1:{port}"
+        agent.write_config()
+        agent.start()
+        provider.wait_done()
+        facts = provider.facts()
+        agent.wait_events(len(facts), seconds=40)
+        runs = agent.metric("poll_runs_total", connector="shop", outcome="ok")
+        wait_until(lambda: agent.metric("poll_runs_total", connector="shop",
+                                        outcome="ok") > runs, "one more walk",
+                   40)
+        handed = [harness.fact_of(e) for e in agent.events()]
+        self.assertEqual(sorted(handed), sorted(facts))
+        self.assertEqual(agent.stop()[0], 0)
