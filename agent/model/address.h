@@ -8,11 +8,15 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "model/connector.h"
 #include "wire/http_field.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+
+struct cidr {
+    unsigned char address[16]; /* IPv4 as ::ffff:a.b.c.d */
+    unsigned bits;             /* of 128 */
+};
 
 /* Reads "192.0.2.0/24", "2001:db8::/32" or a single address; bits behind the
  * prefix must be zero, so that a slip of the pen is seen. */

@@ -5,7 +5,6 @@
 
 #include "base/instant.h"
 #include "model/connector_draft.h"
-#include "model/verify_key.h"
 
 /* What no file says and every walk needs. */
 #define OVERLAP_MS    (2 * INSTANT_MINUTE_MS)
@@ -232,7 +231,7 @@ prepare_keys(struct config_binding *binding, struct connector *c)
         return STATUS_NOMEM;
     }
     for (size_t i = 0; i < c->verify_count; i++) {
-        enum status status = verify_key_prepare(
+        enum status status = connector_keyring_prepare(
             &c->verify[i], secret->values, secret->count, binding->arena, fits);
         if (status != STATUS_OK) {
             return status;
@@ -246,7 +245,7 @@ prepare_keys(struct config_binding *binding, struct connector *c)
             config_report_add(binding->report, CONFIG_ERROR, secret->marks[s],
                               "'webhook_secret' is no key for this connector: "
                               "it must be %s",
-                              verify_key_wanted(&c->verify[0]));
+                              connector_keyring_wanted(&c->verify[0]));
         }
     }
     return STATUS_OK;
@@ -327,7 +326,7 @@ connector_fini(struct connector *connector)
 {
     for (size_t i = 0; i < connector->verify_count; i++) {
         forget_all(&connector->verify[i].when);
-        verify_key_release(&connector->verify[i]);
+        connector_keyring_release(&connector->verify[i]);
     }
     for (size_t i = 0; i < connector->handshake_count; i++) {
         forget_all(&connector->handshakes[i].when);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "config/config_bind.h"
 #include "config/config_key.h"
+#include "model/address.h"
 #include "wire/digest.h"
 #include "wire/http_field.h"
 #include "wire/timefmt.h"
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 struct json_path;
+struct pattern;
 struct template;
 
 /* A parameter: `{var:NAME}` or `{secret:NAME}`. */
@@ -41,7 +43,7 @@ struct condition {
     enum { CONDITION_PRESENT, CONDITION_EQUALS, CONDITION_REGEX } test;
     bool present;
     struct slice equals;
-    const void *regex; /* compiled POSIX ERE, see connector.c */
+    struct pattern *regex;
 };
 
 struct conditions {
@@ -59,6 +61,13 @@ enum verify_type {
 };
 
 enum encoding { ENCODING_UTF8, ENCODING_HEX, ENCODING_BASE64 };
+
+/* A secret, prepared for one alternative. */
+struct verify_key {
+    struct slice text;       /* as configured, for {secret} */
+    struct slice bytes;      /* decoded */
+    struct digest_key *hmac; /* VERIFY_HMAC only */
+};
 
 /* One alternative of `verify`; the first whose `when` holds decides alone. */
 struct verify_rule {
@@ -83,7 +92,7 @@ struct verify_rule {
     size_t assert_count;
     struct slice *require_headers;
     size_t require_count;
-    /* Prepared from the secrets by verify_prepare: one key per secret. */
+    /* Prepared from the secrets: one key for each that fits. */
     struct verify_key *keys;
     size_t key_count;
 };
@@ -300,11 +309,6 @@ struct match_spec {
     const struct template *poll_time;
     enum timefmt time_unit;
     int64_t grace_ms;
-};
-
-struct cidr {
-    unsigned char address[16]; /* IPv4 as ::ffff:a.b.c.d */
-    unsigned bits;             /* of 128 */
 };
 
 struct webhook_spec {

@@ -141,6 +141,22 @@ enum status connector_params_bind(struct config_binding *binding,
                                   struct connector_draft *draft,
                                   const struct connector_env *env);
 
+/*
+ * Prepares one key of `rule` for each secret that is material for it, and
+ * tells which were in fits[]. A secret may be for another alternative, so one
+ * that does not fit is no failure here.
+ */
+NODISCARD
+enum status connector_keyring_prepare(struct verify_rule *rule,
+                                      const struct slice *secrets, size_t count,
+                                      struct arena *arena, bool *fits);
+
+/* Says what the rule wants a secret to be, for messages. */
+const char *connector_keyring_wanted(const struct verify_rule *rule);
+
+/* Frees what the arena does not hold. */
+void connector_keyring_release(struct verify_rule *rule);
+
 /* Holds a bound connector against the rules that span its keys. */
 void connector_rules_check(struct config_binding *binding,
                            struct connector_draft *draft);

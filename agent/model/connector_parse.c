@@ -3,9 +3,9 @@
  * conditions. */
 #include "model/connector_draft.h"
 
-#include <regex.h>
 #include <string.h>
 
+#include "model/pattern.h"
 #include "wire/json.h"
 
 const char *const connector_hook_kinds[] = { "body", "url",  "method", "secret",
@@ -428,25 +428,20 @@ connector_parse_same_id(struct config_binding *binding,
     }
 }
 
-static bool
+static void
 compile_regex(struct config_binding *binding, const struct config_node *node,
               struct condition *condition)
 {
-    regex_t *regex = arena_array(binding->arena, 1, sizeof(*regex));
-    const char *text = arena_text(binding->arena, node->text);
-    if (regex == NULL || text == NULL) {
+    struct error err = { "" };
+    enum status status =
+        pattern_compile(node->text, binding->arena, &condition->regex, &err);
+    if (status == STATUS_NOMEM) {
         draft_of(binding)->nomem = true;
-        return false;
+    } else if (status != STATUS_OK) {
+        connector_parse_refuse(binding, node, error_text(&err, status));
+    } else {
+        condition->test = CONDITION_REGEX;
     }
-    const int failure = regcomp(regex, text, REG_EXTENDED | REG_NOSUB);
-    if (failure != 0) {
-        char words[120];
-        (void)regerror(failure, regex, words, sizeof(words));
-        connector_parse_refuse(binding, node, words);
-        return false;
-    }
-    condition->regex = regex;
-    return true;
 }
 
 /* Reads one key of a condition; counts the tests. */
@@ -473,9 +468,7 @@ parse_condition_key(struct config_binding *binding,
         condition->test = CONDITION_PRESENT;
         condition->present = slice_equal_text(text, "true");
     } else if (slice_equal_text(node->key, "regex")) {
-        if (compile_regex(binding, node, condition)) {
-            condition->test = CONDITION_REGEX;
-        }
+        compile_regex(binding, node, condition);
     } else {
         config_report_add(binding->report, CONFIG_ERROR, node->key_mark,
                           "unknown key '%.*s' in a condition, which has 'x' "
@@ -514,7 +507,7 @@ parse_conditions(struct config_binding *binding, const struct config_node *node,
         }
         if (condition->x != NULL) {
             into->count++;
-        } else if (condition->regex != NULL) {
+        } else {
             connector_parse_forget(condition);
         }
     }
@@ -523,13 +516,8 @@ parse_conditions(struct config_binding *binding, const struct config_node *node,
 void
 connector_parse_forget(struct condition *condition)
 {
-    if (condition->regex != NULL) {
-        /* regfree takes what regcomp filled; nobody else writes there. */
-        regex_t copy;
-        memcpy(&copy, condition->regex, sizeof(copy));
-        regfree(&copy);
-        condition->regex = NULL;
-    }
+    pattern_free(condition->regex);
+    condition->regex = NULL;
 }
 
 void

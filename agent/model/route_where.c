@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/route_where.h"
 
-#include <regex.h>
 #include <string.h>
 
+#include "model/pattern.h"
 #include "wire/json.h"
 
 enum where_kind {
@@ -28,7 +28,7 @@ struct where_test {
     struct slice *values; /* IN has several, the others one */
     size_t count;
     bool exists;
-    regex_t *regex;
+    struct pattern *regex;
 };
 
 /* ---- comparing numbers by their text: no double stands between ---- */
@@ -186,21 +186,17 @@ static bool
 read_regex(struct config_binding *binding, const struct config_node *node,
            struct where_test *test)
 {
-    regex_t *regex = arena_array(binding->arena, 1, sizeof(*regex));
-    const char *text = arena_text(binding->arena, node->text);
-    char words[120];
-    if (regex == NULL || text == NULL) {
+    struct error err = { "" };
+    enum status status =
+        pattern_compile(node->text, binding->arena, &test->regex, &err);
+    if (status == STATUS_NOMEM) {
         return out_of_memory(binding);
     }
-    const int failure = regcomp(regex, text, REG_EXTENDED | REG_NOSUB);
-    if (failure != 0) {
-        (void)regerror(failure, regex, words, sizeof(words));
+    if (status != STATUS_OK) {
         config_report_add(binding->report, CONFIG_ERROR, node->mark,
-                          "'regex': %s", words);
-        return false;
+                          "'regex': %s", error_text(&err, status));
     }
-    test->regex = regex;
-    return true;
+    return status == STATUS_OK;
 }
 
 /* What a test wants its value to be. */
@@ -351,10 +347,8 @@ static void
 forget_tests(struct where_rule *rule)
 {
     for (size_t i = 0; i < rule->test_count; i++) {
-        if (rule->tests[i].regex != NULL) {
-            regfree(rule->tests[i].regex);
-            rule->tests[i].regex = NULL;
-        }
+        pattern_free(rule->tests[i].regex);
+        rule->tests[i].regex = NULL;
     }
 }
 
@@ -401,7 +395,6 @@ static enum status
 test_holds(const struct where_test *test, bool found, struct slice text,
            struct arena *arena, bool *ret_holds)
 {
-    const char *copy;
     switch (test->kind) {
     case WHERE_EXISTS: *ret_holds = found == test->exists; break;
     case WHERE_NOT: *ret_holds = !found || !is_one_of(test, text); break;
@@ -411,12 +404,9 @@ test_holds(const struct where_test *test, bool found, struct slice text,
         *ret_holds = found && slice_starts(text, test->values[0]);
         break;
     case WHERE_REGEX:
-        copy = arena_text(arena, text);
-        if (copy == NULL) {
-            return STATUS_NOMEM;
-        }
-        *ret_holds = found && regexec(test->regex, copy, 0, NULL, 0) == 0;
-        break;
+        *ret_holds = false;
+        return found ? pattern_find(test->regex, text, arena, ret_holds)
+                     : STATUS_OK;
     case WHERE_GT:
     case WHERE_GTE:
     case WHERE_LT:

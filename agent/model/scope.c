@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/scope.h"
 
-#include <regex.h>
 #include <string.h>
 
+#include "model/pattern.h"
 #include "wire/json.h"
 #include "wire/url.h"
 
@@ -238,18 +238,6 @@ scope_parts(const struct scope *scope, const struct template *t,
     return template_parts(t, &view, arena, parts, ret_count);
 }
 
-static enum status
-meets_regex(const struct condition *condition, struct slice value,
-            struct arena *arena, bool *ret_meets)
-{
-    const char *text = arena_text(arena, value);
-    if (text == NULL) {
-        return STATUS_NOMEM;
-    }
-    *ret_meets = regexec(condition->regex, text, 0, NULL, 0) == 0;
-    return STATUS_OK;
-}
-
 enum status
 scope_conditions(const struct scope *scope, const struct conditions *conditions,
                  struct arena *arena, bool *ret_hold)
@@ -271,7 +259,7 @@ scope_conditions(const struct scope *scope, const struct conditions *conditions,
         } else if (condition->test == CONDITION_EQUALS) {
             hold = slice_equal(value, condition->equals);
         } else {
-            status = meets_regex(condition, value, arena, &hold);
+            status = pattern_find(condition->regex, value, arena, &hold);
             if (status != STATUS_OK) {
                 return status;
             }

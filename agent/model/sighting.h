@@ -66,10 +66,10 @@ struct sighting {
     const struct owed *owed;
     size_t owed_count;
     /* Written by the store before its answer: */
-    bool fresh;       /* new: an event was made */
-    uint64_t number;  /* of the event it is or was, 0 when that is gone */
+    bool fresh;          /* new: an event was made */
+    uint64_t number;     /* of the event it is or was, 0 when that is gone */
     int64_t recorded_ms; /* fresh: when the event was recorded */
-    bool seen_by_via; /* not fresh: this channel had shown it before */
+    bool seen_by_via;    /* not fresh: this channel had shown it before */
 };
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "model/scope.h"
-#include "model/verify_key.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 

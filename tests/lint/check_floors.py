@@ -28,7 +28,7 @@ GATES = {
     "pthread.h": ["io/offload.c", "store/store_worker.c"],
     # call_once, for cJSON's global hooks.
     "threads.h": ["wire/json_tree.c"],
-    "regex.h": ["model/scope.c"],
+    "regex.h": ["model/pattern.c"],
     "spawn.h": ["io/process.c", "io/process_spawn.c"],
 }
 

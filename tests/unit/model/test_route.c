@@ -314,7 +314,7 @@ a_rule_that_reads_below_data_is_noticed(void **state)
         { "where: {none: [{at: /id, equals: a}, {at: /data/b, equals: a}]}",
           true },
         { "order_by: /data/a", true },
-        { "order_by: /datas", false },
+        { "order_by: /database", false },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct parsed parsed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/verify_key.h"
-
+/* The secrets of a connector, prepared for each way of verifying. */
+#include "model/connector_draft.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
 
@@ -68,8 +68,8 @@ done:
 }
 
 enum status
-verify_key_prepare(struct verify_rule *rule, const struct slice *secrets,
-                   size_t count, struct arena *arena, bool *fits)
+connector_keyring_prepare(struct verify_rule *rule, const struct slice *secrets,
+                          size_t count, struct arena *arena, bool *fits)
 {
     rule->keys = arena_array(arena, count, sizeof(*rule->keys));
     rule->key_count = 0;
@@ -86,7 +86,7 @@ verify_key_prepare(struct verify_rule *rule, const struct slice *secrets,
 }
 
 const char *
-verify_key_wanted(const struct verify_rule *rule)
+connector_keyring_wanted(const struct verify_rule *rule)
 {
     if (rule->type == VERIFY_BASIC) {
         return "user:password";
@@ -106,7 +106,7 @@ verify_key_wanted(const struct verify_rule *rule)
 }
 
 void
-verify_key_release(struct verify_rule *rule)
+connector_keyring_release(struct verify_rule *rule)
 {
     for (size_t i = 0; i < rule->key_count; i++) {
         digest_key_destroy(rule->keys[i].hmac);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pattern: extended regular expressions (POSIX), as the configuration writes
+ * them.
+ */
+#ifndef MODEL_PATTERN_H
+#define MODEL_PATTERN_H
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+
+struct pattern; /* in an arena, which does not hold all of it: see free */
+
+/* Compiles; STATUS_INVALID says what is wrong. */
+NODISCARD
+enum status pattern_compile(struct slice text, struct arena *arena,
+                            struct pattern **ret_pattern, struct error *err);
+
+/* Whether the pattern is found in `text`; behind a NUL nothing is seen.
+ * STATUS_OK or STATUS_NOMEM. */
+NODISCARD
+enum status pattern_find(const struct pattern *pattern, struct slice text,
+                         struct arena *arena, bool *ret_found);
+
+/* Frees what the arena does not hold; NULL is allowed. */
+void pattern_free(struct pattern *pattern);
+
+#endif

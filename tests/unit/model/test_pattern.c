@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/pattern.h"
+
+static void
+a_pattern_is_found_anywhere_unless_anchored(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        struct slice text;
+        bool found;
+    } rows[] = {
+        { "b", SLICE("abc"), true },     { "^b", SLICE("abc"), false },
+        { "^a.c$", SLICE("abc"), true }, { "(x|y)+", SLICE("ayy"), true },
+        { "^$", SLICE(""), true },       { "c", SLICE("ab\0c"), false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena arena = { 0 };
+        struct pattern *pattern = NULL;
+        bool found = !rows[i].found;
+        assert_int_equal(
+            pattern_compile(slice_of(rows[i].pattern), &arena, &pattern, NULL),
+            STATUS_OK);
+        assert_int_equal(pattern_find(pattern, rows[i].text, &arena, &found),
+                         STATUS_OK);
+        assert_int_equal(found, rows[i].found);
+        pattern_free(pattern);
+        arena_fini(&arena);
+    }
+    pattern_free(NULL);
+}
+
+static void
+a_broken_pattern_is_refused_with_words(void **state)
+{
+    (void)state;
+    static const char *const broken[] = { "(", "[a", "a{2,1}" };
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        struct arena arena = { 0 };
+        struct pattern *pattern = NULL;
+        struct error err = { "" };
+        assert_int_equal(
+            pattern_compile(slice_of(broken[i]), &arena, &pattern, &err),
+            STATUS_INVALID);
+        assert_true(err.text[0] != '\0');
+        assert_null(pattern);
+        arena_fini(&arena);
+    }
+}
+
+static void
+running_out_of_memory_is_told(void **state)
+{
+    (void)state;
+    bool whole = false;
+    for (long n = 0; !whole && n < 10; n++) {
+        struct arena arena = { 0 };
+        struct pattern *pattern = NULL;
+        bool found;
+        (void)mem_fail_after(n, 0);
+        enum status status =
+            pattern_compile(slice_of("a"), &arena, &pattern, NULL);
+        if (status == STATUS_OK) {
+            status = pattern_find(pattern, slice_of("a"), &arena, &found);
+        }
+        (void)mem_fail_after(-1, 0);
+        whole = status == STATUS_OK;
+        assert_true(whole || status == STATUS_NOMEM);
+        pattern_free(pattern);
+        arena_fini(&arena);
+    }
+    assert_true(whole);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pattern_is_found_anywhere_unless_anchored),
+        cmocka_unit_test(a_broken_pattern_is_refused_with_words),
+        cmocka_unit_test(running_out_of_memory_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
