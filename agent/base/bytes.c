@@ -178,10 +178,15 @@ slice_to_i64(struct slice text, int64_t *ret_number)
     bool negative = text.len > 0 && text.ptr[0] == '-';
     uint64_t number;
     enum status status = slice_to_u64(slice_from(text, negative), &number);
-    if (status != STATUS_OK || number > (uint64_t)INT64_MAX) {
+    /* There is one number more below zero than above it. */
+    if (status != STATUS_OK || number > (uint64_t)INT64_MAX + negative) {
         return STATUS_INVALID;
     }
-    *ret_number = negative ? -(int64_t)number : (int64_t)number;
+    if (negative && number > 0) {
+        *ret_number = -(int64_t)(number - 1) - 1;
+    } else {
+        *ret_number = (int64_t)number;
+    }
     return STATUS_OK;
 }
 

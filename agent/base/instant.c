@@ -59,7 +59,8 @@ struct civil
 instant_to_civil(int64_t at_ms)
 {
     int64_t days = at_ms / INSTANT_DAY_MS - (at_ms % INSTANT_DAY_MS < 0);
-    int64_t rest = at_ms - days * INSTANT_DAY_MS;
+    int64_t rest = at_ms % INSTANT_DAY_MS;
+    rest += rest < 0 ? INSTANT_DAY_MS : 0;
     struct civil civil = { .hour = (int)(rest / INSTANT_HOUR_MS),
                            .minute = (int)(rest / INSTANT_MINUTE_MS % 60),
                            .second = (int)(rest / INSTANT_SECOND_MS % 60),
@@ -104,26 +105,43 @@ static const struct unit size_units[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Writes seconds with as many decimals as they have; at least 1 ms. */
+static void
+write_seconds(int64_t span_ms, char *into, size_t size)
+{
+    int fraction = (int)(span_ms % INSTANT_SECOND_MS);
+    int decimals = fraction == 0 ? 0 : 3;
+    for (; decimals > 0 && fraction % 10 == 0; decimals--) {
+        fraction /= 10;
+    }
+    if (decimals == 0) {
+        (void)snprintf(into, size, "%" PRId64 "s", span_ms / INSTANT_SECOND_MS);
+    } else {
+        (void)snprintf(into, size, "%" PRId64 ".%0*ds",
+                       span_ms / INSTANT_SECOND_MS, decimals, fraction);
+    }
+}
+
 const char *
 instant_span_text(int64_t span_ms, char into[INSTANT_TEXT_BYTES])
 {
-    if (span_ms <= 0) {
-        (void)snprintf(into, INSTANT_TEXT_BYTES, "0s");
+    if (span_ms > 0 && span_ms < INSTANT_SECOND_MS) {
+        (void)snprintf(into, INSTANT_TEXT_BYTES, "%" PRId64 "ms", span_ms);
         return into;
     }
+    int64_t left = span_ms < 0 ? 0 : span_ms;
     size_t used = 0;
-    for (size_t i = 0; i < COUNT(span_units) && span_ms > 0; i++) {
-        int64_t whole = span_ms / span_units[i].factor;
-        if (whole == 0) {
-            continue;
+    for (size_t i = 0; span_units[i].factor > INSTANT_SECOND_MS; i++) {
+        int64_t whole = left / span_units[i].factor;
+        left -= whole * span_units[i].factor;
+        if (whole > 0) {
+            used += (size_t)snprintf(into + used, INSTANT_TEXT_BYTES - used,
+                                     "%" PRId64 "%s", whole,
+                                     span_units[i].name.ptr);
         }
-        span_ms -= whole * span_units[i].factor;
-        int wrote = snprintf(into + used, INSTANT_TEXT_BYTES - used,
-                             "%" PRId64 "%s", whole, span_units[i].name.ptr);
-        used += (size_t)wrote;
-        if (used >= INSTANT_TEXT_BYTES) {
-            break;
-        }
+    }
+    if (left > 0 || used == 0) {
+        write_seconds(left, into + used, INSTANT_TEXT_BYTES - used);
     }
     return into;
 }

@@ -64,10 +64,11 @@ mem_zero(size_t size)
 void *
 mem_array(size_t count, size_t size)
 {
-    if (refused()) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || refused()) {
         return NULL;
     }
-    return count == 0 || size == 0 ? calloc(1, 1) : calloc(count, size);
+    return calloc(1, bytes == 0 ? 1 : bytes);
 }
 
 void *

@@ -210,7 +210,11 @@ render_labels(struct buf *into, const struct metric *metric, const char *bound)
 static void
 render_number(struct buf *into, double value)
 {
-    if (value == floor(value) && fabs(value) < 1e15) {
+    if (isnan(value)) {
+        buf_text(into, " NaN\n");
+    } else if (isinf(value)) {
+        buf_text(into, value > 0 ? " +Inf\n" : " -Inf\n");
+    } else if (value == floor(value) && fabs(value) < 1e15) {
         buf_format(into, " %.0f\n", value);
     } else {
         buf_format(into, " %.15g\n", value);
