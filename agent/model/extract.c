@@ -189,25 +189,55 @@ add_state_key(struct reading *reading, const struct template *key,
                : status;
 }
 
+/* The bytes, and in front of them a stamp that is not among them. */
+static enum status
+stamped_bytes(struct reading *reading, struct slice stamp, struct slice body,
+              struct slice *ret_text)
+{
+    struct buf text = { 0 };
+    buf_append(&text, stamp);
+    buf_byte(&text, '\n');
+    buf_append(&text, body);
+    enum status status = buf_status(&text);
+    if (status == STATUS_OK) {
+        status = arena_copy(reading->arena, buf_slice(&text), ret_text);
+    }
+    buf_fini(&text);
+    return status;
+}
+
 /* Where the id is not signed, the signed bytes identify the webhook, if there
- * is something inside that makes them unique. */
+ * is something inside that makes them unique. Shopify sends the same bytes
+ * for orders/create and orders/paid: there the stamp names the topic too. */
 static enum status
 add_body_key(struct reading *reading, const struct verify_rule *rule,
              size_t choice, struct sighting *sighting)
 {
     const struct event_spec *event = &reading->scope.connector->event;
     struct slice stamp;
-    bool found;
-    if (extract_cover_template(rule, event->id, choice) ||
+    struct slice bytes = sighting->body;
+    size_t stamp_choice = 0;
+    if (event->stamp == NULL ||
+        extract_cover_template(rule, event->id, choice) ||
         !extract_cover_body(rule)) {
         return STATUS_OK;
     }
-    enum status status = eval_optional(reading, event->stamp, &stamp, &found);
-    if (status != STATUS_OK || !found) {
+    enum status status = scope_eval(&reading->scope, event->stamp,
+                                    reading->arena, &stamp, &stamp_choice);
+    if (status == STATUS_NOMEM) {
         return status;
     }
-    return identity_add(reading->scope.connector, sighting, KEY_BODY,
-                        sighting->body, -1);
+    if (status != STATUS_OK || stamp.len == 0) {
+        return STATUS_OK;
+    }
+    if (!extract_cover_template(rule, event->stamp, stamp_choice)) {
+        status = stamped_bytes(reading, stamp, sighting->body, &bytes);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return identity_add(reading->scope.connector, sighting, KEY_BODY, bytes,
+                        -1);
 }
 
 static enum status

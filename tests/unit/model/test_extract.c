@@ -265,6 +265,10 @@ static const struct pet_hook pet_hooks[] = {
     { PET_HEADERS, "{\"data\":{}}", "d1", "order.paid", false, false, true },
     { PET_HEADERS, "{\"id\":null,\"timestamp\":null,\"data\":{}}", "d1",
       "order.paid", false, false, true },
+    /* no id anywhere: the same bytes are the same webhook */
+    { "X-Webhook-Event: order.paid\n", "{}",
+      "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+      "order.paid", false, false, true },
     /* a pet is not the order of the same number */
     { PET_HEADERS,
       "{\"id\":\"evt_9\",\"event\":\"pet.sold\",\"data\":{\"id\":17,"
@@ -342,7 +346,8 @@ bytes_identify_only_with_a_stamp_and_an_unsigned_id(void **state)
           "{\"issue\":{\"updated_at\":\"2026-09-20T10:00:00Z\"}}", true },
         { "github", "{webhook_secret: s}", "X-GitHub-Delivery: g1\n",
           "{\"zen\":\"Keep it logically awesome.\"}", false },
-        { "shopify", "{webhook_secret: s}", "X-Shopify-Event-Id: e\n",
+        { "shopify", "{webhook_secret: s}",
+          "X-Shopify-Event-Id: e\nX-Shopify-Topic: orders/paid\n",
           "{\"id\":1,\"updated_at\":\"2026-09-20T10:00:00Z\"}", true },
         { "stripe", "{webhook_secret: s}", "", "{\"id\":\"evt_1\"}", false },
         { "standard_webhooks",
@@ -365,6 +370,34 @@ bytes_identify_only_with_a_stamp_and_an_unsigned_id(void **state)
         arena_fini(&arena);
         bound_fini(&bound);
     }
+}
+
+static void
+equal_bytes_about_two_topics_are_two_webhooks(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"id\":1,\"updated_at\":"
+                               "\"2026-09-20T10:00:00Z\"}";
+    static const char *const fields[] = {
+        "X-Shopify-Event-Id: e1\nX-Shopify-Topic: orders/create\n",
+        "X-Shopify-Event-Id: e2\nX-Shopify-Topic: orders/create\n",
+        "X-Shopify-Event-Id: e3\nX-Shopify-Topic: orders/paid\n",
+    };
+    struct sighting hooks[3];
+    struct bound bound;
+    struct arena arena = { 0 };
+    open_file(&bound, "shopify", "with: {webhook_secret: s}");
+    for (size_t i = 0; i < 3; i++) {
+        hooks[i] = read_hook(&bound, fields[i], body, NOW_MS, &arena);
+        assert_non_null(key_of(&hooks[i], KEY_BODY));
+    }
+    assert_memory_equal(&key_of(&hooks[0], KEY_BODY)->key,
+                        &key_of(&hooks[1], KEY_BODY)->key, LEDGER_KEY_BYTES);
+    assert_memory_not_equal(&key_of(&hooks[0], KEY_BODY)->key,
+                            &key_of(&hooks[2], KEY_BODY)->key,
+                            LEDGER_KEY_BYTES);
+    arena_fini(&arena);
+    bound_fini(&bound);
 }
 
 #define STAMPED "event: {id: 'header:X-Id ?? json:id', stamp: 'json:stamp'}\n"
@@ -775,6 +808,7 @@ main(void)
         cmocka_unit_test(the_pet_store_is_read_as_its_tutorials_have_it),
         cmocka_unit_test(handlers_get_one_shape_from_both_channels),
         cmocka_unit_test(bytes_identify_only_with_a_stamp_and_an_unsigned_id),
+        cmocka_unit_test(equal_bytes_about_two_topics_are_two_webhooks),
         cmocka_unit_test(what_a_signature_covers_follows_from_its_text),
         cmocka_unit_test(where_the_body_is_not_signed_its_bytes_say_nothing),
         cmocka_unit_test(a_signed_digest_of_the_body_covers_the_body),
