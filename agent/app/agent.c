@@ -2,6 +2,7 @@
 #include "app/agent.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "app/admin.h"
@@ -74,6 +75,7 @@ struct agent {
     size_t ending;    /* parts that have not said that they stopped */
     bool stopping;
     enum exit_code exit_code;
+    char user_agent[64]; /* product/version, RFC 9110 §10.1.5 */
 };
 
 /* ---- the end ---- */
@@ -515,10 +517,12 @@ build_signals(struct agent *agent)
 static enum status
 build_outside(struct agent *agent, struct error *err)
 {
+    (void)snprintf(agent->user_agent, sizeof(agent->user_agent), "longstop/%s",
+                   agent->settings.version);
     const struct http_client_settings client = {
         .connections = 64,
         .connections_per_host = 8,
-        .user_agent = agent->settings.version,
+        .user_agent = agent->user_agent,
     };
     enum status status =
         http_client_create(agent->loop, &client, &agent->client, err);
