@@ -365,7 +365,10 @@ the_child_gets_what_the_spec_says_and_no_more(void **state)
     run(&spec);
     assert_string_equal(outcome.output, "PATH=/usr/bin:/bin\nA=b c\n");
 
-    run_shell("ls /proc/$$/fd | tr '\\n' ' '", "");
+    /* no pipe and no glob: for those the shell opens descriptors itself */
+    run_shell("for n in 0 1 2 3 4 5 6 7 8 9; do"
+              " test ! -e /proc/$$/fd/$n || printf '%s ' $n; done",
+              "");
     assert_string_equal(outcome.output, "0 1 2 ");
 
     /* the two signals of the C library's own, 32 and 33, are left out */

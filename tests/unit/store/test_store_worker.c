@@ -14,14 +14,16 @@
 #include "store/store_worker.h"
 
 /*
- * A store that notes what it is asked. While `gate` is set each apply reads one
- * byte from the pipe first, so that a test can hold a commit for as long as it
- * wants. All of it is the worker thread's between two completions.
+ * A store that notes what it is asked. While `gated` is set each apply says on
+ * one pipe that it has begun and reads one byte from the other first, so that a
+ * test can hold a commit for as long as it wants. All of it is the worker
+ * thread's between two completions.
  */
 struct fake {
     struct store store;
     struct buf said;
     int gate[2];
+    int begun[2];
     bool gated;
     enum status answer;      /* of the next calls */
     enum status unit_answer; /* of the first unit of a group */
@@ -41,6 +43,7 @@ fake_apply(struct store *store, struct store_unit *const *units, size_t count,
     struct fake *fake = fake_of(store);
     char byte;
     if (fake->gated) {
+        assert_int_equal(write(fake->begun[1], "x", 1), 1);
         assert_int_equal(read(fake->gate[0], &byte, 1), 1);
     }
     buf_format(&fake->said, "a%zu ", count);
@@ -186,6 +189,7 @@ set_up(void **state)
     fixture->fake.store.ops = &fake_ops;
     fixture->fake.closed = &fixture->closed;
     assert_int_equal(pipe(fixture->fake.gate), 0);
+    assert_int_equal(pipe(fixture->fake.begun), 0);
     const struct store_worker_settings settings = { .queue_events = 4,
                                                     .queue_bytes = 100,
                                                     .group_units = 6 };
@@ -207,6 +211,8 @@ tear_down(void **state)
     loop_destroy(fixture->loop);
     (void)close(fixture->fake.gate[0]);
     (void)close(fixture->fake.gate[1]);
+    (void)close(fixture->fake.begun[0]);
+    (void)close(fixture->fake.begun[1]);
     buf_fini(&fixture->fake.said);
     buf_fini(&fixture->order);
     mem_free(fixture);
@@ -311,6 +317,8 @@ what_queues_while_a_commit_runs_is_the_next_group(void **state)
     fixture->fake.gated = true;
     submit_unit(fixture, 0);
     turn(fixture);
+    char byte;
+    assert_int_equal(read(fixture->fake.begun[0], &byte, 1), 1);
     for (size_t i = 1; i < 4; i++) {
         submit_unit(fixture, i);
         turn(fixture);
