@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: MIT
+"""The commands that work alone: their words and their exit codes."""
+import json
+import os
+import unittest
+
+import harness
+from harness import Hook, iso, longstop, row, wait_until
+
+
+class Check(harness.Case):
+    def write(self, agent, text):
+        with open(agent.config_path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_a_good_configuration_is_0_and_tells_the_loss_bound(self):
+        provider = self.provider()
+        agent = self.agent({"shop": harness.pet_store(provider)})
+        got = agent.command("check")
+        self.assertEqual((got.returncode, got.stderr), (0, b""))
+        self.assertIn(b"within 1m", got.stdout)
+        self.assertIn(b"dedup", got.stdout)
+        as_json = agent.command("check", "--json")
+        self.assertEqual(as_json.returncode, 0)
+        told = json.loads(as_json.stdout)
+        self.assertTrue(told["ok"])
+        self.assertEqual(told["connectors"][0]["loss_bound_seconds"], 60)
+        self.assertEqual(provider.asked, [], "check is offline")
+        self.assertFalse(os.path.exists(agent.path("longstop.db")))
+
+    def test_every_mistake_is_told_in_one_run_with_its_place(self):
+        agent = self.agent({})
+        self.write(agent, """listen:
+  adress: 127.0.0.1:8080
+connectors:
+  shop:
+    use: petstore
+    with: {webhook_secret: ""}
+    poll: {every: 60}
+handlers:
+  a: {file: x.jsonl, tyeps: [a]}
+  b: {}
+""")
+        got = agent.command("check")
+        self.assertEqual(got.returncode, 78)
+        text = (got.stdout + got.stderr).decode()
+        for place, words in (("2:3", "address"), ("6:", "secret"),
+                             ("7:", "unit"), ("9:22", "types"),
+                             ("10:", "exactly one")):
+            self.assertRegex(text, rf"longstop\.yaml:{place}")
+            self.assertIn(words, text)
+        self.assertIn("did you mean", text)
+        self.assertIn("^", text)
+        run = agent.command("run")
+        self.assertEqual(run.returncode, 78)
+
+    def test_no_configuration_is_78_and_says_where_it_was_looked_for(self):
+        agent = self.agent({})
+        os.unlink(agent.config_path)
+        for name in ("check", "run"):
+            got = agent.command(name)
+            self.assertEqual(got.returncode, 78)
+            self.assertIn(b"longstop.yaml", got.stderr)
+
+    def test_an_unset_variable_is_refused_and_a_default_is_taken(self):
+        agent = self.agent({})
+        for text, code in (("${NO_SUCH_VARIABLE_HERE}", 78),
+                           ("${NO_SUCH_VARIABLE_HERE:-good}", 0),
+                           ("$$literal", 0)):
+            self.write(agent, "connectors:\n  shop:\n    use: petstore\n"
+                       f"    with: {{webhook_secret: \"{text}\"}}\n"
+                       "listen: {address: \"127.0.0.1:1\"}\n")
+            got = agent.command("check")
+            self.assertEqual(got.returncode, code, got.stderr)
+
+    def test_a_connector_without_any_channel_is_an_error(self):
+        agent = self.agent({"shop": {"use": "petstore", "with": {}}})
+        self.assertEqual(agent.command("check").returncode, 78)
+
+    def test_polling_that_lacks_a_parameter_names_it(self):
+        agent = self.agent({"shop": {"use": "petstore", "with": {
+            "webhook_secret": "s", "base": "http://127.0.0.1:9"},
+            "poll": {"every": "60s"}}})
+        got = agent.command("check")
+        self.assertEqual(got.returncode, 78)
+        self.assertIn(b"api_key", got.stdout + got.stderr)
+
+
+class Init(harness.Case):
+    def test_what_init_prints_passes_check_once_its_secrets_are_there(self):
+        for name in ("petstore", "stripe", "github", "shopify", "gitlab",
+                     "slack", "standard_webhooks", "generic_json"):
+            with self.subTest(name):
+                self.check(name)
+
+    def check(self, name):
+        agent = self.agent({})
+        got = longstop("init", name, directory=agent.dir)
+        self.assertEqual(got.returncode, 0, got.stderr)
+        text = got.stdout.decode() or open(agent.config_path).read()
+        with open(agent.config_path, "w", encoding="utf-8") as file:
+            file.write(text.replace("FILL_IN", "http://127.0.0.1:9"))
+        for line in text.splitlines():
+            if "_file:" in line and not line.strip().startswith("#"):
+                path = agent.path(line.split("_file:")[1].split("#")[0]
+                                  .strip())
+                with open(path, "w", encoding="ascii") as file:
+                    file.write("whsec_" + "QUFB" * 8)
+                os.chmod(path, 0o600)
+        checked = agent.command("check")
+        self.assertEqual(checked.returncode, 0,
+                         checked.stdout + checked.stderr)
+
+    def test_an_unknown_name_is_refused_and_where_it_was_looked_for(self):
+        got = longstop("init", "strip")
+        self.assertNotEqual(got.returncode, 0)
+        self.assertIn(b"LONGSTOP_CONNECTORS", got.stderr)
+
+
+class Verify(harness.Case):
+    def request(self, hook, path="/hooks/shop"):
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\n" + "".join(
+            f"{k}: {v}\r\n" for k, v in hook.headers.items()) + \
+            f"Content-Length: {len(hook.body)}\r\n\r\n"
+        return head.encode() + hook.body
+
+    def test_a_genuine_request_is_0_whatever_its_path(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        hook = Hook(1, iso())
+        for path in ("/hooks/shop", "/somewhere/else"):
+            got = agent.command("verify", "shop", "-",
+                                stdin=self.request(hook, path))
+            self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        with open(agent.path("request.http"), "wb") as file:
+            file.write(self.request(hook))
+        got = agent.command("verify", "--json", "shop",
+                            agent.path("request.http"))
+        self.assertEqual(got.returncode, 0)
+        told = json.loads(got.stdout)
+        self.assertTrue(told["genuine"])
+        self.assertEqual(told["events"][0]["type"], "order.created")
+
+    def test_a_request_that_is_not_is_1_and_says_why_without_the_secret(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        altered = Hook(1, iso())
+        altered.body = altered.body.replace(b"open", b"paid")
+        bare = Hook(1, iso())
+        del bare.headers["X-Webhook-Signature"]
+        for hook, words in ((Hook(1, iso(), secret="other"), b"secret"),
+                            (altered, b"altered"),
+                            (bare, b"X-Webhook-Signature")):
+            got = agent.command("verify", "shop", "-",
+                                stdin=self.request(hook))
+            self.assertEqual(got.returncode, 1)
+            self.assertIn(words, got.stdout)
+            self.assertNotIn(harness.SECRET.encode(),
+                             got.stdout + got.stderr)
+
+    def test_a_request_that_is_too_old_says_by_how_much(self):
+        agent = self.agent({"pay": {"use": "stripe", "with": {
+            "webhook_secret": "whsec_x"}}})
+        body = b'{"id":"evt_1","type":"a.b","created":1700000000}'
+        at = 1700000000
+        signature = harness.sign(f"{at}.".encode() + body, "whsec_x")
+        hook = Hook(1, "", body=body)
+        hook.headers = {"Stripe-Signature": f"t={at},v1={signature}"}
+        good = agent.command("verify", "--at", str(at + 5), "pay", "-",
+                             stdin=self.request(hook))
+        self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
+        late = agent.command("verify", "--at", str(at + 412), "pay", "-",
+                             stdin=self.request(hook))
+        self.assertEqual(late.returncode, 1)
+        self.assertIn(b"412 s", late.stdout)
+
+
+class Poll(harness.Case):
+    def test_a_dry_run_prints_what_would_be_new_and_stores_nothing(self):
+        provider = self.provider([row(1, iso()), row(2, iso())])
+        agent = self.agent({"shop": harness.pet_store(provider)})
+        got = agent.command("poll", "--dry-run", "shop")
+        self.assertEqual(got.returncode, 0, got.stderr)
+        self.assertIn(b"2 new", got.stdout)
+        self.assertIn(b"/v1/orders", got.stdout)
+        self.assertNotIn(harness.TOKEN.encode(), got.stdout + got.stderr)
+        agent.start()
+        self.assertEqual(len(agent.wait_events(2)), 2)
+
+    def test_a_walk_without_the_agent_is_owed_and_the_next_run_delivers(self):
+        provider = self.provider([row(1, iso()), row(2, iso())])
+        agent = self.agent({"shop": harness.pet_store(provider)})
+        got = agent.command("poll", "--json", "shop")
+        self.assertEqual(got.returncode, 0, got.stderr)
+        told = json.loads(got.stdout)
+        self.assertEqual((told["new"], told["outcome"]), (2, "ok"))
+        self.assertEqual(agent.events(), [])
+        again = json.loads(agent.command("poll", "--json", "shop").stdout)
+        self.assertEqual(again["new"], 0)
+        agent.start()
+        self.assertEqual([e["data"]["id"] for e in agent.wait_events(2)],
+                         [1, 2])
+
+    def test_with_the_agent_running_it_asks_the_agent(self):
+        provider = self.provider()
+        agent = self.pet_shop(provider, poll={"every": "1h"})
+        wait_until(lambda: agent.metric("poll_runs_total", connector="shop",
+                                        outcome="ok") == 1, "the first walk")
+        provider.rows.append(row(1, iso()))
+        got = agent.command("poll", "--json", "shop")
+        self.assertEqual(got.returncode, 0, got.stderr)
+        self.assertEqual(json.loads(got.stdout)["new"], 1)
+        agent.wait_events(1)
+
+    def test_a_walk_that_fails_is_not_0_and_says_why(self):
+        provider = self.provider()
+        provider.default = harness.replies(500, b"{}")
+        agent = self.agent({"shop": harness.pet_store(provider)})
+        got = agent.command("poll", "shop")
+        self.assertIn(got.returncode, (1, 75))
+        self.assertIn(b"500", got.stdout + got.stderr)
+
+    def test_a_connector_that_is_not_there_is_said(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        for name in ("shop", "shopp"):
+            got = agent.command("poll", name)
+            self.assertNotEqual(got.returncode, 0)
+            self.assertIn(name.encode(), got.stderr)
+
+
+class Words(unittest.TestCase):
+    def test_schemas_are_json(self):
+        for name in ("config", "connector", "event"):
+            got = longstop("schema", name)
+            self.assertEqual(got.returncode, 0)
+            self.assertIn("$schema", json.loads(got.stdout))
+        self.assertEqual(longstop("schema", "nothing").returncode, 2)
+
+    def test_version_is_one_line(self):
+        for words in (["version"], ["--version"]):
+            got = longstop(*words)
+            self.assertEqual(got.returncode, 0)
+            self.assertEqual(got.stdout.count(b"\n"), 1)
+
+    def test_a_mistake_on_the_command_line_is_2_with_a_suggestion(self):
+        got = longstop("chek")
+        self.assertEqual(got.returncode, 2)
+        self.assertIn(b"check", got.stderr)
+        self.assertEqual(longstop().returncode, 2)
+        self.assertEqual(longstop("run", "--confg", "x").returncode, 2)
+        self.assertEqual(longstop("run", "surplus").returncode, 2)
+        self.assertEqual(longstop("verify", "one").returncode, 2)
+        self.assertEqual(longstop("help").returncode, 0)
+
+    def test_every_command_has_help(self):
+        for name in ("run", "check", "init", "verify", "poll", "demo",
+                     "schema", "version"):
+            got = longstop(name, "--help")
+            self.assertEqual(got.returncode, 0, name)
+            self.assertIn(b"usage: longstop " + name.encode(), got.stdout)
+
+
+class Demo(unittest.TestCase):
+    keys = ["produced", "hooked", "recovered", "duplicates", "delivered",
+            "lost", "twice", "seconds"]
+
+    def demo(self, *words, **more):
+        got = longstop("demo", *words, timeout=120, **more)
+        return got, json.loads(got.stdout) if "--json" in words else None
+
+    def test_the_demo_loses_hooks_and_nothing_else(self):
+        got, told = self.demo("--events", "200", "--loss", "30%", "--json")
+        self.assertEqual(got.returncode, 0, got.stderr)
+        self.assertEqual(list(told), self.keys)
+        self.assertEqual((told["produced"], told["delivered"], told["lost"],
+                          told["twice"]), (200, 200, 0, 0))
+        self.assertEqual(told["hooked"] + told["recovered"], 200)
+        self.assertGreater(told["recovered"], 20)
+        self.assertGreater(told["duplicates"], 0)
+
+    def test_the_demo_ends_with_one_sentence(self):
+        got, _ = self.demo("--events", "50")
+        self.assertEqual(got.returncode, 0, got.stderr)
+        self.assertEqual(got.stdout.count(b"\n"), 1)
+        self.assertIn(b"50 delivered, 0 lost, 0 twice", got.stdout)
+
+    def test_the_demo_works_without_any_loss_and_with_nothing_but(self):
+        for loss, recovered in (("0", 0), ("100", 60)):
+            got, told = self.demo("--events", "60", "--loss", loss, "--json")
+            self.assertEqual(got.returncode, 0, got.stderr)
+            self.assertEqual(told["recovered"], recovered)
+
+    def test_the_demo_refuses_what_it_cannot_do(self):
+        for words in (["--events", "0"], ["--loss", "101"], ["--loss", "x"],
+                      ["extra"]):
+            self.assertEqual(longstop("demo", *words).returncode, 2, words)
