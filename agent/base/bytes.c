@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -309,7 +308,17 @@ buf_byte(struct buf *buf, char byte)
 void
 buf_i64(struct buf *buf, int64_t number)
 {
-    buf_format(buf, "%" PRId64, number);
+    char digits[20]; /* "-9223372036854775808" */
+    size_t at = sizeof(digits);
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (number < 0) {
+        digits[--at] = '-';
+    }
+    buf_append(buf, (struct slice){ digits + at, sizeof(digits) - at });
 }
 
 void
