@@ -51,7 +51,10 @@ is_digit(char byte)
 static const char *
 skip_blanks(const char *at, const char *end)
 {
-    /* Indented text: its blanks come in long runs. */
+    /* Mostly there are none; in indented text they come in long runs. */
+    if (at < end && (unsigned char)*at > ' ') {
+        return at;
+    }
     while (end - at >= 8 && word_load(at) == ONES * ' ') {
         at += 8;
     }
