@@ -250,6 +250,16 @@ nearest_key(struct binder *binder, const struct config_table *table,
     return names == NULL ? NULL : config_suggest(word, names, count);
 }
 
+static bool
+has_secrets(const struct config_table *table)
+{
+    bool any = false;
+    for (size_t i = 0; i < table->count; i++) {
+        any = any || is_secret(&table->keys[i]);
+    }
+    return any;
+}
+
 static void
 report_unknown(struct binder *binder, const struct frame *frame,
                const struct config_node *child)
@@ -260,6 +270,10 @@ report_unknown(struct binder *binder, const struct frame *frame,
                               : nearest_key(binder, frame->table, child->key);
     const char *table = frame->table->name;
     struct slice name = frame->name;
+    /* Beside secrets, what has a wrong name may be one. */
+    if (has_secrets(frame->table) && child->kind == CONFIG_SCALAR) {
+        config_report_hide(binder->report, child->mark);
+    }
     config_report_add(
         binder->report, CONFIG_ERROR, child->key_mark,
         "unknown key '%.*s'%s%s%s%.*s%s%s%s%s",

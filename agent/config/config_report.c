@@ -121,6 +121,19 @@ config_report_add(struct config_report *report, enum config_severity severity,
     report->last = &finding->next;
 }
 
+void
+config_report_hide(struct config_report *report, struct config_mark mark)
+{
+    struct config_hidden *hidden =
+        arena_array(&report->arena, 1, sizeof(*hidden));
+    if (hidden == NULL) {
+        report->failed_memory = true;
+        return;
+    }
+    *hidden = (struct config_hidden){ mark, report->hidden };
+    report->hidden = hidden;
+}
+
 enum status
 config_report_status(const struct config_report *report)
 {
@@ -192,10 +205,161 @@ count_characters(struct slice text)
     return count;
 }
 
+/* ---- secrets in a line ---- */
+
+#define SPANS_MAX 16
+
+/* Columns of a line that are not shown, 1-based, `end` excluded. */
+struct cover {
+    struct {
+        size_t begin;
+        size_t end;
+    } spans[SPANS_MAX];
+    size_t count;
+};
+
+static void
+cover_add(struct cover *cover, size_t begin, size_t end)
+{
+    if (cover->count == SPANS_MAX) {
+        /* more than we can keep: nothing that follows is shown */
+        cover->spans[SPANS_MAX - 1].begin = 1;
+        cover->spans[SPANS_MAX - 1].end = SIZE_MAX;
+        return;
+    }
+    cover->spans[cover->count].begin = begin;
+    cover->spans[cover->count++].end = end;
+}
+
+static bool
+cover_has(const struct cover *cover, size_t column)
+{
+    for (size_t i = 0; i < cover->count; i++) {
+        if (column >= cover->spans[i].begin && column < cover->spans[i].end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_name_byte(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == '-';
+}
+
+/* Whether a key's name says that its value is a secret itself. */
+static bool
+sounds_secret(struct slice name)
+{
+    static const char *const ends[] = { "secret",     "secrets",    "token",
+                                        "password",   "passwd",     "api_key",
+                                        "apikey",     "secret_key", "api-key",
+                                        "private_key" };
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct slice end = slice_of(ends[i]);
+        if (name.len >= end.len &&
+            slice_equal_nocase(slice_from(name, name.len - end.len), end)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns how long the value at the beginning of `text` is: to its quote, to
+ * its bracket, inside {} to what ends a plain scalar there, else to the end. */
+static size_t
+value_length(struct slice text, bool in_flow)
+{
+    if (text.len == 0) {
+        return 0;
+    }
+    char first = text.ptr[0];
+    const char *ends = first == '"'              ? "\""
+                       : first == '\''           ? "'"
+                       : first == '['            ? "]"
+                       : first == '{' || in_flow ? "}"
+                                                 : "";
+    bool is_plain = in_flow && strchr("\"'[{", first) == NULL;
+    for (size_t at = 1; at < text.len; at++) {
+        char byte = text.ptr[at];
+        if (byte == '\\' && first == '"') {
+            at++;
+        } else if (strchr(ends, byte) != NULL || (is_plain && byte == ',')) {
+            return at + !is_plain;
+        }
+    }
+    return text.len;
+}
+
+/* Whether the colon at `at` ends a key: YAML wants a blank behind that of a
+ * plain one (7.3.3), so that a template's {secret:NAME} is none. */
+static bool
+ends_key(struct slice line, size_t at)
+{
+    bool quoted = at > 0 && line.ptr[at - 1] == '"';
+    return quoted || at + 1 == line.len || line.ptr[at + 1] == ' ';
+}
+
+/* Returns the word that the colon at `at` ends. */
+static struct slice
+word_before(struct slice line, size_t at)
+{
+    size_t end = at;
+    while (end > 0 && line.ptr[end - 1] == '"') {
+        end--;
+    }
+    size_t begin = end;
+    while (begin > 0 && is_name_byte(line.ptr[begin - 1])) {
+        begin--;
+    }
+    return slice_from(slice_first(line, end), begin);
+}
+
+/* Covers the values of this line whose keys sound secret. */
+static void
+cover_by_name(struct slice line, struct cover *cover)
+{
+    bool in_flow = false;
+    for (size_t at = 0; at < line.len; at++) {
+        in_flow = in_flow || line.ptr[at] == '{';
+        if (line.ptr[at] != ':' || !ends_key(line, at) ||
+            !sounds_secret(word_before(line, at))) {
+            continue;
+        }
+        size_t from = at + 1;
+        while (from < line.len && line.ptr[from] == ' ') {
+            from++;
+        }
+        struct slice rest = slice_from(line, from);
+        struct slice value = slice_first(rest, value_length(rest, in_flow));
+        size_t column = count_characters(slice_first(line, from)) + 1;
+        cover_add(cover, column, column + count_characters(value));
+        at = from + value.len - 1;
+    }
+}
+
+static void
+cover_line(const struct config_report *report, const struct config_mark *mark,
+           struct slice line, struct cover *cover)
+{
+    for (const struct config_hidden *at = report->hidden; at != NULL;
+         at = at->next) {
+        if (at->mark.source == mark->source && at->mark.line == mark->line) {
+            cover_add(cover, at->mark.column, at->mark.column + at->mark.width);
+        }
+    }
+    cover_by_name(line, cover);
+}
+
+/* ---- a finding as text ---- */
+
 /* Appends the line, a tab as one blank so that the caret stands under its
  * character; returns how many of its characters were left out before it. */
 static size_t
-append_line(struct buf *into, struct slice line, unsigned column)
+append_line(struct buf *into, struct slice line, unsigned column,
+            const struct cover *cover)
 {
     size_t chars = count_characters(line);
     size_t skip = 0;
@@ -207,7 +371,9 @@ append_line(struct buf *into, struct slice line, unsigned column)
         if (at < skip) {
             continue;
         }
-        if (slice_equal_text(character, "\t")) {
+        if (cover_has(cover, at + 1)) {
+            buf_byte(into, '*');
+        } else if (slice_equal_text(character, "\t")) {
             buf_byte(into, ' ');
         } else if (printable_length(character) == 0) {
             buf_byte(into, '?');
@@ -227,15 +393,18 @@ append_repeated(struct buf *into, char byte, size_t count)
 }
 
 static void
-append_excerpt(const struct config_mark *mark, bool color, struct buf *into)
+append_excerpt(const struct config_report *report,
+               const struct config_mark *mark, bool color, struct buf *into)
 {
+    struct cover cover = { .count = 0 };
     struct slice line = find_line(mark->source->text, mark->line);
     size_t chars = count_characters(line);
     if (slice_trim(line).len == 0 || mark->column == 0) {
         return;
     }
+    cover_line(report, mark, line, &cover);
     buf_format(into, "%*u | ", MARGIN_WIDTH - 2, mark->line);
-    size_t skip = append_line(into, line, mark->column);
+    size_t skip = append_line(into, line, mark->column, &cover);
     buf_byte(into, '\n');
     append_repeated(into, ' ', MARGIN_WIDTH - 1);
     buf_text(into, "| ");
@@ -253,7 +422,8 @@ append_excerpt(const struct config_mark *mark, bool color, struct buf *into)
 }
 
 static void
-append_finding(const struct config_finding *finding, bool color,
+append_finding(const struct config_report *report,
+               const struct config_finding *finding, bool color,
                struct buf *into)
 {
     const struct config_mark *mark = &finding->mark;
@@ -267,7 +437,7 @@ append_finding(const struct config_finding *finding, bool color,
     buf_append(into, finding->message);
     buf_byte(into, '\n');
     if (mark->source != NULL) {
-        append_excerpt(mark, color, into);
+        append_excerpt(report, mark, color, into);
     }
 }
 
@@ -277,7 +447,7 @@ config_report_text(const struct config_report *report, bool color,
 {
     for (const struct config_finding *finding = report->first; finding != NULL;
          finding = finding->next) {
-        append_finding(finding, color, into);
+        append_finding(report, finding, color, into);
     }
     if (report->errors + report->warnings > FINDINGS_MAX) {
         buf_format(into, "and %zu more\n",

@@ -32,11 +32,18 @@ struct config_finding {
     struct config_finding *next;
 };
 
+/* A secret in a file's text: the place of its value. */
+struct config_hidden {
+    struct config_mark mark;
+    struct config_hidden *next;
+};
+
 /* Findings in the order they were made; keeps at most 100. Start zeroed. */
 struct config_report {
     struct arena arena;
     struct config_finding *first;
     struct config_finding **last; /* NULL while empty */
+    struct config_hidden *hidden; /* what is never shown */
     size_t errors;
     size_t warnings;
     bool failed_memory;
@@ -48,6 +55,13 @@ void config_report_fini(struct config_report *report);
 void config_report_add(struct config_report *report,
                        enum config_severity severity, struct config_mark mark,
                        const char *format, ...) PRINTF_LIKE(4, 5);
+
+/*
+ * Shows asterisks for the text at `mark` in every line that is printed, now or
+ * later. Values of keys that are called like a secret are hidden without being
+ * asked, since the file may be broken before anybody knows what they are.
+ */
+void config_report_hide(struct config_report *report, struct config_mark mark);
 
 /* STATUS_OK, STATUS_CONFIG when there is an error, STATUS_NOMEM. */
 NODISCARD

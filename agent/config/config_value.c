@@ -494,6 +494,8 @@ take_secret(struct config_binding *binding, const struct config_key *key,
                               key->name);
             return false;
         }
+    } else {
+        config_report_hide(binding->report, node->mark);
     }
     *ret_secret = secret;
     return true;

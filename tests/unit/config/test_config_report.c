@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "config/config_report.h"
@@ -48,6 +49,93 @@ a_finding_looks_like_a_compilers(void **state)
                         "1 error, 0 warnings\n");
     assert_non_null(strstr(text_of(&report, true, &text), "\033[1;31merror:"));
     assert_int_equal(config_report_status(&report), STATUS_CONFIG);
+    buf_fini(&text);
+    config_report_fini(&report);
+}
+
+static void
+what_is_hidden_is_shown_as_asterisks(void **state)
+{
+    (void)state;
+    struct config_source source = source_of("with: {a: hunter2, b: c}\n");
+    struct config_source other = source_of("with: {a: hunter2, b: c}\n");
+    struct config_report report = { 0 };
+    struct buf text = { 0 };
+    config_report_hide(&report, (struct config_mark){ &source, 1, 11, 7 });
+    config_report_add(&report, CONFIG_ERROR,
+                      (struct config_mark){ &source, 1, 20, 1 }, "x");
+    assert_string_equal(text_of(&report, false, &text),
+                        "a.yaml:1:20: error: x\n"
+                        "    1 | with: {a: *******, b: c}\n"
+                        "      |                    ^\n"
+                        "1 error, 0 warnings\n");
+    config_report_add(&report, CONFIG_ERROR,
+                      (struct config_mark){ &other, 1, 20, 1 }, "x");
+    assert_non_null(strstr(text_of(&report, false, &text), "hunter2"));
+    buf_fini(&text);
+    config_report_fini(&report);
+}
+
+/* The file may be broken before anybody knows which keys are secret. */
+static void
+values_of_keys_that_sound_secret_are_never_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *shown;
+    } rows[] = {
+        { "webhook_secret: hunter2", "webhook_secret: *******" },
+        { "webhook_secret: a, b: c # d", "webhook_secret: ***********" },
+        { "x: {webhook_secret: hunter2, b: c}",
+          "x: {webhook_secret: *******, b: c}" },
+        { "x: {webhook_secret: hunter2}", "x: {webhook_secret: *******}" },
+        { "x: {\"api_key\": \"h\\\"2\", b: c}",
+          "x: {\"api_key\": ******, b: c}" },
+        { "{token: 'a b', password: c}", "{token: *****, password: *}" },
+        { "x: {secret: [one, two], b: c}", "x: {secret: **********, b: c}" },
+        { "x: {client_secret: {a: b}, c: d}",
+          "x: {client_secret: ******, c: d}" },
+        { "API_KEY:    k", "API_KEY:    *" },
+        { "\xc3\xa9_token: \xc3\xa9\xc3\xa9", "\xc3\xa9_token: **" },
+        { "webhook_secret_file: shop.secret",
+          "webhook_secret_file: shop.secret" },
+        { "signed: \"{secret:api_key}\"", "signed: \"{secret:api_key}\"" },
+        { "secret:", "secret:" },
+        { "secretary: bob", "secretary: bob" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct config_source source = source_of(rows[i].line);
+        struct config_report report = { 0 };
+        struct buf text = { 0 };
+        char wanted[128];
+        config_report_add(&report, CONFIG_ERROR,
+                          (struct config_mark){ &source, 1, 1, 1 }, "x");
+        (void)snprintf(wanted, sizeof(wanted), "    1 | %s\n", rows[i].shown);
+        const char *shown = text_of(&report, false, &text);
+        if (strstr(shown, wanted) == NULL) {
+            fail_msg("%s", shown);
+        }
+        buf_fini(&text);
+        config_report_fini(&report);
+    }
+}
+
+static void
+a_line_of_many_secrets_is_hidden_whole(void **state)
+{
+    (void)state;
+    struct buf line = { 0 };
+    struct buf text = { 0 };
+    for (int i = 0; i < 20; i++) {
+        buf_text(&line, "{token: a}, ");
+    }
+    struct config_source source = source_of(line.ptr);
+    struct config_report report = { 0 };
+    config_report_add(&report, CONFIG_ERROR,
+                      (struct config_mark){ &source, 1, 1, 1 }, "x");
+    assert_null(strstr(text_of(&report, false, &text), "a}"));
+    buf_fini(&line);
     buf_fini(&text);
     config_report_fini(&report);
 }
@@ -265,6 +353,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_finding_looks_like_a_compilers),
+        cmocka_unit_test(what_is_hidden_is_shown_as_asterisks),
+        cmocka_unit_test(values_of_keys_that_sound_secret_are_never_shown),
+        cmocka_unit_test(a_line_of_many_secrets_is_hidden_whole),
         cmocka_unit_test(a_warning_alone_is_no_failure),
         cmocka_unit_test(lines_are_counted_as_the_parser_does),
         cmocka_unit_test(a_long_line_is_shown_around_its_place),
