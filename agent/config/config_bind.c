@@ -352,6 +352,10 @@ bind_key(struct binder *binder, struct frame *frame,
          const struct config_node *node)
 {
     void *place = frame->into + key->offset;
+    if (node->unset) {
+        apply_fallback(binder, frame, key, place);
+        return;
+    }
     switch (key->type) {
     case CONFIG_TABLE:
         push_table(binder, key->table, node, config_value_place(node), place);
@@ -396,7 +400,8 @@ step_child(struct binder *binder, struct frame *frame)
     } else {
         bind_key(binder, frame, key, from_file, child);
     }
-    frame->mistaken = frame->mistaken || binder->report->errors != before;
+    frame->mistaken =
+        frame->mistaken || child->unset || binder->report->errors != before;
 }
 
 static void

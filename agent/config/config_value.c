@@ -40,7 +40,7 @@ is_value(struct config_binding *binding, const struct config_node *node,
          const char *wanted)
 {
     if (node->kind == CONFIG_SCALAR && !node->is_null) {
-        return true;
+        return !node->unset; /* of which the reader has spoken */
     }
     if (node->is_null) {
         config_report_add(binding->report, CONFIG_ERROR,

@@ -271,7 +271,9 @@ read_scalar(struct reading *reading, const yaml_event_t *event)
         return status;
     }
     bool replaced;
+    size_t errors = reading->report->errors;
     status = config_expand(&reading->expansion, mark, &node->text, &replaced);
+    node->unset = reading->report->errors > errors;
     /* Inside {} and [] a variable can only be written in quotes; they do not
      * make text of the number that it holds. */
     node->quoted = node->quoted && !(replaced && status == STATUS_OK);

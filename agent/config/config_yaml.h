@@ -33,6 +33,7 @@ struct config_node {
     bool quoted;             /* a quoted scalar is text, never a number; false
                                 where a variable was expanded in it */
     bool is_null;
+    bool unset; /* a variable in it could not be expanded, and that was said */
     struct slice key; /* of this entry, in a mapping */
     struct config_mark key_mark;
     struct config_node *children; /* first child, in file order */

@@ -154,14 +154,12 @@ add_base(struct params *params, struct connector_param *param,
     if (text.len > 0 && url_parse(text, &url, &err) != STATUS_OK) {
         config_report_add(params->binding->report, CONFIG_ERROR, mark,
                           "'base': %s", error_text(&err, STATUS_INVALID));
-        param->given = true;
         return;
     }
     if (text.len > 0 && (url.path.len > 0 || url.has_query)) {
         config_report_add(params->binding->report, CONFIG_ERROR, mark,
                           "'base' is scheme, host and port; paths belong to "
                           "the connector");
-        param->given = true;
         return;
     }
     add_value(params, param, text, mark);
@@ -180,11 +178,25 @@ add_secret(struct params *params, struct connector_param *param,
         if (env->read_secret == NULL ||
             !env->read_secret(env->arg, secret, params->binding->report,
                               params->binding->arena, &text)) {
-            param->given = true; /* it was: one mistake is told once */
             return;
         }
     }
     add_value(params, param, text, secret->mark);
+}
+
+/* What `with` says of a parameter, by its name or as its file. */
+static const struct config_node *
+written(struct params *params, const struct connector_param *param)
+{
+    const struct config_node *at = params->draft->with;
+    for (at = at == NULL ? NULL : at->children; at != NULL; at = at->next) {
+        if (slice_equal(at->key, param->name) ||
+            (param->secret && slice_starts(at->key, param->name) &&
+             slice_equal_text(slice_from(at->key, param->name.len), "_file"))) {
+            return at;
+        }
+    }
+    return NULL;
 }
 
 static enum status
@@ -200,20 +212,21 @@ take_values(struct params *params, const struct given *given)
         if (param->values == NULL || param->marks == NULL) {
             return STATUS_NOMEM;
         }
-        const struct config_node *node =
-            draft->with == NULL
-                ? NULL
-                : config_node_child(draft->with, text_of(params, param->name));
+        const struct config_node *node = written(params, param);
         if (node != NULL) {
             param->mark = node->key_mark;
+            param->given = true; /* if wrongly: that is told once */
         }
         for (size_t s = 0; s < given[i].secrets.count; s++) {
             add_secret(params, param, &given[i].secrets.at[s]);
         }
         add_secret(params, param, &given[i].secret);
-        if (node != NULL && !param->secret && is_called(param, "base")) {
+        if (node == NULL || param->secret || node->unset) {
+            continue;
+        }
+        if (is_called(param, "base")) {
             add_base(params, param, given[i].text, node->mark);
-        } else if (node != NULL && !param->secret) {
+        } else {
             add_value(params, param, given[i].text, node->mark);
         }
     }
