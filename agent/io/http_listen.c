@@ -175,28 +175,41 @@ bound_port(int fd)
     return at.any.sa_family == AF_INET6 ? ntohs(at.v6.sin6_port) : 0;
 }
 
+/* Reads "host:port"; "*" is every address, of IPv4 and IPv6. */
 static enum status
-listen_tcp(const char *address, struct http_listener *listener,
-           struct error *err)
+parse_tcp(const char *address, union address *at, socklen_t *ret_size,
+          bool *ret_any, struct error *err)
 {
     struct slice host;
     uint16_t port;
-    union address at;
-    socklen_t size;
     if (!split_host(slice_of(address), &host, &port)) {
         return refuse(err, address,
                       "want host:port, [IPv6]:port, *:port, unix:/path or "
                       "fd:NAME");
     }
-    bool is_any = slice_equal_text(host, "*");
-    if (!parse_host(is_any ? slice_of("::") : host, port, &at, &size)) {
+    *ret_any = slice_equal_text(host, "*");
+    if (!parse_host(*ret_any ? slice_of("::") : host, port, at, ret_size)) {
         return refuse(err, address,
                       "the host must be an IPv4 or IPv6 address, localhost or "
                       "*");
     }
+    return STATUS_OK;
+}
+
+static enum status
+listen_tcp(const char *address, struct http_listener *listener,
+           struct error *err)
+{
+    union address at;
+    socklen_t size;
+    bool is_any;
+    enum status status = parse_tcp(address, &at, &size, &is_any, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     int cause = bind_tcp(&at, size, !is_any, &listener->fd);
     if (cause == EAFNOSUPPORT && is_any &&
-        parse_host(slice_of("0.0.0.0"), port, &at, &size)) {
+        parse_host(slice_of("0.0.0.0"), ntohs(at.v6.sin6_port), &at, &size)) {
         cause = bind_tcp(&at, size, false, &listener->fd);
     }
     if (cause != 0) {
@@ -241,16 +254,28 @@ bind_unix(int fd, const union address *at, const char *path)
 }
 
 static enum status
+check_unix(const char *address, const char *path, struct error *err)
+{
+    size_t limit = sizeof(((union address *)NULL)->local.sun_path) - 1;
+    size_t len = strlen(path);
+    if (len > 0 && len <= limit) {
+        return STATUS_OK;
+    }
+    return error_set(err, STATUS_INVALID,
+                     "cannot listen on %s: the path must have 1 to %zu bytes "
+                     "and has %zu; choose a shorter one",
+                     address, limit, len);
+}
+
+static enum status
 listen_unix(const char *address, const char *path, unsigned mode,
             struct http_listener *listener, struct error *err)
 {
     union address at = { 0 };
     size_t len = strlen(path);
-    if (len == 0 || len >= sizeof(at.local.sun_path)) {
-        return error_set(err, STATUS_INVALID,
-                         "cannot listen on %s: the path must have 1 to %zu "
-                         "bytes and has %zu; choose a shorter one",
-                         address, sizeof(at.local.sun_path) - 1, len);
+    enum status status = check_unix(address, path, err);
+    if (status != STATUS_OK) {
+        return status;
     }
     at.local.sun_family = AF_UNIX;
     memcpy(at.local.sun_path, path, len + 1);
@@ -340,6 +365,23 @@ http_listen_open(const char *address, unsigned unix_mode,
         return listen_inherited(address, address + 3, ret, err);
     }
     return listen_tcp(address, ret, err);
+}
+
+enum status
+http_listen_check(const char *address, struct error *err)
+{
+    struct slice text = slice_of(address);
+    if (slice_starts(text, slice_of("unix:"))) {
+        return check_unix(address, address + 5, err);
+    }
+    if (slice_starts(text, slice_of("fd:"))) {
+        return text.len > 3 ? STATUS_OK
+                            : refuse(err, address, "fd: needs a name");
+    }
+    union address at;
+    socklen_t size;
+    bool is_any;
+    return parse_tcp(address, &at, &size, &is_any, err);
 }
 
 void

@@ -31,6 +31,11 @@ NODISCARD
 enum status http_listen_open(const char *address, unsigned unix_mode,
                              struct http_listener *ret, struct error *err);
 
+/* Whether the words of `address` can be one, without asking the machine:
+ * STATUS_INVALID says why not. */
+NODISCARD
+enum status http_listen_check(const char *address, struct error *err);
+
 /* Closes, and removes the unix socket that was made. */
 void http_listen_close(struct http_listener *listener);
 

@@ -39,6 +39,11 @@ struct store_settings {
     int64_t page_size;      /* of a new SQLite file: 4096 */
 };
 
+/* Whether store_open knows what `url` names, without looking at it:
+ * STATUS_CONFIG says why not. */
+NODISCARD
+enum status store_known(const char *url, struct error *err);
+
 /*
  * Opens the store at `url` ("sqlite:PATH"; a file that is not there is made),
  * takes its instance lock, migrates it, and frees the leases of a process that

@@ -14,25 +14,51 @@ static const struct {
     { SLICE("postgres:"), NULL },
 };
 
+/* Returns the row of `url`'s scheme; the number of rows when there is none. */
+static size_t
+find_kind(struct slice url)
+{
+    size_t i = 0;
+    while (i < sizeof(kinds) / sizeof(kinds[0]) &&
+           !slice_starts(url, kinds[i].scheme)) {
+        i++;
+    }
+    return i;
+}
+
+enum status
+store_known(const char *url, struct error *err)
+{
+    struct slice text = slice_of(url);
+    size_t kind = find_kind(text);
+    if (kind == sizeof(kinds) / sizeof(kinds[0])) {
+        /* What follows the colon may hold a password. */
+        size_t colon = slice_find(text, ':');
+        return error_set(err, STATUS_CONFIG,
+                         "store: \"%.*s\" is no kind of store: write "
+                         "sqlite:PATH",
+                         SLICE_ARG(slice_first(text, colon)));
+    }
+    if (kinds[kind].open == NULL) {
+        return error_set(err, STATUS_CONFIG,
+                         "store: this longstop is built without PostgreSQL: "
+                         "write sqlite:PATH");
+    }
+    if (text.len == kinds[kind].scheme.len) {
+        return error_set(err, STATUS_CONFIG,
+                         "store: the path is missing: write sqlite:PATH");
+    }
+    return STATUS_OK;
+}
+
 enum status
 store_open(const char *url, const struct store_settings *settings,
            struct store **ret, struct error *err)
 {
-    struct slice text = slice_of(url);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (!slice_starts(text, kinds[i].scheme)) {
-            continue;
-        }
-        if (kinds[i].open == NULL) {
-            return error_set(err, STATUS_CONFIG,
-                             "store: this longstop is built without "
-                             "PostgreSQL: write sqlite:PATH");
-        }
-        return kinds[i].open(url + kinds[i].scheme.len, settings, ret, err);
+    enum status status = store_known(url, err);
+    if (status != STATUS_OK) {
+        return status;
     }
-    /* What follows the colon may hold a password. */
-    size_t colon = slice_find(text, ':');
-    return error_set(err, STATUS_CONFIG,
-                     "store: \"%.*s\" is no kind of store: write sqlite:PATH",
-                     SLICE_ARG(slice_first(text, colon)));
+    size_t kind = find_kind(slice_of(url));
+    return kinds[kind].open(url + kinds[kind].scheme.len, settings, ret, err);
 }
