@@ -450,8 +450,9 @@ build_listener(struct agent *agent, struct error *err)
         return status;
     }
     struct http_server_handler handler = source_webhook_handler(agent->webhook);
-    status = http_server_create(agent->loop, listen->address.ptr, 0660,
-                                &listen->limits, &handler, &agent->server, err);
+    status =
+        http_server_create(agent->loop, configuration->listen_address.ptr, 0660,
+                           &listen->limits, &handler, &agent->server, err);
     return status == STATUS_OK ? STATUS_OK
                                : error_wrap(err, status, "listen.address");
 }
@@ -585,7 +586,7 @@ say_ready(const struct agent *agent)
         log_text("version", agent->settings.version),
         log_slice("listen", configuration->settings.listen == NULL
                                 ? slice_of("none: outbound only")
-                                : configuration->settings.listen->address),
+                                : configuration->listen_address),
         log_slice("admin", configuration->admin_address),
         log_slice("store", configuration->store_url),
         log_i64("connectors", (int64_t)configuration->connector_count),

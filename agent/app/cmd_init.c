@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/advice.h"
 #include "app/commands.h"
 #include "app/configuration.h"
 #include "app/load.h"
@@ -60,7 +61,8 @@ add_param(struct init *init, const struct config_node *param)
         buf_format(into, "      # %.*s: %.*s\n", SLICE_ARG(name),
                    SLICE_ARG(fallback));
     } else {
-        buf_format(into, "      %.*s: FILL_IN\n", SLICE_ARG(name));
+        buf_format(into, "      %.*s: %s" ADVICE_FILL_IN "\n", SLICE_ARG(name),
+                   slice_equal_text(name, "base") ? "https://" : "");
     }
 }
 

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/advice.h"
 #include "app/paths.h"
+#include "app/placement.h"
 #include "config/config_yaml.h"
 #include "io/fs.h"
 #include "io/secret.h"
@@ -265,6 +267,21 @@ load_connector_file(void *arg, struct slice use, struct config_mark mark,
     return status;
 }
 
+/* The file that `verify: {use: NAME}` takes its verification from. */
+static bool
+load_other_file(void *arg, struct slice name, struct config_mark mark,
+                struct config_report *report, struct arena *arena,
+                const struct config_node **ret_root)
+{
+    struct configuration *configuration = arg;
+    (void)arena; /* ours already, and so is the report */
+    *ret_root = NULL;
+    if (load_connector_file(configuration, name, mark, ret_root) != STATUS_OK) {
+        report->failed_memory = true;
+    }
+    return *ret_root != NULL;
+}
+
 static enum status
 bind_connector(struct configuration *configuration,
                struct config_binding *binding, const struct config_node *entry,
@@ -272,12 +289,11 @@ bind_connector(struct configuration *configuration,
 {
     struct config_node *use = config_node_child(entry, "use");
     const struct config_node *file = NULL;
-    struct listen_settings *listen = configuration->settings.listen;
     struct connector_env env = {
         .read_secret = read_secret,
+        .load_file = load_other_file,
         .arg = configuration,
-        .public_url =
-            listen == NULL ? (struct slice){ NULL, 0 } : listen->public_url,
+        .public_url = configuration->public_url,
     };
     if (use != NULL && use->kind == CONFIG_SCALAR) {
         enum status status =
@@ -296,9 +312,11 @@ bind_connectors(struct configuration *configuration,
 {
     const struct config_node *map = configuration->settings.connectors;
     size_t count = 0;
-    if (map == NULL || map->kind != CONFIG_MAPPING || map->children == NULL) {
-        config_report_add(&configuration->report, CONFIG_ERROR,
-                          map == NULL ? no_mark() : map->mark,
+    if (map == NULL) {
+        return STATUS_OK; /* the key is required, which was said */
+    }
+    if (map->kind != CONFIG_MAPPING || map->children == NULL) {
+        config_report_add(&configuration->report, CONFIG_ERROR, map->mark,
                           "no connector is configured; 'longstop init' prints "
                           "one to start from");
         return STATUS_OK;
@@ -325,72 +343,6 @@ bind_connectors(struct configuration *configuration,
 /* ---- rules over the whole ---- */
 
 static enum status
-place_store(struct configuration *configuration)
-{
-    const char *state = getenv("STATE_DIRECTORY");
-    struct slice url = configuration->settings.store;
-    struct slice scheme = SLICE("sqlite:");
-    struct slice path = SLICE("longstop.db");
-    struct slice directory =
-        state != NULL ? slice_of(state) : configuration->directory;
-    struct buf text = { 0 };
-    if (url.len > 0 && !slice_starts(url, scheme)) {
-        configuration->store_url = url; /* store_open knows, or says it does
-                                           not */
-        return STATUS_OK;
-    }
-    if (url.len > 0) {
-        path = slice_from(url, scheme.len);
-        directory = configuration->directory;
-    } else if (state == NULL) {
-        directory = (struct slice){ ".", 1 };
-    }
-    enum status status = paths_join(directory, path, &configuration->arena,
-                                    &configuration->store_path);
-    buf_append(&text, scheme);
-    buf_append(&text, configuration->store_path);
-    if (status == STATUS_OK) {
-        status = arena_copy(&configuration->arena, buf_slice(&text),
-                            &configuration->store_url);
-    }
-    buf_fini(&text);
-    return status;
-}
-
-static enum status
-place_admin(struct configuration *configuration)
-{
-    const char *runtime = getenv("RUNTIME_DIRECTORY");
-    struct slice scheme = SLICE("unix:");
-    struct slice address = configuration->settings.admin.address;
-    struct slice directory, path = SLICE("admin.sock");
-    struct buf text = { 0 };
-    if (address.len > 0 && !slice_starts(address, scheme)) {
-        configuration->admin_address = address;
-        return STATUS_OK;
-    }
-    enum status status = paths_directory(configuration->store_path,
-                                         &configuration->arena, &directory);
-    if (address.len > 0) {
-        path = slice_from(address, scheme.len);
-        directory = configuration->directory;
-    } else if (runtime != NULL) {
-        directory = slice_of(runtime);
-    }
-    if (status == STATUS_OK) {
-        status = paths_join(directory, path, &configuration->arena, &path);
-    }
-    buf_append(&text, scheme);
-    buf_append(&text, path);
-    if (status == STATUS_OK) {
-        status = arena_copy(&configuration->arena, buf_slice(&text),
-                            &configuration->admin_address);
-    }
-    buf_fini(&text);
-    return status;
-}
-
-static enum status
 read_token(struct configuration *configuration)
 {
     const struct config_secret *token = &configuration->settings.admin.token;
@@ -402,18 +354,17 @@ read_token(struct configuration *configuration)
     return STATUS_OK;
 }
 
-/* A webhook route without a listener would never be reached. */
+/* The secrets that http handlers sign with. */
 static void
-check_channels(struct configuration *configuration)
+read_handler_secrets(struct configuration *configuration)
 {
-    for (size_t i = 0; i < configuration->connector_count; i++) {
-        const struct connector *connector = &configuration->connectors[i];
-        if (connector->has_webhook && configuration->settings.listen == NULL) {
-            config_report_add(
-                &configuration->report, CONFIG_WARNING, connector->mark,
-                "connector '%.*s' has a webhook secret, but there is no "
-                "'listen' section: no webhook can arrive",
-                SLICE_ARG(connector->name));
+    const struct config_list *list = &configuration->settings.handlers;
+    struct handler_settings *all = list->at;
+    for (size_t i = 0; i < list->count; i++) {
+        if (all[i].http != NULL && all[i].http->secret.from != SECRET_NONE) {
+            (void)read_secret(NULL, &all[i].http->secret,
+                              &configuration->report, &configuration->arena,
+                              &all[i].http_secret);
         }
     }
 }
@@ -427,19 +378,17 @@ bind_all(struct configuration *configuration, const struct config_node *root)
     enum status status =
         config_bind(&binding, &settings_table, root, &configuration->settings);
     if (status == STATUS_OK) {
+        status = placement_find(configuration, root);
+    }
+    if (status == STATUS_OK) {
         status = bind_connectors(configuration, &binding);
-    }
-    if (status == STATUS_OK) {
-        status = place_store(configuration);
-    }
-    if (status == STATUS_OK) {
-        status = place_admin(configuration);
     }
     if (status == STATUS_OK) {
         status = read_token(configuration);
     }
     if (status == STATUS_OK) {
-        check_channels(configuration);
+        read_handler_secrets(configuration);
+        advice_give(configuration);
     }
     return status;
 }

@@ -16,10 +16,12 @@ struct configuration {
     struct settings settings;
     struct connector *connectors;
     size_t connector_count;
-    struct slice store_url;     /* absolute or as written, "sqlite:PATH" */
-    struct slice store_path;    /* of an SQLite store */
-    struct slice admin_address; /* as http_server takes it */
-    struct slice admin_token;   /* empty: none */
+    struct slice store_url;      /* absolute or as written, "sqlite:PATH" */
+    struct slice store_path;     /* of an SQLite store */
+    struct slice admin_address;  /* as http_server takes it */
+    struct slice listen_address; /* likewise; empty without `listen` */
+    struct slice public_url;  /* listen.public_url without a slash behind it */
+    struct slice admin_token; /* empty: none */
     size_t file_count;
 };
 

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "wire/digest.h"
-
 static void
 print_findings(const struct configuration *configuration)
 {
@@ -22,11 +20,7 @@ load_configuration(const char *path, struct configuration *ret)
 {
     struct error err = { 0 };
     *ret = (struct configuration){ 0 };
-    /* connectors prepare their keys while they are bound */
-    enum status status = digest_init(&err);
-    if (status == STATUS_OK) {
-        status = configuration_load(path, ret, &err);
-    }
+    enum status status = configuration_load(path, ret, &err);
     if (ret->report.first != NULL) {
         print_findings(ret);
     }

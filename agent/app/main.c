@@ -92,7 +92,8 @@ main(int argc, char **argv)
     if (command == NULL) {
         return complain(argv[1]);
     }
-    /* Before anything that may run out of memory: see digest.h. */
+    /* Before anything that may run out of memory, see digest.h, and before
+     * connectors prepare their keys while they are bound. */
     if (digest_init(&err) != STATUS_OK) {
         (void)fprintf(stderr, "longstop: %s\n", err.text);
         return EXIT_FAILED;

@@ -4,7 +4,6 @@
 #include "app/paths.h"
 #include "base/instant.h"
 #include "handler/handler_file.h"
-#include "io/secret.h"
 
 /* A lease must outlive any attempt: the deadline, the time to kill, and the
  * time an outcome may wait for the disk. */
@@ -112,21 +111,10 @@ static enum status
 make_http(const struct making *making, const struct handler_settings *settings,
           struct slice name, struct handler **ret, struct error *err)
 {
-    struct buf secret = { 0 };
-    bool loose = false;
-    enum status status = STATUS_OK;
     (void)name;
-    if (settings->http->secret.from != SECRET_NONE) {
-        status = secret_read(&settings->http->secret, &secret, &loose, err);
-    }
-    if (status == STATUS_OK) {
-        status = handler_http_create(making->loop, making->client,
-                                     settings->http, buf_slice(&secret),
-                                     settings->timeout_ms, ret, err);
-    }
-    mem_wipe(secret.ptr, secret.len);
-    buf_fini(&secret);
-    return status;
+    return handler_http_create(making->loop, making->client, settings->http,
+                               settings->http_secret, settings->timeout_ms, ret,
+                               err);
 }
 
 static enum status

@@ -60,6 +60,7 @@ struct handler_settings {
     struct config_texts exec;
     const struct config_node *env;
     struct handler_http_settings *http; /* NULL: not an http handler */
+    struct slice http_secret;           /* as it was read; empty for none */
     struct slice file;
     enum handler_kind kind; /* of the one that is given */
 };

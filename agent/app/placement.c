@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/placement.h"
+
+#include <stdlib.h>
+
+#include "app/paths.h"
+#include "io/http_listen.h"
+#include "store/store.h"
+#include "wire/url.h"
+
+static const struct slice sqlite = SLICE("sqlite:");
+static const struct slice unix_scheme = SLICE("unix:");
+
+/* Returns the mark of `name`, or of `section`.`name`, to complain at. */
+static struct config_mark
+place_of(const struct config_node *root, const char *section, const char *name)
+{
+    const struct config_node *node =
+        section == NULL ? root : config_node_child(root, section);
+    node = node == NULL ? NULL : config_node_child(node, name);
+    return node == NULL ? root->mark : node->mark;
+}
+
+/* systemd gives a list with colons where a unit has several directories
+ * (systemd.exec(5), RuntimeDirectory=). */
+static struct slice
+directory_of(const char *variable)
+{
+    struct slice value = slice_of(getenv(variable));
+    return slice_first(value, slice_find(value, ':'));
+}
+
+/* Joins and puts `scheme` before it. */
+static enum status
+place(struct configuration *configuration, struct slice scheme,
+      struct slice directory, struct slice path, struct slice *ret_url,
+      struct slice *ret_path)
+{
+    struct buf text = { 0 };
+    enum status status =
+        paths_join(directory, path, &configuration->arena, ret_path);
+    if (status == STATUS_OK) {
+        buf_append(&text, scheme);
+        buf_append(&text, *ret_path);
+        status = buf_status(&text);
+    }
+    if (status == STATUS_OK) {
+        status = arena_copy(&configuration->arena, buf_slice(&text), ret_url);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+/* Relative to the file where one is named, else in the state's directory. */
+static enum status
+place_store(struct configuration *configuration, const struct config_node *root)
+{
+    struct slice url = configuration->settings.store;
+    struct error err = { 0 };
+    if (config_node_child(root, "store") == NULL || url.ptr == NULL) {
+        struct slice state = directory_of("STATE_DIRECTORY");
+        return place(configuration, sqlite,
+                     state.len > 0 ? state : slice_of("."),
+                     slice_of("longstop.db"), &configuration->store_url,
+                     &configuration->store_path);
+    }
+    if (store_known(url.ptr, &err) != STATUS_OK) {
+        struct config_mark mark = place_of(root, NULL, "store");
+        /* The URL of a server may hold a password. */
+        config_report_hide(&configuration->report, mark);
+        config_report_add(&configuration->report, CONFIG_ERROR, mark, "%s",
+                          err.text);
+        return STATUS_OK;
+    }
+    return place(configuration, sqlite, configuration->directory,
+                 slice_from(url, sqlite.len), &configuration->store_url,
+                 &configuration->store_path);
+}
+
+/* An address as http_server takes it; the path of a socket is relative to the
+ * file. */
+static enum status
+place_address(struct configuration *configuration,
+              const struct config_node *root, const char *section,
+              struct slice address, struct slice *ret_address)
+{
+    struct error err = { 0 };
+    struct slice path;
+    enum status status = STATUS_OK;
+    *ret_address = address;
+    if (slice_starts(address, unix_scheme) && address.len > unix_scheme.len) {
+        status =
+            place(configuration, unix_scheme, configuration->directory,
+                  slice_from(address, unix_scheme.len), ret_address, &path);
+    }
+    if (status == STATUS_OK &&
+        http_listen_check(ret_address->ptr, &err) != STATUS_OK) {
+        config_report_add(&configuration->report, CONFIG_ERROR,
+                          place_of(root, section, "address"), "%s", err.text);
+    }
+    return status;
+}
+
+/* Unless named: beside the store, in the runtime's directory first. */
+static enum status
+place_admin(struct configuration *configuration, const struct config_node *root)
+{
+    struct slice address = configuration->settings.admin.address;
+    struct slice directory = directory_of("RUNTIME_DIRECTORY");
+    struct slice path;
+    if (address.len > 0) {
+        return place_address(configuration, root, "admin", address,
+                             &configuration->admin_address);
+    }
+    enum status status = STATUS_OK;
+    if (directory.len == 0) {
+        status = paths_directory(configuration->store_path,
+                                 &configuration->arena, &directory);
+    }
+    if (status == STATUS_OK) {
+        status =
+            place(configuration, unix_scheme, directory, slice_of("admin.sock"),
+                  &configuration->admin_address, &path);
+    }
+    return status;
+}
+
+/* Scheme and host, and a path where a proxy adds one; /hooks/NAME follows. */
+static void
+place_public(struct configuration *configuration,
+             const struct config_node *root)
+{
+    struct slice text = configuration->settings.listen->public_url;
+    struct error err = { 0 };
+    struct url url;
+    if (text.len == 0) {
+        return;
+    }
+    enum status status = url_parse(text, &url, &err);
+    if (status == STATUS_OK && url.has_query) {
+        status = error_set(&err, STATUS_INVALID, "a query cannot stand here");
+    }
+    if (status != STATUS_OK) {
+        config_report_add(&configuration->report, CONFIG_ERROR,
+                          place_of(root, "listen", "public_url"),
+                          "public_url: %s", err.text);
+        return;
+    }
+    while (text.len > 0 && text.ptr[text.len - 1] == '/') {
+        text.len--;
+    }
+    configuration->public_url = text;
+}
+
+enum status
+placement_find(struct configuration *configuration,
+               const struct config_node *root)
+{
+    const struct listen_settings *listen = configuration->settings.listen;
+    enum status status = place_store(configuration, root);
+    if (status == STATUS_OK) {
+        status = place_admin(configuration, root);
+    }
+    if (status == STATUS_OK && listen != NULL && listen->address.len > 0) {
+        status = place_address(configuration, root, "listen", listen->address,
+                               &configuration->listen_address);
+    }
+    if (status == STATUS_OK && listen != NULL) {
+        place_public(configuration, root);
+    }
+    return status;
+}
