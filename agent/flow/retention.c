@@ -51,7 +51,8 @@ slice_over(struct store_call *call)
     if (!retention->stopped) {
         bool more =
             call->status == STATUS_OK && call->prune.removed >= SLICE_ROWS;
-        loop_timer_arm(retention->timer, more ? SLICE_MS : ROUND_MS);
+        loop_timer_arm(retention->timer,
+                       more ? SLICE_MS : retention->settings.round_ms);
     }
 }
 
@@ -93,6 +94,9 @@ retention_create(struct loop *loop, struct store_worker *worker,
     retention->loop = loop;
     retention->worker = worker;
     retention->settings = *settings;
+    if (retention->settings.round_ms <= 0) {
+        retention->settings.round_ms = ROUND_MS;
+    }
     enum status status =
         loop_timer_create(loop, remove_slice, retention, &retention->timer);
     if (status != STATUS_OK) {
@@ -106,7 +110,7 @@ retention_create(struct loop *loop, struct store_worker *worker,
 void
 retention_start(struct retention *retention)
 {
-    loop_timer_arm(retention->timer, ROUND_MS);
+    loop_timer_arm(retention->timer, retention->settings.round_ms);
 }
 
 void

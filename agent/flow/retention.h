@@ -20,6 +20,7 @@ struct retention_settings {
     struct source_poll *const *polls;
     size_t poll_count;
     struct ingest *ingest; /* is told of the floor before keys go */
+    int64_t round_ms;      /* between two rounds; 0: a minute */
 };
 
 NODISCARD
@@ -27,7 +28,7 @@ enum status retention_create(struct loop *loop, struct store_worker *worker,
                              const struct retention_settings *settings,
                              struct retention **ret);
 
-/* Begins; the first slice comes after a minute. */
+/* Begins; the first slice comes after a round. */
 void retention_start(struct retention *retention);
 
 /* Starts no further slice. One may be under way until the worker is destroyed.

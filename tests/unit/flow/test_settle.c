@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "flowing.h"
 
+#include <stdatomic.h>
+
 #include "flow/settle.h"
 
 /*
@@ -10,7 +12,7 @@
 struct fake_store {
     struct store store;
     enum status answers[8]; /* of the next calls; then OK */
-    size_t calls;
+    atomic_size_t calls;
     struct store_outcome last;
     char reason[64];
     char detail[64];
