@@ -45,9 +45,9 @@ ask(struct question *question, struct http_client *client,
 }
 
 enum status
-admin_client_ask(struct slice address, struct slice token, const char *method,
-                 const char *path, int64_t timeout_ms,
-                 unsigned *ret_http_status, struct buf *into, struct error *err)
+admin_client_ask(const struct admin_client *to, const char *method,
+                 const char *path, unsigned *ret_http_status, struct buf *into,
+                 struct error *err)
 {
     static const struct slice scheme = SLICE("unix:");
     const struct http_client_settings settings = { .connections = 1,
@@ -57,10 +57,10 @@ admin_client_ask(struct slice address, struct slice token, const char *method,
     struct http_client *client = NULL;
     struct buf url = { 0 }, bearer = { 0 };
     struct http_field field = { SLICE("Authorization"), { NULL, 0 } };
-    bool is_unix = slice_starts(address, scheme);
+    bool is_unix = slice_starts(to->address, scheme);
     buf_format(&url, "http://%.*s%s",
-               SLICE_ARG(is_unix ? slice_of("localhost") : address), path);
-    buf_format(&bearer, "Bearer %.*s", SLICE_ARG(token));
+               SLICE_ARG(is_unix ? slice_of("localhost") : to->address), path);
+    buf_format(&bearer, "Bearer %.*s", SLICE_ARG(to->token));
     field.value = buf_slice(&bearer);
     enum status status = buf_status(&url);
     status = status != STATUS_OK ? status : buf_status(&bearer);
@@ -72,12 +72,12 @@ admin_client_ask(struct slice address, struct slice token, const char *method,
         struct http_call_spec spec = {
             .method = slice_of(method),
             .url = buf_slice(&url),
-            .fields = { &field, token.len > 0 },
+            .fields = { &field, to->token.len > 0 },
             .has_body = method[0] == 'P',
-            .unix_socket = is_unix ? address.ptr + scheme.len : NULL,
+            .unix_socket = is_unix ? to->address.ptr + scheme.len : NULL,
             .connect_timeout_ms = 2000,
-            .timeout_ms = timeout_ms,
-            .stall_timeout_ms = timeout_ms,
+            .timeout_ms = to->timeout_ms,
+            .stall_timeout_ms = to->timeout_ms,
             .body_limit = ANSWER_LIMIT,
         };
         status = ask(&question, client, &spec, err);

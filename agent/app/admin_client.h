@@ -8,15 +8,20 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+/* Where the agent is, as its configuration says, and how long to wait. */
+struct admin_client {
+    struct slice address;
+    struct slice token; /* empty: none */
+    int64_t timeout_ms;
+};
+
 /*
- * Asks `method path` of the agent at `address` (as configuration gives it) and
- * waits for the answer, at most `timeout_ms`. STATUS_UNAVAILABLE when no agent
- * listens there. The body goes to `into`.
+ * Asks `method path` of the agent and waits for the answer. STATUS_UNAVAILABLE
+ * when no agent listens there. The body goes to `into`.
  */
 NODISCARD
-enum status admin_client_ask(struct slice address, struct slice token,
-                             const char *method, const char *path,
-                             int64_t timeout_ms, unsigned *ret_http_status,
+enum status admin_client_ask(const struct admin_client *to, const char *method,
+                             const char *path, unsigned *ret_http_status,
                              struct buf *into, struct error *err);
 
 #endif

@@ -160,21 +160,11 @@ store_failed(void *arg, enum status status, const char *words)
 
 /* ---- walks ---- */
 
-static struct walker *
-walker_of(struct agent *agent, const struct connector *connector)
-{
-    for (size_t i = 0; i < agent->walker_count; i++) {
-        if (agent->walkers[i].connector == connector) {
-            return &agent->walkers[i];
-        }
-    }
-    return NULL;
-}
-
 static void
 walk_asked(void *arg, const struct poll_asked *asked)
 {
-    struct agent *agent = arg;
+    const struct walker *walker = arg;
+    struct agent *agent = walker->agent;
     LOG(LOG_DEBUG, "list asked", log_slice("connector", asked->connector->name),
         log_slice("url", asked->url), log_i64("status", asked->status),
         log_i64("rows", (int64_t)asked->rows),
@@ -214,8 +204,8 @@ walk_ended(void *arg, const struct poll_ended *ended)
     static const enum exit_code codes[] = { [POLL_OK] = EXIT_OK,
                                             [POLL_FAILED] = EXIT_FAILED,
                                             [POLL_LIMITED] = EXIT_LATER };
-    struct agent *agent = arg;
-    struct walker *walker = walker_of(agent, ended->connector);
+    const struct walker *walker = arg;
+    struct agent *agent = walker->agent;
     metric_add(walker->counts.poll_runs[ended->outcome], 1);
     if (ended->complete_until_ms > 0) {
         metric_set(walker->counts.complete_until,
@@ -238,9 +228,11 @@ walk_ended(void *arg, const struct poll_ended *ended)
 static void
 webhook_signalled(void *arg, const struct connector *connector)
 {
-    struct walker *walker = walker_of(arg, connector);
-    if (walker != NULL) {
-        source_poll_poke(walker->poll);
+    const struct agent *agent = arg;
+    for (size_t i = 0; i < agent->walker_count; i++) {
+        if (agent->walkers[i].connector == connector) {
+            source_poll_poke(agent->walkers[i].poll);
+        }
     }
 }
 
@@ -280,9 +272,11 @@ build_store(struct agent *agent, struct error *err)
     }
     int64_t floor_ms = store->ops->ledger_floor_ms(store);
     if (status == STATUS_OK) {
-        status = outlets_create(
-            agent->loop, agent->client, agent->spawner, configuration, store,
-            agent->settings.mode == AGENT_RUN, &agent->outlets, err);
+        const struct outlets_parts parts = { agent->loop, agent->client,
+                                             agent->spawner };
+        status =
+            outlets_create(agent->settings.mode == AGENT_RUN ? &parts : NULL,
+                           configuration, store, &agent->outlets, err);
     }
     if (status == STATUS_OK) {
         status = store_worker_create(agent->loop, store, &worker_settings,
@@ -356,7 +350,7 @@ build_walker(struct agent *agent, const struct connector *connector)
                      .cron = spec->cron_plan,
                      .interval_min_ms = spec->interval_min_ms },
         .account = &walker->account,
-        .observer = { agent, walk_asked, walk_ended },
+        .observer = { walker, walk_asked, walk_ended },
         .seed = random_seed(),
         .once = agent->settings.mode != AGENT_RUN,
     };

@@ -109,9 +109,11 @@ walk_there(struct poll_command *command, enum exit_code *ret_code)
                SLICE_ARG(command->connector->name));
     enum status status = buf_status(&path);
     if (status == STATUS_OK) {
-        status = admin_client_ask(
-            configuration->admin_address, configuration->admin_token, "POST",
-            path.ptr, WALK_TIMEOUT_MS, &http_status, &command->body, &err);
+        const struct admin_client to = { configuration->admin_address,
+                                         configuration->admin_token,
+                                         WALK_TIMEOUT_MS };
+        status = admin_client_ask(&to, "POST", path.ptr, &http_status,
+                                  &command->body, &err);
     }
     buf_fini(&path);
     if (status == STATUS_UNAVAILABLE) {

@@ -12,9 +12,7 @@
 #define OUTPUT_LIMIT   4096
 
 struct making {
-    struct loop *loop;
-    struct http_client *client;
-    struct process_spawner *spawner;
+    const struct outlets_parts *parts;
     struct arena *arena;
 };
 
@@ -104,7 +102,7 @@ make_exec(const struct making *making, const struct handler_settings *settings,
         .kill_after_ms = KILL_AFTER_MS,
         .output_limit = OUTPUT_LIMIT,
     };
-    return handler_exec_create(making->spawner, &exec, ret, err);
+    return handler_exec_create(making->parts->spawner, &exec, ret, err);
 }
 
 static enum status
@@ -112,9 +110,9 @@ make_http(const struct making *making, const struct handler_settings *settings,
           struct slice name, struct handler **ret, struct error *err)
 {
     (void)name;
-    return handler_http_create(making->loop, making->client, settings->http,
-                               settings->http_secret, settings->timeout_ms, ret,
-                               err);
+    return handler_http_create(making->parts->loop, making->parts->client,
+                               settings->http, settings->http_secret,
+                               settings->timeout_ms, ret, err);
 }
 
 static enum status
@@ -122,7 +120,8 @@ make_file(const struct making *making, const struct handler_settings *settings,
           struct slice name, struct handler **ret, struct error *err)
 {
     (void)name;
-    return handler_file_create(making->loop, settings->file.ptr, ret, err);
+    return handler_file_create(making->parts->loop, settings->file.ptr, ret,
+                               err);
 }
 
 typedef enum status make_fn(const struct making *making,
@@ -162,15 +161,14 @@ make_outlet(const struct making *making,
 }
 
 enum status
-outlets_create(struct loop *loop, struct http_client *client,
-               struct process_spawner *spawner,
+outlets_create(const struct outlets_parts *parts,
                const struct configuration *configuration, struct store *store,
-               bool runnable, struct outlets *ret, struct error *err)
+               struct outlets *ret, struct error *err)
 {
     const struct config_list *list = &configuration->settings.handlers;
     const struct handler_settings *all = list->at;
     *ret = (struct outlets){ 0 };
-    struct making making = { loop, client, spawner, &ret->arena };
+    struct making making = { parts, &ret->arena };
     ret->at = arena_array(&ret->arena, list->count, sizeof(*ret->at));
     if (ret->at == NULL) {
         return STATUS_NOMEM;
@@ -178,7 +176,7 @@ outlets_create(struct loop *loop, struct http_client *client,
     for (size_t i = 0; i < list->count; i++) {
         ret->count++;
         enum status status =
-            make_outlet(runnable ? &making : NULL, &all[i], list->names[i],
+            make_outlet(parts != NULL ? &making : NULL, &all[i], list->names[i],
                         store, &ret->at[i], err);
         if (status != STATUS_OK) {
             outlets_fini(ret);

@@ -19,16 +19,22 @@ struct outlets {
     struct arena arena;
 };
 
+/* What handlers are made of; all borrowed as long as they live. */
+struct outlets_parts {
+    struct loop *loop;
+    struct http_client *client;
+    struct process_spawner *spawner;
+};
+
 /*
- * Makes them all, numbered by the store. With `runnable` false the handlers
+ * Makes them all, numbered by the store. Without `parts` the handlers
  * themselves are left out (NULL): for commands that only let things be owed.
  */
 NODISCARD
-enum status outlets_create(struct loop *loop, struct http_client *client,
-                           struct process_spawner *spawner,
+enum status outlets_create(const struct outlets_parts *parts,
                            const struct configuration *configuration,
-                           struct store *store, bool runnable,
-                           struct outlets *ret, struct error *err);
+                           struct store *store, struct outlets *ret,
+                           struct error *err);
 
 /* No attempt may be running. */
 void outlets_fini(struct outlets *outlets);

@@ -402,15 +402,17 @@ dispatch_route(struct dispatch *dispatch, const struct connector *connector,
     return STATUS_OK;
 }
 
+/* The outlet that routing wrote into `owed`: it is there. */
 static struct outlet *
 outlet_of(struct dispatch *dispatch, uint32_t number)
 {
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        if (dispatch->outlets[i].settings->number == number) {
-            return &dispatch->outlets[i];
-        }
+    size_t i = 0;
+    while (i < dispatch->settings.outlet_count &&
+           dispatch->outlets[i].settings->number != number) {
+        i++;
     }
-    return NULL;
+    PRE(i < dispatch->settings.outlet_count);
+    return &dispatch->outlets[i];
 }
 
 /* Frees the slots that are held for a sighting. */
@@ -606,20 +608,27 @@ dispatch_destroy(struct dispatch *dispatch)
     mem_free(dispatch);
 }
 
+static void
+set_gauges(struct outlet *outlet, const struct store_figure *figure,
+           int64_t now_ms)
+{
+    int64_t age_ms = figure->oldest_ms == 0 ? 0 : now_ms - figure->oldest_ms;
+    metric_set(outlet->counts.pending, (double)figure->pending);
+    metric_set(outlet->counts.oldest_pending,
+               age_ms < 0 ? 0 : (double)age_ms / 1000);
+}
+
 void
 dispatch_gauge(struct dispatch *dispatch, const struct store_figure *figures,
                size_t count, int64_t now_ms)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct outlet *outlet = outlet_of(dispatch, figures[i].handler);
-        if (outlet == NULL) {
-            continue;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct outlet *outlet = &dispatch->outlets[i];
+        for (size_t j = 0; j < count; j++) {
+            if (figures[j].handler == outlet->settings->number) {
+                set_gauges(outlet, &figures[j], now_ms);
+            }
         }
-        int64_t age_ms =
-            figures[i].oldest_ms == 0 ? 0 : now_ms - figures[i].oldest_ms;
-        metric_set(outlet->counts.pending, (double)figures[i].pending);
-        metric_set(outlet->counts.oldest_pending,
-                   age_ms < 0 ? 0 : (double)age_ms / 1000);
     }
 }
 

@@ -30,12 +30,8 @@
  * where to go on).
  */
 
-#define RETRY_STORE_MS   INSTANT_SECOND_MS
-#define CRON_LOOK_MS     INSTANT_MINUTE_MS
-#define LIMITED_LEAST_MS INSTANT_SECOND_MS
-#define DETAILS_PER_PAGE 1000
+#define CRON_LOOK_MS INSTANT_MINUTE_MS
 
-static void ask(struct source_poll *poll);
 static void load(struct source_poll *poll);
 
 const char *
@@ -102,8 +98,8 @@ schedule(struct source_poll *poll)
 }
 
 /* Nothing is with the sink any more. */
-static void
-tell_stopped(struct source_poll *poll)
+void
+source_poll_tell_stopped(struct source_poll *poll)
 {
     poll->phase = PHASE_STOPPED;
     void (*stopped)(void *) = poll->stopped;
@@ -137,8 +133,9 @@ end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
 }
 
 /* `err` may live in poll->step. */
-static void
-fail_run(struct source_poll *poll, enum status status, const struct error *err)
+void
+source_poll_fail(struct source_poll *poll, enum status status,
+                 const struct error *err)
 {
     struct error words;
     (void)error_set(&words, status, "%s", error_text(err, status));
@@ -146,8 +143,9 @@ fail_run(struct source_poll *poll, enum status status, const struct error *err)
     end_run(poll, POLL_FAILED, slice_of(words.text));
 }
 
-static void
-tell_asked(const struct source_poll *poll, const struct poll_asked *more)
+void
+source_poll_tell_asked(const struct source_poll *poll,
+                       const struct poll_asked *more)
 {
     if (poll->settings.observer.asked == NULL) {
         return;
@@ -159,6 +157,15 @@ tell_asked(const struct source_poll *poll, const struct poll_asked *more)
     asked.url = poll->url;
     asked.duration_ms = poll->duration_ms;
     poll->settings.observer.asked(poll->settings.observer.arg, &asked);
+}
+
+/* Pauses the walk until the provider allows the next request. */
+void
+source_poll_end_limited(struct source_poll *poll)
+{
+    poll_page_drop(poll);
+    poll->started_ms = 0; /* go on as soon as that is allowed */
+    end_run(poll, POLL_LIMITED, slice_of("the provider asked to wait"));
 }
 
 /* ---- storing ---- */
@@ -194,11 +201,11 @@ count_stored(struct source_poll *poll, const struct verdict *verdict)
     }
     if (poll->status != 0) {
         poll->run.pages++;
-        tell_asked(poll,
-                   &(struct poll_asked){ .status = poll->status,
-                                         .rows = poll->page.page.row_count,
-                                         .fresh = verdict->fresh,
-                                         .known = verdict->known });
+        source_poll_tell_asked(
+            poll, &(struct poll_asked){ .status = poll->status,
+                                        .rows = poll->page.page.row_count,
+                                        .fresh = verdict->fresh,
+                                        .known = verdict->known });
     }
 }
 
@@ -218,28 +225,28 @@ stored(void *arg, const struct verdict *verdict)
     buf_fini(&poll->state_text);
     poll->page = (struct poll_page){ 0 };
     if (poll->stopped != NULL) {
-        tell_stopped(poll);
+        source_poll_tell_stopped(poll);
     } else if (!durable) {
         /* The page was not taken: ask for it again, soon. */
         (void)error_set(&err, STATUS_BUSY,
                         "the store did not take the page: "
                         "%.*s",
                         SLICE_ARG(verdict->why));
-        fail_run(poll, STATUS_BUSY, &err);
+        source_poll_fail(poll, STATUS_BUSY, &err);
     } else if (status != STATUS_OK) {
-        fail_run(poll, status, &err);
+        source_poll_fail(poll, status, &err);
     } else if (poll->step.next == WALK_ASK) {
-        ask(poll);
+        poll_ask(poll);
     } else if (poll->step.next == WALK_WHOLE) {
         end_run(poll, POLL_OK, (struct slice){ NULL, 0 });
     } else {
-        fail_run(poll, STATUS_PROTOCOL, &poll->step.why);
+        source_poll_fail(poll, STATUS_PROTOCOL, &poll->step.why);
     }
 }
 
 /* Hands the page over, with the state that it leads to. */
-static void
-submit(struct source_poll *poll)
+void
+source_poll_submit(struct source_poll *poll)
 {
     struct arrival *arrival = poll->page.arrival;
     walk_encode(&poll->next, &poll->state_text);
@@ -250,7 +257,7 @@ submit(struct source_poll *poll)
     }
     if (status != STATUS_OK) {
         buf_fini(&poll->state_text);
-        fail_run(poll, status, NULL);
+        source_poll_fail(poll, status, NULL);
         return;
     }
     arrival->has_walk = true;
@@ -265,418 +272,30 @@ submit(struct source_poll *poll)
 }
 
 /* Stores the next state without rows. */
-static void
-submit_state(struct source_poll *poll)
+void
+source_poll_submit_state(struct source_poll *poll)
 {
     enum status status = poll_page_empty(poll);
     if (status != STATUS_OK) {
-        fail_run(poll, status, NULL);
+        source_poll_fail(poll, status, NULL);
         return;
     }
     poll->status = 0;
-    submit(poll);
+    source_poll_submit(poll);
 }
 
-/* ---- details of rows (follow) ---- */
-
-static void ask_detail(struct source_poll *poll);
-
-static void
-submit_rows(struct source_poll *poll)
+/* Hands over what the page has become. */
+void
+source_poll_submit_rows(struct source_poll *poll)
 {
     struct error err = { 0 };
     enum status status = poll_page_sightings(poll, &err);
     if (status != STATUS_OK) {
-        fail_run(poll, status, &err);
+        source_poll_fail(poll, status, &err);
         return;
     }
     poll_page_order(poll);
-    submit(poll);
-}
-
-/* Keeps the part of a detail's answer that is the row's body. */
-static enum status
-take_detail(struct source_poll *poll, const struct http_reply *reply,
-            struct error *err)
-{
-    struct poll_page *page = &poll->page;
-    struct slice body;
-    if (reply->status < 200 || reply->status > 299) {
-        return error_set(err, STATUS_PROTOCOL, "detail: HTTP %u",
-                         reply->status);
-    }
-    if (arena_copy(&page->arrival->arena, reply->body, &body) != STATUS_OK) {
-        return STATUS_NOMEM;
-    }
-    enum status status = json_check(body, JSON_DEPTH_DEFAULT, err);
-    if (status != STATUS_OK) {
-        return error_wrap(err, STATUS_PROTOCOL, "detail");
-    }
-    const struct json_path *path = poll->settings.connector->poll.follow.body;
-    if (path != NULL && !json_path_first(path, body, &body)) {
-        return error_set(err, STATUS_PROTOCOL, "detail: nothing at '%.*s'",
-                         SLICE_ARG(json_path_source(path)));
-    }
-    page->bodies[page->at] = body;
-    return STATUS_OK;
-}
-
-static void note_answer(struct source_poll *poll,
-                        const struct http_reply *reply);
-static bool note_limits(struct source_poll *poll,
-                        const struct http_reply *reply);
-static void end_limited(struct source_poll *poll);
-
-/* A detail that is refused for the limit is asked again, behind those that have
- * come: were the page dropped, a page with more new rows than the limit allows
- * would never be whole. A command does not wait. */
-static bool
-waits_for_detail(struct source_poll *poll, const struct http_reply *reply)
-{
-    if (!note_limits(poll, reply)) {
-        return false;
-    }
-    if (poll->settings.once) {
-        end_limited(poll);
-    } else {
-        poll->page.details--;
-        ask_detail(poll);
-    }
-    return true;
-}
-
-static void
-detail_came(void *arg, enum status status, const struct http_reply *reply,
-            const struct error *err)
-{
-    struct source_poll *poll = arg;
-    struct error words = { 0 };
-    poll->call = NULL;
-    if (status != STATUS_OK) {
-        fail_run(poll, status, err);
-        return;
-    }
-    note_answer(poll, reply);
-    if (waits_for_detail(poll, reply)) {
-        return;
-    }
-    status = take_detail(poll, reply, &words);
-    if (status != STATUS_OK) {
-        fail_run(poll, status, &words);
-        return;
-    }
-    poll->page.at++;
-    ask_detail(poll);
-}
-
-static enum status
-start_call(struct source_poll *poll, const struct rendered_request *request,
-           http_reply_fn *done, struct error *err)
-{
-    const struct poll_spec *spec = &poll->settings.connector->poll;
-    struct http_call_spec call = {
-        .method = request->method,
-        .url = request->url,
-        .fields = request->fields,
-        .body = request->body,
-        .has_body = request->has_body,
-        .user = request->user,
-        .password = request->password,
-        .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
-        .timeout_ms = spec->timeout_ms,
-        .stall_timeout_ms = spec->timeout_ms,
-        .body_limit = (size_t)spec->max_body,
-    };
-    return http_client_start(poll->client, &call, done, poll, &poll->call, err);
-}
-
-/* Whether the provider and the budget allow a request now; else the timer is
- * armed for it. */
-static bool
-may_ask(struct source_poll *poll)
-{
-    struct poll_account *account = poll->settings.account;
-    int64_t now_ms = loop_now_ms(poll->loop);
-    int64_t wait_ms = account->not_before_ms - now_ms;
-    if (wait_ms <= 0) {
-        wait_ms = quota_take(&account->budget, now_ms);
-    }
-    if (wait_ms <= 0) {
-        return true;
-    }
-    loop_timer_arm(poll->timer, wait_ms);
-    return false;
-}
-
-/* Asks for the detail of the next row that is new, or submits the page. */
-static void
-ask_detail(struct source_poll *poll)
-{
-    struct poll_page *page = &poll->page;
-    struct error err = { 0 };
-    while (page->at < page->page.row_count &&
-           (!page->wanted[page->at] || poll->known[page->at])) {
-        page->at++;
-    }
-    if (page->at == page->page.row_count) {
-        submit_rows(poll);
-        return;
-    }
-    poll->phase = PHASE_DETAIL;
-    if (!may_ask(poll)) {
-        return;
-    }
-    if (page->details++ >= DETAILS_PER_PAGE) {
-        (void)error_set(&err, STATUS_TOO_LARGE,
-                        "more than %d details asked for one page",
-                        DETAILS_PER_PAGE);
-        fail_run(poll, STATUS_TOO_LARGE, &err);
-        return;
-    }
-    struct rendered_request request;
-    arena_fini(&poll->detail_arena);
-    enum status status = request_follow(poll->settings.connector, page->url,
-                                        page->page.rows[page->at],
-                                        &poll->detail_arena, &request, &err);
-    if (status == STATUS_OK) {
-        status = start_call(poll, &request, detail_came, &err);
-    }
-    if (status != STATUS_OK) {
-        fail_run(poll, status, &err);
-    }
-}
-
-static void
-rows_looked_up(void *arg, enum status status, const bool *known)
-{
-    struct source_poll *poll = arg;
-    if (poll->stopped != NULL) {
-        poll_page_drop(poll);
-        tell_stopped(poll);
-        return;
-    }
-    if (status != STATUS_OK) {
-        fail_run(poll, status, NULL);
-        return;
-    }
-    memcpy(poll->known, known,
-           poll->page.page.row_count * sizeof(*poll->known));
-    poll->page.at = 0;
-    ask_detail(poll);
-}
-
-/* A row that is known needs no detail: look before asking. */
-static void
-look_up_rows(struct source_poll *poll)
-{
-    struct poll_page *page = &poll->page;
-    struct error err = { 0 };
-    poll->known = arena_array(&page->arrival->arena, page->page.row_count,
-                              sizeof(*poll->known));
-    enum status status =
-        poll->known == NULL ? STATUS_NOMEM : poll_page_sightings(poll, &err);
-    if (status != STATUS_OK) {
-        fail_run(poll, status, &err);
-        return;
-    }
-    poll->phase = PHASE_LOOKING;
-    poll->sink->known(poll->sink->self, page->arrival->sightings,
-                      page->page.row_count, rows_looked_up, poll);
-}
-
-/* ---- asking ---- */
-
-/* Learns what every answer tells: the provider's clock, its limits. */
-static void
-note_answer(struct source_poll *poll, const struct http_reply *reply)
-{
-    struct poll_account *account = poll->settings.account;
-    struct slice date;
-    int64_t date_ms;
-    if (http_field_find(reply->fields, "Date", &date) &&
-        timefmt_read_http(date, &date_ms) == STATUS_OK) {
-        account->date_ms = date_ms;
-        account->date_at_ms = loop_now_ms(poll->loop);
-    }
-}
-
-/* The body of an answer that is no page, where it is JSON. */
-static struct slice
-error_body(const struct http_reply *reply)
-{
-    bool is_json =
-        reply->status >= 400 &&
-        json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK;
-    return is_json ? reply->body : (struct slice){ NULL, 0 };
-}
-
-/* Notes how long an answer asks to wait; true when it is nothing but that. */
-static bool
-note_limits(struct source_poll *poll, const struct http_reply *reply)
-{
-    struct quota_advice advice = { 0 };
-    struct slice body = error_body(reply);
-    if (quota_advise(poll->settings.connector, reply->status, reply->fields,
-                     body, clock_unix_ms(), &advice) != STATUS_OK) {
-        return false;
-    }
-    poll->asked_min_ms = advice.poll_interval_ms;
-    if (advice.limited && advice.wait_ms < LIMITED_LEAST_MS) {
-        advice.wait_ms = LIMITED_LEAST_MS;
-    }
-    if (advice.wait_ms > 0) {
-        poll->settings.account->not_before_ms =
-            loop_now_ms(poll->loop) + advice.wait_ms;
-    }
-    if (advice.limited) {
-        tell_asked(poll, &(struct poll_asked){ .status = reply->status,
-                                               .wait_ms = advice.wait_ms });
-    }
-    return advice.limited;
-}
-
-/* Pauses the walk until the provider allows the next request. */
-static void
-end_limited(struct source_poll *poll)
-{
-    poll_page_drop(poll);
-    poll->started_ms = 0; /* go on as soon as that is allowed */
-    end_run(poll, POLL_LIMITED, slice_of("the provider asked to wait"));
-}
-
-/* Acts on what the walk decided for an answer that brought no page. */
-static void
-take_failure(struct source_poll *poll, const struct http_reply *reply)
-{
-    struct slice body = { NULL, 0 };
-    if (json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK) {
-        body = reply->body;
-    }
-    enum status status = walk_failed(&poll->plan, &poll->next, reply->status,
-                                     body, &poll->next_arena, &poll->step);
-    if (status != STATUS_OK) {
-        fail_run(poll, status, NULL);
-        return;
-    }
-    tell_asked(poll,
-               &(struct poll_asked){ .status = reply->status,
-                                     .why = slice_of(poll->step.why.text) });
-    if (poll->step.state_changed || poll->step.has_gap) {
-        submit_state(poll);
-    } else if (poll->step.next == WALK_ASK) {
-        ask(poll);
-    } else {
-        fail_run(poll, STATUS_PROTOCOL, &poll->step.why);
-    }
-}
-
-/* An answer that is no page is a failure of that page, as a bad status is. */
-static void
-take_garbage(struct source_poll *poll, const struct http_reply *reply,
-             enum status status, const struct error *err)
-{
-    const struct slice none = { NULL, 0 };
-    tell_asked(
-        poll, &(struct poll_asked){ .status = reply->status,
-                                    .why = slice_of(error_text(err, status)) });
-    if (status == STATUS_NOMEM ||
-        walk_failed(&poll->plan, &poll->next, reply->status, none,
-                    &poll->next_arena, &poll->step) != STATUS_OK) {
-        fail_run(poll, status, err);
-        return;
-    }
-    poll->step.why = *err;
-    if (poll->step.state_changed || poll->step.has_gap) {
-        submit_state(poll);
-    } else {
-        fail_run(poll, status, err);
-    }
-}
-
-static void
-take_page(struct source_poll *poll, const struct http_reply *reply)
-{
-    struct error err = { 0 };
-    bool not_modified = reply->status == 304;
-    enum status status = not_modified ? poll_page_empty(poll)
-                                      : poll_page_open(poll, reply, &err);
-    if (status != STATUS_OK) {
-        take_garbage(poll, reply, status, &err);
-        return;
-    }
-    struct walk_answer answer = {
-        .url = poll->url,
-        .status = reply->status,
-        .fields = reply->fields,
-        .page = not_modified ? NULL : &poll->page.page,
-        .duration_ms = reply->first_byte_ms,
-        .our_ms = clock_unix_ms(),
-    };
-    status = walk_page(&poll->plan, &poll->next, &answer, &poll->next_arena,
-                       &poll->step);
-    if (status != STATUS_OK) {
-        fail_run(poll, status, &poll->step.why);
-        return;
-    }
-    poll_page_choose(poll);
-    poll->run.rows += poll->page.page.row_count;
-    if (poll->settings.connector->poll.follow.on &&
-        poll->page.page.row_count > 0) {
-        look_up_rows(poll);
-    } else {
-        submit_rows(poll);
-    }
-}
-
-static void
-answer_came(void *arg, enum status status, const struct http_reply *reply,
-            const struct error *err)
-{
-    struct source_poll *poll = arg;
-    poll->call = NULL;
-    poll->duration_ms = reply == NULL ? 0 : reply->duration_ms;
-    poll->status = reply == NULL ? 0 : reply->status;
-    if (status != STATUS_OK) {
-        tell_asked(poll, &(struct poll_asked){
-                             .why = slice_of(error_text(err, status)) });
-        fail_run(poll, status, err);
-        return;
-    }
-    note_answer(poll, reply);
-    if (note_limits(poll, reply)) {
-        end_limited(poll);
-        return;
-    }
-    if ((reply->status >= 200 && reply->status <= 299) ||
-        reply->status == 304) {
-        take_page(poll, reply);
-    } else {
-        take_failure(poll, reply);
-    }
-}
-
-/* Sends the request that follows from the next state. */
-static void
-ask(struct source_poll *poll)
-{
-    struct error err = { 0 };
-    struct rendered_request request;
-    poll->phase = PHASE_WAITING;
-    if (!may_ask(poll)) {
-        return;
-    }
-    poll->phase = PHASE_ASKING;
-    arena_fini(&poll->request_arena);
-    enum status status = request_render(poll->settings.connector, &poll->next,
-                                        &poll->request_arena, &request, &err);
-    if (status == STATUS_OK) {
-        poll->method = request.method;
-        poll->url = request.url;
-        status = start_call(poll, &request, answer_came, &err);
-    }
-    if (status != STATUS_OK) {
-        fail_run(poll, status, &err);
-    }
+    source_poll_submit(poll);
 }
 
 /* Begins a walk, or goes on with the one that is open. */
@@ -693,14 +312,14 @@ begin(struct source_poll *poll)
     enum status status = walk_begin(&poll->plan, &poll->next, &now,
                                     &poll->next_arena, &poll->step);
     if (status != STATUS_OK) {
-        fail_run(poll, status, &poll->step.why);
+        source_poll_fail(poll, status, &poll->step.why);
         return;
     }
     poll->plan.resumable = true;
     if (poll->step.state_changed || poll->step.has_gap) {
-        submit_state(poll);
+        source_poll_submit_state(poll);
     } else {
-        ask(poll);
+        poll_ask(poll);
     }
 }
 
@@ -710,11 +329,11 @@ timer_fired(void *arg)
 {
     struct source_poll *poll = arg;
     if (poll->phase == PHASE_STOPPED) {
-        tell_stopped(poll);
+        source_poll_tell_stopped(poll);
     } else if (poll->phase == PHASE_WAITING) {
-        ask(poll);
+        poll_ask(poll);
     } else if (poll->phase == PHASE_DETAIL) {
-        ask_detail(poll);
+        poll_detail_next(poll);
     } else if (poll->phase == PHASE_IDLE && !poll->loaded) {
         load(poll);
     } else if (poll->phase == PHASE_IDLE && poll->looks && !poll->poked) {
@@ -733,7 +352,7 @@ state_loaded(void *arg, enum status status, struct slice text,
     struct source_poll *poll = arg;
     struct error words = { 0 };
     if (poll->stopped != NULL) {
-        tell_stopped(poll);
+        source_poll_tell_stopped(poll);
         return;
     }
     if (status == STATUS_OK) {
@@ -744,7 +363,7 @@ state_loaded(void *arg, enum status status, struct slice text,
         status = STATUS_OK;
     }
     if (status != STATUS_OK) {
-        fail_run(poll, status, err);
+        source_poll_fail(poll, status, err);
         return;
     }
     poll->loaded = true;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source_poll_private: what source_poll.c and poll_page.c share.
+ * source_poll_private: what source_poll.c, poll_ask.c, poll_detail.c and
+ * poll_page.c share: the state of one walk, and the steps between them.
  */
 #ifndef SOURCE_SOURCE_POLL_PRIVATE_H
 #define SOURCE_SOURCE_POLL_PRIVATE_H
 
 #include "io/http_client.h"
+#include "model/request.h"
 #include "source/source_poll.h"
 
 /* A page between its answer and its submission. */
@@ -89,5 +91,52 @@ enum status poll_page_sightings(struct source_poll *poll, struct error *err);
 void poll_page_order(struct source_poll *poll);
 
 void poll_page_drop(struct source_poll *poll);
+
+/* Sends the request that follows from the next state. */
+void poll_ask(struct source_poll *poll);
+
+/* Whether the budget allows a request now; else the timer is armed for it. */
+bool poll_ask_may(struct source_poll *poll);
+
+/* Starts a rendered request. */
+NODISCARD
+enum status poll_ask_start(struct source_poll *poll,
+                           const struct rendered_request *request,
+                           http_reply_fn *done, struct error *err);
+
+/* Learns what every answer tells: the provider's clock. */
+void poll_ask_note(struct source_poll *poll, const struct http_reply *reply);
+
+/* Notes how long an answer asks to wait; true when it is nothing but that. */
+bool poll_ask_limits(struct source_poll *poll, const struct http_reply *reply);
+
+/* Looks up which rows of the page are known, then asks for the others. */
+void poll_detail_begin(struct source_poll *poll);
+
+/* Asks for the detail of the next row that is new, or submits the page. */
+void poll_detail_next(struct source_poll *poll);
+
+/* Hands the page over, with the state that it leads to. */
+void source_poll_submit(struct source_poll *poll);
+
+/* The same, its rows read first. */
+void source_poll_submit_rows(struct source_poll *poll);
+
+/* Stores the next state without rows. */
+void source_poll_submit_state(struct source_poll *poll);
+
+/* Ends this run of the walk as failed; `err` may live in poll->step. */
+void source_poll_fail(struct source_poll *poll, enum status status,
+                      const struct error *err);
+
+/* Pauses the walk until the provider allows the next request. */
+void source_poll_end_limited(struct source_poll *poll);
+
+/* Tells the observer of one request. */
+void source_poll_tell_asked(const struct source_poll *poll,
+                            const struct poll_asked *more);
+
+/* Tells that the end is reached. */
+void source_poll_tell_stopped(struct source_poll *poll);
 
 #endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll_ask: one request of a walk out, and what its answer is worth: a page, a
+ * failure, or a request to wait.
+ */
+#include "base/instant.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "model/request.h"
+#include "source/source_poll_private.h"
+#include "wire/json.h"
+
+/* An answer that asks for no wait at all is not believed. */
+#define LIMITED_LEAST_MS INSTANT_SECOND_MS
+
+enum status
+poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
+               http_reply_fn *done, struct error *err)
+{
+    const struct poll_spec *spec = &poll->settings.connector->poll;
+    struct http_call_spec call = {
+        .method = request->method,
+        .url = request->url,
+        .fields = request->fields,
+        .body = request->body,
+        .has_body = request->has_body,
+        .user = request->user,
+        .password = request->password,
+        .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
+        .timeout_ms = spec->timeout_ms,
+        .stall_timeout_ms = spec->timeout_ms,
+        .body_limit = (size_t)spec->max_body,
+    };
+    return http_client_start(poll->client, &call, done, poll, &poll->call, err);
+}
+
+/* Whether the provider and the budget allow a request now; else the timer is
+ * armed for it. */
+bool
+poll_ask_may(struct source_poll *poll)
+{
+    struct poll_account *account = poll->settings.account;
+    int64_t now_ms = loop_now_ms(poll->loop);
+    int64_t wait_ms = account->not_before_ms - now_ms;
+    if (wait_ms <= 0) {
+        wait_ms = quota_take(&account->budget, now_ms);
+    }
+    if (wait_ms <= 0) {
+        return true;
+    }
+    loop_timer_arm(poll->timer, wait_ms);
+    return false;
+}
+
+/* Learns what every answer tells: the provider's clock, its limits. */
+void
+poll_ask_note(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct poll_account *account = poll->settings.account;
+    struct slice date;
+    int64_t date_ms;
+    if (http_field_find(reply->fields, "Date", &date) &&
+        timefmt_read_http(date, &date_ms) == STATUS_OK) {
+        account->date_ms = date_ms;
+        account->date_at_ms = loop_now_ms(poll->loop);
+    }
+}
+
+/* The body of an answer that is no page, where it is JSON. */
+static struct slice
+error_body(const struct http_reply *reply)
+{
+    bool is_json =
+        reply->status >= 400 &&
+        json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK;
+    return is_json ? reply->body : (struct slice){ NULL, 0 };
+}
+
+/* Notes how long an answer asks to wait; true when it is nothing but that. */
+bool
+poll_ask_limits(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct quota_advice advice = { 0 };
+    struct slice body = error_body(reply);
+    if (quota_advise(poll->settings.connector, reply->status, reply->fields,
+                     body, clock_unix_ms(), &advice) != STATUS_OK) {
+        return false;
+    }
+    poll->asked_min_ms = advice.poll_interval_ms;
+    if (advice.limited && advice.wait_ms < LIMITED_LEAST_MS) {
+        advice.wait_ms = LIMITED_LEAST_MS;
+    }
+    if (advice.wait_ms > 0) {
+        poll->settings.account->not_before_ms =
+            loop_now_ms(poll->loop) + advice.wait_ms;
+    }
+    if (advice.limited) {
+        source_poll_tell_asked(
+            poll, &(struct poll_asked){ .status = reply->status,
+                                        .wait_ms = advice.wait_ms });
+    }
+    return advice.limited;
+}
+
+/* Acts on what the walk decided for an answer that brought no page. */
+static void
+take_failure(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct slice body = { NULL, 0 };
+    if (json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK) {
+        body = reply->body;
+    }
+    enum status status = walk_failed(&poll->plan, &poll->next, reply->status,
+                                     body, &poll->next_arena, &poll->step);
+    if (status != STATUS_OK) {
+        source_poll_fail(poll, status, NULL);
+        return;
+    }
+    source_poll_tell_asked(
+        poll, &(struct poll_asked){ .status = reply->status,
+                                    .why = slice_of(poll->step.why.text) });
+    if (poll->step.state_changed || poll->step.has_gap) {
+        source_poll_submit_state(poll);
+    } else if (poll->step.next == WALK_ASK) {
+        poll_ask(poll);
+    } else {
+        source_poll_fail(poll, STATUS_PROTOCOL, &poll->step.why);
+    }
+}
+
+/* An answer that is no page is a failure of that page, as a bad status is. */
+static void
+take_garbage(struct source_poll *poll, const struct http_reply *reply,
+             enum status status, const struct error *err)
+{
+    const struct slice none = { NULL, 0 };
+    source_poll_tell_asked(
+        poll, &(struct poll_asked){ .status = reply->status,
+                                    .why = slice_of(error_text(err, status)) });
+    if (status == STATUS_NOMEM ||
+        walk_failed(&poll->plan, &poll->next, reply->status, none,
+                    &poll->next_arena, &poll->step) != STATUS_OK) {
+        source_poll_fail(poll, status, err);
+        return;
+    }
+    poll->step.why = *err;
+    if (poll->step.state_changed || poll->step.has_gap) {
+        source_poll_submit_state(poll);
+    } else {
+        source_poll_fail(poll, status, err);
+    }
+}
+
+static void
+take_page(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct error err = { 0 };
+    bool not_modified = reply->status == 304;
+    enum status status = not_modified ? poll_page_empty(poll)
+                                      : poll_page_open(poll, reply, &err);
+    if (status != STATUS_OK) {
+        take_garbage(poll, reply, status, &err);
+        return;
+    }
+    struct walk_answer answer = {
+        .url = poll->url,
+        .status = reply->status,
+        .fields = reply->fields,
+        .page = not_modified ? NULL : &poll->page.page,
+        .duration_ms = reply->first_byte_ms,
+        .our_ms = clock_unix_ms(),
+    };
+    status = walk_page(&poll->plan, &poll->next, &answer, &poll->next_arena,
+                       &poll->step);
+    if (status != STATUS_OK) {
+        source_poll_fail(poll, status, &poll->step.why);
+        return;
+    }
+    poll_page_choose(poll);
+    poll->run.rows += poll->page.page.row_count;
+    if (poll->settings.connector->poll.follow.on &&
+        poll->page.page.row_count > 0) {
+        poll_detail_begin(poll);
+    } else {
+        source_poll_submit_rows(poll);
+    }
+}
+
+static void
+answer_came(void *arg, enum status status, const struct http_reply *reply,
+            const struct error *err)
+{
+    struct source_poll *poll = arg;
+    poll->call = NULL;
+    poll->duration_ms = reply == NULL ? 0 : reply->duration_ms;
+    poll->status = reply == NULL ? 0 : reply->status;
+    if (status != STATUS_OK) {
+        source_poll_tell_asked(
+            poll,
+            &(struct poll_asked){ .why = slice_of(error_text(err, status)) });
+        source_poll_fail(poll, status, err);
+        return;
+    }
+    poll_ask_note(poll, reply);
+    if (poll_ask_limits(poll, reply)) {
+        source_poll_end_limited(poll);
+        return;
+    }
+    if ((reply->status >= 200 && reply->status <= 299) ||
+        reply->status == 304) {
+        take_page(poll, reply);
+    } else {
+        take_failure(poll, reply);
+    }
+}
+
+/* Sends the request that follows from the next state. */
+void
+poll_ask(struct source_poll *poll)
+{
+    struct error err = { 0 };
+    struct rendered_request request;
+    poll->phase = PHASE_WAITING;
+    if (!poll_ask_may(poll)) {
+        return;
+    }
+    poll->phase = PHASE_ASKING;
+    arena_fini(&poll->request_arena);
+    enum status status = request_render(poll->settings.connector, &poll->next,
+                                        &poll->request_arena, &request, &err);
+    if (status == STATUS_OK) {
+        poll->method = request.method;
+        poll->url = request.url;
+        status = poll_ask_start(poll, &request, answer_came, &err);
+    }
+    if (status != STATUS_OK) {
+        source_poll_fail(poll, status, &err);
+    }
+}
