@@ -253,6 +253,9 @@ main(int argc, char **argv)
     load.end_us = load.begin_us + seconds * 1000000;
     run(&load, connections, count,
         (uint16_t)bench_number(argc, argv, "--port", 0));
+    if (load.end_us <= load.begin_us) {
+        bench_die("--events", "too few: all were sent before the clock began");
+    }
     double took = (double)(load.end_us - load.begin_us) / 1e6;
     uint32_t p50 = bench_percentile(load.samples, load.accepted, 50);
     uint32_t p99 = bench_percentile(load.samples, load.accepted, 99);

@@ -18,6 +18,13 @@
 
 enum { BATCH_MAX = 1024, EVENTS_PER_STAMP = 20000 };
 
+/* What the agent keeps of the head that bench_load sends. */
+#define KEPT_FIELDS                                                            \
+    "Host: 127.0.0.1\nUser-Agent: Stripe/1.0\nAccept: */*\n"                   \
+    "Content-Type: application/json; charset=utf-8\n"                          \
+    "Stripe-Signature: t=1790000000,v1=0123456789abcdef0123456789abcdef"       \
+    "0123456789abcdef0123456789abcdef\n"
+
 struct feed {
     struct store *store;
     uint32_t connector;
@@ -60,6 +67,7 @@ fill_sighting(struct feed *feed, size_t at, const struct connector *connector)
         .type = SLICE("charge.succeeded"),
         .time_ms = created_s * 1000,
         .received_ms = created_s * 1000,
+        .headers = SLICE(KEPT_FIELDS),
         .content_type = SLICE("application/json; charset=utf-8"),
         .body = { feed->bodies[at], BENCH_EVENT_BYTES },
         .owed = &feed->owed,
