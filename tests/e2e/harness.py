@@ -340,6 +340,10 @@ class Agent:
         key = f"longstop_{name}", tuple(sorted(labels.items()))
         return self.metrics().get(key, 0)
 
+    def wait_metric(self, value, name, **labels):
+        wait_until(lambda: self.metric(name, **labels) == value,
+                   f"{name}{labels} is {value}")
+
     def log(self):
         try:
             with open(self.path("agent.log"), encoding="utf-8",

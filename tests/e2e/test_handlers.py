@@ -278,7 +278,9 @@ class Http(harness.Case):
         asked = len(receiver.asked)
         stays(lambda: len(receiver.asked) == asked, "it stays paused", 0.5)
         self.assertIn("410", agent.log())
-        owed = agent.metric("pending_deliveries", handler="mirror")
+        figures = agent.metrics()
+        owed = figures["longstop_pending_deliveries",
+                       (("handler", "mirror"),)]
         self.assertGreaterEqual(owed, 1)
         self.assertEqual(owed + self.done(agent), 5)
         self.assertEqual(self.done(agent, "dead"), 0)

@@ -96,8 +96,8 @@ class Webhook(harness.Case):
                                       via="webhook"), 2)
         self.assertEqual(agent.metric("duplicates_total", connector="shop",
                                       via="webhook"), 4)
-        self.assertEqual(agent.metric("deliveries_total", handler="log",
-                                      outcome="done"), 2)
+        agent.wait_metric(2, "deliveries_total", handler="log",
+                          outcome="done")
 
     def test_a_webhook_is_still_known_after_a_restart(self):
         agent = self.pet_shop()
