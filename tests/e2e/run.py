@@ -39,6 +39,11 @@ class Counting(unittest.TextTestResult):
         unittest.TestResult.addSkip(self, test, reason)
         self.say("skip  ", test, f" ({reason})")
 
+    def addSubTest(self, test, subtest, err):
+        unittest.TestResult.addSubTest(self, test, subtest, err)
+        if err is not None:
+            self.say("FAILED", test, f" ({subtest.id().split(' ', 1)[-1]})")
+
     def say(self, word, test, more=""):
         name = test.id().split(".")[-1].replace("test_", "", 1)
         self.stream.writeln(f"{word} {name.replace('_', ' ')}{more}")
@@ -52,7 +57,9 @@ def run_one(name):
     runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Counting,
                                      verbosity=0)
     result = runner.run(suite)
-    bad = len(result.failures) + len(result.errors)
+    # a test with several failed parts is one failed test
+    bad = len({getattr(test, "test_case", test).id()
+               for test, _ in result.failures + result.errors})
     good = result.testsRun - bad - len(result.skipped)
     print(f"@{good} {bad} {len(result.skipped)}")
     return 0
