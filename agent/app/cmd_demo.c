@@ -163,7 +163,8 @@ print_json(const struct demo_verdict *verdict, int64_t took_ms)
     for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
         json_add_i64(tree, root, figures[i].name, figures[i].value);
     }
-    json_add_double(tree, root, "seconds", (double)(took_ms / 100) / 10);
+    int64_t tenths = (took_ms + 50) / 100;
+    json_add_double(tree, root, "seconds", (double)tenths / 10);
     status = json_tree_print(tree, false, &text);
     if (status == STATUS_OK) {
         (void)printf("%s\n", text.ptr);

@@ -59,6 +59,7 @@ static enum status
 find_programs(struct arena *arena, struct programs *ret, struct error *err)
 {
     struct slice places[3] = { 0 };
+    *ret = (struct programs){ 0 };
     enum status status = own_path(arena, &ret->agent, err);
     if (status == STATUS_OK) {
         status = paths_directory(ret->agent, arena, &places[0]);

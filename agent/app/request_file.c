@@ -122,7 +122,7 @@ inflate(struct arrival *arrival, struct error *err)
 static enum status
 parse_strict(struct slice text, struct arrival *arrival, struct error *err)
 {
-    const struct http_limits limits = { .head_bytes = 256 * 1024,
+    const struct http_limits limits = { .head_bytes = (size_t)256 * 1024,
                                         .field_count = 1000,
                                         .body_bytes = BODY_LIMIT };
     struct http_parser *parser;

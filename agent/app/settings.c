@@ -269,6 +269,26 @@ child(const struct config_node *node, const char *key)
     return node == NULL ? NULL : config_node_child(node, key);
 }
 
+static void
+check_env(struct config_binding *binding, const struct config_node *env,
+          const struct config_node *exec)
+{
+    if (env == NULL) {
+        return;
+    }
+    if (exec == NULL) {
+        config_report_add(binding->report, CONFIG_ERROR, env->key_mark,
+                          "env is for exec handlers");
+    }
+    for (const struct config_node *at = env->children; at != NULL;
+         at = at->next) {
+        if (at->kind != CONFIG_SCALAR) {
+            config_report_add(binding->report, CONFIG_ERROR, at->mark,
+                              "'%.*s' needs a plain value", SLICE_ARG(at->key));
+        }
+    }
+}
+
 /* Exactly one of the kinds, and its keys only. */
 static void
 check_handler(struct config_binding *binding, const struct config_node *node,
@@ -300,18 +320,7 @@ check_handler(struct config_binding *binding, const struct config_node *node,
                           "a file handler writes one CloudEvents object a "
                           "line: 'raw' bytes may have lines of their own");
     }
-    const struct config_node *env = child(node, "env");
-    if (env != NULL && exec == NULL) {
-        config_report_add(binding->report, CONFIG_ERROR, env->key_mark,
-                          "env is for exec handlers");
-    }
-    for (const struct config_node *at = env == NULL ? NULL : env->children;
-         at != NULL; at = at->next) {
-        if (at->kind != CONFIG_SCALAR) {
-            config_report_add(binding->report, CONFIG_ERROR, at->mark,
-                              "'%.*s' needs a plain value", SLICE_ARG(at->key));
-        }
-    }
+    check_env(binding, child(node, "env"), exec);
 }
 
 static const struct config_table handler_table = {
