@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENVELOPE_MAX (2 * 1024 * 1024)
+#define ENVELOPE_MAX ((size_t)2 * 1024 * 1024)
 
 /* sysexits.h: input or output error; the agent tries again later */
 #define EXIT_IO 74

@@ -110,6 +110,7 @@ write_link(const struct listing *listing, const struct http_request *request,
            struct page *page)
 {
     struct slice host = SLICE("localhost");
+    PRE(last != NULL); /* a full page has rows */
     (void)http_field_find(request->fields, "Host", &host);
     buf_format(&page->link, "<http://%.*s/v1/orders?since=", SLICE_ARG(host));
     orders_stamp(listing->orders, place->since_ms, &page->link);
