@@ -213,7 +213,7 @@ live_until(long n, struct life *life)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        char text[16];
+        char text[32];
         (void)snprintf(text, sizeof(text), "%ld", n);
         (void)setenv("LONGSTOP_CRASH_AT", text, 1);
         struct store_sqlite *store = NULL;
