@@ -261,6 +261,9 @@ build_store(struct agent *agent, struct error *err)
     struct store *store;
     enum status status =
         store_open(configuration->store_url.ptr, &store_settings, &store, err);
+    if (status == STATUS_NOT_FOUND) {
+        return error_wrap(err, STATUS_IO, "store"); /* its folder */
+    }
     if (status != STATUS_OK) {
         return status;
     }

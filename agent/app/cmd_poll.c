@@ -139,11 +139,9 @@ poll_connector(const struct configuration *configuration, const char *name,
                                     .dry_run = dry_run,
                                     .json = json };
     enum exit_code code = EXIT_CONFIG;
-    command.connector = configuration_connector(configuration, slice_of(name));
+    command.connector = load_connector(configuration, "poll", name);
     if (command.connector == NULL) {
-        (void)fprintf(stderr,
-                      "longstop poll: there is no connector '%s' in %.*s\n",
-                      name, SLICE_ARG(configuration->path));
+        code = EXIT_USAGE;
     } else if (!command.connector->has_poll) {
         (void)fprintf(stderr,
                       "longstop poll: connector '%s' does not poll; 'longstop "

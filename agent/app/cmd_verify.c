@@ -100,6 +100,11 @@ judge(const struct connector *connector, struct slice raw, int64_t now_ms,
     if (status == STATUS_OK) {
         status =
             intake_judge(result.arrival, now_ms, INT64_MIN, &result.verdict);
+    } else if (status == STATUS_INVALID) {
+        /* What the listener would not read cannot be genuine either. */
+        result.verdict = (struct verdict){ .kind = VERDICT_FORGED,
+                                           .why = slice_of(err.text) };
+        status = STATUS_OK;
     }
     if (status != STATUS_OK) {
         (void)fprintf(stderr, "longstop verify: %s\n",
@@ -122,22 +127,26 @@ static enum exit_code
 verify_file(const struct configuration *configuration, char *const *operands,
             int64_t now_ms, bool json)
 {
-    const struct connector *connector =
-        configuration_connector(configuration, slice_of(operands[0]));
     struct buf raw = { 0 };
     struct error err = { 0 };
-    if (connector == NULL || !connector->has_webhook) {
-        (void)fprintf(
-            stderr, "longstop verify: connector '%s' %s\n", operands[0],
-            connector == NULL ? "is not in the configuration"
-                              : "has no webhook: it needs a webhook_secret");
+    const struct connector *connector =
+        load_connector(configuration, "verify", operands[0]);
+    if (connector == NULL) {
+        return EXIT_USAGE;
+    }
+    if (!connector->has_webhook) {
+        (void)fprintf(stderr,
+                      "longstop verify: connector '%s' has no webhook: it "
+                      "needs a webhook_secret\n",
+                      operands[0]);
         return EXIT_CONFIG;
     }
     enum status status =
         strcmp(operands[1], "-") == 0
             ? fs_read_fd(STDIN_FILENO, REQUEST_LIMIT, &raw, &err)
             : fs_read(operands[1], REQUEST_LIMIT, &raw, &err);
-    enum exit_code code = EXIT_FAILED;
+    /* 1 would say that the request is not genuine */
+    enum exit_code code = EXIT_USAGE;
     if (status == STATUS_OK) {
         code = judge(connector, buf_slice(&raw), now_ms, json);
     } else {

@@ -56,3 +56,23 @@ load_exit_code(enum status status)
     }
     return status == STATUS_OK ? EXIT_OK : EXIT_FAILED;
 }
+
+struct connector *
+load_connector(const struct configuration *configuration, const char *command,
+               const char *name)
+{
+    struct connector *found =
+        configuration_connector(configuration, slice_of(name));
+    if (found != NULL) {
+        return found;
+    }
+    (void)fprintf(stderr, "longstop %s: there is no connector '%s' in %.*s\n",
+                  command, name, SLICE_ARG(configuration->path));
+    for (size_t i = 0; i < configuration->connector_count; i++) {
+        const char *one = configuration->connectors[i].name.ptr;
+        if (config_suggest(slice_of(name), &one, 1) != NULL) {
+            (void)fprintf(stderr, "did you mean '%s'?\n", one);
+        }
+    }
+    return NULL;
+}

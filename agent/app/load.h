@@ -19,4 +19,9 @@ enum exit_code load_configuration(const char *path, struct configuration *ret);
 /* The exit code that goes with a status. */
 enum exit_code load_exit_code(enum status status);
 
+/* Returns the connector that the command line of `command` names; NULL when
+ * there is none, which is said on stderr with the nearest there is. */
+struct connector *load_connector(const struct configuration *configuration,
+                                 const char *command, const char *name);
+
 #endif

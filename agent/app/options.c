@@ -120,6 +120,26 @@ complain(const struct command_spec *spec, char **argv, int found)
     return OPTIONS_WRONG;
 }
 
+/* Says which operand is missing, or which word is too many. */
+static enum options_verdict
+complain_count(const struct command_spec *spec, char *const *given,
+               size_t count)
+{
+    if (count > spec->operand_count) {
+        (void)fprintf(stderr, "longstop %s: '%s' is a word too many\n",
+                      spec->name, given[spec->operand_count]);
+    } else {
+        struct slice rest = slice_of(spec->operands);
+        struct slice word = rest;
+        for (size_t i = 0; i <= count && slice_split(&rest, ' ', &word); i++) {
+        }
+        (void)fprintf(stderr, "longstop %s: %.*s is missing\n", spec->name,
+                      SLICE_ARG(word));
+    }
+    print_usage(spec, stderr);
+    return OPTIONS_WRONG;
+}
+
 enum options_verdict
 options_parse(const struct command_spec *spec, int argc, char **argv,
               char ***ret_operands)
@@ -145,12 +165,7 @@ options_parse(const struct command_spec *spec, int argc, char **argv,
         }
     }
     if ((size_t)(argc - optind) != spec->operand_count) {
-        (void)fprintf(stderr, "longstop %s: %s\n", spec->name,
-                      (size_t)(argc - optind) < spec->operand_count
-                          ? "something is missing"
-                          : "there is a word too many");
-        print_usage(spec, stderr);
-        return OPTIONS_WRONG;
+        return complain_count(spec, argv + optind, (size_t)(argc - optind));
     }
     *ret_operands = argv + optind;
     return OPTIONS_OK;

@@ -288,8 +288,8 @@ refuse_age(struct trial *trial, int64_t age_ms)
     const int64_t s = (age_ms < 0 ? -age_ms : age_ms) / 1000;
     trial->result->verdict = VERIFY_STALE;
     (void)snprintf(trial->result->why, sizeof(trial->result->why),
-                   "genuine, but %lld s %s (allowed: %lld s)", (long long)s,
-                   age_ms < 0 ? "in the future" : "too old",
+                   "the signature is right, but %lld s %s (allowed: %lld s)",
+                   (long long)s, age_ms < 0 ? "in the future" : "too old",
                    (long long)(trial->rule->tolerance_ms / 1000));
     return STATUS_DENIED;
 }
@@ -345,7 +345,7 @@ judge(struct trial *trial)
     }
     if (!matched) {
         return refuse(trial, template_source(rule->from),
-                      " matches no secret: wrong secret or altered request");
+                      " matches no secret: wrong secret or altered body");
     }
     status = check_asserts(trial);
     return status == STATUS_OK ? check_age(trial) : status;

@@ -420,8 +420,9 @@ a_refusal_says_why_and_never_a_secret(void **state)
     sign(&sent, "hush", "1760000000", "{}", &arena);
     struct verify_result result = judge(&bound, &sent, 1760000412000);
     assert_int_equal(result.verdict, VERIFY_STALE);
-    assert_string_equal(result.why,
-                        "genuine, but 412 s too old (allowed: 300 s)");
+    assert_string_equal(
+        result.why,
+        "the signature is right, but 412 s too old (allowed: 300 s)");
     result = judge(&bound, &sent, 1759999000000);
     assert_int_equal(result.verdict, VERIFY_STALE);
     assert_non_null(strstr(result.why, "in the future"));
