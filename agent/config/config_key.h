@@ -85,7 +85,8 @@ struct config_key {
     const struct config_table *table;
     config_parse_fn *parse;
     const char *schema; /* CUSTOM and NODE: JSON Schema of the value, or NULL
-                           for anything */
+                           for anything; TABLE and TABLES: of a form it may
+                           have besides, which is resolved before binding */
     bool required;
     bool reloadable;
     const char *doc; /* one sentence for the manual and the schema */

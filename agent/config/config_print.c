@@ -159,10 +159,13 @@ has_required(const struct config_table *table)
  * given. Draft-07 ignores what stands beside a $ref, hence the list. */
 static void
 reference_or_null(struct writer *writer, const struct catalog *catalog,
-                  const struct config_table *table)
+                  const struct config_table *table, const char *other)
 {
     open_brace(writer, "anyOf", '[');
     reference(writer, catalog, table, NULL);
+    if (other != NULL) {
+        raw_member(writer, NULL, other);
+    }
     if (!has_required(table)) {
         raw_member(writer, NULL, "{ \"type\": \"null\" }");
     }
@@ -232,10 +235,13 @@ int_members(struct writer *writer, const struct config_key *key)
 
 static void
 tables_members(struct writer *writer, const struct catalog *catalog,
-               const struct config_table *table)
+               const struct config_table *table, const char *other)
 {
     open_brace(writer, "anyOf", '[');
     reference(writer, catalog, table, NULL);
+    if (other != NULL) {
+        raw_member(writer, NULL, other);
+    }
     open_brace(writer, NULL, '{');
     text_member(writer, "type", "array");
     reference(writer, catalog, table, "items");
@@ -252,7 +258,7 @@ named_members(struct writer *writer, const struct catalog *catalog,
     text_member(writer, "pattern", NAME_PATTERN);
     close_brace(writer, '}');
     open_brace(writer, "additionalProperties", '{');
-    reference_or_null(writer, catalog, table);
+    reference_or_null(writer, catalog, table, NULL);
     close_brace(writer, '}');
 }
 
@@ -280,9 +286,11 @@ value_members(struct writer *writer, const struct catalog *catalog,
     case CONFIG_SECRETS: scalar_or_list(writer, FULL_SCHEMA, true); break;
     case CONFIG_TABLE:
     case CONFIG_TABLE_PTR:
-        reference_or_null(writer, catalog, key->table);
+        reference_or_null(writer, catalog, key->table, key->schema);
         break;
-    case CONFIG_TABLES: tables_members(writer, catalog, key->table); break;
+    case CONFIG_TABLES:
+        tables_members(writer, catalog, key->table, key->schema);
+        break;
     case CONFIG_NAMED: named_members(writer, catalog, key->table); break;
     case CONFIG_NODE:
     case CONFIG_CUSTOM:

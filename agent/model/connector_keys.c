@@ -8,7 +8,11 @@
 #define TIMES   "{\"type\":[\"string\",\"object\"]}"
 #define PAIRS   "{\"type\":\"object\",\"additionalProperties\":" SCALAR "}"
 #define TREE    "{\"type\":\"object\"}"
-#define WHEN    "{\"type\":[\"object\",\"array\"]}"
+#define NONE    "{\"enum\":[\"none\"]}"
+#define USE                                                                    \
+    "{\"type\":\"object\",\"required\":[\"use\"],\"properties\":{"             \
+    "\"use\":" STRING "},\"additionalProperties\":false}"
+#define WHEN "{\"type\":[\"object\",\"array\"]}"
 
 #define KEY(struct_, name_, type_, field_, ...)                                \
     {                                                                          \
@@ -456,7 +460,9 @@ static const struct config_key connector_keys[] = {
         .doc = "How the provider addresses us; default: listen.public_url "
                "and the webhook path."),
     KEY(connector_draft, "verify", CONFIG_TABLES, verify,
-        .table = &verify_table, .doc = "How requests are proven genuine."),
+        .table = &verify_table, .schema = USE,
+        .doc = "How requests are proven genuine; `use: NAME` takes another "
+               "connector's."),
     KEY(connector_draft, "handshake", CONFIG_TABLES, handshakes,
         .table = &handshake_table, .doc = "Requests that prove who we are."),
     KEY(connector_draft, "ack", CONFIG_TABLE, c.ack, .table = &answer_table,
@@ -466,8 +472,9 @@ static const struct config_key connector_keys[] = {
     KEY(connector_draft, "event", CONFIG_TABLE, c.event, .table = &event_table,
         .doc = "What a request says about its events."),
     KEY(connector_draft, "poll", CONFIG_TABLE, c.poll, .table = &poll_table,
-        .doc = "How the list is read."),
+        .schema = NONE, .doc = "How the list is read; `none`: there is none."),
     KEY(connector_draft, "match", CONFIG_TABLE, c.match, .table = &match_table,
+        .schema = NONE,
         .doc = "How rows and webhooks are known to be one event."),
     KEY(connector_draft, "webhook", CONFIG_TABLE, c.webhook,
         .table = &webhook_table, .doc = "Who may send webhooks."),
