@@ -21,8 +21,9 @@
 struct init {
     struct arena arena;
     struct config_report report;
-    struct slice name;
-    const struct config_node *root; /* of the connector's file */
+    struct slice use;  /* as asked for: a name or a path */
+    struct slice name; /* the connector's, without folder and ending */
+    const struct config_node *root; /* of its file */
     struct buf text;
 };
 
@@ -89,11 +90,24 @@ add_poll(struct init *init)
     if (poll == NULL || poll->kind != CONFIG_MAPPING) {
         return;
     }
+    const struct config_node *cursor = config_node_child(poll, "cursor");
+    struct slice overlap = { NULL, 0 };
+    if (cursor != NULL) {
+        overlap = text_of(cursor, "overlap");
+        if (overlap.len == 0) {
+            bool by_id = slice_equal_text(text_of(cursor, "kind"), "id");
+            overlap = slice_of(by_id ? "5m" : "2m");
+        }
+    }
     buf_text(&init->text,
              "    poll:\n"
-             "      every: 60s          # or cron: \"*/5 * * * *\"\n"
-             "      # overlap: 2m       # how far each walk reads again: "
-             "the loss bound\n"
+             "      every: 60s          # or cron: \"*/5 * * * *\"\n");
+    buf_format(&init->text,
+               "      # overlap: %-8.*s # how far each walk reads again: the "
+               "loss bound\n",
+               SLICE_ARG(overlap));
+    buf_text(&init->text,
+
              "      # start: now        # or a time, or an age such as 7d\n");
 }
 
@@ -121,7 +135,7 @@ render(struct init *init)
                "  # public_url: https://hooks.example.com\n\n",
                SLICE_ARG(init->name));
     buf_format(into, "connectors:\n  %.*s:\n    use: %.*s\n",
-               SLICE_ARG(init->name), SLICE_ARG(init->name));
+               SLICE_ARG(init->name), SLICE_ARG(init->use));
     add_params(init);
     add_poll(init);
     buf_text(into, "\nhandlers:\n"
@@ -145,7 +159,7 @@ read_connector(struct init *init, struct error *err)
     if (source == NULL) {
         return STATUS_NOMEM;
     }
-    enum status status = configuration_find_connector(init->name, slice_of("."),
+    enum status status = configuration_find_connector(init->use, slice_of("."),
                                                       &init->arena, &path, err);
     if (status == STATUS_OK) {
         status = fs_read(path.ptr, FILE_LIMIT, &text, err);
@@ -210,6 +224,43 @@ print(const struct init *init, bool to_file)
     return code;
 }
 
+/* "shop" of "my/shop.yaml". */
+static struct slice
+stem_of(struct slice path)
+{
+    static const struct slice ending = SLICE(".yaml");
+    size_t begin = path.len;
+    while (begin > 0 && path.ptr[begin - 1] != '/') {
+        begin--;
+    }
+    path = slice_from(path, begin);
+    return slice_ends(path, ending) ? slice_first(path, path.len - ending.len)
+                                    : path;
+}
+
+/* Names what there is, and what was probably meant. */
+static void
+print_known(struct slice use)
+{
+    struct arena arena = { 0 };
+    struct config_texts known = { 0 };
+    if (configuration_list_connectors(slice_of("."), &arena, &known) ==
+        STATUS_OK) {
+        for (size_t i = 0; i < known.count; i++) {
+            (void)fprintf(stderr, "%s%.*s", i == 0 ? "there are: " : ", ",
+                          SLICE_ARG(known.at[i]));
+        }
+        (void)fputs(known.count > 0 ? "\n" : "", stderr);
+        for (size_t i = 0; i < known.count; i++) {
+            if (config_suggest(use, &known.at[i].ptr, 1) != NULL) {
+                (void)fprintf(stderr, "did you mean '%.*s'?\n",
+                              SLICE_ARG(known.at[i]));
+            }
+        }
+    }
+    arena_fini(&arena);
+}
+
 enum exit_code
 cmd_init(int argc, char **argv)
 {
@@ -232,7 +283,8 @@ cmd_init(int argc, char **argv)
     if (verdict != OPTIONS_OK) {
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
-    struct init init = { .name = slice_of(operands[0]) };
+    struct init init = { .use = slice_of(operands[0]),
+                         .name = stem_of(slice_of(operands[0])) };
     struct error err = { 0 };
     enum exit_code code;
     enum status status = read_connector(&init, &err);
@@ -241,7 +293,11 @@ cmd_init(int argc, char **argv)
         code = print(&init, to_file);
     } else {
         (void)fprintf(stderr, "longstop init: %s\n", error_text(&err, status));
-        code = status == STATUS_NOT_FOUND ? EXIT_USAGE : load_exit_code(status);
+        code = load_exit_code(status);
+        if (status == STATUS_NOT_FOUND) {
+            print_known(init.use);
+            code = EXIT_USAGE;
+        }
     }
     buf_fini(&init.text);
     config_report_fini(&init.report);

@@ -168,28 +168,36 @@ is_path(struct slice use)
            slice_ends(use, slice_of(".yaml"));
 }
 
+#define PLACES_MAX 4
+
+/* Where connector files are looked for, in this order. */
+static enum status
+list_places(struct slice directory, struct arena *arena,
+            struct slice places[PLACES_MAX])
+{
+    places[0] = slice_of(getenv("LONGSTOP_CONNECTORS"));
+    places[2] = slice_of(LONGSTOP_DATA_DIRECTORY "/connectors");
+#ifdef LONGSTOP_SOURCE_CONNECTORS
+    places[3] = slice_of(LONGSTOP_SOURCE_CONNECTORS);
+#else
+    places[3] = (struct slice){ NULL, 0 };
+#endif
+    return paths_join(directory, slice_of("connectors"), arena, &places[1]);
+}
+
 enum status
 configuration_find_connector(struct slice use, struct slice directory,
                              struct arena *arena, struct slice *ret_path,
                              struct error *err)
 {
-    struct slice beside;
+    struct slice places[PLACES_MAX];
+    size_t count = PLACES_MAX;
     struct buf name = { 0 };
     buf_append(&name, use);
     if (!is_path(use)) {
         buf_text(&name, ".yaml");
     }
-    enum status status =
-        paths_join(directory, slice_of("connectors"), arena, &beside);
-    struct slice places[] = {
-        slice_of(getenv("LONGSTOP_CONNECTORS")),
-        beside,
-        slice_of(LONGSTOP_DATA_DIRECTORY "/connectors"),
-#ifdef LONGSTOP_SOURCE_CONNECTORS
-        slice_of(LONGSTOP_SOURCE_CONNECTORS),
-#endif
-    };
-    size_t count = sizeof(places) / sizeof(places[0]);
+    enum status status = list_places(directory, arena, places);
     if (is_path(use)) {
         places[0] = directory;
         count = 1;
@@ -214,6 +222,54 @@ configuration_find_connector(struct slice use, struct slice directory,
     }
     buf_fini(&name);
     return status;
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+enum status
+configuration_list_connectors(struct slice directory, struct arena *arena,
+                              struct config_texts *ret)
+{
+    static const struct slice ending = SLICE(".yaml");
+    struct slice places[PLACES_MAX];
+    struct buf names = { 0 };
+    size_t count = 0;
+    enum status status = list_places(directory, arena, places);
+    for (size_t i = 0; i < PLACES_MAX && status == STATUS_OK; i++) {
+        if (places[i].len > 0) {
+            status = fs_list(places[i].ptr, ending.ptr, &names, NULL);
+        }
+    }
+    for (size_t i = 0; i < names.len; i++) {
+        count += names.ptr[i] == '\0';
+    }
+    *ret = (struct config_texts){ .at = arena_array(arena, count + 1,
+                                                    sizeof(*ret->at)) };
+    status = status == STATUS_OK && ret->at == NULL ? STATUS_NOMEM : status;
+    struct slice rest = buf_slice(&names);
+    while (status == STATUS_OK && rest.len > 0) {
+        struct slice name = slice_of(rest.ptr);
+        rest = slice_from(rest, name.len + 1);
+        status = arena_copy(arena, slice_first(name, name.len - ending.len),
+                            &ret->at[ret->count++]);
+    }
+    buf_fini(&names);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    qsort(ret->at, ret->count, sizeof(*ret->at), compare_texts);
+    size_t kept = 0;
+    for (size_t i = 0; i < ret->count; i++) {
+        if (kept == 0 || !slice_equal(ret->at[i], ret->at[kept - 1])) {
+            ret->at[kept++] = ret->at[i];
+        }
+    }
+    ret->count = kept;
+    return STATUS_OK;
 }
 
 static bool

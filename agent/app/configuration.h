@@ -54,4 +54,11 @@ enum status configuration_find_connector(struct slice use,
                                          struct slice *ret_path,
                                          struct error *err);
 
+/* Lists the names that configuration_find_connector finds from `directory`,
+ * sorted, each once. The texts live in `arena`. */
+NODISCARD
+enum status configuration_list_connectors(struct slice directory,
+                                          struct arena *arena,
+                                          struct config_texts *ret);
+
 #endif
