@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/advice.h"
 
+#include <sys/stat.h>
+
 #include "app/paths.h"
 #include "io/fs.h"
+#include "wire/url.h"
 
 static const struct config_node *
 child(const struct config_node *node, const char *key)
@@ -37,6 +40,21 @@ check_filled(struct configuration *configuration,
                               "'%.*s' is still to be filled in",
                               SLICE_ARG(at->key));
         }
+    }
+}
+
+/* Signatures are computed over it, so that a slip of the pen refuses all. */
+static void
+check_public(struct configuration *configuration,
+             const struct config_node *entry)
+{
+    const struct config_node *node = child(entry, "public_url");
+    struct error err = { 0 };
+    struct url url;
+    if (node != NULL && node->kind == CONFIG_SCALAR && !node->unset &&
+        url_parse(node->text, &url, &err) != STATUS_OK) {
+        config_report_add(&configuration->report, CONFIG_ERROR, node->mark,
+                          "public_url: %s", err.text);
     }
 }
 
@@ -101,6 +119,64 @@ check_folder(struct configuration *configuration,
     return status;
 }
 
+static struct slice
+last_part(struct slice path)
+{
+    size_t begin = path.len;
+    while (begin > 0 && path.ptr[begin - 1] != '/') {
+        begin--;
+    }
+    return slice_from(path, begin);
+}
+
+/* Whether both paths name one file, whatever way they are written. */
+static enum status
+is_same_file(struct arena *arena, struct slice a, struct slice b,
+             bool *ret_same)
+{
+    struct slice folders[2];
+    struct stat about[2];
+    *ret_same = slice_equal(a, b);
+    if (*ret_same || a.len == 0 || b.len == 0 ||
+        !slice_equal(last_part(a), last_part(b))) {
+        return STATUS_OK;
+    }
+    enum status status = paths_directory(a, arena, &folders[0]);
+    if (status == STATUS_OK) {
+        status = paths_directory(b, arena, &folders[1]);
+    }
+    if (status == STATUS_OK) {
+        *ret_same = stat(folders[0].ptr, &about[0]) == 0 &&
+                    stat(folders[1].ptr, &about[1]) == 0 &&
+                    about[0].st_dev == about[1].st_dev &&
+                    about[0].st_ino == about[1].st_ino;
+    }
+    return status;
+}
+
+/* Two handlers on one file would interleave their lines and cut each other. */
+static enum status
+check_alone(struct configuration *configuration, size_t index)
+{
+    const struct config_list *list = &configuration->settings.handlers;
+    const struct handler_settings *all = list->at;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < index && status == STATUS_OK; i++) {
+        bool same = false;
+        if (all[i].file.len > 0) {
+            status = is_same_file(&configuration->arena, all[i].file,
+                                  all[index].file, &same);
+        }
+        if (same) {
+            config_report_add(
+                &configuration->report, CONFIG_ERROR, list->marks[index],
+                "handlers '%.*s' and '%.*s' write the same file",
+                SLICE_ARG(list->names[i]), SLICE_ARG(list->names[index]));
+        }
+    }
+    return status;
+}
+
 static enum status
 check_handlers(struct configuration *configuration)
 {
@@ -112,6 +188,8 @@ check_handlers(struct configuration *configuration)
             status = check_program(configuration, &all[i]);
         } else if (all[i].file.len > 0) {
             status = check_folder(configuration, &all[i], list->marks[i]);
+            status =
+                status == STATUS_OK ? check_alone(configuration, i) : status;
         }
     }
     return status;
@@ -128,6 +206,7 @@ advice_give(struct configuration *configuration)
             continue; /* it was refused before it had one */
         }
         check_filled(configuration, entry);
+        check_public(configuration, entry);
         check_route(configuration, connector, entry);
     }
     if (check_handlers(configuration) != STATUS_OK) {

@@ -14,8 +14,9 @@
 static void
 channels_text(const struct connector *connector)
 {
-    (void)printf("connector %.*s (%.*s): %s%s%s\n", SLICE_ARG(connector->name),
-                 SLICE_ARG(connector->use),
+    (void)printf("connector %.*s%s%.*s%s: %s%s%s\n", SLICE_ARG(connector->name),
+                 connector->use.len > 0 ? " (" : "", SLICE_ARG(connector->use),
+                 connector->use.len > 0 ? ")" : "",
                  connector->has_webhook ? "webhook" : "",
                  connector->has_webhook && connector->has_poll ? " and " : "",
                  connector->has_poll ? "poll" : "");

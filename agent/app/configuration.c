@@ -389,6 +389,9 @@ bind_connectors(struct configuration *configuration,
     enum status status = STATUS_OK;
     for (const struct config_node *at = map->children;
          at != NULL && status == STATUS_OK; at = at->next) {
+        if (!config_bind_name(binding, at)) {
+            continue; /* it is a part of a path, too */
+        }
         status = bind_connector(
             configuration, binding, at,
             &configuration->connectors[configuration->connector_count++]);

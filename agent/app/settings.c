@@ -486,40 +486,55 @@ static const struct config_key root_keys[] = {
       .doc = "The program's own log." },
 };
 
-/* Two handlers on one file would interleave their lines and cut each other. */
-static void
-check_files(struct config_binding *binding, const struct config_list *handlers)
+/* The connector that was probably meant, or NULL. */
+static const char *
+nearest(const struct config_node *connectors, struct slice name)
 {
-    const struct handler_settings *all = handlers->at;
-    for (size_t i = 0; i < handlers->count; i++) {
-        for (size_t j = i + 1; j < handlers->count; j++) {
-            if (all[i].file.len > 0 && slice_equal(all[i].file, all[j].file)) {
-                config_report_add(binding->report, CONFIG_ERROR,
-                                  handlers->marks[j],
-                                  "handlers '%.*s' and '%.*s' write the same "
-                                  "file",
-                                  SLICE_ARG(handlers->names[i]),
-                                  SLICE_ARG(handlers->names[j]));
-            }
+    for (const struct config_node *at = connectors->children; at != NULL;
+         at = at->next) {
+        if (config_suggest(name, &at->key.ptr, 1) != NULL) {
+            return at->key.ptr;
         }
     }
+    return NULL;
+}
+
+/* Where a handler says `name`. */
+static struct config_mark
+mark_of(const struct config_node *from, struct slice name)
+{
+    for (const struct config_node *at = from->children; at != NULL;
+         at = at->next) {
+        if (slice_equal(at->text, name)) {
+            return at->mark;
+        }
+    }
+    return from->mark;
 }
 
 /* A handler that listens to a connector nobody configured gets nothing. */
 static void
-check_from(struct config_binding *binding, const struct settings *settings)
+check_from(struct config_binding *binding, const struct config_node *root,
+           const struct settings *settings)
 {
     const struct handler_settings *all = settings->handlers.at;
     for (size_t i = 0; i < settings->handlers.count; i++) {
-        for (size_t j = 0; j < all[i].route.from_count; j++) {
+        struct slice handler = settings->handlers.names[i];
+        const struct config_node *from =
+            child(child(child(root, "handlers"), handler.ptr), "from");
+        for (size_t j = 0; from != NULL && j < all[i].route.from_count; j++) {
             struct slice name = all[i].route.from[j];
-            if (child(settings->connectors, name.ptr) == NULL) {
-                config_report_add(
-                    binding->report, CONFIG_ERROR, settings->handlers.marks[i],
-                    "handler '%.*s' takes from '%.*s', which is "
-                    "no connector",
-                    SLICE_ARG(settings->handlers.names[i]), SLICE_ARG(name));
+            if (child(settings->connectors, name.ptr) != NULL) {
+                continue;
             }
+            const char *meant = nearest(settings->connectors, name);
+            config_report_add(
+                binding->report, CONFIG_ERROR, mark_of(from, name),
+                "handler '%.*s' takes from '%.*s', which is no "
+                "connector%s%s%s",
+                SLICE_ARG(handler), SLICE_ARG(name),
+                meant == NULL ? "" : "; did you mean '",
+                meant == NULL ? "" : meant, meant == NULL ? "" : "'?");
         }
     }
 }
@@ -529,11 +544,9 @@ check_root(struct config_binding *binding, const struct config_node *node,
            void *bound)
 {
     const struct settings *settings = bound;
-    (void)node;
-    check_files(binding, &settings->handlers);
     if (settings->connectors != NULL &&
         settings->connectors->kind == CONFIG_MAPPING) {
-        check_from(binding, settings);
+        check_from(binding, node, settings);
     }
 }
 

@@ -148,6 +148,19 @@ is_name(struct slice text)
     return true;
 }
 
+bool
+config_bind_name(struct config_binding *binding, const struct config_node *node)
+{
+    if (is_name(node->key)) {
+        return true;
+    }
+    config_report_add(binding->report, CONFIG_ERROR, node->key_mark,
+                      "'%.*s' cannot be a name; use up to 64 letters, digits, "
+                      "'_', '.' and '-', a letter or digit first",
+                      SLICE_ARG(slice_first(node->key, 80)));
+    return false;
+}
+
 /* Opens the next element of a list, or closes it. */
 static void
 step_list(struct binder *binder)
@@ -161,11 +174,8 @@ step_list(struct binder *binder)
     frame->child = child->next;
     void *into = frame->into;
     frame->into += frame->table->size;
-    if (frame->node->kind == CONFIG_MAPPING && !is_name(child->key)) {
-        config_report_add(binder->report, CONFIG_ERROR, child->key_mark,
-                          "'%.*s' cannot be a name; use up to 64 letters, "
-                          "digits, '_', '.' and '-', a letter or digit first",
-                          SLICE_ARG(slice_first(child->key, 80)));
+    if (frame->node->kind == CONFIG_MAPPING) {
+        (void)config_bind_name(binder->binding, child);
     }
     if (frame->node->kind == CONFIG_SEQUENCE && child->is_null) {
         config_report_add(binder->report, CONFIG_ERROR, child->mark,

@@ -37,4 +37,9 @@ bool config_bind_duration(struct config_binding *binding,
 bool config_bind_text(struct config_binding *binding,
                       const struct config_node *node, struct slice *ret_text);
 
+/* Whether the key of `node` can name a thing of the configuration; reports it
+ * when not. Entries of CONFIG_NAMED are looked at by the binder. */
+bool config_bind_name(struct config_binding *binding,
+                      const struct config_node *node);
+
 #endif
