@@ -31,7 +31,7 @@ class Check(harness.Case):
     def test_every_mistake_is_told_in_one_run_with_its_place(self):
         agent = self.agent({})
         self.write(agent, """listen:
-  adress: 127.0.0.1:8080
+  addressx: 127.0.0.1:8080
 connectors:
   shop:
     use: petstore
@@ -241,7 +241,7 @@ class Words(unittest.TestCase):
             self.assertEqual(got.stdout.count(b"\n"), 1)
 
     def test_a_mistake_on_the_command_line_is_2_with_a_suggestion(self):
-        got = longstop("chek")
+        got = longstop("checks")
         self.assertEqual(got.returncode, 2)
         self.assertIn(b"check", got.stderr)
         self.assertEqual(longstop().returncode, 2)
