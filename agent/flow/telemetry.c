@@ -6,14 +6,24 @@ static const double commit_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
                                         0.005,  0.01,    0.025,  0.05,  0.1,
                                         0.25,   1,       5 };
 
+/* From seconds, for lists that are nearly live, to a day. */
+static const double lag_bounds[] = { 0,  1,   2,   5,    10,    30,
+                                     60, 300, 900, 3600, 21600, 86400 };
+
+/* The families without series are named here for whoever writes alerts: what
+ * nobody counts yet must not read as a zero. */
 enum family {
     FAMILY_BUILD_INFO,
     FAMILY_WEBHOOK_REQUESTS,
     FAMILY_EVENTS,
     FAMILY_DUPLICATES,
     FAMILY_BEYOND_HORIZON,
+    FAMILY_RECOVERED,
+    FAMILY_LATE,
+    FAMILY_WEBHOOK_ONLY,
     FAMILY_POLL_RUNS,
     FAMILY_COMPLETE_UNTIL,
+    FAMILY_VISIBILITY_LAG,
     FAMILY_BOUND_BROKEN,
     FAMILY_GAPS,
     FAMILY_DELIVERIES,
@@ -46,6 +56,20 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                         "ledger's floor.",
                                 .kind = METRIC_COUNTER,
                                 .labels = { "connector" } },
+    [FAMILY_RECOVERED] = { .name = "longstop_recovered_total",
+                           .help = "Events of a walk that no webhook had "
+                                   "shown when grace had passed.",
+                           .kind = METRIC_COUNTER,
+                           .labels = { "connector" } },
+    [FAMILY_LATE] = { .name = "longstop_late_total",
+                      .help = "Webhooks of events already counted as "
+                              "recovered.",
+                      .kind = METRIC_COUNTER,
+                      .labels = { "connector" } },
+    [FAMILY_WEBHOOK_ONLY] = { .name = "longstop_webhook_only",
+                              .help = "Genuine webhooks that no walk listed.",
+                              .kind = METRIC_GAUGE,
+                              .labels = { "connector" } },
     [FAMILY_POLL_RUNS] = { .name = "longstop_poll_runs_total",
                            .help = "Walks, by how they ended.",
                            .kind = METRIC_COUNTER,
@@ -55,6 +79,14 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                         "everything it listed is stored.",
                                 .kind = METRIC_GAUGE,
                                 .labels = { "connector" } },
+    [FAMILY_VISIBILITY_LAG] = { .name = "longstop_visibility_lag_seconds",
+                                .help = "Time from an event's stamp until the "
+                                        "list showed it.",
+                                .kind = METRIC_HISTOGRAM,
+                                .labels = { "connector" },
+                                .bounds = lag_bounds,
+                                .bound_count = sizeof(lag_bounds) /
+                                               sizeof(lag_bounds[0]) },
     [FAMILY_BOUND_BROKEN] = { .name = "longstop_bound_broken_total",
                               .help = "Events first listed below the "
                                       "complete-until: the overlap is too "
