@@ -158,6 +158,19 @@ store_failed(void *arg, enum status status, const char *words)
     }
 }
 
+static void
+store_room(void *arg, bool is_full, const char *words)
+{
+    (void)arg;
+    if (is_full) {
+        LOG(LOG_ERROR, "the store cannot be written: walks and senders wait",
+            log_text("why", words));
+    } else {
+        LOG(LOG_INFO, "the store can be written again",
+            log_text("why", "a probe found room"));
+    }
+}
+
 /* ---- walks ---- */
 
 static void
@@ -290,6 +303,7 @@ build_store(struct agent *agent, struct error *err)
         return status;
     }
     store_worker_on_failure(agent->worker, store_failed, agent);
+    store_worker_on_room(agent->worker, store_room, agent);
     agent->floor_ms = floor_ms;
     return STATUS_OK;
 }

@@ -45,6 +45,8 @@ struct store_worker {
     void *on_commit_arg;
     void (*on_failure)(void *arg, enum status status, const char *words);
     void *on_failure_arg;
+    void (*on_room)(void *arg, bool is_full, const char *words);
+    void *on_room_arg;
     struct loop_timer *probe_timer;
     struct store_call probe; /* a unit with nothing in it */
     bool probing;
@@ -221,6 +223,17 @@ hand_over(void *arg)
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
+/* Tells of the edges only: a full disk refuses hundreds of calls a second. */
+static void
+tell_room(struct store_worker *worker, bool is_full, const char *words)
+{
+    bool was_full = worker->figures.health == STATUS_FULL;
+    worker->figures.health = is_full ? STATUS_FULL : STATUS_OK;
+    if (is_full != was_full && worker->on_room != NULL) {
+        worker->on_room(worker->on_room_arg, is_full, words);
+    }
+}
+
 static void
 note_health(struct store_worker *worker, const struct store_call *call)
 {
@@ -235,7 +248,7 @@ note_health(struct store_worker *worker, const struct store_call *call)
                                error_text(&call->err, call->status));
         }
     } else if (call->status == STATUS_FULL) {
-        *health = STATUS_FULL;
+        tell_room(worker, true, error_text(&call->err, call->status));
         if (!worker->probing && !worker->closing) {
             loop_timer_arm(worker->probe_timer, PROBE_MS);
         }
@@ -248,7 +261,7 @@ probed(struct store_call *call)
     struct store_worker *worker = call->arg;
     worker->probing = false;
     if (call->status == STATUS_OK) {
-        worker->figures.health = STATUS_OK;
+        tell_room(worker, false, "");
     } else if (!worker->closing &&
                status_disposition(call->status) != DISPOSITION_FATAL) {
         loop_timer_arm(worker->probe_timer, PROBE_MS);
@@ -427,6 +440,15 @@ store_worker_on_failure(struct store_worker *worker,
 {
     worker->on_failure = fn;
     worker->on_failure_arg = arg;
+}
+
+void
+store_worker_on_room(struct store_worker *worker,
+                     void (*fn)(void *arg, bool is_full, const char *words),
+                     void *arg)
+{
+    worker->on_room = fn;
+    worker->on_room_arg = arg;
 }
 
 void

@@ -112,6 +112,13 @@ void store_worker_on_failure(struct store_worker *worker,
                                         const char *words),
                              void *arg);
 
+/* Told on the loop when the file system is full, with words for the operator,
+ * and when there is room again. */
+void store_worker_on_room(struct store_worker *worker,
+                          void (*fn)(void *arg, bool is_full,
+                                     const char *words),
+                          void *arg);
+
 /* Takes nothing new, finishes what is queued, closes the store, calls what is
  * left to call, frees. Blocks until then. NULL is allowed. */
 void store_worker_destroy(struct store_worker *worker);

@@ -136,6 +136,7 @@ struct fixture {
     size_t expected;
     struct buf order; /* of completions, as indices in hex */
     int failures;
+    int rooms; /* full: 1, room again: 100 */
     enum status failed_with;
     size_t commits;
     size_t expected_commits; /* 0: the loop runs on */
@@ -169,6 +170,14 @@ on_failure(void *arg, enum status status, const char *words)
 }
 
 static void
+on_room(void *arg, bool is_full, const char *words)
+{
+    struct fixture *fixture = arg;
+    fixture->rooms += is_full ? 1 : 100;
+    assert_string_equal(words, is_full ? "the words" : "");
+}
+
+static void
 on_commit(void *arg, double seconds, size_t units)
 {
     struct fixture *fixture = arg;
@@ -199,6 +208,7 @@ set_up(void **state)
                      STATUS_OK);
     store_worker_on_commit(fixture->worker, on_commit, fixture);
     store_worker_on_failure(fixture->worker, on_failure, fixture);
+    store_worker_on_room(fixture->worker, on_room, fixture);
     return 0;
 }
 
@@ -434,7 +444,9 @@ no_room_on_the_disk_passes_when_a_probe_finds_some(void **state)
     struct store_worker_figures figures;
     fixture->fake.answer = STATUS_FULL;
     submit_unit(fixture, 0);
-    run_until(fixture, 1);
+    submit_unit(fixture, 2);
+    run_until(fixture, 2);
+    assert_int_equal(fixture->rooms, 1); /* told once */
     assert_int_equal(fixture->calls[0].status, STATUS_FULL);
     assert_string_equal(fixture->calls[0].err.text, "the words");
     store_worker_figures(fixture->worker, &figures);
@@ -443,12 +455,13 @@ no_room_on_the_disk_passes_when_a_probe_finds_some(void **state)
     assert_int_equal(fixture->commits, 0);
     fixture->fake.answer = STATUS_OK;
     submit_unit(fixture, 1); /* may be all known: it proves nothing */
-    run_until(fixture, 2);
+    run_until(fixture, 3);
     store_worker_figures(fixture->worker, &figures);
     assert_int_equal(figures.health, STATUS_FULL);
     run_until_commits(fixture, 2);
     store_worker_figures(fixture->worker, &figures);
     assert_int_equal(figures.health, STATUS_OK);
+    assert_int_equal(fixture->rooms, 101);
     assert_int_equal(fixture->failures, 0);
 }
 
