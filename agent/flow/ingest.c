@@ -267,6 +267,15 @@ has_room(void *self)
     return store_worker_has_room(ingest->worker);
 }
 
+static bool
+is_writable(void *self)
+{
+    const struct ingest *ingest = self;
+    struct store_worker_figures figures;
+    store_worker_figures(ingest->worker, &figures);
+    return figures.health == STATUS_OK;
+}
+
 /* ---- questions of a source to the store ---- */
 
 struct load {
@@ -379,6 +388,7 @@ ingest_create(struct loop *loop, struct store_worker *worker,
     ingest->sink = (struct source_sink){ .self = ingest,
                                          .submit = submit,
                                          .has_room = has_room,
+                                         .is_writable = is_writable,
                                          .load = load_walk,
                                          .known = ask_known };
     *ret = ingest;

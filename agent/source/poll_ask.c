@@ -13,6 +13,9 @@
 /* An answer that asks for no wait at all is not believed. */
 #define LIMITED_LEAST_MS INSTANT_SECOND_MS
 
+/* The store probes for room as often. */
+#define STORE_LOOK_MS INSTANT_SECOND_MS
+
 enum status
 poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
                http_reply_fn *done, struct error *err)
@@ -49,6 +52,21 @@ poll_ask_may(struct source_poll *poll)
         return true;
     }
     loop_timer_arm(poll->timer, wait_ms);
+    return false;
+}
+
+/* What the store cannot take is not asked for: a full disk is no failure of the
+ * provider's, and its list need not be read to find out that there is room. A
+ * command does not wait. */
+bool
+poll_ask_may_store(struct source_poll *poll)
+{
+    if (poll->settings.once || poll->sink->is_writable(poll->sink->self)) {
+        return true;
+    }
+    poll->looks = false;
+    poll->fires_ms = loop_now_ms(poll->loop) + STORE_LOOK_MS;
+    loop_timer_arm(poll->timer, STORE_LOOK_MS);
     return false;
 }
 
@@ -221,7 +239,7 @@ poll_ask(struct source_poll *poll)
     struct error err = { 0 };
     struct rendered_request request;
     poll->phase = PHASE_WAITING;
-    if (!poll_ask_may(poll)) {
+    if (!poll_ask_may_store(poll) || !poll_ask_may(poll)) {
         return;
     }
     poll->phase = PHASE_ASKING;

@@ -78,6 +78,8 @@ struct source_sink {
                    void *arg);
     /* Whether an arrival would be taken now; false asks for 503 at the head. */
     bool (*has_room)(void *self);
+    /* Whether the store can be written; a walk waits when it cannot. */
+    bool (*is_writable)(void *self);
     /* Reads the stored state of a tier: STATUS_NOT_FOUND when there is none.
      * The text is borrowed for the callback, which comes once, later. */
     void (*load)(void *self, const struct connector *connector, unsigned tier,

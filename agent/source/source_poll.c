@@ -304,6 +304,10 @@ begin(struct source_poll *poll)
 {
     struct walk_now now = { .our_ms = clock_unix_ms(),
                             .provider_ms = provider_now_ms(poll) };
+    poll->phase = PHASE_IDLE;
+    if (!poll_ask_may_store(poll)) {
+        return;
+    }
     poll->poked = false;
     poll->started_ms = now.our_ms;
     poll->next = poll->state;

@@ -98,6 +98,9 @@ void poll_ask(struct source_poll *poll);
 /* Whether the budget allows a request now; else the timer is armed for it. */
 bool poll_ask_may(struct source_poll *poll);
 
+/* Whether what comes could be stored; else the timer is armed to look again. */
+bool poll_ask_may_store(struct source_poll *poll);
+
 /* Starts a rendered request. */
 NODISCARD
 enum status poll_ask_start(struct source_poll *poll,
