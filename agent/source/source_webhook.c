@@ -150,14 +150,28 @@ coding_known(const struct http_request *request)
            slice_equal_nocase(coding, slice_of("deflate"));
 }
 
+static bool
+may_carry_event(const struct http_request *request)
+{
+    return method_is(request, "POST") || method_is(request, "PUT");
+}
+
 /* Refuses by what the head says of size and coding; 0 to go on. */
 static unsigned
 look_at_size(const struct source_webhook *webhook, const struct route *route,
-             const struct http_request *request, size_t *body_limit)
+             const struct http_request *request, size_t *body_limit,
+             struct http_answer *refusal)
 {
     *body_limit = route->connector->webhook.max_body > 0
                       ? (size_t)route->connector->webhook.max_body
                       : webhook->settings.max_body;
+    /* an event has a body: whoever gives no length forgot it, and what follows
+     * the head would be read as a request of its own */
+    if (may_carry_event(request) && !request->has_length && !request->chunked) {
+        count(route, OUTCOME_MALFORMED);
+        refusal->close = true;
+        return 411;
+    }
     if (request->has_length && request->length > *body_limit) {
         count(route, OUTCOME_TOO_LARGE);
         return 413;
@@ -203,7 +217,7 @@ look_at_head(void *arg, const struct http_request *request, struct slice peer,
         ask_to_wait(webhook, webhook->settings.retry_after_s, refusal);
         return 503;
     }
-    return look_at_size(webhook, route, request, body_limit);
+    return look_at_size(webhook, route, request, body_limit, refusal);
 }
 
 static void

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The contract's words, one by one, where no other file holds them."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+import harness
+from harness import Hook, iso, row, stays, wait_until
+
+
+def request(hook, extra=(), drop=(), path="/hooks/shop", version="HTTP/1.1"):
+    """A webhook as the bytes of a request."""
+    fields = dict({"Host": "localhost"}, **hook.headers)
+    fields["Content-Length"] = str(len(hook.body))
+    fields.update(extra)
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items()
+                   if name not in drop)
+    return f"POST {path} {version}\r\n{head}\r\n".encode() + hook.body
+
+
+class Http(harness.Case):
+    def exchange(self, agent, bytes_, ends, seconds=5):
+        """What comes back until the text ends so, or the connection does."""
+        with socket.create_connection(("127.0.0.1", agent.port)) as sock:
+            sock.settimeout(seconds)
+            sock.sendall(bytes_)
+            got = b""
+            while not got.endswith(ends):
+                more = sock.recv(65536)
+                if not more:
+                    return got + b"(end)"
+                got += more
+            return got
+
+    def test_a_post_without_a_length_is_411_and_the_end(self):
+        agent = self.pet_shop()
+        for method in ("POST", "PUT"):
+            bytes_ = f"{method} /hooks/shop HTTP/1.1\r\nHost: h\r\n\r\n"
+            got = self.exchange(agent, bytes_.encode() + b"GET / HTTP/1.1",
+                                b"(never)")
+            self.assertTrue(got.startswith(b"HTTP/1.1 411 "), got)
+            self.assertEqual(got.count(b"HTTP/1.1"), 1)
+            self.assertTrue(got.endswith(b"(end)"))
+        self.assertEqual(Hook(1, iso()).send(agent).status, 202)
+
+
+class FullDisk(harness.Case):
+    def setUp(self):
+        self.disk = tempfile.mkdtemp(prefix="longstop-disk-")
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", self.disk],
+            stderr=subprocess.DEVNULL, check=False).returncode == 0
+        self.addCleanup(self.take_away, mounted)
+        if not mounted:
+            self.skipTest("no small file system can be mounted here")
+
+    def take_away(self, mounted):
+        if mounted:
+            subprocess.run(["umount", "-l", self.disk], check=True)
+        shutil.rmtree(self.disk)
+
+    def fill(self):
+        with open(os.path.join(self.disk, "fill"), "wb", 0) as file:
+            try:
+                while file.write(b"x" * 4096):
+                    pass
+            except OSError:
+                pass
+
+    def test_walks_wait_while_the_disk_is_full_and_go_on_when_it_is_not(self):
+        provider = self.provider([row(1, iso())])
+        agent = self.pet_shop(provider, handlers={},
+                              store=f"sqlite:{self.disk}/longstop.db")
+        wait_until(lambda: agent.metric("events_total", connector="shop",
+                                        via="poll") == 1, "the first row")
+        self.fill()
+        got = Hook(2, iso()).send(agent)
+        self.assertEqual((got.status, got.headers["Retry-After"]), (503, "5"))
+        wait_until(lambda: agent.health() == 503, "the store is red")
+        asked = len(provider.asked)
+        stays(lambda: len(provider.asked) <= asked + 1, "walks wait", 3)
+        self.assertEqual(agent.metric("poll_runs_total", connector="shop",
+                                      outcome="failed"), 0)
+        self.assertEqual(agent.log().count("the store cannot be written"), 1)
+        provider.rows.append(row(3, iso()))
+        os.truncate(os.path.join(self.disk, "fill"), 0)
+        wait_until(lambda: agent.metric("events_total", connector="shop",
+                                        via="poll") == 2, "the next row")
+        self.assertEqual(agent.health(), 200)
+        self.assertEqual(Hook(4, iso()).send(agent).status, 202)
