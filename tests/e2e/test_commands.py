@@ -99,7 +99,8 @@ class Init(harness.Case):
         self.assertEqual(got.returncode, 0, got.stderr)
         text = got.stdout.decode() or open(agent.config_path).read()
         with open(agent.config_path, "w", encoding="utf-8") as file:
-            file.write(text.replace("FILL_IN", "http://127.0.0.1:9"))
+            file.write(text.replace("https://FILL_IN", "FILL_IN")
+                       .replace("FILL_IN", "http://127.0.0.1:9"))
         for line in text.splitlines():
             if "_file:" in line and not line.strip().startswith("#"):
                 path = agent.path(line.split("_file:")[1].split("#")[0]
