@@ -269,38 +269,32 @@ scope_conditions(const struct scope *scope, const struct conditions *conditions,
     return STATUS_OK;
 }
 
-struct row_list {
-    struct slice *rows; /* NULL while only counting */
-    size_t count;
-};
-
 static bool
 take_row(void *arg, struct slice value)
 {
-    struct row_list *list = arg;
-    if (list->rows != NULL) {
-        list->rows[list->count] = value;
-    }
-    list->count++;
-    return true;
+    struct buf *rows = arg;
+    buf_append(rows, (struct slice){ (const char *)&value, sizeof(value) });
+    return buf_status(rows) == STATUS_OK;
 }
 
 enum status
 scope_rows(const struct json_path *path, struct slice text, struct arena *arena,
            struct slice **ret_rows, size_t *ret_count)
 {
-    /* Counted first, so that the rows stand in one block. */
-    struct row_list list = { NULL, 0 };
-    if (!json_path_each(path, text, take_row, &list)) {
-        return STATUS_NOT_FOUND;
+    /* Gathered aside: to count them first would read the whole page again. */
+    struct buf rows = { 0 };
+    bool exists = json_path_each(path, text, take_row, &rows);
+    enum status status = buf_status(&rows);
+    size_t count = rows.len / sizeof(struct slice);
+    if (status == STATUS_OK && exists) {
+        *ret_rows = arena_array(arena, count + 1, sizeof(**ret_rows));
+        *ret_count = count;
+        if (*ret_rows == NULL) {
+            status = STATUS_NOMEM;
+        } else if (count > 0) {
+            memcpy(*ret_rows, rows.ptr, rows.len);
+        }
     }
-    list.rows = arena_array(arena, list.count + 1, sizeof(*list.rows));
-    if (list.rows == NULL) {
-        return STATUS_NOMEM;
-    }
-    list.count = 0;
-    (void)json_path_each(path, text, take_row, &list);
-    *ret_rows = list.rows;
-    *ret_count = list.count;
-    return STATUS_OK;
+    buf_fini(&rows);
+    return status == STATUS_OK && !exists ? STATUS_NOT_FOUND : status;
 }
