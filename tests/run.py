@@ -163,21 +163,25 @@ def program(tree):
 
 
 def suite_lint(suite, options):
+    """What reads the sources and nothing else."""
     del options
-    build(suite, "dev", ["longstop"])
-    build_configure_only(suite, "clang")
+    for name in ("check_floors.py", "check_shape.py", "check_docs.py",
+                 "check_commits.py", "check_format.sh", "check_words.sh"):
+        argv = [os.path.join("tests", "lint", name)]
+        suite.count(suite.run(argv) == 0, name)
+
+
+def suite_analysis(suite, options):
+    """What needs a build: clang-tidy, and the generated schemas."""
+    del options
     lint = os.path.join("tests", "lint")
-    for argv in ([f"{lint}/check_floors.py"], [f"{lint}/check_shape.py"],
-                 [f"{lint}/check_docs.py"], [f"{lint}/check_commits.py"],
-                 [f"{lint}/check_format.sh"], [f"{lint}/check_words.sh"],
-                 [f"{lint}/check_schema.py", "--bin", program("dev")],
-                 [f"{lint}/check_tidy.py", "--tree", tree_path("clang")]):
-        suite.count(suite.run(argv) == 0, argv[0])
-
-
-def build_configure_only(suite, tree):
+    build(suite, "dev", ["longstop"])
+    argv = [f"{lint}/check_schema.py", "--bin", program("dev")]
+    suite.count(suite.run(argv) == 0, argv[0])
     # Generated sources are part of what clang-tidy reads.
-    build(suite, tree, ["longstop_store"])
+    build(suite, "clang", ["longstop_store"])
+    argv = [f"{lint}/check_tidy.py", "--tree", tree_path("clang")]
+    suite.count(suite.run(argv, limit=1500) == 0, argv[0])
 
 
 def suite_build(suite, options):
@@ -191,10 +195,23 @@ def suite_build(suite, options):
             suite.count(False, str(failure))
 
 
+def matching(suite, tree, pattern):
+    """The targets of the tests whose name matches, by ctest's own list."""
+    build(suite, tree, ["help"])
+    listed = subprocess.run(["ctest", "--test-dir", tree_path(tree), "-N",
+                             "-R", pattern], capture_output=True, text=True,
+                            check=False).stdout
+    return [name.replace(".", "_")
+            for name in re.findall(r"Test +#\d+: (\S+)", listed)]
+
+
 def suite_unit(suite, options):
-    del options
-    build(suite, "dev")
-    run_ctest(suite, "dev", "-L", "^unit$")
+    if options.match:
+        build(suite, "dev", matching(suite, "dev", options.match))
+        run_ctest(suite, "dev", "-L", "^unit$", "-R", options.match)
+    else:
+        build(suite, "dev")
+        run_ctest(suite, "dev", "-L", "^unit$")
 
 
 def suite_conformance(suite, options):
@@ -253,6 +270,7 @@ def suite_bench(suite, options):
 SUITES = {
     "lint": (suite_lint, "tests/lint/check_floors.py"),
     "build": (suite_build, "CMakeLists.txt"),
+    "analysis": (suite_analysis, "tests/lint/check_tidy.py"),
     "unit": (suite_unit, "tests/unit"),
     "conformance": (suite_conformance, "tests/conformance"),
     "e2e": (suite_e2e, "tests/e2e/run.py"),
@@ -301,6 +319,8 @@ def main():
         prog="tests/run.sh", description="Runs every test there is.")
     parser.add_argument("--only", action="append", metavar="SUITE",
                         choices=sorted(SUITES), help="may be given again")
+    parser.add_argument("--match", metavar="REGEX",
+                        help="of the unit tests, only those: unit.base.bytes")
     parser.add_argument("--long", action="store_true",
                         help="longer variants of the suites, and the bench")
     parser.add_argument("--bench", action="store_true", help="the bench too")

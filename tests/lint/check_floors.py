@@ -69,6 +69,9 @@ COUPLED = {
     ("model/request", "model/walk"),
     # An attempt lives between these two.
     ("flow/attempt", "flow/dispatch"),
+    # A configuration asks these two what it may be; they read it.
+    ("app/advice", "app/configuration"),
+    ("app/configuration", "app/placement"),
     # An answer is rendered for the server that defines it.
     ("io/http_answer", "io/http_server"),
 }

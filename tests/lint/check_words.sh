@@ -9,11 +9,11 @@ list() {
         find "$@" -type f
 }
 # Slips made on purpose, in tests of what is said about them; and "\tThe".
-slips=evry,verfy,nulll,thow,tthe,pullrequest,nd,fo
+slips=evry,verfy,nulll,thow,tthe,pullrequest,nd,fo,adress,chek
 list agent cmake connectors packaging schema tests ./*.md |
     grep -v '^tests/data/' |
     xargs codespell --ignore-words-list="$slips" || failed=1
-list '*.sh' .ci/run | xargs shellcheck || failed=1
+list packaging tests .ci | grep -E '\.sh$|^\.ci/run$' | xargs shellcheck || failed=1
 if command -v cppcheck >/dev/null; then
     cppcheck --quiet --std=c11 --enable=warning,performance,portability \
         --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
