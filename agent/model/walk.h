@@ -4,16 +4,17 @@
  * begins, what to ask next, when it is whole, and the only place where the
  * watermark moves. Pure: the clocks are arguments.
  *
- * The rules are those of the folder's README, "Walks": inclusive bounds, the
+ * The rules are those of agent/README.md, "Walks": inclusive bounds, the
  * provider's clock, hw moves only behind a whole walk, an error is never an
  * empty page.
  *
- * How source/poll uses it, for one tier of one connector:
+ * How source/source_poll uses it, for one tier of one connector:
  *
- *     walk_decode → walk_begin ─► ask ─► walk_page ─► store page + walk_encode
- *                        ▲                  │ NEXT: ask again with the new
- * state │                  │ WHOLE: done, hw has moved └── walk_failed ◄──┘
- * FAILED: words, hw untouched
+ *     walk_decode, walk_begin --> ask --> walk_page --> store page and state
+ *                                  ^         |  ASK: again, with the new state
+ *                                  +---------+  WHOLE: done, hw has moved
+ *                                  |            FAILED: words, hw untouched
+ *                              walk_failed, when no page came
  *
  * The state is a value: walk_page works on a copy which becomes the state only
  * when the page's transaction is durable.
