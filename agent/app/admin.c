@@ -33,6 +33,7 @@ struct waiter {
     struct admin *admin;
     struct http_exchange *exchange;
     const struct connector *connector;
+    bool dry;
     struct poll_report report;
 };
 
@@ -184,7 +185,7 @@ find_poll(const struct admin *admin, struct slice path)
 
 static void
 ask_for_walk(struct admin *admin, struct http_exchange *exchange,
-             const struct admin_poll *poll)
+             const struct admin_poll *poll, bool dry)
 {
     struct waiter *waiter = mem_zero(sizeof(*waiter));
     if (waiter == NULL) {
@@ -194,27 +195,35 @@ ask_for_walk(struct admin *admin, struct http_exchange *exchange,
     waiter->admin = admin;
     waiter->exchange = exchange;
     waiter->connector = poll->connector;
+    waiter->dry = dry;
     list_append(&admin->waiting, &waiter->link);
-    source_poll_poke(poll->poll);
+    if (!dry) {
+        source_poll_poke(poll->poll);
+    } else if (!admin->settings.rehearse(admin->settings.rehearse_arg,
+                                         poll->connector)) {
+        list_remove(&waiter->link);
+        mem_free(waiter);
+        answer_problem(exchange, 503, "out of memory");
+    }
 }
 
 void
-admin_poll_asked(struct admin *admin, const struct poll_asked *asked)
+admin_poll_asked(struct admin *admin, const struct poll_asked *asked, bool dry)
 {
     list_for_each(at, &admin->waiting) {
         struct waiter *waiter = list_entry(at, struct waiter, link);
-        if (waiter->connector == asked->connector) {
+        if (waiter->connector == asked->connector && waiter->dry == dry) {
             poll_report_asked(&waiter->report, asked);
         }
     }
 }
 
 void
-admin_poll_ended(struct admin *admin, const struct poll_ended *ended)
+admin_poll_ended(struct admin *admin, const struct poll_ended *ended, bool dry)
 {
     list_for_each_safe(at, &admin->waiting) {
         struct waiter *waiter = list_entry(at, struct waiter, link);
-        if (waiter->connector != ended->connector) {
+        if (waiter->connector != ended->connector || waiter->dry != dry) {
             continue;
         }
         struct buf body = { 0 };
@@ -274,7 +283,8 @@ answer_request(void *arg, struct http_exchange *exchange)
     } else if (!slice_equal_text(request->method, "POST")) {
         answer_problem(exchange, 405, "a walk is asked for with POST");
     } else {
-        ask_for_walk(admin, exchange, poll);
+        ask_for_walk(admin, exchange, poll,
+                     slice_equal_text(request->query, "dry_run=1"));
     }
 }
 

@@ -17,6 +17,8 @@
 #include "source/source_poll.h"
 #include "store/store_worker.h"
 
+#include <stdbool.h>
+
 struct admin;
 struct loop;
 
@@ -36,6 +38,9 @@ struct admin_settings_of_agent {
     size_t outlet_count;
     const struct admin_poll *polls;
     size_t poll_count;
+    /* Begins a walk that stores nothing; false when that cannot be. */
+    bool (*rehearse)(void *arg, const struct connector *connector);
+    void *rehearse_arg;
 };
 
 /* Borrows what the settings point to. Listens at once. */
@@ -45,8 +50,11 @@ enum status admin_create(struct loop *loop,
                          struct admin **ret, struct error *err);
 void admin_destroy(struct admin *admin); /* NULL is allowed */
 
-/* To be told of all walks, so that who asked for one gets its report. */
-void admin_poll_asked(struct admin *admin, const struct poll_asked *asked);
-void admin_poll_ended(struct admin *admin, const struct poll_ended *ended);
+/* To be told of all walks, so that who asked for one gets its report; `dry`
+ * tells those that store nothing from the others. */
+void admin_poll_asked(struct admin *admin, const struct poll_asked *asked,
+                      bool dry);
+void admin_poll_ended(struct admin *admin, const struct poll_ended *ended,
+                      bool dry);
 
 #endif

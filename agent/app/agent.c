@@ -46,6 +46,8 @@ struct walker {
     struct poll_account account;
     struct source_poll *poll;
     struct telemetry_connector counts;
+    struct source_poll *trial; /* a walk that stores nothing, or the last one */
+    bool trial_runs;
 };
 
 struct agent {
@@ -59,6 +61,7 @@ struct agent {
     struct outlets outlets;
     struct dispatch *dispatch;
     struct ingest *ingest;
+    struct ingest *rehearsal; /* the sink of walks that store nothing */
     struct walker *walkers;
     size_t walker_count;
     struct source_poll **polls; /* of the walkers, for retention */
@@ -91,6 +94,16 @@ part_stopped(void *arg)
 }
 
 static void
+trial_stopped(void *arg)
+{
+    struct walker *walker = arg;
+    walker->trial_runs = false;
+    if (walker->agent->stopping) {
+        part_stopped(walker->agent);
+    }
+}
+
+static void
 end_forced(void *arg)
 {
     struct agent *agent = arg;
@@ -117,7 +130,12 @@ begin_end(struct agent *agent)
         http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
     }
     for (size_t i = 0; i < agent->walker_count; i++) {
-        source_poll_stop(agent->walkers[i].poll, part_stopped, agent);
+        struct walker *walker = &agent->walkers[i];
+        source_poll_stop(walker->poll, part_stopped, agent);
+        if (walker->trial_runs) {
+            agent->ending++;
+            source_poll_stop(walker->trial, trial_stopped, walker);
+        }
     }
     dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
     part_stopped(agent);
@@ -184,7 +202,7 @@ walk_asked(void *arg, const struct poll_asked *asked)
         log_i64("new", (int64_t)asked->fresh),
         log_i64("duration_ms", asked->duration_ms));
     if (agent->admin != NULL) {
-        admin_poll_asked(agent->admin, asked);
+        admin_poll_asked(agent->admin, asked, false);
     }
     if (agent->settings.observer.asked != NULL) {
         agent->settings.observer.asked(agent->settings.observer.arg, asked);
@@ -226,7 +244,7 @@ walk_ended(void *arg, const struct poll_ended *ended)
     }
     log_walk(ended);
     if (agent->admin != NULL) {
-        admin_poll_ended(agent->admin, ended);
+        admin_poll_ended(agent->admin, ended, false);
     }
     if (agent->settings.observer.ended != NULL) {
         agent->settings.observer.ended(agent->settings.observer.arg, ended);
@@ -342,11 +360,36 @@ build_flow(struct agent *agent)
         .dry_run = agent->settings.mode == AGENT_POLL_DRY,
     };
     status = ingest_create(agent->loop, agent->worker, &ingest, &agent->ingest);
+    if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
+        ingest.dry_run = true;
+        status = ingest_create(agent->loop, agent->worker, &ingest,
+                               &agent->rehearsal);
+    }
     if (status == STATUS_OK) {
         ingest_set_floor(agent->ingest, agent->floor_ms);
         store_worker_on_commit(agent->worker, commit_took, agent);
     }
+    if (status == STATUS_OK && agent->rehearsal != NULL) {
+        ingest_set_floor(agent->rehearsal, agent->floor_ms);
+    }
     return status;
+}
+
+static struct source_poll_settings
+walk_settings(struct walker *walker)
+{
+    const struct poll_spec *spec = &walker->connector->poll;
+    return (struct source_poll_settings){
+        .connector = walker->connector,
+        .overlap_ms = spec->overlap_ms,
+        .cadence = { .every_ms = spec->every_ms,
+                     .cron = spec->cron_plan,
+                     .interval_min_ms = spec->interval_min_ms },
+        .account = &walker->account,
+        .observer = { walker, walk_asked, walk_ended },
+        .seed = random_seed(),
+        .once = walker->agent->settings.mode != AGENT_RUN,
+    };
 }
 
 static enum status
@@ -360,17 +403,7 @@ build_walker(struct agent *agent, const struct connector *connector)
         (struct quota){ .count = spec->limit.budget,
                         .per_ms = spec->limit.budget_per_ms };
     walker->counts = telemetry_of_connector(&agent->telemetry, connector);
-    struct source_poll_settings settings = {
-        .connector = connector,
-        .overlap_ms = spec->overlap_ms,
-        .cadence = { .every_ms = spec->every_ms,
-                     .cron = spec->cron_plan,
-                     .interval_min_ms = spec->interval_min_ms },
-        .account = &walker->account,
-        .observer = { walker, walk_asked, walk_ended },
-        .seed = random_seed(),
-        .once = agent->settings.mode != AGENT_RUN,
-    };
+    struct source_poll_settings settings = walk_settings(walker);
     enum status status =
         source_poll_create(agent->loop, agent->client, &settings,
                            ingest_sink(agent->ingest), &walker->poll);
@@ -381,6 +414,56 @@ build_walker(struct agent *agent, const struct connector *connector)
         agent->walker_count++;
     }
     return status;
+}
+
+/* ---- walks that store nothing, for `poll --dry-run` ---- */
+
+static void
+trial_asked(void *arg, const struct poll_asked *asked)
+{
+    const struct walker *walker = arg;
+    admin_poll_asked(walker->agent->admin, asked, true);
+}
+
+static void
+trial_ended(void *arg, const struct poll_ended *ended)
+{
+    struct walker *walker = arg;
+    admin_poll_ended(walker->agent->admin, ended, true);
+    source_poll_stop(walker->trial, trial_stopped, walker);
+}
+
+/* admin's `rehearse`: who asks while a trial runs shares it. */
+static bool
+rehearse(void *arg, const struct connector *connector)
+{
+    const struct agent *agent = arg;
+    struct walker *walker = NULL;
+    for (size_t i = 0; i < agent->walker_count; i++) {
+        if (agent->walkers[i].connector == connector) {
+            walker = &agent->walkers[i];
+        }
+    }
+    if (walker == NULL || agent->stopping) {
+        return false;
+    }
+    if (walker->trial_runs) {
+        return true;
+    }
+    source_poll_destroy(walker->trial);
+    walker->trial = NULL;
+    struct source_poll_settings settings = walk_settings(walker);
+    settings.observer =
+        (struct poll_observer){ walker, trial_asked, trial_ended };
+    settings.once = true;
+    if (source_poll_create(agent->loop, agent->client, &settings,
+                           ingest_sink(agent->rehearsal),
+                           &walker->trial) != STATUS_OK) {
+        return false;
+    }
+    walker->trial_runs = true;
+    source_poll_start(walker->trial);
+    return true;
 }
 
 static enum status
@@ -481,6 +564,8 @@ build_admin(struct agent *agent, struct error *err)
         .outlet_count = agent->outlets.count,
         .polls = agent->admin_polls,
         .poll_count = agent->walker_count,
+        .rehearse = rehearse,
+        .rehearse_arg = agent,
     };
     return admin_create(agent->loop, &settings, &agent->admin, err);
 }
@@ -676,11 +761,13 @@ agent_destroy(struct agent *agent)
     retention_destroy(agent->retention);
     for (size_t i = 0; i < agent->walker_count; i++) {
         source_poll_destroy(agent->walkers[i].poll);
+        source_poll_destroy(agent->walkers[i].trial);
     }
     mem_free(agent->walkers);
     mem_free(agent->polls);
     mem_free(agent->admin_polls);
     ingest_destroy(agent->ingest);
+    ingest_destroy(agent->rehearsal);
     if (still_runs(agent)) {
         return;
     }

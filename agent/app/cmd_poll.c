@@ -105,8 +105,9 @@ walk_there(struct poll_command *command, enum exit_code *ret_code)
     struct buf path = { 0 };
     struct error err = { 0 };
     unsigned http_status = 0;
-    buf_format(&path, "/api/v1/connectors/%.*s/poll",
-               SLICE_ARG(command->connector->name));
+    buf_format(&path, "/api/v1/connectors/%.*s/poll%s",
+               SLICE_ARG(command->connector->name),
+               command->dry_run ? "?dry_run=1" : "");
     enum status status = buf_status(&path);
     if (status == STATUS_OK) {
         const struct admin_client to = { configuration->admin_address,
@@ -147,7 +148,7 @@ poll_connector(const struct configuration *configuration, const char *name,
                       "longstop poll: connector '%s' does not poll; 'longstop "
                       "check' says why\n",
                       name);
-    } else if (dry_run || !walk_there(&command, &code)) {
+    } else if (!walk_there(&command, &code)) {
         code = walk_here(&command);
     }
     poll_report_fini(&command.report);
