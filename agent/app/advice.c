@@ -27,10 +27,11 @@ holds(struct slice text, struct slice part)
     return false;
 }
 
-static void
-check_filled(struct configuration *configuration,
-             const struct config_node *entry)
+bool
+advice_is_filled(struct configuration *configuration,
+                 const struct config_node *entry)
 {
+    bool filled = true;
     const struct config_node *with = child(entry, "with");
     for (const struct config_node *at = with == NULL ? NULL : with->children;
          at != NULL; at = at->next) {
@@ -39,8 +40,10 @@ check_filled(struct configuration *configuration,
             config_report_add(&configuration->report, CONFIG_ERROR, at->mark,
                               "'%.*s' is still to be filled in",
                               SLICE_ARG(at->key));
+            filled = false;
         }
     }
+    return filled;
 }
 
 /* Signatures are computed over it, so that a slip of the pen refuses all. */
@@ -205,7 +208,6 @@ advice_give(struct configuration *configuration)
         if (connector->name.ptr == NULL) {
             continue; /* it was refused before it had one */
         }
-        check_filled(configuration, entry);
         check_public(configuration, entry);
         check_route(configuration, connector, entry);
     }

@@ -8,10 +8,17 @@
 
 #include "app/configuration.h"
 
+#include <stdbool.h>
+
 /* What `init` prints where only a person knows the value. */
 #define ADVICE_FILL_IN "FILL_IN"
 
-/* Adds errors for what was left to fill in, warnings for what will not work. */
+/* Whether nothing of a connector's entry is left to fill in; what is, is an
+ * error. To be asked first: all that could be said besides is an echo. */
+bool advice_is_filled(struct configuration *configuration,
+                      const struct config_node *entry);
+
+/* Adds errors for what cannot be, warnings for what will not work. */
 void advice_give(struct configuration *configuration);
 
 #endif

@@ -62,8 +62,7 @@ add_param(struct init *init, const struct config_node *param)
         buf_format(into, "      # %.*s: %.*s\n", SLICE_ARG(name),
                    SLICE_ARG(fallback));
     } else {
-        buf_format(into, "      %.*s: %s" ADVICE_FILL_IN "\n", SLICE_ARG(name),
-                   slice_equal_text(name, "base") ? "https://" : "");
+        buf_format(into, "      %.*s: " ADVICE_FILL_IN "\n", SLICE_ARG(name));
     }
 }
 

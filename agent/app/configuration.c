@@ -389,8 +389,10 @@ bind_connectors(struct configuration *configuration,
     enum status status = STATUS_OK;
     for (const struct config_node *at = map->children;
          at != NULL && status == STATUS_OK; at = at->next) {
-        if (!config_bind_name(binding, at)) {
-            continue; /* it is a part of a path, too */
+        /* a name is a part of a path, too */
+        if (!config_bind_name(binding, at) ||
+            !advice_is_filled(configuration, at)) {
+            continue;
         }
         status = bind_connector(
             configuration, binding, at,

@@ -136,7 +136,7 @@ what_cannot_be_is_refused_at_its_place(void **state)
         { "connectors: {shop: {use: nobody}}\n",
           "a.yaml:1:26: error: connector 'nobody' is not known" },
         { "connectors: {shop: {use: ./no.yaml}}\n", "is not there" },
-        { "connectors: {shop: {use: petstore, with: {base: https://FILL_IN, "
+        { "connectors: {shop: {use: petstore, with: {base: FILL_IN, "
           "api_key: k}}}\n",
           "a.yaml:1:49: error: 'base' is still to be filled in" },
         { "connectors: {shop: {use: petstore, with: {webhook_secret: s}, "
