@@ -7,6 +7,13 @@
 #include "io/fs.h"
 #include "wire/url.h"
 
+/* What is looked at, and where it is said. */
+struct advice {
+    const struct settings *settings;
+    struct arena *arena;
+    struct config_report *report;
+};
+
 static const struct config_node *
 child(const struct config_node *node, const char *key)
 {
@@ -28,8 +35,7 @@ holds(struct slice text, struct slice part)
 }
 
 bool
-advice_is_filled(struct configuration *configuration,
-                 const struct config_node *entry)
+advice_is_filled(struct config_report *report, const struct config_node *entry)
 {
     bool filled = true;
     const struct config_node *with = child(entry, "with");
@@ -37,7 +43,7 @@ advice_is_filled(struct configuration *configuration,
          at != NULL; at = at->next) {
         if (at->kind == CONFIG_SCALAR &&
             holds(at->text, slice_of(ADVICE_FILL_IN))) {
-            config_report_add(&configuration->report, CONFIG_ERROR, at->mark,
+            config_report_add(report, CONFIG_ERROR, at->mark,
                               "'%.*s' is still to be filled in",
                               SLICE_ARG(at->key));
             filled = false;
@@ -48,35 +54,34 @@ advice_is_filled(struct configuration *configuration,
 
 /* Signatures are computed over it, so that a slip of the pen refuses all. */
 static void
-check_public(struct configuration *configuration,
-             const struct config_node *entry)
+check_public(const struct advice *advice, const struct config_node *entry)
 {
     const struct config_node *node = child(entry, "public_url");
     struct error err = { 0 };
     struct url url;
     if (node != NULL && node->kind == CONFIG_SCALAR && !node->unset &&
         url_parse(node->text, &url, &err) != STATUS_OK) {
-        config_report_add(&configuration->report, CONFIG_ERROR, node->mark,
+        config_report_add(advice->report, CONFIG_ERROR, node->mark,
                           "public_url: %s", err.text);
     }
 }
 
 /* A webhook route needs a listener to be reached, and a secret to exist. */
 static void
-check_route(struct configuration *configuration, const struct connector *c,
+check_route(const struct advice *advice, const struct connector *c,
             const struct config_node *entry)
 {
     const struct config_node *webhook = child(entry, "webhook");
-    if (c->has_webhook && configuration->settings.listen == NULL) {
+    if (c->has_webhook && advice->settings->listen == NULL) {
         config_report_add(
-            &configuration->report, CONFIG_WARNING, c->mark,
+            advice->report, CONFIG_WARNING, c->mark,
             "connector '%.*s' has a webhook secret, but there is no 'listen' "
             "section: no webhook can arrive",
             SLICE_ARG(c->name));
     }
     if (!c->has_webhook && webhook != NULL) {
         config_report_add(
-            &configuration->report, CONFIG_WARNING, webhook->key_mark,
+            advice->report, CONFIG_WARNING, webhook->key_mark,
             "connector '%.*s' has no webhook secret: there is no route, and "
             "'webhook' has no effect",
             SLICE_ARG(c->name));
@@ -86,7 +91,7 @@ check_route(struct configuration *configuration, const struct connector *c,
 /* ---- handlers ---- */
 
 static enum status
-check_program(struct configuration *configuration,
+check_program(const struct advice *advice,
               const struct handler_settings *handler)
 {
     struct slice program = handler->exec.at[0];
@@ -96,9 +101,9 @@ check_program(struct configuration *configuration,
     }
     struct slice path;
     enum status status =
-        paths_join(source->directory, program, &configuration->arena, &path);
+        paths_join(source->directory, program, advice->arena, &path);
     if (status == STATUS_OK && !fs_exists(path.ptr)) {
-        config_report_add(&configuration->report, CONFIG_WARNING,
+        config_report_add(advice->report, CONFIG_WARNING,
                           handler->exec.marks[0],
                           "%.*s is not there; what is owed waits until it is",
                           SLICE_ARG(path));
@@ -107,14 +112,13 @@ check_program(struct configuration *configuration,
 }
 
 static enum status
-check_folder(struct configuration *configuration,
+check_folder(const struct advice *advice,
              const struct handler_settings *handler, struct config_mark mark)
 {
     struct slice folder;
-    enum status status =
-        paths_directory(handler->file, &configuration->arena, &folder);
+    enum status status = paths_directory(handler->file, advice->arena, &folder);
     if (status == STATUS_OK && !fs_exists(folder.ptr)) {
-        config_report_add(&configuration->report, CONFIG_WARNING, mark,
+        config_report_add(advice->report, CONFIG_WARNING, mark,
                           "the folder of %.*s is not there; make it before "
                           "'run'",
                           SLICE_ARG(handler->file));
@@ -159,59 +163,59 @@ is_same_file(struct arena *arena, struct slice a, struct slice b,
 
 /* Two handlers on one file would interleave their lines and cut each other. */
 static enum status
-check_alone(struct configuration *configuration, size_t index)
+check_alone(const struct advice *advice, size_t index)
 {
-    const struct config_list *list = &configuration->settings.handlers;
+    const struct config_list *list = &advice->settings->handlers;
     const struct handler_settings *all = list->at;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < index && status == STATUS_OK; i++) {
         bool same = false;
         if (all[i].file.len > 0) {
-            status = is_same_file(&configuration->arena, all[i].file,
-                                  all[index].file, &same);
+            status = is_same_file(advice->arena, all[i].file, all[index].file,
+                                  &same);
         }
         if (same) {
-            config_report_add(
-                &configuration->report, CONFIG_ERROR, list->marks[index],
-                "handlers '%.*s' and '%.*s' write the same file",
-                SLICE_ARG(list->names[i]), SLICE_ARG(list->names[index]));
+            config_report_add(advice->report, CONFIG_ERROR, list->marks[index],
+                              "handlers '%.*s' and '%.*s' write the same file",
+                              SLICE_ARG(list->names[i]),
+                              SLICE_ARG(list->names[index]));
         }
     }
     return status;
 }
 
 static enum status
-check_handlers(struct configuration *configuration)
+check_handlers(const struct advice *advice)
 {
-    const struct config_list *list = &configuration->settings.handlers;
+    const struct config_list *list = &advice->settings->handlers;
     const struct handler_settings *all = list->at;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < list->count && status == STATUS_OK; i++) {
         if (all[i].exec.count > 0) {
-            status = check_program(configuration, &all[i]);
+            status = check_program(advice, &all[i]);
         } else if (all[i].file.len > 0) {
-            status = check_folder(configuration, &all[i], list->marks[i]);
-            status =
-                status == STATUS_OK ? check_alone(configuration, i) : status;
+            status = check_folder(advice, &all[i], list->marks[i]);
+            status = status == STATUS_OK ? check_alone(advice, i) : status;
         }
     }
     return status;
 }
 
 void
-advice_give(struct configuration *configuration)
+advice_give(const struct settings *settings, const struct connector *connectors,
+            size_t count, struct arena *arena, struct config_report *report)
 {
-    const struct config_node *map = configuration->settings.connectors;
-    for (size_t i = 0; i < configuration->connector_count; i++) {
-        const struct connector *connector = &configuration->connectors[i];
-        const struct config_node *entry = child(map, connector->name.ptr);
-        if (connector->name.ptr == NULL) {
+    const struct advice advice = { settings, arena, report };
+    for (size_t i = 0; i < count; i++) {
+        if (connectors[i].name.ptr == NULL) {
             continue; /* it was refused before it had one */
         }
-        check_public(configuration, entry);
-        check_route(configuration, connector, entry);
+        const struct config_node *entry =
+            child(settings->connectors, connectors[i].name.ptr);
+        check_public(&advice, entry);
+        check_route(&advice, &connectors[i], entry);
     }
-    if (check_handlers(configuration) != STATUS_OK) {
-        configuration->report.failed_memory = true;
+    if (check_handlers(&advice) != STATUS_OK) {
+        report->failed_memory = true;
     }
 }

@@ -290,8 +290,8 @@ build_store(struct agent *agent, struct error *err)
         .group_units = configuration->settings.limits.group_units,
     };
     struct store *store;
-    enum status status =
-        store_open(configuration->store_url.ptr, &store_settings, &store, err);
+    enum status status = store_open(configuration->places.store_url.ptr,
+                                    &store_settings, &store, err);
     if (status == STATUS_NOT_FOUND) {
         return error_wrap(err, STATUS_IO, "store"); /* its folder */
     }
@@ -544,9 +544,9 @@ build_listener(struct agent *agent, struct error *err)
         return status;
     }
     struct http_server_handler handler = source_webhook_handler(agent->webhook);
-    status =
-        http_server_create(agent->loop, configuration->listen_address.ptr, 0660,
-                           &listen->limits, &handler, &agent->server, err);
+    status = http_server_create(agent->loop,
+                                configuration->places.listen_address.ptr, 0660,
+                                &listen->limits, &handler, &agent->server, err);
     return status == STATUS_OK ? STATUS_OK
                                : error_wrap(err, status, "listen.address");
 }
@@ -555,7 +555,7 @@ static enum status
 build_admin(struct agent *agent, struct error *err)
 {
     struct admin_settings_of_agent settings = {
-        .address = agent->configuration->admin_address,
+        .address = agent->configuration->places.admin_address,
         .token = agent->configuration->admin_token,
         .worker = agent->worker,
         .telemetry = &agent->telemetry,
@@ -682,9 +682,9 @@ say_ready(const struct agent *agent)
         log_text("version", agent->settings.version),
         log_slice("listen", configuration->settings.listen == NULL
                                 ? slice_of("none: outbound only")
-                                : configuration->listen_address),
-        log_slice("admin", configuration->admin_address),
-        log_slice("store", configuration->store_url),
+                                : configuration->places.listen_address),
+        log_slice("admin", configuration->places.admin_address),
+        log_slice("store", configuration->places.store_url),
         log_i64("connectors", (int64_t)configuration->connector_count),
         log_i64("handlers", (int64_t)agent->outlets.count));
     notify_send("READY=1");

@@ -110,7 +110,7 @@ walk_there(struct poll_command *command, enum exit_code *ret_code)
                command->dry_run ? "?dry_run=1" : "");
     enum status status = buf_status(&path);
     if (status == STATUS_OK) {
-        const struct admin_client to = { configuration->admin_address,
+        const struct admin_client to = { configuration->places.admin_address,
                                          configuration->admin_token,
                                          WALK_TIMEOUT_MS };
         status = admin_client_ask(&to, "POST", path.ptr, &http_status,

@@ -7,7 +7,6 @@
 
 #include "app/advice.h"
 #include "app/paths.h"
-#include "app/placement.h"
 #include "config/config_yaml.h"
 #include "io/fs.h"
 #include "io/secret.h"
@@ -349,7 +348,7 @@ bind_connector(struct configuration *configuration,
         .read_secret = read_secret,
         .load_file = load_other_file,
         .arg = configuration,
-        .public_url = configuration->public_url,
+        .public_url = configuration->places.public_url,
     };
     if (use != NULL && use->kind == CONFIG_SCALAR) {
         enum status status =
@@ -391,7 +390,7 @@ bind_connectors(struct configuration *configuration,
          at != NULL && status == STATUS_OK; at = at->next) {
         /* a name is a part of a path, too */
         if (!config_bind_name(binding, at) ||
-            !advice_is_filled(configuration, at)) {
+            !advice_is_filled(&configuration->report, at)) {
             continue;
         }
         status = bind_connector(
@@ -439,7 +438,9 @@ bind_all(struct configuration *configuration, const struct config_node *root)
     enum status status =
         config_bind(&binding, &settings_table, root, &configuration->settings);
     if (status == STATUS_OK) {
-        status = placement_find(configuration, root);
+        status = placement_find(&configuration->settings, root,
+                                configuration->directory, &configuration->arena,
+                                &configuration->report, &configuration->places);
     }
     if (status == STATUS_OK) {
         status = bind_connectors(configuration, &binding);
@@ -449,7 +450,9 @@ bind_all(struct configuration *configuration, const struct config_node *root)
     }
     if (status == STATUS_OK) {
         read_handler_secrets(configuration);
-        advice_give(configuration);
+        advice_give(&configuration->settings, configuration->connectors,
+                    configuration->connector_count, &configuration->arena,
+                    &configuration->report);
     }
     return status;
 }

@@ -6,6 +6,7 @@
 #ifndef APP_CONFIGURATION_H
 #define APP_CONFIGURATION_H
 
+#include "app/placement.h"
 #include "app/settings.h"
 
 struct configuration {
@@ -16,11 +17,7 @@ struct configuration {
     struct settings settings;
     struct connector *connectors;
     size_t connector_count;
-    struct slice store_url;      /* absolute or as written, "sqlite:PATH" */
-    struct slice store_path;     /* of an SQLite store */
-    struct slice admin_address;  /* as http_server takes it */
-    struct slice listen_address; /* likewise; empty without `listen` */
-    struct slice public_url;  /* listen.public_url without a slash behind it */
+    struct placement places;
     struct slice admin_token; /* empty: none */
     size_t file_count;
 };

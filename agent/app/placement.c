@@ -11,6 +11,16 @@
 static const struct slice sqlite = SLICE("sqlite:");
 static const struct slice unix_scheme = SLICE("unix:");
 
+/* What everything here is found with. */
+struct finding {
+    const struct settings *settings;
+    const struct config_node *root;
+    struct slice directory; /* of the file */
+    struct arena *arena;
+    struct config_report *report;
+    struct placement *into;
+};
+
 /* Returns the mark of `name`, or of `section`.`name`, to complain at. */
 static struct config_mark
 place_of(const struct config_node *root, const char *section, const char *name)
@@ -32,20 +42,19 @@ directory_of(const char *variable)
 
 /* Joins and puts `scheme` before it. */
 static enum status
-place(struct configuration *configuration, struct slice scheme,
+place(const struct finding *finding, struct slice scheme,
       struct slice directory, struct slice path, struct slice *ret_url,
       struct slice *ret_path)
 {
     struct buf text = { 0 };
-    enum status status =
-        paths_join(directory, path, &configuration->arena, ret_path);
+    enum status status = paths_join(directory, path, finding->arena, ret_path);
     if (status == STATUS_OK) {
         buf_append(&text, scheme);
         buf_append(&text, *ret_path);
         status = buf_status(&text);
     }
     if (status == STATUS_OK) {
-        status = arena_copy(&configuration->arena, buf_slice(&text), ret_url);
+        status = arena_copy(finding->arena, buf_slice(&text), ret_url);
     }
     buf_fini(&text);
     return status;
@@ -53,35 +62,32 @@ place(struct configuration *configuration, struct slice scheme,
 
 /* Relative to the file where one is named, else in the state's directory. */
 static enum status
-place_store(struct configuration *configuration, const struct config_node *root)
+place_store(const struct finding *finding)
 {
-    struct slice url = configuration->settings.store;
+    struct slice url = finding->settings->store;
     struct error err = { 0 };
-    if (config_node_child(root, "store") == NULL || url.ptr == NULL) {
+    if (config_node_child(finding->root, "store") == NULL || url.ptr == NULL) {
         struct slice state = directory_of("STATE_DIRECTORY");
-        return place(configuration, sqlite,
-                     state.len > 0 ? state : slice_of("."),
-                     slice_of("longstop.db"), &configuration->store_url,
-                     &configuration->store_path);
+        return place(finding, sqlite, state.len > 0 ? state : slice_of("."),
+                     slice_of("longstop.db"), &finding->into->store_url,
+                     &finding->into->store_path);
     }
     if (store_known(url.ptr, &err) != STATUS_OK) {
-        struct config_mark mark = place_of(root, NULL, "store");
+        struct config_mark mark = place_of(finding->root, NULL, "store");
         /* The URL of a server may hold a password. */
-        config_report_hide(&configuration->report, mark);
-        config_report_add(&configuration->report, CONFIG_ERROR, mark, "%s",
-                          err.text);
+        config_report_hide(finding->report, mark);
+        config_report_add(finding->report, CONFIG_ERROR, mark, "%s", err.text);
         return STATUS_OK;
     }
-    return place(configuration, sqlite, configuration->directory,
-                 slice_from(url, sqlite.len), &configuration->store_url,
-                 &configuration->store_path);
+    return place(finding, sqlite, finding->directory,
+                 slice_from(url, sqlite.len), &finding->into->store_url,
+                 &finding->into->store_path);
 }
 
 /* An address as http_server takes it; the path of a socket is relative to the
  * file. */
 static enum status
-place_address(struct configuration *configuration,
-              const struct config_node *root, const char *section,
+place_address(const struct finding *finding, const char *section,
               struct slice address, struct slice *ret_address)
 {
     struct error err = { 0 };
@@ -90,47 +96,46 @@ place_address(struct configuration *configuration,
     *ret_address = address;
     if (slice_starts(address, unix_scheme) && address.len > unix_scheme.len) {
         status =
-            place(configuration, unix_scheme, configuration->directory,
+            place(finding, unix_scheme, finding->directory,
                   slice_from(address, unix_scheme.len), ret_address, &path);
     }
     if (status == STATUS_OK &&
         http_listen_check(ret_address->ptr, &err) != STATUS_OK) {
-        config_report_add(&configuration->report, CONFIG_ERROR,
-                          place_of(root, section, "address"), "%s", err.text);
+        config_report_add(finding->report, CONFIG_ERROR,
+                          place_of(finding->root, section, "address"), "%s",
+                          err.text);
     }
     return status;
 }
 
 /* Unless named: beside the store, in the runtime's directory first. */
 static enum status
-place_admin(struct configuration *configuration, const struct config_node *root)
+place_admin(const struct finding *finding)
 {
-    struct slice address = configuration->settings.admin.address;
+    struct slice address = finding->settings->admin.address;
     struct slice directory = directory_of("RUNTIME_DIRECTORY");
     struct slice path;
     if (address.len > 0) {
-        return place_address(configuration, root, "admin", address,
-                             &configuration->admin_address);
+        return place_address(finding, "admin", address,
+                             &finding->into->admin_address);
     }
     enum status status = STATUS_OK;
     if (directory.len == 0) {
-        status = paths_directory(configuration->store_path,
-                                 &configuration->arena, &directory);
+        status = paths_directory(finding->into->store_path, finding->arena,
+                                 &directory);
     }
     if (status == STATUS_OK) {
-        status =
-            place(configuration, unix_scheme, directory, slice_of("admin.sock"),
-                  &configuration->admin_address, &path);
+        status = place(finding, unix_scheme, directory, slice_of("admin.sock"),
+                       &finding->into->admin_address, &path);
     }
     return status;
 }
 
 /* Scheme and host, and a path where a proxy adds one; /hooks/NAME follows. */
 static void
-place_public(struct configuration *configuration,
-             const struct config_node *root)
+place_public(const struct finding *finding)
 {
-    struct slice text = configuration->settings.listen->public_url;
+    struct slice text = finding->settings->listen->public_url;
     struct error err = { 0 };
     struct url url;
     if (text.len == 0) {
@@ -141,32 +146,36 @@ place_public(struct configuration *configuration,
         status = error_set(&err, STATUS_INVALID, "a query cannot stand here");
     }
     if (status != STATUS_OK) {
-        config_report_add(&configuration->report, CONFIG_ERROR,
-                          place_of(root, "listen", "public_url"),
+        config_report_add(finding->report, CONFIG_ERROR,
+                          place_of(finding->root, "listen", "public_url"),
                           "public_url: %s", err.text);
         return;
     }
     while (text.len > 0 && text.ptr[text.len - 1] == '/') {
         text.len--;
     }
-    configuration->public_url = text;
+    finding->into->public_url = text;
 }
 
 enum status
-placement_find(struct configuration *configuration,
-               const struct config_node *root)
+placement_find(const struct settings *settings, const struct config_node *root,
+               struct slice directory, struct arena *arena,
+               struct config_report *report, struct placement *ret)
 {
-    const struct listen_settings *listen = configuration->settings.listen;
-    enum status status = place_store(configuration, root);
+    const struct finding finding = { settings, root,   directory,
+                                     arena,    report, ret };
+    const struct listen_settings *listen = settings->listen;
+    *ret = (struct placement){ 0 };
+    enum status status = place_store(&finding);
     if (status == STATUS_OK) {
-        status = place_admin(configuration, root);
+        status = place_admin(&finding);
     }
     if (status == STATUS_OK && listen != NULL && listen->address.len > 0) {
-        status = place_address(configuration, root, "listen", listen->address,
-                               &configuration->listen_address);
+        status = place_address(&finding, "listen", listen->address,
+                               &ret->listen_address);
     }
     if (status == STATUS_OK && listen != NULL) {
-        place_public(configuration, root);
+        place_public(&finding);
     }
     return status;
 }

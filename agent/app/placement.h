@@ -6,15 +6,28 @@
 #ifndef APP_PLACEMENT_H
 #define APP_PLACEMENT_H
 
-#include "app/configuration.h"
+#include "app/settings.h"
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "config/config_yaml.h"
+
+struct placement {
+    struct slice store_url;      /* absolute or as written, "sqlite:PATH" */
+    struct slice store_path;     /* of an SQLite store */
+    struct slice admin_address;  /* as http_server takes it */
+    struct slice listen_address; /* likewise; empty without `listen` */
+    struct slice public_url; /* listen.public_url without a slash behind it */
+};
 
 /*
- * Fills store_url, store_path, admin_address, listen_address and public_url of
- * `configuration` from its settings, whose tree is `root`; what cannot be is
- * reported. Only STATUS_NOMEM is returned as an error.
+ * Finds all of it for `settings`, bound from `root`, a file in `directory`;
+ * what cannot be is reported. The texts live in `arena` or in the settings.
  */
 NODISCARD
-enum status placement_find(struct configuration *configuration,
-                           const struct config_node *root);
+enum status placement_find(const struct settings *settings,
+                           const struct config_node *root,
+                           struct slice directory, struct arena *arena,
+                           struct config_report *report, struct placement *ret);
 
 #endif

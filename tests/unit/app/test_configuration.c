@@ -260,16 +260,18 @@ places_are_relative_to_the_file_or_given_by_systemd(void **state)
         write_file("sub/a.yaml", text.ptr);
         assert_int_equal(configuration_load("sub/a.yaml", &configuration, NULL),
                          STATUS_OK);
-        assert_string_equal(configuration.store_url.ptr, rows[i].store);
+        assert_string_equal(configuration.places.store_url.ptr, rows[i].store);
         if (strcmp(rows[i].admin, "unix:./admin.sock") == 0) {
-            assert_string_equal(configuration.admin_address.ptr,
+            assert_string_equal(configuration.places.admin_address.ptr,
                                 "unix:admin.sock");
         } else {
-            assert_string_equal(configuration.admin_address.ptr, rows[i].admin);
+            assert_string_equal(configuration.places.admin_address.ptr,
+                                rows[i].admin);
         }
-        assert_string_equal(configuration.listen_address.ptr,
+        assert_string_equal(configuration.places.listen_address.ptr,
                             "unix:sub/h.sock");
-        assert_true(slice_equal_text(configuration.public_url, "https://h/p"));
+        assert_true(
+            slice_equal_text(configuration.places.public_url, "https://h/p"));
         configuration_fini(&configuration);
     }
     (void)unsetenv("STATE_DIRECTORY");
