@@ -7,6 +7,7 @@
 
 #include "app/admin.h"
 #include "app/outlets.h"
+#include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "flow/dispatch.h"
@@ -18,7 +19,6 @@
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/process.h"
-#include "model/cadence.h"
 #include "source/source_webhook.h"
 #include "store/store_worker.h"
 #include "wire/digest.h"
@@ -39,17 +39,6 @@
 #define SERVER_GRACE_MS (3 * INSTANT_SECOND_MS)
 #define RETRY_AFTER_S   5
 
-/* A connector's walk and what its requests share. */
-struct walker {
-    struct agent *agent;
-    const struct connector *connector;
-    struct poll_account account;
-    struct source_poll *poll;
-    struct telemetry_connector counts;
-    struct source_poll *trial; /* a walk that stores nothing, or the last one */
-    bool trial_runs;
-};
-
 struct agent {
     struct agent_settings settings;
     const struct configuration *configuration;
@@ -62,13 +51,10 @@ struct agent {
     struct dispatch *dispatch;
     struct ingest *ingest;
     struct ingest *rehearsal; /* the sink of walks that store nothing */
-    struct walker *walkers;
-    size_t walker_count;
-    struct source_poll **polls; /* of the walkers, for retention */
+    struct walks *walks;
     struct retention *retention;
     struct source_webhook *webhook;
     struct http_server *server;
-    struct admin_poll *admin_polls;
     struct admin *admin;
     struct loop_signal *signals[3];
     struct loop_timer *end_timer;
@@ -94,16 +80,6 @@ part_stopped(void *arg)
 }
 
 static void
-trial_stopped(void *arg)
-{
-    struct walker *walker = arg;
-    walker->trial_runs = false;
-    if (walker->agent->stopping) {
-        part_stopped(walker->agent);
-    }
-}
-
-static void
 end_forced(void *arg)
 {
     struct agent *agent = arg;
@@ -121,7 +97,7 @@ begin_end(struct agent *agent)
     agent->stopping = true;
     notify_send("STOPPING=1");
     /* One for ourselves, so that no part that stops at once ends it all. */
-    agent->ending = 1 + 1 + agent->walker_count + (agent->server != NULL);
+    agent->ending = 1 + 1 + (agent->server != NULL);
     loop_timer_arm(agent->end_timer, END_MS);
     if (agent->retention != NULL) {
         retention_stop(agent->retention);
@@ -129,14 +105,7 @@ begin_end(struct agent *agent)
     if (agent->server != NULL) {
         http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
     }
-    for (size_t i = 0; i < agent->walker_count; i++) {
-        struct walker *walker = &agent->walkers[i];
-        source_poll_stop(walker->poll, part_stopped, agent);
-        if (walker->trial_runs) {
-            agent->ending++;
-            source_poll_stop(walker->trial, trial_stopped, walker);
-        }
-    }
+    agent->ending += walks_stop(agent->walks, part_stopped, agent);
     dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
     part_stopped(agent);
 }
@@ -194,13 +163,7 @@ store_room(void *arg, bool is_full, const char *words)
 static void
 walk_asked(void *arg, const struct poll_asked *asked)
 {
-    const struct walker *walker = arg;
-    struct agent *agent = walker->agent;
-    LOG(LOG_DEBUG, "list asked", log_slice("connector", asked->connector->name),
-        log_slice("url", asked->url), log_i64("status", asked->status),
-        log_i64("rows", (int64_t)asked->rows),
-        log_i64("new", (int64_t)asked->fresh),
-        log_i64("duration_ms", asked->duration_ms));
+    struct agent *agent = arg;
     if (agent->admin != NULL) {
         admin_poll_asked(agent->admin, asked, false);
     }
@@ -210,39 +173,12 @@ walk_asked(void *arg, const struct poll_asked *asked)
 }
 
 static void
-log_walk(const struct poll_ended *ended)
-{
-    struct slice name = ended->connector->name;
-    int64_t wait_ms = ended->next_ms - clock_unix_ms();
-    if (ended->outcome == POLL_FAILED) {
-        LOG(LOG_WARN, "walk failed, the watermark stays",
-            log_slice("connector", name), log_slice("why", ended->why),
-            log_i64("failures", ended->failures),
-            log_i64("next_in_ms", wait_ms));
-    } else if (ended->outcome == POLL_LIMITED) {
-        LOG(LOG_WARN, "the provider asked to wait",
-            log_slice("connector", name), log_i64("next_in_ms", wait_ms));
-    } else if (ended->fresh > 0) {
-        LOG(LOG_INFO, "walk brought new events", log_slice("connector", name),
-            log_i64("new", (int64_t)ended->fresh),
-            log_i64("known", (int64_t)ended->known));
-    }
-}
-
-static void
 walk_ended(void *arg, const struct poll_ended *ended)
 {
     static const enum exit_code codes[] = { [POLL_OK] = EXIT_OK,
                                             [POLL_FAILED] = EXIT_FAILED,
                                             [POLL_LIMITED] = EXIT_LATER };
-    const struct walker *walker = arg;
-    struct agent *agent = walker->agent;
-    metric_add(walker->counts.poll_runs[ended->outcome], 1);
-    if (ended->complete_until_ms > 0) {
-        metric_set(walker->counts.complete_until,
-                   (double)ended->complete_until_ms / 1000);
-    }
-    log_walk(ended);
+    struct agent *agent = arg;
     if (agent->admin != NULL) {
         admin_poll_ended(agent->admin, ended, false);
     }
@@ -255,16 +191,34 @@ walk_ended(void *arg, const struct poll_ended *ended)
     }
 }
 
+static void
+trial_asked(void *arg, const struct poll_asked *asked)
+{
+    const struct agent *agent = arg;
+    admin_poll_asked(agent->admin, asked, true);
+}
+
+static void
+trial_ended(void *arg, const struct poll_ended *ended)
+{
+    const struct agent *agent = arg;
+    admin_poll_ended(agent->admin, ended, true);
+}
+
+/* admin's `rehearse`. */
+static bool
+rehearse(void *arg, const struct connector *connector)
+{
+    const struct agent *agent = arg;
+    return walks_try(agent->walks, connector);
+}
+
 /* A webhook that only says that something changed. */
 static void
 webhook_signalled(void *arg, const struct connector *connector)
 {
     const struct agent *agent = arg;
-    for (size_t i = 0; i < agent->walker_count; i++) {
-        if (agent->walkers[i].connector == connector) {
-            source_poll_poke(agent->walkers[i].poll);
-        }
-    }
+    walks_poke(agent->walks, connector);
 }
 
 /* ---- building ---- */
@@ -375,119 +329,26 @@ build_flow(struct agent *agent)
     return status;
 }
 
-static struct source_poll_settings
-walk_settings(struct walker *walker)
-{
-    const struct poll_spec *spec = &walker->connector->poll;
-    return (struct source_poll_settings){
-        .connector = walker->connector,
-        .overlap_ms = spec->overlap_ms,
-        .cadence = { .every_ms = spec->every_ms,
-                     .cron = spec->cron_plan,
-                     .interval_min_ms = spec->interval_min_ms },
-        .account = &walker->account,
-        .observer = { walker, walk_asked, walk_ended },
-        .seed = random_seed(),
-        .once = walker->agent->settings.mode != AGENT_RUN,
-    };
-}
-
 static enum status
-build_walker(struct agent *agent, const struct connector *connector)
-{
-    struct walker *walker = &agent->walkers[agent->walker_count];
-    const struct poll_spec *spec = &connector->poll;
-    walker->agent = agent;
-    walker->connector = connector;
-    walker->account.budget =
-        (struct quota){ .count = spec->limit.budget,
-                        .per_ms = spec->limit.budget_per_ms };
-    walker->counts = telemetry_of_connector(&agent->telemetry, connector);
-    struct source_poll_settings settings = walk_settings(walker);
-    enum status status =
-        source_poll_create(agent->loop, agent->client, &settings,
-                           ingest_sink(agent->ingest), &walker->poll);
-    if (status == STATUS_OK) {
-        agent->polls[agent->walker_count] = walker->poll;
-        agent->admin_polls[agent->walker_count] =
-            (struct admin_poll){ connector, walker->poll };
-        agent->walker_count++;
-    }
-    return status;
-}
-
-/* ---- walks that store nothing, for `poll --dry-run` ---- */
-
-static void
-trial_asked(void *arg, const struct poll_asked *asked)
-{
-    const struct walker *walker = arg;
-    admin_poll_asked(walker->agent->admin, asked, true);
-}
-
-static void
-trial_ended(void *arg, const struct poll_ended *ended)
-{
-    struct walker *walker = arg;
-    admin_poll_ended(walker->agent->admin, ended, true);
-    source_poll_stop(walker->trial, trial_stopped, walker);
-}
-
-/* admin's `rehearse`: who asks while a trial runs shares it. */
-static bool
-rehearse(void *arg, const struct connector *connector)
-{
-    const struct agent *agent = arg;
-    struct walker *walker = NULL;
-    for (size_t i = 0; i < agent->walker_count; i++) {
-        if (agent->walkers[i].connector == connector) {
-            walker = &agent->walkers[i];
-        }
-    }
-    if (walker == NULL || agent->stopping) {
-        return false;
-    }
-    if (walker->trial_runs) {
-        return true;
-    }
-    source_poll_destroy(walker->trial);
-    walker->trial = NULL;
-    struct source_poll_settings settings = walk_settings(walker);
-    settings.observer =
-        (struct poll_observer){ walker, trial_asked, trial_ended };
-    settings.once = true;
-    if (source_poll_create(agent->loop, agent->client, &settings,
-                           ingest_sink(agent->rehearsal),
-                           &walker->trial) != STATUS_OK) {
-        return false;
-    }
-    walker->trial_runs = true;
-    source_poll_start(walker->trial);
-    return true;
-}
-
-static enum status
-build_walkers(struct agent *agent)
+build_walks(struct agent *agent)
 {
     const struct configuration *configuration = agent->configuration;
-    size_t count = configuration->connector_count;
-    agent->walkers = mem_array(count, sizeof(*agent->walkers));
-    agent->polls = mem_array(count, sizeof(struct source_poll *));
-    agent->admin_polls = mem_array(count, sizeof(*agent->admin_polls));
-    if (agent->walkers == NULL || agent->polls == NULL ||
-        agent->admin_polls == NULL) {
-        return STATUS_NOMEM;
-    }
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        const struct connector *connector = &configuration->connectors[i];
-        bool wanted =
-            agent->settings.only == NULL || agent->settings.only == connector;
-        if (connector->has_poll && wanted) {
-            status = build_walker(agent, connector);
-        }
-    }
-    return status;
+    struct walks_settings settings = {
+        .loop = agent->loop,
+        .client = agent->client,
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .only = agent->settings.only,
+        .once = agent->settings.mode != AGENT_RUN,
+        .sink = ingest_sink(agent->ingest),
+        .trial_sink =
+            agent->rehearsal == NULL ? NULL : ingest_sink(agent->rehearsal),
+        .telemetry = &agent->telemetry,
+        .observer = { agent, walk_asked, walk_ended },
+        .trial_observer = { agent, trial_asked, trial_ended },
+        .seed = random_seed(),
+    };
+    return walks_create(&settings, &agent->walks);
 }
 
 static int64_t
@@ -510,8 +371,8 @@ build_retention(struct agent *agent)
         .keep_events_ms = keep->events_ms,
         .keep_attempts_ms = keep->attempts_ms,
         .keep_dead_ms = keep->dead_ms,
-        .polls = agent->polls,
-        .poll_count = agent->walker_count,
+        .polls = walks_polls(agent->walks),
+        .poll_count = walks_count(agent->walks),
         .ingest = agent->ingest,
     };
     return retention_create(agent->loop, agent->worker, &settings,
@@ -562,8 +423,8 @@ build_admin(struct agent *agent, struct error *err)
         .dispatch = agent->dispatch,
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
-        .polls = agent->admin_polls,
-        .poll_count = agent->walker_count,
+        .polls = walks_named(agent->walks),
+        .poll_count = walks_count(agent->walks),
         .rehearse = rehearse,
         .rehearse_arg = agent,
     };
@@ -641,7 +502,7 @@ build(struct agent *agent, struct error *err)
     status = status != STATUS_OK ? status : build_outside(agent, err);
     status = status != STATUS_OK ? status : build_store(agent, err);
     status = status != STATUS_OK ? status : build_flow(agent);
-    status = status != STATUS_OK ? status : build_walkers(agent);
+    status = status != STATUS_OK ? status : build_walks(agent);
     if (run) {
         status = status != STATUS_OK ? status : build_retention(agent);
         status = status != STATUS_OK ? status : build_admin(agent, err);
@@ -697,9 +558,7 @@ agent_run(struct agent *agent)
         dispatch_start(agent->dispatch);
         retention_start(agent->retention);
     }
-    for (size_t i = 0; i < agent->walker_count; i++) {
-        source_poll_start(agent->walkers[i].poll);
-    }
+    walks_start(agent->walks);
     if (agent->watchdog != NULL) {
         loop_timer_arm(agent->watchdog, agent->watchdog_ms);
     }
@@ -723,8 +582,8 @@ halt(struct agent *agent)
     if (agent->retention != NULL) {
         retention_stop(agent->retention);
     }
-    for (size_t i = 0; i < agent->walker_count; i++) {
-        source_poll_stop(agent->walkers[i].poll, ignore_stopped, NULL);
+    if (agent->walks != NULL) {
+        (void)walks_stop(agent->walks, ignore_stopped, NULL);
     }
     if (agent->dispatch != NULL) {
         dispatch_stop(agent->dispatch, 0, ignore_stopped, NULL);
@@ -759,13 +618,7 @@ agent_destroy(struct agent *agent)
     store_worker_destroy(agent->worker);
     source_webhook_destroy(agent->webhook);
     retention_destroy(agent->retention);
-    for (size_t i = 0; i < agent->walker_count; i++) {
-        source_poll_destroy(agent->walkers[i].poll);
-        source_poll_destroy(agent->walkers[i].trial);
-    }
-    mem_free(agent->walkers);
-    mem_free(agent->polls);
-    mem_free(agent->admin_polls);
+    walks_destroy(agent->walks);
     ingest_destroy(agent->ingest);
     ingest_destroy(agent->rehearsal);
     if (still_runs(agent)) {

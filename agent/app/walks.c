@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/walks.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/clock.h"
+#include "model/cadence.h"
+#include "model/connector.h"
+
+/* A connector's walk and what its requests share. */
+struct walker {
+    struct walks *walks;
+    const struct connector *connector;
+    struct poll_account account;
+    struct source_poll *poll;
+    struct telemetry_connector counts;
+    struct source_poll *trial; /* that runs, or the last one */
+    bool trial_runs;
+};
+
+struct walks {
+    struct walks_settings settings;
+    struct walker *walkers;
+    struct source_poll **polls;
+    struct admin_poll *named;
+    size_t count;
+    void (*stopped)(void *arg); /* NULL until asked to stop */
+    void *stopped_arg;
+};
+
+/* ---- what a walk tells ---- */
+
+static void
+walk_asked(void *arg, const struct poll_asked *asked)
+{
+    const struct walker *walker = arg;
+    const struct poll_observer *observer = &walker->walks->settings.observer;
+    LOG(LOG_DEBUG, "list asked", log_slice("connector", asked->connector->name),
+        log_slice("url", asked->url), log_i64("status", asked->status),
+        log_i64("rows", (int64_t)asked->rows),
+        log_i64("new", (int64_t)asked->fresh),
+        log_i64("duration_ms", asked->duration_ms));
+    observer->asked(observer->arg, asked);
+}
+
+static void
+log_walk(const struct poll_ended *ended)
+{
+    struct slice name = ended->connector->name;
+    int64_t wait_ms = ended->next_ms - clock_unix_ms();
+    if (ended->outcome == POLL_FAILED) {
+        LOG(LOG_WARN, "walk failed, the watermark stays",
+            log_slice("connector", name), log_slice("why", ended->why),
+            log_i64("failures", ended->failures),
+            log_i64("next_in_ms", wait_ms));
+    } else if (ended->outcome == POLL_LIMITED) {
+        LOG(LOG_WARN, "the provider asked to wait",
+            log_slice("connector", name), log_i64("next_in_ms", wait_ms));
+    } else if (ended->fresh > 0) {
+        LOG(LOG_INFO, "walk brought new events", log_slice("connector", name),
+            log_i64("new", (int64_t)ended->fresh),
+            log_i64("known", (int64_t)ended->known));
+    }
+}
+
+static void
+walk_ended(void *arg, const struct poll_ended *ended)
+{
+    const struct walker *walker = arg;
+    const struct poll_observer *observer = &walker->walks->settings.observer;
+    metric_add(walker->counts.poll_runs[ended->outcome], 1);
+    if (ended->complete_until_ms > 0) {
+        metric_set(walker->counts.complete_until,
+                   (double)ended->complete_until_ms / 1000);
+    }
+    log_walk(ended);
+    observer->ended(observer->arg, ended);
+}
+
+/* ---- building ---- */
+
+static struct source_poll_settings
+poll_settings(struct walker *walker)
+{
+    const struct walks_settings *settings = &walker->walks->settings;
+    const struct poll_spec *spec = &walker->connector->poll;
+    return (struct source_poll_settings){
+        .connector = walker->connector,
+        .overlap_ms = spec->overlap_ms,
+        .cadence = { .every_ms = spec->every_ms,
+                     .cron = spec->cron_plan,
+                     .interval_min_ms = spec->interval_min_ms },
+        .account = &walker->account,
+        .observer = { walker, walk_asked, walk_ended },
+        .seed = settings->seed + walker->connector->id,
+        .once = settings->once,
+    };
+}
+
+static enum status
+add_walker(struct walks *walks, const struct connector *connector)
+{
+    struct walker *walker = &walks->walkers[walks->count];
+    const struct walks_settings *settings = &walks->settings;
+    walker->walks = walks;
+    walker->connector = connector;
+    walker->account.budget =
+        (struct quota){ .count = connector->poll.limit.budget,
+                        .per_ms = connector->poll.limit.budget_per_ms };
+    walker->counts = telemetry_of_connector(settings->telemetry, connector);
+    struct source_poll_settings poll = poll_settings(walker);
+    enum status status = source_poll_create(
+        settings->loop, settings->client, &poll, settings->sink, &walker->poll);
+    if (status == STATUS_OK) {
+        walks->polls[walks->count] = walker->poll;
+        walks->named[walks->count++] =
+            (struct admin_poll){ connector, walker->poll };
+    }
+    return status;
+}
+
+enum status
+walks_create(const struct walks_settings *settings, struct walks **ret)
+{
+    struct walks *walks = mem_zero(sizeof(*walks));
+    size_t count = settings->connector_count;
+    if (walks == NULL) {
+        return STATUS_NOMEM;
+    }
+    walks->settings = *settings;
+    walks->walkers = mem_array(count, sizeof(*walks->walkers));
+    walks->polls = mem_array(count, sizeof(struct source_poll *));
+    walks->named = mem_array(count, sizeof(*walks->named));
+    enum status status =
+        walks->walkers == NULL || walks->polls == NULL || walks->named == NULL
+            ? STATUS_NOMEM
+            : STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct connector *connector = &settings->connectors[i];
+        bool wanted = settings->only == NULL || settings->only == connector;
+        if (connector->has_poll && wanted) {
+            status = add_walker(walks, connector);
+        }
+    }
+    if (status != STATUS_OK) {
+        walks_destroy(walks);
+        return status;
+    }
+    *ret = walks;
+    return STATUS_OK;
+}
+
+void
+walks_destroy(struct walks *walks)
+{
+    if (walks == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < walks->count; i++) {
+        source_poll_destroy(walks->walkers[i].poll);
+        source_poll_destroy(walks->walkers[i].trial);
+    }
+    mem_free(walks->walkers);
+    mem_free(walks->polls);
+    mem_free(walks->named);
+    mem_free(walks);
+}
+
+/* ---- life ---- */
+
+static struct walker *
+walker_of(struct walks *walks, const struct connector *connector)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        if (walks->walkers[i].connector == connector) {
+            return &walks->walkers[i];
+        }
+    }
+    return NULL;
+}
+
+void
+walks_start(struct walks *walks)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        source_poll_start(walks->walkers[i].poll);
+    }
+}
+
+void
+walks_poke(struct walks *walks, const struct connector *connector)
+{
+    struct walker *walker = walker_of(walks, connector);
+    if (walker != NULL) {
+        source_poll_poke(walker->poll);
+    }
+}
+
+static void
+trial_stopped(void *arg)
+{
+    struct walker *walker = arg;
+    struct walks *walks = walker->walks;
+    walker->trial_runs = false;
+    if (walks->stopped != NULL) {
+        walks->stopped(walks->stopped_arg);
+    }
+}
+
+static void
+trial_asked(void *arg, const struct poll_asked *asked)
+{
+    const struct walker *walker = arg;
+    const struct poll_observer *observer =
+        &walker->walks->settings.trial_observer;
+    observer->asked(observer->arg, asked);
+}
+
+static void
+trial_ended(void *arg, const struct poll_ended *ended)
+{
+    struct walker *walker = arg;
+    const struct poll_observer *observer =
+        &walker->walks->settings.trial_observer;
+    observer->ended(observer->arg, ended);
+    source_poll_stop(walker->trial, trial_stopped, walker);
+}
+
+bool
+walks_try(struct walks *walks, const struct connector *connector)
+{
+    struct walker *walker = walker_of(walks, connector);
+    if (walker == NULL || walks->stopped != NULL ||
+        walks->settings.trial_sink == NULL) {
+        return false;
+    }
+    if (walker->trial_runs) {
+        return true;
+    }
+    source_poll_destroy(walker->trial);
+    walker->trial = NULL;
+    struct source_poll_settings poll = poll_settings(walker);
+    poll.observer = (struct poll_observer){ walker, trial_asked, trial_ended };
+    poll.once = true;
+    if (source_poll_create(walks->settings.loop, walks->settings.client, &poll,
+                           walks->settings.trial_sink,
+                           &walker->trial) != STATUS_OK) {
+        return false;
+    }
+    walker->trial_runs = true;
+    source_poll_start(walker->trial);
+    return true;
+}
+
+size_t
+walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg)
+{
+    size_t calls = 0;
+    walks->stopped = stopped;
+    walks->stopped_arg = arg;
+    for (size_t i = 0; i < walks->count; i++) {
+        struct walker *walker = &walks->walkers[i];
+        source_poll_stop(walker->poll, stopped, arg);
+        calls++;
+        if (walker->trial_runs) {
+            source_poll_stop(walker->trial, trial_stopped, walker);
+            calls++;
+        }
+    }
+    return calls;
+}
+
+struct source_poll *const *
+walks_polls(const struct walks *walks)
+{
+    return walks->polls;
+}
+
+const struct admin_poll *
+walks_named(const struct walks *walks)
+{
+    return walks->named;
+}
+
+size_t
+walks_count(const struct walks *walks)
+{
+    return walks->count;
+}

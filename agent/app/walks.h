@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walks: the walks of an agent: one for each connector that polls, and trials
+ * that store nothing, for `poll --dry-run`.
+ */
+#ifndef APP_WALKS_H
+#define APP_WALKS_H
+
+#include "app/admin.h"
+#include "flow/telemetry.h"
+#include "source/source_poll.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct http_client;
+struct walks;
+
+struct walks_settings {
+    struct loop *loop;
+    struct http_client *client;
+    const struct connector *connectors;
+    size_t connector_count;
+    const struct connector *only; /* NULL: all that poll */
+    bool once;                    /* one walk each, then none */
+    const struct source_sink *sink;
+    const struct source_sink *trial_sink; /* NULL: no trials */
+    const struct telemetry *telemetry;
+    struct poll_observer observer;       /* of walks */
+    struct poll_observer trial_observer; /* of trials */
+    uint64_t seed;
+};
+
+/* Borrows what the settings point to. */
+NODISCARD
+enum status walks_create(const struct walks_settings *settings,
+                         struct walks **ret);
+
+/* After `stopped`, or never started. NULL is allowed. */
+void walks_destroy(struct walks *walks);
+
+void walks_start(struct walks *walks);
+
+/* Asks for a walk of `connector`, if it has any. */
+void walks_poke(struct walks *walks, const struct connector *connector);
+
+/* Begins a trial of `connector`, or joins the one that runs; false when that
+ * cannot be. */
+bool walks_try(struct walks *walks, const struct connector *connector);
+
+/* Ends all; returns how often `stopped` will be called, never before this has
+ * returned. */
+size_t walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg);
+
+/* One for each connector that polls, as long as the walks. */
+struct source_poll *const *walks_polls(const struct walks *walks);
+const struct admin_poll *walks_named(const struct walks *walks);
+size_t walks_count(const struct walks *walks);
+
+#endif
