@@ -27,8 +27,15 @@ struct slice {
         "" literal, sizeof(literal) - 1                                        \
     }
 
+/* Returns the bytes, never NULL: a "%.*s" of length 0 wants a pointer too. */
+static inline const char *
+slice_bytes(struct slice slice)
+{
+    return slice.ptr == NULL ? "" : slice.ptr;
+}
+
 /* The two arguments of "%.*s". */
-#define SLICE_ARG(slice) (int)(slice).len, (slice).len == 0 ? "" : (slice).ptr
+#define SLICE_ARG(slice) (int)(slice).len, slice_bytes(slice)
 
 /* Borrows a NUL-terminated string; NULL gives the empty slice. */
 struct slice slice_of(const char *text);
