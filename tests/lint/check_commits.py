@@ -13,7 +13,8 @@ import sys
 import tree
 
 LAST = 50
-SUBJECT = re.compile(r"^([a-z0-9_.-]+(?:/[a-z0-9_.-]+)*): [a-z0-9`].*[^.]$")
+PLACE = r"[a-z0-9_.-]+(?:/[a-z0-9_.-]+)*"
+SUBJECT = re.compile(rf"^({PLACE}(?:, {PLACE})*): [a-z0-9`].*[^.]$")
 # Prefixes that are not a path.
 FREE = {"build", "docs", "release"}
 
@@ -32,13 +33,13 @@ def check(findings, commit):
     if not match:
         findings.add(short, 1, f'not "folder/module: imperative": {subject}')
     else:
-        prefix = match.group(1)
         paths = git("diff-tree", "--no-commit-id", "--name-only", "-r",
                     "--root", commit[0]).split()
-        if prefix not in FREE and not all(
-                any(part in path for path in paths)
-                for part in prefix.split("/")):
-            findings.add(short, 1, f"{prefix} is not what it touches")
+        for prefix in match.group(1).split(", "):
+            if prefix not in FREE and not all(
+                    any(part in path for path in paths)
+                    for part in prefix.split("/")):
+                findings.add(short, 1, f"{prefix} is not what it touches")
     for number, line in enumerate(body.rstrip("\n").split("\n"), 3):
         # A link, or a line that was quoted, cannot be broken.
         if len(line) > 76 and " " in line.strip() and line[0] not in " >":
