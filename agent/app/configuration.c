@@ -143,7 +143,7 @@ parse_conf_d(struct configuration *configuration, struct config_node *root)
     struct slice rest = buf_slice(&names);
     while (status == STATUS_OK && rest.len > 0) {
         struct slice name = slice_of(rest.ptr);
-        struct slice path;
+        struct slice path = { NULL, 0 };
         struct config_node *more = NULL;
         rest = slice_from(rest, name.len + 1);
         status = paths_join(directory, name, &configuration->arena, &path);
@@ -305,7 +305,7 @@ load_connector_file(void *arg, struct slice use, struct config_mark mark,
     struct configuration *configuration = arg;
     struct slice directory =
         mark.source == NULL ? configuration->directory : mark.source->directory;
-    struct slice path;
+    struct slice path = { NULL, 0 };
     struct error err = { 0 };
     struct config_node *root = NULL;
     enum status status = configuration_find_connector(

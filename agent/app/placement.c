@@ -28,7 +28,8 @@ place_of(const struct config_node *root, const char *section, const char *name)
     const struct config_node *node =
         section == NULL ? root : config_node_child(root, section);
     node = node == NULL ? NULL : config_node_child(node, name);
-    return node == NULL ? root->mark : node->mark;
+    node = node == NULL ? root : node;
+    return node == NULL ? (struct config_mark){ 0 } : node->mark;
 }
 
 /* systemd gives a list with colons where a unit has several directories

@@ -200,9 +200,9 @@ static enum status
 listen_tcp(const char *address, struct http_listener *listener,
            struct error *err)
 {
-    union address at;
-    socklen_t size;
-    bool is_any;
+    union address at = { 0 };
+    socklen_t size = 0;
+    bool is_any = false;
     enum status status = parse_tcp(address, &at, &size, &is_any, err);
     if (status != STATUS_OK) {
         return status;

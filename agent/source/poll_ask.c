@@ -75,6 +75,7 @@ void
 poll_ask_note(struct source_poll *poll, const struct http_reply *reply)
 {
     struct poll_account *account = poll->settings.account;
+    PRE(reply != NULL); /* STATUS_OK brings one */
     struct slice date;
     int64_t date_ms;
     if (http_field_find(reply->fields, "Date", &date) &&
