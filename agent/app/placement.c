@@ -25,11 +25,12 @@ struct finding {
 static struct config_mark
 place_of(const struct config_node *root, const char *section, const char *name)
 {
+    static const struct config_mark nowhere = { 0 };
     const struct config_node *node =
         section == NULL ? root : config_node_child(root, section);
     node = node == NULL ? NULL : config_node_child(node, name);
     node = node == NULL ? root : node;
-    return node == NULL ? (struct config_mark){ 0 } : node->mark;
+    return node == NULL ? nowhere : node->mark;
 }
 
 /* systemd gives a list with colons where a unit has several directories
