@@ -110,18 +110,27 @@ add_poll(struct init *init)
              "      # start: now        # or a time, or an age such as 7d\n");
 }
 
+/* One page, or a list of them. */
+static void
+add_docs(struct init *init)
+{
+    const struct config_node *docs = config_node_child(init->root, "docs");
+    bool is_list = docs != NULL && docs->kind == CONFIG_SEQUENCE;
+    for (const struct config_node *at = is_list ? docs->children : docs;
+         at != NULL; at = is_list ? at->next : NULL) {
+        buf_format(&init->text, "# %.*s\n", SLICE_ARG(at->text));
+    }
+}
+
 static void
 render(struct init *init)
 {
     struct slice title = text_of(init->root, "title");
-    struct slice docs = text_of(init->root, "docs");
     struct buf *into = &init->text;
     buf_text(into, "# yaml-language-server: $schema=" LONGSTOP_DATA_DIRECTORY
                    "/config.schema.json\n#\n");
     buf_format(into, "# %.*s\n", SLICE_ARG(title.len > 0 ? title : init->name));
-    if (docs.len > 0) {
-        buf_format(into, "# %.*s\n", SLICE_ARG(docs));
-    }
+    add_docs(init);
     buf_text(into, "# Secrets stand in files of their own (chmod 600), beside "
                    "this one.\n# 'longstop check' says what is still "
                    "missing.\n\n");

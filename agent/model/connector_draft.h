@@ -34,6 +34,7 @@ struct draft_param {
 
 /* What connector_table binds into. */
 struct connector_draft {
+    struct config_texts docs; /* the provider's own pages */
     struct connector c;
     const struct config_node *with;
     struct config_list params;     /* of struct draft_param */

@@ -454,6 +454,8 @@ static const struct config_key connector_keys[] = {
         .doc = "Its parameters."),
     KEY(connector_draft, "title", CONFIG_TEXT, c.title,
         .doc = "What the provider calls itself."),
+    KEY(connector_draft, "docs", CONFIG_TEXTS, docs,
+        .doc = "The pages of the provider that its file was written from."),
     KEY(connector_draft, "params", CONFIG_NAMED, params, .table = &param_table,
         .doc = "The parameters a user may give."),
     KEY(connector_draft, "public_url", CONFIG_TEXT, c.public_url,
