@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/quota.h"
 
+#include <stdio.h>
+
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/answer.h"
@@ -81,23 +83,61 @@ retry_after(struct reading *reading, int64_t *ret_wait_ms)
                                   ret_wait_ms) == STATUS_OK;
 }
 
+/* The usual names, for a connector that names none. */
+static bool
+usual_field(const struct reading *reading, const char *what,
+            struct slice *ret_text)
+{
+    static const char *const prefixes[] = { "X-RateLimit-", "RateLimit-",
+                                            "X-Rate-Limit-" };
+    char name[32];
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        (void)snprintf(name, sizeof(name), "%s%s", prefixes[i], what);
+        if (http_field_find(reading->answer.fields, name, ret_text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Epochs are told from seconds to wait by their size: nobody asks to wait for
+ * thirty years, and no clock stands before 2001. */
+static unsigned
+usual_unit(struct slice text)
+{
+    int64_t at;
+    struct slice whole;
+    if (!slice_split(&text, '.', &whole) ||
+        slice_to_i64(slice_trim(whole), &at) != STATUS_OK) {
+        return RESET_DELTA_S;
+    }
+    return at >= 1000000000000 ? RESET_EPOCH_MS
+           : at >= 1000000000  ? RESET_EPOCH_S
+                               : RESET_DELTA_S;
+}
+
 static bool
 until_reset(struct reading *reading, int64_t *ret_wait_ms)
 {
     const struct limit_spec *limit = &reading->connector->poll.limit;
+    unsigned unit = limit->reset_unit;
     struct slice text;
     int64_t at_ms;
-    if (!text_of(reading, limit->reset, &text)) {
+    if (limit->reset == NULL) {
+        if (!usual_field(reading, "Reset", &text)) {
+            return false;
+        }
+        unit = usual_unit(text);
+    } else if (!text_of(reading, limit->reset, &text)) {
         return false;
     }
     enum timefmt format =
-        limit->reset_unit == RESET_EPOCH_MS ? TIMEFMT_UNIX_MS : TIMEFMT_UNIX_S;
+        unit == RESET_EPOCH_MS ? TIMEFMT_UNIX_MS : TIMEFMT_UNIX_S;
     if (timefmt_read(format, text, &at_ms) != STATUS_OK) {
         return false;
     }
-    *ret_wait_ms = cut(limit->reset_unit == RESET_DELTA_S
-                           ? at_ms
-                           : instant_add(at_ms, -reading->now_ms));
+    *ret_wait_ms = cut(
+        unit == RESET_DELTA_S ? at_ms : instant_add(at_ms, -reading->now_ms));
     return true;
 }
 
@@ -126,9 +166,26 @@ slow_down(struct reading *reading)
 }
 
 static bool
-is_limited(const struct limit_spec *limit, unsigned status)
+none_remains(struct reading *reading)
 {
+    const struct template *remaining = reading->connector->poll.limit.remaining;
+    struct slice text;
+    int64_t left;
+    bool is_there = remaining == NULL ? usual_field(reading, "Remaining", &text)
+                                      : text_of(reading, remaining, &text);
+    return is_there && slice_to_i64(slice_trim(text), &left) == STATUS_OK &&
+           left <= 0;
+}
+
+static bool
+is_limited(struct reading *reading, unsigned status)
+{
+    const struct limit_spec *limit = &reading->connector->poll.limit;
     if (status == 429 || status == 503) {
+        return true;
+    }
+    /* as GitHub and those who copied its fields say it */
+    if (status == 403 && none_remains(reading)) {
         return true;
     }
     for (size_t i = 0; i < limit->status_count; i++) {
@@ -137,15 +194,6 @@ is_limited(const struct limit_spec *limit, unsigned status)
         }
     }
     return false;
-}
-
-static bool
-none_remains(struct reading *reading)
-{
-    struct slice text;
-    int64_t left;
-    return text_of(reading, reading->connector->poll.limit.remaining, &text) &&
-           slice_to_i64(text, &left) == STATUS_OK && left <= 0;
 }
 
 static int64_t
@@ -173,8 +221,7 @@ quota_advise(const struct connector *connector, unsigned status,
     struct reading reading = { .connector = connector,
                                .answer = { .fields = fields, .body = body },
                                .now_ms = now_ms };
-    struct quota_advice advice = { .limited = is_limited(&connector->poll.limit,
-                                                         status) };
+    struct quota_advice advice = { .limited = is_limited(&reading, status) };
     struct slice text;
     int64_t ms;
     /* Times in the answer are by the provider's clock, and ours may be years

@@ -31,8 +31,9 @@ struct quota_advice {
 };
 
 /*
- * Reads Retry-After (headers, JSON, decimals, dates), then the reset headers,
- * else the floor; `remaining` 0 on a good answer waits for the reset too;
+ * Reads Retry-After (headers, JSON, decimals, dates), then the reset headers
+ * (X-RateLimit-… and RateLimit-… where the connector names none), else the
+ * floor; `remaining` 0 on a good answer waits for the reset too;
  * `used_of` slows down from 80 %. Waits are cut to 1 h (an absurd value must
  * not stop a connector for good). `body` is JSON that was checked, or empty.
  */

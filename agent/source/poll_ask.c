@@ -10,8 +10,9 @@
 #include "source/source_poll_private.h"
 #include "wire/json.h"
 
-/* An answer that asks for no wait at all is not believed. */
-#define LIMITED_LEAST_MS INSTANT_SECOND_MS
+/* "Too many" that does not say for how long: 1 s, 2 s, 4 s … 64 s. */
+#define LIMITED_LEAST_MS  INSTANT_SECOND_MS
+#define LIMITED_DOUBLINGS 6
 
 /* The store probes for room as often. */
 #define STORE_LOOK_MS INSTANT_SECOND_MS
@@ -106,9 +107,14 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply)
         return false;
     }
     poll->asked_min_ms = advice.poll_interval_ms;
+    struct poll_account *account = poll->settings.account;
     if (advice.limited && advice.wait_ms < LIMITED_LEAST_MS) {
-        advice.wait_ms = LIMITED_LEAST_MS;
+        unsigned doublings = account->limited < LIMITED_DOUBLINGS
+                                 ? account->limited
+                                 : LIMITED_DOUBLINGS;
+        advice.wait_ms = LIMITED_LEAST_MS << doublings;
     }
+    account->limited = advice.limited ? account->limited + 1 : 0;
     if (advice.wait_ms > 0) {
         poll->settings.account->not_before_ms =
             loop_now_ms(poll->loop) + advice.wait_ms;

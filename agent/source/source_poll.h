@@ -22,6 +22,7 @@ struct source_poll;
 struct poll_account {
     struct quota budget;
     int64_t not_before_ms; /* monotonic: asked by an answer to keep away */
+    unsigned limited;      /* answers in a row that only asked to wait */
     int64_t date_ms;    /* the provider's clock in the last answer, 0: none */
     int64_t date_at_ms; /* monotonic time of that answer */
 };

@@ -92,3 +92,31 @@ class FullDisk(harness.Case):
                                         via="poll") == 2, "the next row")
         self.assertEqual(agent.health(), 200)
         self.assertEqual(Hook(4, iso()).send(agent).status, 202)
+
+
+class Limits(harness.Case):
+    def waited(self, *first):
+        """How long the agent waited after each of these answers."""
+        provider = self.provider([row(1, iso())])
+        provider.script += first
+        agent = self.pet_shop(provider, hooks=False)
+        agent.wait_events(1)
+        wait_until(lambda: len(provider.asked) > len(first), "one more")
+        at = [asked.at for asked in provider.asked]
+        self.assertEqual(agent.stop()[0], 0)
+        return [after - before for before, after in zip(at, at[1:])]
+
+    def test_limit_fields_that_no_connector_names_are_obeyed(self):
+        rows = json.dumps({"orders": [row(1, iso())]}).encode()
+
+        def exhausted(handler, asked):
+            harness.answer(handler, 200, rows, {
+                "X-RateLimit-Remaining": "0",
+                "X-RateLimit-Reset": str(int(time.time()) + 3)})
+        self.assertGreaterEqual(self.waited(exhausted)[0], 2)
+
+    def test_too_many_without_a_time_is_asked_less_and_less(self):
+        first, second = self.waited(harness.replies(429, b"{}"),
+                                    harness.replies(429, b"{}"))[:2]
+        self.assertGreaterEqual(first, 0.9)
+        self.assertGreaterEqual(second, 1.9)

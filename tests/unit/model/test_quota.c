@@ -197,6 +197,67 @@ an_answer_says_how_long_to_keep_away(void **state)
 }
 
 static void
+the_usual_limit_fields_count_where_none_are_named(void **state)
+{
+    static const struct advice_row rows[] = {
+        { 200,
+          { "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1700000045",
+            NULL },
+          NULL,
+          false,
+          45000,
+          0 },
+        { 200,
+          { "RateLimit-Remaining", "0", "RateLimit-Reset", "45", NULL },
+          NULL,
+          false,
+          45000,
+          0 },
+        { 200,
+          { "x-rate-limit-remaining", "0", "x-rate-limit-reset",
+            "1700000045500", NULL },
+          NULL,
+          false,
+          45500,
+          0 },
+        { 200,
+          { "X-RateLimit-Remaining", "1", "X-RateLimit-Reset", "45", NULL },
+          NULL,
+          false,
+          0,
+          0 },
+        { 200, { "X-RateLimit-Remaining", "0", NULL }, NULL, false, 0, 0 },
+        { 200,
+          { "X-RateLimit-Remaining", "none", "X-RateLimit-Reset", "9", NULL },
+          NULL,
+          false,
+          0,
+          0 },
+        { 429, { "X-RateLimit-Reset", "45", NULL }, NULL, true, 45000, 0 },
+        { 403,
+          { "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "45", NULL },
+          NULL,
+          true,
+          45000,
+          0 },
+        { 403, { "X-RateLimit-Remaining", "7", NULL }, NULL, false, 0, 0 },
+    };
+    (void)state;
+    struct arena arena = { 0 };
+    struct connector connector;
+    list_connector(&connector, &arena);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct quota_advice advice = advise(&connector, &rows[i]);
+        if (advice.wait_ms != rows[i].wait_ms ||
+            advice.limited != rows[i].limited) {
+            fail_msg("row %zu: limited %d wait %lld", i, advice.limited,
+                     (long long)advice.wait_ms);
+        }
+    }
+    arena_fini(&arena);
+}
+
+static void
 reset_headers_come_in_three_units(void **state)
 {
     static const struct {
@@ -256,6 +317,7 @@ main(void)
         cmocka_unit_test(the_wait_that_is_named_is_enough_and_not_too_long),
         cmocka_unit_test(no_count_is_no_limit),
         cmocka_unit_test(an_answer_says_how_long_to_keep_away),
+        cmocka_unit_test(the_usual_limit_fields_count_where_none_are_named),
         cmocka_unit_test(reset_headers_come_in_three_units),
         cmocka_unit_test(advice_without_memory_is_a_status),
     };
