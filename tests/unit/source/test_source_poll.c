@@ -284,6 +284,13 @@ sink_has_room(void *self)
     return true;
 }
 
+static bool
+sink_is_writable(void *self)
+{
+    (void)self;
+    return true;
+}
+
 static void
 give_state(void *arg)
 {
@@ -464,6 +471,7 @@ site_open(const char *connector, const struct answer *script)
                      STATUS_OK);
     site.sink = (struct source_sink){ .submit = sink_submit,
                                       .has_room = sink_has_room,
+                                      .is_writable = sink_is_writable,
                                       .load = sink_load,
                                       .known = sink_known };
     site.settings = (struct source_poll_settings){
