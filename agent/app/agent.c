@@ -424,7 +424,7 @@ build_admin(struct agent *agent, struct error *err)
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
         .polls = walks_named(agent->walks),
-        .poll_count = walks_count(agent->walks),
+        .poll_count = walks_named_count(agent->walks),
         .rehearse = rehearse,
         .rehearse_arg = agent,
     };

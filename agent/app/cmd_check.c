@@ -22,6 +22,46 @@ channels_text(const struct connector *connector)
                  connector->has_poll ? "poll" : "");
 }
 
+static void
+print_bound(const struct connector *connector)
+{
+    char span[INSTANT_TEXT_BYTES];
+    (void)printf("  loss bound: nothing that the list shows within %s of its "
+                 "stamp is lost\n",
+                 instant_span_text(connector_overlap_ms(connector) +
+                                       connector->poll.settle_ms,
+                                   span));
+}
+
+/* What the walks cost, at one request each. */
+static void
+print_walks(const struct poll_spec *poll)
+{
+    char every[INSTANT_TEXT_BYTES], overlap[INSTANT_TEXT_BYTES];
+    const struct sweep_spec *sweeps = poll->sweeps.at;
+    int64_t calls = 0;
+    if (poll->cron.len > 0) {
+        (void)printf("  walks: %.*s (cron, UTC), overlap %s\n",
+                     SLICE_ARG(poll->cron),
+                     instant_span_text(poll->overlap_ms, overlap));
+    } else {
+        calls = INSTANT_DAY_MS / poll->every_ms;
+        (void)printf("  walks: every %s, overlap %s\n",
+                     instant_span_text(poll->every_ms, every),
+                     instant_span_text(poll->overlap_ms, overlap));
+    }
+    for (size_t i = 0; i < poll->sweeps.count; i++) {
+        calls += INSTANT_DAY_MS / sweeps[i].every_ms;
+        (void)printf("  sweep: every %s, overlap %s\n",
+                     instant_span_text(sweeps[i].every_ms, every),
+                     instant_span_text(sweeps[i].overlap_ms, overlap));
+    }
+    if (calls > 0) {
+        (void)printf("  calls: at least %lld a day%s\n", (long long)calls,
+                     poll->cron.len > 0 ? ", and those of the cron line" : "");
+    }
+}
+
 /* A person reads what may be lost, and for how long a duplicate is known. */
 static void
 connector_text(const struct connector *connector)
@@ -30,18 +70,8 @@ connector_text(const struct connector *connector)
     const struct poll_spec *poll = &connector->poll;
     channels_text(connector);
     if (connector->has_poll) {
-        (void)printf(
-            "  loss bound: nothing that the list shows within %s of its "
-            "stamp is lost\n",
-            instant_span_text(poll->overlap_ms + poll->settle_ms, first));
-        if (poll->cron.len > 0) {
-            (void)printf("  walks: %.*s (cron, UTC)\n", SLICE_ARG(poll->cron));
-        } else {
-            (void)printf("  walks: every %s, %lld a day at least one request "
-                         "each\n",
-                         instant_span_text(poll->every_ms, first),
-                         (long long)(INSTANT_DAY_MS / poll->every_ms));
-        }
+        print_bound(connector);
+        print_walks(poll);
         if (poll->retention_ms > 0) {
             (void)printf("  retention: the provider keeps %s; a longer sleep "
                          "becomes a gap row\n",
@@ -90,10 +120,10 @@ connector_json(struct json_tree *tree, struct json_node *list,
     json_add_bool(tree, node, "webhook", connector->has_webhook);
     json_add_bool(tree, node, "poll", connector->has_poll);
     if (connector->has_poll) {
-        json_add_double(
-            tree, node, "loss_bound_seconds",
-            (double)(connector->poll.overlap_ms + connector->poll.settle_ms) /
-                1000);
+        json_add_double(tree, node, "loss_bound_seconds",
+                        (double)(connector_overlap_ms(connector) +
+                                 connector->poll.settle_ms) /
+                            1000);
         json_add_double(tree, node, "every_seconds",
                         (double)connector->poll.every_ms / 1000);
     } else {

@@ -7,11 +7,12 @@
 #include "model/cadence.h"
 #include "model/connector.h"
 
-/* A connector's walk and what its requests share. */
+/* One tier of a connector; the first one holds what all of them share. */
 struct walker {
     struct walks *walks;
     const struct connector *connector;
-    struct poll_account account;
+    unsigned tier;
+    struct poll_account account; /* of tier 0, for all tiers */
     struct source_poll *poll;
     struct telemetry_connector counts;
     struct source_poll *trial; /* that runs, or the last one */
@@ -22,7 +23,8 @@ struct walks {
     struct walks_settings settings;
     struct walker *walkers;
     struct source_poll **polls;
-    struct admin_poll *named;
+    struct admin_poll *named; /* the first tiers */
+    size_t named_count;
     size_t count;
     void (*stopped)(void *arg); /* NULL until asked to stop */
     void *stopped_arg;
@@ -40,7 +42,9 @@ walk_asked(void *arg, const struct poll_asked *asked)
         log_i64("rows", (int64_t)asked->rows),
         log_i64("new", (int64_t)asked->fresh),
         log_i64("duration_ms", asked->duration_ms));
-    observer->asked(observer->arg, asked);
+    if (asked->tier == 0) {
+        observer->asked(observer->arg, asked);
+    }
 }
 
 static void
@@ -74,36 +78,50 @@ walk_ended(void *arg, const struct poll_ended *ended)
                    (double)ended->complete_until_ms / 1000);
     }
     log_walk(ended);
-    observer->ended(observer->arg, ended);
+    if (ended->tier == 0) {
+        observer->ended(observer->arg, ended);
+    }
 }
 
 /* ---- building ---- */
 
+/* The interval and overlap of the tier: `poll:` itself, or one of its sweeps.
+ */
 static struct source_poll_settings
 poll_settings(struct walker *walker)
 {
     const struct walks_settings *settings = &walker->walks->settings;
     const struct poll_spec *spec = &walker->connector->poll;
-    return (struct source_poll_settings){
+    const struct sweep_spec *sweeps = spec->sweeps.at;
+    struct source_poll_settings poll = {
         .connector = walker->connector,
+        .tier = walker->tier,
         .overlap_ms = spec->overlap_ms,
         .cadence = { .every_ms = spec->every_ms,
                      .cron = spec->cron_plan,
                      .interval_min_ms = spec->interval_min_ms },
-        .account = &walker->account,
+        .account = &(walker - walker->tier)->account, /* they stand in a row */
         .observer = { walker, walk_asked, walk_ended },
         .seed = settings->seed + walker->connector->id,
         .once = settings->once,
     };
+    if (walker->tier > 0) {
+        poll.overlap_ms = sweeps[walker->tier - 1].overlap_ms;
+        poll.cadence.every_ms = sweeps[walker->tier - 1].every_ms;
+        poll.cadence.cron = NULL;
+    }
+    return poll;
 }
 
 static enum status
-add_walker(struct walks *walks, const struct connector *connector)
+add_walker(struct walks *walks, const struct connector *connector,
+           unsigned tier)
 {
     struct walker *walker = &walks->walkers[walks->count];
     const struct walks_settings *settings = &walks->settings;
     walker->walks = walks;
     walker->connector = connector;
+    walker->tier = tier;
     walker->account.budget =
         (struct quota){ .count = connector->poll.limit.budget,
                         .per_ms = connector->poll.limit.budget_per_ms };
@@ -111,19 +129,43 @@ add_walker(struct walks *walks, const struct connector *connector)
     struct source_poll_settings poll = poll_settings(walker);
     enum status status = source_poll_create(
         settings->loop, settings->client, &poll, settings->sink, &walker->poll);
-    if (status == STATUS_OK) {
-        walks->polls[walks->count] = walker->poll;
-        walks->named[walks->count++] =
+    if (status != STATUS_OK) {
+        return status;
+    }
+    walks->polls[walks->count++] = walker->poll;
+    if (tier == 0) {
+        walks->named[walks->named_count++] =
             (struct admin_poll){ connector, walker->poll };
     }
+    return STATUS_OK;
+}
+
+static enum status
+add_tiers(struct walks *walks, const struct connector *connector)
+{
+    size_t tiers = walks->settings.once ? 1 : 1 + connector->poll.sweeps.count;
+    enum status status = STATUS_OK;
+    for (unsigned tier = 0; tier < tiers && status == STATUS_OK; tier++) {
+        status = add_walker(walks, connector, tier);
+    }
     return status;
+}
+
+static size_t
+count_tiers(const struct walks_settings *settings)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < settings->connector_count; i++) {
+        count += 1 + settings->connectors[i].poll.sweeps.count;
+    }
+    return count;
 }
 
 enum status
 walks_create(const struct walks_settings *settings, struct walks **ret)
 {
     struct walks *walks = mem_zero(sizeof(*walks));
-    size_t count = settings->connector_count;
+    size_t count = count_tiers(settings);
     if (walks == NULL) {
         return STATUS_NOMEM;
     }
@@ -135,11 +177,12 @@ walks_create(const struct walks_settings *settings, struct walks **ret)
         walks->walkers == NULL || walks->polls == NULL || walks->named == NULL
             ? STATUS_NOMEM
             : STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < settings->connector_count && status == STATUS_OK;
+         i++) {
         const struct connector *connector = &settings->connectors[i];
         bool wanted = settings->only == NULL || settings->only == connector;
         if (connector->has_poll && wanted) {
-            status = add_walker(walks, connector);
+            status = add_tiers(walks, connector);
         }
     }
     if (status != STATUS_OK) {
@@ -286,4 +329,10 @@ size_t
 walks_count(const struct walks *walks)
 {
     return walks->count;
+}
+
+size_t
+walks_named_count(const struct walks *walks)
+{
+    return walks->named_count;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * walks: the walks of an agent: one for each connector that polls, and trials
- * that store nothing, for `poll --dry-run`.
+ * walks: the walks of an agent: for each connector that polls one, and one more
+ * for each of its sweeps; and trials that store nothing, for `poll --dry-run`.
  */
 #ifndef APP_WALKS_H
 #define APP_WALKS_H
@@ -23,11 +23,11 @@ struct walks_settings {
     const struct connector *connectors;
     size_t connector_count;
     const struct connector *only; /* NULL: all that poll */
-    bool once;                    /* one walk each, then none */
+    bool once; /* one walk of each connector's first tier, then none */
     const struct source_sink *sink;
     const struct source_sink *trial_sink; /* NULL: no trials */
     const struct telemetry *telemetry;
-    struct poll_observer observer;       /* of walks */
+    struct poll_observer observer;       /* of the first tiers' walks */
     struct poll_observer trial_observer; /* of trials */
     uint64_t seed;
 };
@@ -53,9 +53,12 @@ bool walks_try(struct walks *walks, const struct connector *connector);
  * returned. */
 size_t walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg);
 
-/* One for each connector that polls, as long as the walks. */
+/* All tiers of all connectors, as long as the walks. */
 struct source_poll *const *walks_polls(const struct walks *walks);
-const struct admin_poll *walks_named(const struct walks *walks);
 size_t walks_count(const struct walks *walks);
+
+/* The first tier of each connector that polls, likewise. */
+const struct admin_poll *walks_named(const struct walks *walks);
+size_t walks_named_count(const struct walks *walks);
 
 #endif

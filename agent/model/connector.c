@@ -302,6 +302,19 @@ connector_bind(struct config_binding *binding, struct slice name,
     return status;
 }
 
+int64_t
+connector_overlap_ms(const struct connector *connector)
+{
+    const struct sweep_spec *sweeps = connector->poll.sweeps.at;
+    int64_t deepest_ms = connector->poll.overlap_ms;
+    for (size_t i = 0; i < connector->poll.sweeps.count; i++) {
+        if (sweeps[i].overlap_ms > deepest_ms) {
+            deepest_ms = sweeps[i].overlap_ms;
+        }
+    }
+    return deepest_ms;
+}
+
 const struct connector_param *
 connector_param_find(const struct connector *connector, struct slice name)
 {

@@ -263,6 +263,13 @@ struct follow_spec {
 
 enum poll_pace { PACE_FIXED };
 
+/* A slower walk over the same list, with an overlap and a watermark of its own:
+ * what becomes visible late costs a deep reading only now and then. */
+struct sweep_spec {
+    int64_t every_ms;
+    int64_t overlap_ms;
+};
+
 struct poll_spec {
     bool declared; /* the connector says how */
     enum poll_pace pace;
@@ -270,6 +277,7 @@ struct poll_spec {
     struct slice cron;     /* empty: `every` */
     const void *cron_plan; /* compiled, see cadence.h */
     int64_t overlap_ms;
+    struct config_list sweeps; /* of struct sweep_spec: tiers 1, 2, … */
     int64_t settle_ms;
     int64_t retention_ms; /* 0: not known */
     /* `start`: where the very first walk begins. */
@@ -378,6 +386,10 @@ enum status connector_bind(struct config_binding *binding, struct slice name,
                            const struct config_node *entry,
                            const struct connector_env *env,
                            struct connector *ret_connector);
+
+/* How late the list may show an event and it is found all the same: the deepest
+ * overlap of all tiers. */
+int64_t connector_overlap_ms(const struct connector *connector);
 
 /* Returns a parameter, or NULL. */
 const struct connector_param *

@@ -343,6 +343,16 @@ static const struct config_key interval_keys[] = {
 TABLE(interval_table, "interval", interval_keys, poll_spec,
       "How often the provider wants to be asked at most.");
 
+static const struct config_key sweep_keys[] = {
+    KEY(sweep_spec, "every", CONFIG_DURATION, every_ms, .required = true,
+        .min = "1s", .max = "30d", .doc = "How often it walks."),
+    KEY(sweep_spec, "overlap", CONFIG_DURATION, overlap_ms, .required = true,
+        .min = "1s", .max = "365d",
+        .doc = "How far behind its own watermark it reads again."),
+};
+TABLE(sweep_table, "sweep", sweep_keys, sweep_spec,
+      "A slower walk with a deeper overlap and a watermark of its own.");
+
 static const struct config_key poll_keys[] = {
     KEY(poll_spec, "every", CONFIG_DURATION, every_ms, .fallback = "60s",
         .min = "1s", .max = "30d", .reloadable = true,
@@ -354,6 +364,8 @@ static const struct config_key poll_keys[] = {
     KEY(poll_spec, "overlap", CONFIG_DURATION, overlap_ms,
         .doc = "How far behind the watermark each walk reads again; default: "
                "the connector's, else 2m, for an id cursor 5m."),
+    KEY(poll_spec, "sweeps", CONFIG_TABLES, sweeps, .table = &sweep_table,
+        .doc = "Slower walks that look further back."),
     KEY(poll_spec, "settle", CONFIG_DURATION, settle_ms,
         .doc = "How long recent pages are provisional."),
     KEY(poll_spec, "retention", CONFIG_DURATION, retention_ms, .fallback = "0s",

@@ -290,15 +290,37 @@ check_poll(struct rules *rules)
     }
 }
 
+/* A sweep that looks no further back than the walk it backs finds nothing. */
+static void
+check_sweeps(struct rules *rules)
+{
+    const struct poll_spec *poll = &rules->draft->c.poll;
+    const struct sweep_spec *sweeps = poll->sweeps.at;
+    if (poll->sweeps.count > 0 && poll->cursor.kind != CURSOR_TIME &&
+        poll->cursor.kind != CURSOR_ID) {
+        refuse(rules, "poll", "sweeps",
+               "this list is read by a cursor that has no overlap: a sweep "
+               "would read nothing twice");
+    }
+    for (size_t i = 0; i < poll->sweeps.count; i++) {
+        if (sweeps[i].overlap_ms <= poll->overlap_ms) {
+            config_report_add(rules->binding->report, CONFIG_ERROR,
+                              poll->sweeps.marks[i],
+                              "a sweep's overlap must be deeper than "
+                              "poll.overlap");
+        }
+    }
+}
+
 static void
 check_keep_ids(struct rules *rules)
 {
     const struct connector *c = &rules->draft->c;
     char keep[INSTANT_TEXT_BYTES];
     char needed[INSTANT_TEXT_BYTES];
-    const bool by_retention = c->poll.retention_ms >= c->poll.overlap_ms;
-    const int64_t least =
-        by_retention ? c->poll.retention_ms : c->poll.overlap_ms;
+    const int64_t overlap_ms = connector_overlap_ms(c);
+    const bool by_retention = c->poll.retention_ms >= overlap_ms;
+    const int64_t least = by_retention ? c->poll.retention_ms : overlap_ms;
     if (c->has_poll && c->keep_ids_ms < least) {
         const char *const names[] = { "keep_ids" };
         config_report_add(rules->binding->report, CONFIG_ERROR,
@@ -341,6 +363,7 @@ connector_rules_check(struct config_binding *binding,
     check_event(&rules);
     check_match(&rules);
     check_poll(&rules);
+    check_sweeps(&rules);
     check_keep_ids(&rules);
     check_answers(&rules);
 }

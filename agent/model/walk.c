@@ -178,6 +178,28 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
     return STATUS_OK;
 }
 
+void
+walk_seed(struct walk_state *state, const struct walk_state *from)
+{
+    if (!from->has_start) {
+        return;
+    }
+    bool first = !state->has_start;
+    if (first || from->start_ms < state->start_ms) {
+        state->has_start = true;
+        state->start_ours = from->start_ours;
+        state->start_ms = from->start_ms;
+        state->start_set_ms = from->start_set_ms;
+    }
+    /* A tier without a whole walk has not come past its start. */
+    if (first || from->hw_ms < state->hw_ms) {
+        state->hw_ms = from->hw_ms;
+    }
+    if (from->largest_ms > state->largest_ms) {
+        state->largest_ms = from->largest_ms;
+    }
+}
+
 int64_t
 walk_complete_until(const struct walk_plan *plan,
                     const struct walk_state *state)

@@ -162,6 +162,13 @@ enum status walk_failed(const struct walk_plan *plan, struct walk_state *state,
                         unsigned status, struct slice body, struct arena *arena,
                         struct walk_step *ret_step);
 
+/*
+ * Takes from another tier's state what a tier that is new begins with: the
+ * lowest watermark and the earliest start there are, so that adding a tier
+ * loses nothing and reads nothing below `start`.
+ */
+void walk_seed(struct walk_state *state, const struct walk_state *from);
+
 /* hw − overlap (never below start), 0 before the first whole walk. */
 int64_t walk_complete_until(const struct walk_plan *plan,
                             const struct walk_state *state);

@@ -119,7 +119,7 @@ end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
     poll->run.outcome = outcome;
     poll->run.why = why;
     poll->run.failures = poll->failures;
-    poll->run.complete_until_ms = source_poll_complete_until(poll);
+    poll->run.complete_until_ms = poll->settings.account->complete_until_ms;
     poll->run.next_ms = schedule(poll);
     struct poll_ended ended = poll->run;
     if (outcome != POLL_LIMITED) {
@@ -170,6 +170,16 @@ source_poll_end_limited(struct source_poll *poll)
 
 /* ---- storing ---- */
 
+/* What one tier proves holds for the connector: the latest of them counts. */
+static void
+note_complete(struct source_poll *poll)
+{
+    int64_t until_ms = walk_complete_until(&poll->plan, &poll->state);
+    if (until_ms > poll->settings.account->complete_until_ms) {
+        poll->settings.account->complete_until_ms = until_ms;
+    }
+}
+
 /* Makes the text that was stored the state of this process too. */
 static enum status
 adopt_state(struct source_poll *poll, struct error *err)
@@ -187,6 +197,7 @@ adopt_state(struct source_poll *poll, struct error *err)
     poll->state_arena = arena;
     poll->next = poll->state;
     arena_fini(&poll->next_arena);
+    note_complete(poll);
     return STATUS_OK;
 }
 
@@ -263,7 +274,7 @@ source_poll_submit(struct source_poll *poll)
     arrival->has_walk = true;
     arrival->tier = poll->settings.tier;
     arrival->hw_ms = poll->next.hw_ms;
-    arrival->complete_until_ms = source_poll_complete_until(poll);
+    arrival->complete_until_ms = poll->settings.account->complete_until_ms;
     arrival->has_gap = poll->step.has_gap;
     arrival->gap = poll->step.gap;
     poll->page.arrival = NULL;
@@ -349,6 +360,41 @@ timer_fired(void *arg)
 
 /* ---- lifecycle ---- */
 
+/* Takes a stored state: its own, or part of what a new tier begins with. */
+static enum status
+take_state(struct source_poll *poll, struct slice text, struct error *err)
+{
+    struct arena arena = { 0 };
+    struct walk_state state;
+    enum status status = walk_decode(text, &arena, &state, err);
+    if (status == STATUS_OK && poll->asked_tier != poll->settings.tier) {
+        walk_seed(&poll->state, &state);
+        arena_fini(&arena);
+    } else if (status == STATUS_OK) {
+        arena_fini(&poll->state_arena); /* of an attempt that failed */
+        poll->state = state;
+        poll->state_arena = arena;
+    } else {
+        arena_fini(&arena);
+    }
+    return status;
+}
+
+/* A tier that is new looks at those before it, one by one: it begins at the
+ * lowest watermark there is. */
+static bool
+asks_another_tier(struct source_poll *poll)
+{
+    if (poll->asked_tier == poll->settings.tier) {
+        poll->asked_tier = 0;
+        return poll->settings.tier > 0 && !poll->state.has_start;
+    }
+    poll->asked_tier++;
+    return poll->asked_tier < poll->settings.tier;
+}
+
+static void ask_tier(struct source_poll *poll);
+
 static void
 state_loaded(void *arg, enum status status, struct slice text,
              const struct error *err)
@@ -360,26 +406,36 @@ state_loaded(void *arg, enum status status, struct slice text,
         return;
     }
     if (status == STATUS_OK) {
-        arena_fini(&poll->state_arena); /* of an attempt that failed */
-        status = walk_decode(text, &poll->state_arena, &poll->state, &words);
+        status = take_state(poll, text, &words);
         err = &words;
     } else if (status == STATUS_NOT_FOUND) {
         status = STATUS_OK;
     }
     if (status != STATUS_OK) {
         source_poll_fail(poll, status, err);
-        return;
+    } else if (asks_another_tier(poll)) {
+        ask_tier(poll);
+    } else {
+        poll->loaded = true;
+        note_complete(poll);
+        begin(poll);
     }
-    poll->loaded = true;
-    begin(poll);
+}
+
+static void
+ask_tier(struct source_poll *poll)
+{
+    poll->sink->load(poll->sink->self, poll->settings.connector,
+                     poll->asked_tier, state_loaded, poll);
 }
 
 static void
 load(struct source_poll *poll)
 {
     poll->phase = PHASE_LOADING;
-    poll->sink->load(poll->sink->self, poll->settings.connector,
-                     poll->settings.tier, state_loaded, poll);
+    poll->asked_tier = poll->settings.tier;
+    poll->state = (struct walk_state){ 0 };
+    ask_tier(poll);
 }
 
 enum status

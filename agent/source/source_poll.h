@@ -25,6 +25,7 @@ struct poll_account {
     unsigned limited;      /* answers in a row that only asked to wait */
     int64_t date_ms;    /* the provider's clock in the last answer, 0: none */
     int64_t date_at_ms; /* monotonic time of that answer */
+    int64_t complete_until_ms; /* the latest of all tiers; never goes back */
 };
 
 /* One request of a walk, answered or failed. Borrowed for the callback. */

@@ -40,7 +40,9 @@ struct source_poll {
         PHASE_STORING, /* the sink stores */
         PHASE_STOPPED
     } phase;
-    bool loaded; /* the stored state was read */
+    bool loaded;         /* the stored state was read */
+    unsigned asked_tier; /* whose state is being read: its own, or, for a tier
+                            that is new, one it is seeded from */
     bool poked;
     bool looks;       /* the timer only looks at the clock again (cron) */
     int64_t fires_ms; /* monotonic: when the timer of IDLE fires */

@@ -24,7 +24,12 @@ class Simulated(harness.Case):
     def test_no_hook_at_all(self):
         self.run_simulation("--loss", "100", "--limit", "10")
 
-    def run_simulation(self, *options):
+    def test_what_the_list_shows_late_is_found_by_a_sweep(self):
+        sweep = [{"every": "1s", "overlap": "1m"}]
+        self.run_simulation("--loss", "100", "--lag", "3000", overlap="1s",
+                            sweeps=sweep)
+
+    def run_simulation(self, *options, **poll):
         port = harness.free_port()
         defaults = {"--events": "120", "--rate": "80"}
         for option in options:
@@ -35,7 +40,7 @@ class Simulated(harness.Case):
             self, "--wait", "1500", *words,
             hook_url=f"http://127.0.0.1:{port}/hooks/shop")
         agent = self.agent({"shop": harness.pet_store(
-            provider, poll={"start": "now"})})
+            provider, poll={"start": "now", **poll})})
         agent.config["listen"]["address"] = f"127.0.0.1:{port}"
         agent.write_config()
         agent.start()

@@ -238,6 +238,7 @@ secrets_come_from_files_and_credentials_too(void **state)
     VERIFY "poll: {request: {url: '{var:base}/x'}, items: '$[*]', record: "    \
            "{" record_ "}}\n"
 #define WITH_BOTH "with: {webhook_secret: s, base: 'http://127.0.0.1:9'}\n"
+#define TIMED     "cursor: {kind: time, from: at}, "
 #define POLLED(rest_)                                                          \
     "poll: {request: {url: '{var:base}/x'}, items: '$[*]', record: {id: "      \
     "id}, " rest_ "}\n"
@@ -371,6 +372,16 @@ static const struct rule_row rule_rows[] = {
       "{with: {base: 'http://127.0.0.1:9'}, keep_ids: 40d}", NULL },
     { POLLED("cursor: {kind: time, from: at, overlap: 36d}"),
       "with: {base: 'http://127.0.0.1:9'}", "shorter than the overlap" },
+    { POLLED(TIMED "sweeps: [{every: 1h, overlap: 1d}]"),
+      "with: {base: 'http://127.0.0.1:9'}", NULL },
+    { POLLED(TIMED "sweeps: [{every: 1h, overlap: 36d}]"),
+      "with: {base: 'http://127.0.0.1:9'}", "shorter than the overlap" },
+    { POLLED(TIMED "sweeps: {every: 1h, overlap: 1s}"),
+      "with: {base: 'http://127.0.0.1:9'}",
+      "a sweep's overlap must be deeper than poll.overlap" },
+    { POLLED("cursor: {kind: token, from: next}, "
+             "sweeps: {every: 1h, overlap: 1d}"),
+      "with: {base: 'http://127.0.0.1:9'}", "has no overlap" },
     { POLLED("cursor: {kind: time}"), "with: {base: 'http://127.0.0.1:9'}",
       "'cursor' needs 'from'" },
     { POLLED("cursor: {kind: seen, from: id}"),

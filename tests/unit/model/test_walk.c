@@ -1037,6 +1037,34 @@ a_walk_without_memory_is_a_status(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void
+a_tier_that_is_new_begins_at_the_lowest_watermark(void **state)
+{
+    (void)state;
+    const struct walk_state fast = {
+        .has_start = true, .start_ms = 1000, .hw_ms = 9000, .largest_ms = 8000
+    };
+    const struct walk_state slow = { .has_start = true,
+                                     .start_ms = 2000,
+                                     .hw_ms = 5000 };
+    const struct walk_state young = { .has_start = true, .start_ms = 3000 };
+    const struct walk_state none = { 0 };
+    struct walk_state seeded = { 0 };
+    walk_seed(&seeded, &none);
+    assert_false(seeded.has_start);
+    walk_seed(&seeded, &fast);
+    assert_int_equal(seeded.hw_ms, 9000);
+    walk_seed(&seeded, &slow);
+    walk_seed(&seeded, &none);
+    assert_int_equal(seeded.start_ms, 1000);
+    assert_int_equal(seeded.hw_ms, 5000);
+    assert_int_equal(seeded.largest_ms, 8000);
+    assert_false(seeded.open);
+    /* one that has not finished a walk has not come past its start */
+    walk_seed(&seeded, &young);
+    assert_int_equal(seeded.hw_ms, 0);
+}
+
 int
 main(void)
 {
@@ -1071,6 +1099,7 @@ main(void)
         TEST(a_text_that_is_no_state_is_damaged),
         TEST(the_ledger_keeps_what_a_walk_can_still_read),
         TEST(a_walk_without_memory_is_a_status),
+        TEST(a_tier_that_is_new_begins_at_the_lowest_watermark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
