@@ -38,6 +38,7 @@ struct outlet {
     int64_t busy;     /* slots that run, are held, or are being claimed for */
     int64_t claiming; /* of those, asked of the store */
     bool backlog;
+    bool has_lanes; /* by order_by, or still owed from when it had one */
     bool paused;
     struct loop_timer *timer; /* the earliest due of what waits */
     int64_t due_ms;           /* Unix ms it is armed for, 0: not armed */
@@ -131,7 +132,7 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
     }
     attempt_destroy(attempt);
     wake_at(outlet, due_ms);
-    if (outlet->settings->route.order_by.len > 0) {
+    if (outlet->has_lanes) {
         outlet->backlog = true; /* its lane may go on */
     }
     claim_all(dispatch); /* too much unsettled holds all of them */
@@ -254,6 +255,7 @@ take_claims(struct outlet *outlet, struct store_claims claims)
     }
     outlet->claiming = 0;
     for (size_t i = 0; i < claims.count; i++) {
+        outlet->has_lanes = outlet->has_lanes || claims.at[i].has_lane;
         start_attempt(outlet, claims.at[i].event, claims.at[i].attempt);
     }
     mem_free(claims.at);
@@ -485,6 +487,7 @@ open_outlet(struct dispatch *dispatch, size_t index)
     struct outlet *outlet = &dispatch->outlets[index];
     outlet->dispatch = dispatch;
     outlet->settings = &dispatch->settings.outlets[index];
+    outlet->has_lanes = outlet->settings->route.order_by.len > 0;
     outlet->counts = telemetry_of_handler(dispatch->settings.telemetry,
                                           outlet->settings->name);
     outlet->rules =

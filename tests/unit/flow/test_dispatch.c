@@ -398,10 +398,8 @@ a_paused_handler_is_left_alone(void **state)
 /* ---- lanes ---- */
 
 static void
-deliveries_of_one_lane_run_one_at_a_time_and_in_order(void **state)
+order_by_customer(void)
 {
-    (void)state;
-    flow_prepare(1);
     struct outlet_settings *outlet = &flow.outlets[0];
     outlet->concurrency = 8;
     outlet->route.order_by = slice_of("/data/customer");
@@ -409,6 +407,14 @@ deliveries_of_one_lane_run_one_at_a_time_and_in_order(void **state)
                                        &flow.bound.arena,
                                        &outlet->route.order_path, NULL),
                      STATUS_OK);
+}
+
+static void
+deliveries_of_one_lane_run_one_at_a_time_and_in_order(void **state)
+{
+    (void)state;
+    flow_prepare(1);
+    order_by_customer();
     flow.handlers[0].behaviour = HANGS;
     flow_open_store();
     flow_submit(flow_page("a b c", CHANNEL_WEBHOOK, "x"));
@@ -424,6 +430,30 @@ deliveries_of_one_lane_run_one_at_a_time_and_in_order(void **state)
     await_started(5);
     fake_let_go(&flow.handlers[0], DISPOSITION_DONE);
     assert_order(&flow.handlers[0], "a d b e c");
+    flow_close();
+}
+
+/* The configuration may lose its order_by while a lane is owed. */
+static void
+a_lane_goes_on_when_its_handler_has_no_order_any_more(void **state)
+{
+    (void)state;
+    flow_prepare(1);
+    order_by_customer();
+    flow.owe_only = true;
+    flow_open_store();
+    flow_submit(flow_page("a b c", CHANNEL_WEBHOOK, "x"));
+    flow_run(flow_all_judged);
+    flow_close_store();
+    flow.owe_only = false;
+    flow.outlets[0].route.order_by = (struct slice){ NULL, 0 };
+    flow.outlets[0].route.order_path = NULL;
+    flow_open_store();
+    dispatch_start(flow.dispatch);
+    await_started(3);
+    assert_order(&flow.handlers[0], "a b c");
+    flow_stop(1000);
+    assert_nothing_owed(0);
     flow_close();
 }
 
@@ -621,6 +651,7 @@ main(void)
             an_event_of_a_connector_that_is_gone_is_a_failed_attempt),
         cmocka_unit_test(a_paused_handler_is_left_alone),
         cmocka_unit_test(deliveries_of_one_lane_run_one_at_a_time_and_in_order),
+        cmocka_unit_test(a_lane_goes_on_when_its_handler_has_no_order_any_more),
         cmocka_unit_test(what_an_earlier_run_owed_is_delivered_at_the_start),
         cmocka_unit_test(outlets_without_a_handler_are_stood),
         cmocka_unit_test(a_stop_waits_for_what_runs),
