@@ -409,6 +409,9 @@ http_server_create(struct loop *loop, const char *address, unsigned unix_mode,
     server->loop = loop;
     server->limits = *limits;
     server->handler = *handler;
+    server->bodies.limit = (size_t)limits->bodies_bytes;
+    server->limits.request.share =
+        limits->bodies_bytes > 0 ? &server->bodies : NULL;
     server->listener.fd = -1;
     server->reserve_fd = -1;
     list_init(&server->conns);

@@ -29,6 +29,8 @@ struct http_server_limits {
     int64_t idle_timeout_ms;         /* between requests: 75 s, silent close */
     int64_t write_timeout_ms;        /* an answer not taken: 30 s */
     int64_t requests_per_connection; /* 0: no limit */
+    int64_t bodies_bytes; /* of all that come in, see struct http_share:
+                             256 MiB; over it: 503 and close; 0: no limit */
 };
 
 struct http_server;

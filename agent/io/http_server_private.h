@@ -47,6 +47,7 @@ struct http_server {
     struct list conns;
     struct list resumes;
     int64_t count;
+    struct http_share bodies;
     int64_t refusing; /* of these, how many were over a limit */
     int reserve_fd;   /* given up to accept, and end, one too many */
     uint64_t seed[2];

@@ -28,11 +28,6 @@ enum stage {
     STAGE_REFUSED
 };
 
-/* A body of a known length up to this gets all its room at once; a longer one
- * grows as it arrives, so that a mere promise holds no memory. */
-#define BODY_ROOM_BYTES  ((size_t)64 * 1024)
-#define BODY_FIRST_BYTES ((size_t)1024)
-
 struct http_parser {
     llhttp_t llhttp;
     struct http_limits limits;
@@ -46,18 +41,32 @@ struct http_parser {
     size_t body_limit;
     char *body; /* in the arena */
     size_t body_len, body_cap;
+    size_t body_held;   /* by the body, the rooms it outgrew included */
+    size_t body_shared; /* of that, counted in the share */
     uint64_t body_left; /* of a body with a length */
     bool name_open;     /* the name of the last field is still growing */
     bool head_seen;     /* llhttp has read the head */
     bool end_seen;      /* llhttp has read the whole request */
     bool out_of_memory;
+    bool out_of_share;
     unsigned status;
     const char *reason;
 };
 
+static void
+leave_share(struct http_parser *p)
+{
+    /* A parser whose request is complete may outlive the share. */
+    if (p->body_shared > 0) {
+        p->limits.share->used -= p->body_shared;
+    }
+    p->body_shared = 0;
+}
+
 static enum http_progress
 refuse(struct http_parser *p, unsigned status, const char *reason)
 {
+    leave_share(p);
     p->stage = STAGE_REFUSED;
     p->status = status;
     p->reason = reason;
@@ -136,6 +145,28 @@ on_head(llhttp_t *llhttp)
     return 0;
 }
 
+/* Counts `more` bytes of room; false when all bodies together hold too much.
+ * Without it, whoever sends long bodies and never ends them could have as much
+ * memory as there may be connections. */
+static bool
+enter_share(struct http_parser *p, size_t more)
+{
+    struct http_share *share = p->limits.share;
+    p->body_held += more;
+    if (share == NULL || p->body_held <= HTTP_BODY_OWN_BYTES) {
+        return true;
+    }
+    size_t shared = p->body_held - HTTP_BODY_OWN_BYTES;
+    if (share->used >= share->limit ||
+        shared - p->body_shared > share->limit - share->used) {
+        p->out_of_share = true;
+        return false;
+    }
+    share->used += shared - p->body_shared;
+    p->body_shared = shared;
+    return true;
+}
+
 /* Makes room for `more` bytes of body. */
 static bool
 reserve_body(struct http_parser *p, size_t more)
@@ -145,11 +176,17 @@ reserve_body(struct http_parser *p, size_t more)
     }
     size_t cap =
         p->body_cap > p->body_limit / 2 ? p->body_limit : p->body_cap * 2;
-    if (p->request.has_length && p->request.length <= BODY_ROOM_BYTES) {
+    /* A short body gets all its room at once; a longer one grows as it
+     * arrives, so that a mere promise holds no memory. */
+    if (p->request.has_length &&
+        (p->request.length <= HTTP_BODY_OWN_BYTES || p->request.length < cap)) {
         cap = (size_t)p->request.length;
     }
     if (cap < p->body_len + more) {
         cap = p->body_len + more; /* at most the limit, see on_body */
+    }
+    if (!enter_share(p, cap)) {
+        return false;
     }
     char *room = arena_alloc(&p->arena, cap);
     if (room == NULL) {
@@ -210,6 +247,9 @@ refuse_by_llhttp(struct http_parser *p)
 {
     if (p->out_of_memory) {
         return refuse(p, 503, "out of memory");
+    }
+    if (p->out_of_share) {
+        return refuse(p, 503, "all bodies together over their limit");
     }
     const char *reason = llhttp_get_error_reason(&p->llhttp);
     return refuse(p, 400, reason == NULL ? "the parser refuses it" : reason);
@@ -413,6 +453,7 @@ begin_body(struct http_parser *p)
 static enum http_progress
 complete(struct http_parser *p)
 {
+    leave_share(p);
     if (p->body_len > 0) {
         p->request.body = (struct slice){ p->body, p->body_len };
     }
@@ -493,11 +534,13 @@ make_ready(struct http_parser *p)
     p->body = NULL;
     p->body_len = 0;
     p->body_cap = 0;
+    p->body_held = 0;
     p->body_left = 0;
     p->name_open = false;
     p->head_seen = false;
     p->end_seen = false;
     p->out_of_memory = false;
+    p->out_of_share = false;
     p->status = 0;
     p->reason = "";
 }
@@ -522,6 +565,7 @@ http_parser_destroy(struct http_parser *parser)
     if (parser == NULL) {
         return;
     }
+    leave_share(parser);
     buf_fini(&parser->head);
     arena_fini(&parser->arena);
     mem_free(parser);
@@ -563,6 +607,7 @@ http_parser_take(struct http_parser *parser, struct arena *into,
 void
 http_parser_reset(struct http_parser *parser)
 {
+    leave_share(parser);
     buf_fini(&parser->head);
     arena_fini(&parser->arena);
     make_ready(parser);

@@ -19,10 +19,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the bodies of many parsers may hold together while they come in: each
+ * has HTTP_BODY_OWN_BYTES of its own, beyond which its memory counts here. A
+ * body that is complete counts no more. */
+struct http_share {
+    size_t limit;
+    size_t used;
+};
+
+#define HTTP_BODY_OWN_BYTES ((size_t)16 * 1024)
+
 struct http_limits {
-    size_t head_bytes;  /* request line and fields: 16 KiB */
-    size_t field_count; /* 100 */
-    size_t body_bytes;  /* 1 MiB, after chunked decoding */
+    size_t head_bytes;        /* request line and fields: 16 KiB */
+    size_t field_count;       /* 100 */
+    size_t body_bytes;        /* 1 MiB, after chunked decoding */
+    struct http_share *share; /* borrowed; NULL: each for itself */
 };
 
 /* Borrowed from the parser until http_parser_reset, or for as long as the
@@ -70,9 +81,10 @@ const struct http_request *http_parser_request(const struct http_parser *p);
  * tells at once whether its Content-Length is over it. */
 void http_parser_limit_body(struct http_parser *parser, size_t body_bytes);
 
-/* After HTTP_REFUSED: 400, 413, 414, 431, 501, 503 (out of memory) or 505, and
- * why in static words for the log (never for the sender). Whether a request
- * without a length is 411 is the caller's to say, see has_length. */
+/* After HTTP_REFUSED: 400, 413, 414, 431, 501, 503 (out of memory, or of the
+ * share) or 505, and why in static words for the log (never for the sender).
+ * Whether a request without a length is 411 is the caller's to say, see
+ * has_length. */
 unsigned http_parser_status(const struct http_parser *parser);
 const char *http_parser_reason(const struct http_parser *parser);
 

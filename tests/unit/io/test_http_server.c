@@ -458,6 +458,36 @@ a_connection_is_kept_or_closed_as_agreed(void **state)
 }
 
 static void
+bodies_that_hold_too_much_together_are_refused_with_503(void **state)
+{
+    (void)state;
+    struct http_server_limits limits = ordinary;
+    limits.bodies_bytes = 1; /* beyond what each has of its own */
+    struct site site;
+    struct client client;
+    site_open(&site, &limits);
+    client_open(&client, &site);
+    say(&client, "POST /now HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n"
+                 "\r\n");
+    for (size_t i = 0; i < 2 * HTTP_BODY_OWN_BYTES; i += 64) {
+        say(&client, "0123456789abcdef0123456789abcdef"
+                     "0123456789abcdef0123456789abcdef");
+    }
+    hear_end(&client);
+    assert_true(has(&client, "HTTP/1.1 503 "));
+    assert_true(has(&client, "Retry-After: 1\r\n"));
+    assert_int_equal(site.refused, 503);
+    client_close(&client);
+
+    client_open(&client, &site);
+    say(&client, "POST /now HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                 "\r\nshort");
+    hear(&client, "\r\n\r\nshort");
+    client_close(&client);
+    site_close(&site);
+}
+
+static void
 a_connection_ends_after_its_last_allowed_request(void **state)
 {
     (void)state;
@@ -1287,6 +1317,8 @@ main(void)
         cmocka_unit_test(answers_without_a_body_have_none),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(a_connection_is_kept_or_closed_as_agreed),
+        cmocka_unit_test(
+            bodies_that_hold_too_much_together_are_refused_with_503),
         cmocka_unit_test(a_connection_ends_after_its_last_allowed_request),
         cmocka_unit_test(continue_is_sent_only_for_a_body_that_is_wanted),
         cmocka_unit_test(

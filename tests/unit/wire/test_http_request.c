@@ -515,6 +515,74 @@ large_bodies_arrive_whole(void **state)
     }
 }
 
+/* A parser that has the head and `sent` bytes of the body of a request. */
+static struct http_parser *
+halfway(struct http_share *share, size_t sent, enum http_progress *ret_last)
+{
+    const struct http_limits shared = { .head_bytes = 1024,
+                                        .field_count = 10,
+                                        .body_bytes = 1 << 20,
+                                        .share = share };
+    struct http_parser *p = NULL;
+    struct buf text = { 0 };
+    size_t at = 0;
+    enum http_progress progress = HTTP_HEAD;
+    buf_text(&text,
+             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n");
+    for (size_t i = 0; i < sent; i++) {
+        buf_byte(&text, 'x');
+    }
+    assert_int_equal(http_parser_create(&shared, &p), STATUS_OK);
+    while (at < text.len && progress != HTTP_REFUSED) {
+        size_t used;
+        progress = http_parser_feed(
+            p, slice_first(slice_from(buf_slice(&text), at), 30000), &used);
+        at += used;
+    }
+    buf_fini(&text);
+    *ret_last = progress;
+    return p;
+}
+
+static void
+bodies_on_their_way_in_share_their_memory(void **state)
+{
+    (void)state;
+    struct http_share share = { .limit = 100000 };
+    enum http_progress last;
+    /* A small body has its own memory, whatever the others hold. */
+    struct http_parser *first = halfway(&share, 1000, &last);
+    assert_int_equal(last, HTTP_MORE);
+    assert_int_equal(share.used, 0);
+    http_parser_destroy(first);
+
+    first = halfway(&share, 59999, &last);
+    assert_int_equal(last, HTTP_MORE);
+    assert_true(share.used >= 59999 - HTTP_BODY_OWN_BYTES);
+    size_t before = share.used;
+    struct http_parser *second = halfway(&share, 59999, &last);
+    assert_int_equal(last, HTTP_REFUSED);
+    assert_int_equal(http_parser_status(second), 503);
+    assert_int_equal(share.used, before);
+    http_parser_destroy(second);
+    second = halfway(&share, 1000, &last);
+    assert_int_equal(last, HTTP_MORE);
+    http_parser_destroy(second);
+
+    /* A whole body counts no more: what is done with it has its own limits. */
+    size_t used;
+    assert_int_equal(http_parser_feed(first, slice_of("x"), &used),
+                     HTTP_COMPLETE);
+    assert_int_equal(share.used, 0);
+    http_parser_destroy(first);
+    first = halfway(&share, 59999, &last);
+    http_parser_reset(first);
+    assert_int_equal(share.used, 0);
+    http_parser_destroy(first);
+    http_parser_destroy(halfway(&share, 59999, &last));
+    assert_int_equal(share.used, 0);
+}
+
 static void
 running_out_of_memory_is_503(void **state)
 {
@@ -556,6 +624,7 @@ main(void)
         cmocka_unit_test(the_head_is_shown_before_the_body_is_taken),
         cmocka_unit_test(a_request_taken_outlives_its_parser),
         cmocka_unit_test(large_bodies_arrive_whole),
+        cmocka_unit_test(bodies_on_their_way_in_share_their_memory),
         cmocka_unit_test(running_out_of_memory_is_503),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
