@@ -71,18 +71,31 @@ fill_choice(const struct template_choice *choice,
     return STATUS_OK;
 }
 
-/* Fills the first alternative that has everything it needs. */
+/* Fills the first alternative that has everything it needs and says something;
+ * a field that is sent empty stands for nothing while another may speak. */
 static enum status
 fill(const struct template *t, const struct template_scope *scope,
      struct arena *arena, struct slice parts[TEMPLATE_PARTS_MAX],
      size_t *ret_count, size_t *ret_choice)
 {
-    enum status status = STATUS_NOT_FOUND;
-    for (size_t i = 0; status == STATUS_NOT_FOUND && i < t->choice_count; i++) {
-        *ret_choice = i;
-        status = fill_choice(&t->choices[i], scope, arena, parts, ret_count);
+    bool has_empty = false;
+    size_t empty = 0;
+    for (size_t i = 0; i < t->choice_count; i++) {
+        enum status status =
+            fill_choice(&t->choices[i], scope, arena, parts, ret_count);
+        bool speaks = status == STATUS_OK && *ret_count > 0;
+        if (speaks || (status != STATUS_OK && status != STATUS_NOT_FOUND)) {
+            *ret_choice = i;
+            return status;
+        }
+        if (status == STATUS_OK && !has_empty) {
+            has_empty = true;
+            empty = i;
+        }
     }
-    return status;
+    *ret_choice = empty;
+    *ret_count = 0;
+    return has_empty ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 enum status

@@ -14,9 +14,9 @@
  * "{x?}" is empty when x is absent; "[[…]]" is left out when anything in it is
  * absent; any other absent place makes the whole template absent, which is a
  * third outcome beside a text and an error (PROVIDERS: absent is a refusal, not
- * an empty string). `a ?? b` takes the first alternative that is not absent;
- * alternatives may be templates with braces or bare sources. `{{` and `}}`
- * stand for braces.
+ * an empty string). `a ?? b` takes the first alternative that is not absent,
+ * and not empty while there is one that is neither; alternatives may be
+ * templates with braces or bare sources. `{{` and `}}` stand for braces.
  */
 #ifndef WIRE_TEMPLATE_H
 #define WIRE_TEMPLATE_H
