@@ -8,9 +8,10 @@
 #include "io/loop.h"
 #include "model/identity.h"
 
-#define ROUND_MS   INSTANT_MINUTE_MS
-#define SLICE_MS   20 /* between two slices of one round */
-#define SLICE_ROWS 1000
+#define ROUND_MS       INSTANT_MINUTE_MS
+#define FIRST_ROUND_MS INSTANT_SECOND_MS
+#define SLICE_MS       20 /* between two slices of one round */
+#define SLICE_ROWS     1000
 
 struct retention {
     struct loop *loop;
@@ -107,10 +108,19 @@ retention_create(struct loop *loop, struct store_worker *worker,
     return STATUS_OK;
 }
 
+/* The floor counts from the first event on: one stamped below it, taken before
+ * the first round, would be removed by that round and come in once more. The
+ * walks do not know their bounds yet; the first round, soon, asks again. */
 void
 retention_start(struct retention *retention)
 {
-    loop_timer_arm(retention->timer, retention->settings.round_ms);
+    const struct retention_settings *settings = &retention->settings;
+    ingest_set_floor(settings->ingest,
+                     retention_floor(clock_unix_ms(), settings->keep_ids_ms,
+                                     lowest_read(retention)));
+    loop_timer_arm(retention->timer, settings->round_ms < FIRST_ROUND_MS
+                                         ? settings->round_ms
+                                         : FIRST_ROUND_MS);
 }
 
 void

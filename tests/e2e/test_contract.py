@@ -120,3 +120,30 @@ class Limits(harness.Case):
                                     harness.replies(429, b"{}"))[:2]
         self.assertGreaterEqual(first, 0.9)
         self.assertGreaterEqual(second, 1.9)
+
+
+class Identity(harness.Case):
+    def test_a_webhook_from_before_the_floor_is_one_event_and_counted(self):
+        agent = self.pet_shop()
+        hook = Hook(1, "1999-01-01T00:00:00Z")
+        for again in range(3):
+            self.assertEqual(hook.send(agent).status, 202)
+        self.assertEqual(agent.metric("beyond_horizon_total",
+                                      connector="shop"), 3)
+        self.assertEqual(agent.stop()[0], 0)
+        agent.start()
+        self.assertEqual(hook.send(agent).status, 202)
+        Hook(2, iso()).send(agent)
+        self.assertEqual([e["data"]["id"] for e in agent.wait_events(2)],
+                         [1, 2])
+
+    def test_an_id_that_is_sent_empty_is_no_id(self):
+        agent = self.pet_shop()
+        for order in (1, 2):
+            hook = Hook(order, iso())
+            hook.headers["X-Webhook-Delivery"] = ""
+            for again in range(2):
+                self.assertEqual(hook.send(agent).status, 202)
+        events = agent.wait_events(2)
+        self.assertEqual([e["data"]["id"] for e in events], [1, 2])
+        self.assertEqual([len(e["id"]) for e in events], [64, 64])
