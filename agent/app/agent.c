@@ -34,7 +34,7 @@
  * the loop stops and the store is closed.
  */
 
-#define GRACE_MS        (4 * INSTANT_SECOND_MS)
+#define GRACE_MS        (3 * INSTANT_SECOND_MS)
 #define END_MS          (9500 * (int64_t)1)
 #define SERVER_GRACE_MS (3 * INSTANT_SECOND_MS)
 #define RETRY_AFTER_S   5
