@@ -13,7 +13,7 @@ import sys
 import tree
 
 LAST = 50
-PLACE = r"[a-z0-9_.-]+(?:/[a-z0-9_.-]+)*"
+PLACE = r"(?:[a-z0-9_.-]+(?:/[a-z0-9_.-]+)*(?:/README)?|README|CHANGELOG)"
 SUBJECT = re.compile(rf"^({PLACE}(?:, {PLACE})*): [a-z0-9`].*[^.]$")
 # Prefixes that are not a path.
 FREE = {"build", "docs", "release"}
