@@ -564,14 +564,15 @@ a_unit_that_is_too_large_fails_alone(void **state)
     static char large[8192];
     memset(large, 'x', sizeof(large));
     const struct owed owed = { .handler = mail };
-    struct sighting sightings[3] = { seen_by(CHANNEL_WEBHOOK, "e1"),
+    struct sighting sightings[4] = { seen_by(CHANNEL_WEBHOOK, "e1"),
                                      seen_by(CHANNEL_WEBHOOK, "e2"),
-                                     seen_by(CHANNEL_WEBHOOK, "e3") };
+                                     seen_by(CHANNEL_WEBHOOK, "e3"),
+                                     seen_by(CHANNEL_WEBHOOK, "e1") };
     sightings[1].body = (struct slice){ large, sizeof(large) };
     struct store_walk walk = { .connector = shop, .state = SLICE("no") };
-    struct store_unit units[3] = { { 0 } };
-    struct store_unit *at[3];
-    for (size_t i = 0; i < 3; i++) {
+    struct store_unit units[4] = { { 0 } };
+    struct store_unit *at[4];
+    for (size_t i = 0; i < 4; i++) {
         sightings[i].owed = &owed;
         sightings[i].owed_count = 1;
         units[i].connector = shop;
@@ -582,16 +583,28 @@ a_unit_that_is_too_large_fails_alone(void **state)
     units[1].walks = &walk;
     units[1].walk_count = 1;
     struct error err = { 0 };
-    assert_ok(store->ops->apply(store, at, 3, &err));
+    assert_ok(store->ops->apply(store, at, 4, &err));
     assert_ok(units[0].status);
     assert_int_equal(units[1].status, STATUS_TOO_LARGE);
     assert_string_not_equal(units[1].err.text, "");
     assert_ok(units[2].status);
+    /* What the others were told holds, whatever was tried before. */
+    assert_true(sightings[0].fresh && sightings[2].fresh);
+    assert_true(sightings[0].number < sightings[2].number);
+    assert_ok(units[3].status);
+    assert_false(sightings[3].fresh);
+    assert_int_equal(sightings[3].number, sightings[0].number);
+    assert_int_equal(figure_of(mail).pending, 2);
     reopen();
     assert_true(is_known(&sightings[0]));
     assert_false(is_known(&sightings[1]));
     assert_true(is_known(&sightings[2]));
     assert_int_equal(figure_of(mail).pending, 2);
+    struct store_claims claims = claim(mail, FAR_MS, FAR_MS * 2, 10);
+    assert_int_equal(claims.count, 2);
+    assert_int_equal(claims.at[0].event->number, sightings[0].number);
+    assert_int_equal(claims.at[1].event->number, sightings[2].number);
+    drop(&claims);
     struct buf text = { 0 };
     assert_int_equal(store->ops->walk(store, shop, 0, &text, &err),
                      STATUS_NOT_FOUND);
