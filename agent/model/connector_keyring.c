@@ -29,7 +29,8 @@ is_material(const struct verify_rule *rule, struct slice bytes)
         return false;
     }
     if (rule->type == VERIFY_BASIC) {
-        return slice_find(bytes, ':') != SIZE_MAX;
+        /* A token may stand alone on either side; nothing on both is none. */
+        return slice_find(bytes, ':') != SIZE_MAX && bytes.len > 1;
     }
     return rule->type != VERIFY_ED25519 || bytes.len == ED25519_BYTES;
 }

@@ -285,6 +285,9 @@ static const struct rule_row rule_rows[] = {
     { "verify: {type: basic}\n" EVENT, "with: {webhook_secret: 'u:p'}", NULL },
     { "verify: {type: basic}\n" EVENT, "with: {webhook_secret: s}",
       "it must be user:password" },
+    { "verify: {type: basic}\n" EVENT, "with: {webhook_secret: ':'}",
+      "it must be user:password" },
+    { "verify: {type: basic}\n" EVENT, "with: {webhook_secret: 'u:'}", NULL },
     { "verify: {type: hmac, signature: {from: 'header:X', kv: '='}, signed: "
       "'{body}'}\n" EVENT,
       "with: {webhook_secret: s}", "'kv' and 'name' go together" },
