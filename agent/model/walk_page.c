@@ -26,6 +26,7 @@ struct taking {
     int64_t oldest_ms;   /* on this page; INT64_MAX when no row has a stamp */
     size_t below;        /* rows below the lower bound */
     struct slice picked; /* the id this page leads to */
+    bool is_long;        /* a cursor that no request can carry */
 };
 
 static enum status
@@ -93,6 +94,10 @@ take_id(struct taking *t, struct slice row)
     if (status != STATUS_OK) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
+    if (id.len > WALK_TEXT_BYTES_MAX) {
+        t->is_long = true;
+        return STATUS_OK;
+    }
     bool take = t->picked.len == 0;
     if (t->cursor->pick == PICK_LAST) {
         take = true;
@@ -151,6 +156,10 @@ take_token(struct taking *t)
         answer_at(t->cursor->from, t->answer->page->body, t->scratch, &text);
     if (status != STATUS_OK) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    if (text.len > WALK_TEXT_BYTES_MAX) {
+        t->is_long = true;
+        return STATUS_OK;
     }
     status = arena_copy(t->arena, text, &t->state->token);
     if (status != STATUS_OK) {
@@ -478,6 +487,9 @@ take_page(struct taking *t)
     }
     if (status == STATUS_OK && first) {
         status = take_first(t);
+    }
+    if (status == STATUS_OK && t->is_long) {
+        return fail_closed(t, "the cursor is longer than 64 KiB");
     }
     return status == STATUS_OK ? go_on(t) : status;
 }

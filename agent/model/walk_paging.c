@@ -24,6 +24,12 @@ keep(struct turn *turn, const struct buf *buf, struct walk_paging *ret_next)
 {
     struct slice text;
     enum status status = buf_status(buf);
+    if (status == STATUS_OK && buf->len > WALK_TEXT_BYTES_MAX) {
+        (void)error_set(turn->err, STATUS_TOO_LARGE,
+                        "the next page is named by %zu bytes", buf->len);
+        *ret_next = broken;
+        return STATUS_OK;
+    }
     if (status == STATUS_OK) {
         status = arena_copy(turn->arena, buf_slice(buf), &text);
     }

@@ -8,6 +8,11 @@
 
 #include "model/walk.h"
 
+/* The longest page, link or cursor that is taken from an answer: it goes into a
+ * request, which no server reads when it is longer, and into the walk's state,
+ * which is written with each page. */
+#define WALK_TEXT_BYTES_MAX ((size_t)64 * 1024)
+
 enum walk_paging_kind {
     WALK_PAGING_END,
     WALK_PAGING_PAGE,    /* `text` is the next `{page}` or URL */

@@ -544,6 +544,51 @@ a_list_that_leads_nowhere_fails_and_keeps_hw(void **state)
     }
 }
 
+/* A walk that kept it could never be asked for again. */
+static void
+what_no_request_can_carry_is_not_kept(void **state)
+{
+    static const struct {
+        enum cursor_kind cursor;
+        enum page_kind page;
+        const char *body; /* with the text in it */
+    } rows[] = {
+        { CURSOR_TIME, PAGE_TOKEN, "{\"rows\":[{\"at\":9}],\"next\":\"%s\"}" },
+        { CURSOR_TIME, PAGE_URL, "{\"rows\":[{\"at\":9}],\"next\":\"/%s\"}" },
+        { CURSOR_TOKEN, PAGE_CURSOR, "{\"rows\":[],\"next\":\"%s\"}" },
+        { CURSOR_ID, PAGE_CURSOR, "{\"rows\":[{\"next\":\"%s\"}]}" },
+    };
+    struct fixture *f = *state;
+    struct buf text = { 0 };
+    for (size_t i = 0; i <= (size_t)64 * 1024; i++) {
+        buf_byte(&text, 'x');
+    }
+    f->poll->pages.from = list_template("json:next", &f->arena);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf body = { 0 };
+        struct slice rest = slice_of(rows[i].body);
+        struct slice before;
+        assert_true(slice_split(&rest, '%', &before));
+        buf_append(&body, before);
+        buf_append(&body, buf_slice(&text));
+        buf_append(&body, slice_from(rest, 1));
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW - HOUR);
+        f->poll->cursor.kind = rows[i].cursor;
+        f->poll->cursor.from =
+            list_path(rows[i].cursor == CURSOR_TIME ? "at" : "next", &f->arena);
+        f->poll->pages.kind = rows[i].page;
+        begin(f);
+        page(f, buf_slice(&body).ptr, WALK_FAILED);
+        assert_true(f->step.why.text[0] != '\0');
+        assert_false(f->state.open || f->state.has_page);
+        assert_int_equal(f->state.hw_ms, NOW - HOUR);
+        assert_int_equal(f->state.token.len, 0);
+        buf_fini(&body);
+    }
+    buf_fini(&text);
+}
+
 static void
 an_ascending_list_restarts_when_what_is_sent_has_moved(void **state)
 {
@@ -1082,6 +1127,7 @@ main(void)
         TEST(a_304_counts_only_for_the_page_that_was_all),
         TEST(each_page_kind_finds_its_next_page_and_its_end),
         TEST(a_list_that_leads_nowhere_fails_and_keeps_hw),
+        TEST(what_no_request_can_carry_is_not_kept),
         TEST(an_ascending_list_restarts_when_what_is_sent_has_moved),
         TEST(a_newest_first_list_ends_where_a_whole_page_is_old),
         TEST(a_full_second_fails_twice_and_is_a_gap_the_third_time),
