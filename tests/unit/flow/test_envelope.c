@@ -130,6 +130,38 @@ a_traceparent_that_came_in_is_handed_on(void **state)
 }
 
 static void
+a_traceparent_that_is_none_is_left_out(void **state)
+{
+    static const char *const fields[] = {
+        "traceparent: junk\n",
+        "traceparent: \n",
+        "traceparent: "
+        "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n",
+        "traceparent: "
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0\n",
+        "traceparent: "
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x\n",
+        "traceparent: "
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n",
+        "traceparent: "
+        "00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01\n",
+    };
+    (void)state;
+    char line[1024];
+    struct event event = order_paid("{}");
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        event.headers = slice_of(fields[i]);
+        write_line(&event, line, sizeof(line));
+        assert_null(strstr(line, "traceparent"));
+    }
+    event.headers = slice_of(
+        "traceparent: "
+        "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more\n");
+    write_line(&event, line, sizeof(line));
+    assert_has(line, "-01-more\"");
+}
+
+static void
 a_preview_is_the_event_the_sighting_becomes(void **state)
 {
     (void)state;
@@ -180,6 +212,7 @@ main(void)
         cmocka_unit_test(data_has_one_shape_whichever_channel_brought_it),
         cmocka_unit_test(bytes_that_are_not_json_go_as_base64),
         cmocka_unit_test(a_traceparent_that_came_in_is_handed_on),
+        cmocka_unit_test(a_traceparent_that_is_none_is_left_out),
         cmocka_unit_test(a_preview_is_the_event_the_sighting_becomes),
         cmocka_unit_test(an_envelope_without_memory_says_so),
     };
