@@ -136,16 +136,29 @@ last_part(struct slice path)
     return slice_from(path, begin);
 }
 
-/* Whether both paths name one file, whatever way they are written. */
+static bool
+is_same_inode(const char *a, const char *b, mode_t type)
+{
+    struct stat about[2];
+    return stat(a, &about[0]) == 0 && stat(b, &about[1]) == 0 &&
+           (about[0].st_mode & S_IFMT) == type &&
+           about[0].st_dev == about[1].st_dev &&
+           about[0].st_ino == about[1].st_ino;
+}
+
+/* Whether both paths name one file, whatever way they are written: by a link,
+ * or, while it is not there yet, by its folder. */
 static enum status
 is_same_file(struct arena *arena, struct slice a, struct slice b,
              bool *ret_same)
 {
     struct slice folders[2];
-    struct stat about[2];
-    *ret_same = slice_equal(a, b);
-    if (*ret_same || a.len == 0 || b.len == 0 ||
-        !slice_equal(last_part(a), last_part(b))) {
+    if (a.len == 0 || b.len == 0) {
+        *ret_same = false;
+        return STATUS_OK;
+    }
+    *ret_same = slice_equal(a, b) || is_same_inode(a.ptr, b.ptr, S_IFREG);
+    if (*ret_same || !slice_equal(last_part(a), last_part(b))) {
         return STATUS_OK;
     }
     enum status status = paths_directory(a, arena, &folders[0]);
@@ -153,10 +166,7 @@ is_same_file(struct arena *arena, struct slice a, struct slice b,
         status = paths_directory(b, arena, &folders[1]);
     }
     if (status == STATUS_OK) {
-        *ret_same = stat(folders[0].ptr, &about[0]) == 0 &&
-                    stat(folders[1].ptr, &about[1]) == 0 &&
-                    about[0].st_dev == about[1].st_dev &&
-                    about[0].st_ino == about[1].st_ino;
+        *ret_same = is_same_inode(folders[0].ptr, folders[1].ptr, S_IFDIR);
     }
     return status;
 }

@@ -147,3 +147,18 @@ class Identity(harness.Case):
         events = agent.wait_events(2)
         self.assertEqual([e["data"]["id"] for e in events], [1, 2])
         self.assertEqual([len(e["id"]) for e in events], [64, 64])
+
+
+class Files(harness.Case):
+    def test_two_handlers_on_one_file_are_refused_by_link_too(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        with open(agent.path("a.jsonl"), "wb"):
+            pass
+        os.symlink("a.jsonl", agent.path("soft.jsonl"))
+        os.link(agent.path("a.jsonl"), agent.path("hard.jsonl"))
+        for other, code in (("soft.jsonl", 78), ("hard.jsonl", 78),
+                            ("./a.jsonl", 78), ("b.jsonl", 0)):
+            agent.config["handlers"] = {"one": {"file": "a.jsonl"},
+                                        "two": {"file": other}}
+            agent.write_config()
+            self.assertEqual(agent.command("check").returncode, code, other)
