@@ -137,11 +137,11 @@ last_part(struct slice path)
 }
 
 static bool
-is_same_inode(const char *a, const char *b, mode_t type)
+is_same_inode(const char *a, const char *b)
 {
     struct stat about[2];
     return stat(a, &about[0]) == 0 && stat(b, &about[1]) == 0 &&
-           (about[0].st_mode & S_IFMT) == type &&
+           (S_ISREG(about[0].st_mode) || S_ISDIR(about[0].st_mode)) &&
            about[0].st_dev == about[1].st_dev &&
            about[0].st_ino == about[1].st_ino;
 }
@@ -157,7 +157,7 @@ is_same_file(struct arena *arena, struct slice a, struct slice b,
         *ret_same = false;
         return STATUS_OK;
     }
-    *ret_same = slice_equal(a, b) || is_same_inode(a.ptr, b.ptr, S_IFREG);
+    *ret_same = slice_equal(a, b) || is_same_inode(a.ptr, b.ptr);
     if (*ret_same || !slice_equal(last_part(a), last_part(b))) {
         return STATUS_OK;
     }
@@ -166,7 +166,7 @@ is_same_file(struct arena *arena, struct slice a, struct slice b,
         status = paths_directory(b, arena, &folders[1]);
     }
     if (status == STATUS_OK) {
-        *ret_same = is_same_inode(folders[0].ptr, folders[1].ptr, S_IFDIR);
+        *ret_same = is_same_inode(folders[0].ptr, folders[1].ptr);
     }
     return status;
 }
