@@ -70,6 +70,8 @@ struct sighting {
     uint64_t number;     /* of the event it is or was, 0 when that is gone */
     int64_t recorded_ms; /* fresh: when the event was recorded */
     bool seen_by_via;    /* not fresh: this channel had shown it before */
+    bool late; /* the first webhook of an event already counted recovered */
+    bool confirmed; /* the second of both channels, within grace of the first */
 };
 
 #endif

@@ -100,6 +100,7 @@ struct store_unit {
     uint32_t connector; /* of the sightings */
     struct sighting *sightings;
     size_t sighting_count;
+    int64_t grace_ms;       /* of the connector, for what is confirmed */
     int64_t lease_until_ms; /* of deliveries that are born leased */
     struct store_outcome *outcomes;
     size_t outcome_count;
@@ -135,6 +136,22 @@ struct store_figure {
     int64_t dead;
 };
 
+/* Which events of walks no webhook has shown when their grace had passed. */
+struct store_account {
+    uint32_t connector;
+    bool counts; /* false: it has no webhook route, so nothing counts */
+    int64_t grace_ms;
+    int64_t now_ms;
+    size_t limit; /* events looked at in this call at most */
+    /* Set by the store. */
+    bool more;       /* the limit was reached */
+    int64_t counted; /* recovered, by this call */
+    /* Since the store was made. */
+    int64_t recovered;
+    int64_t late;
+    int64_t confirmed;
+};
+
 struct store_prune {
     int64_t ledger_floor_ms;  /* keys whose T is before it go */
     int64_t events_before_ms; /* events recorded before it, without a delivery
@@ -159,10 +176,14 @@ struct store_ops {
      * For each sighting: identity_judge over what the ledger says decides
      * whether it is new. New: it gets a number greater than all before, its
      * event row, one delivery per `owed` and its keys in the ledger. Known: its
-     * channel is marked, once. A unit whose sightings are all known still
-     * applies its walks. Sightings of one group see each other, in order.
-     * A unit with nothing in it asks whether the store can be written at all:
-     * it writes and commits one small row.
+     * channel is marked, once, and when that was is kept with the event.
+     * `late`: the first webhook of an event of a walk that `account` has passed
+     * as recovered. `confirmed`: the first webhook of an event of a walk that
+     * it has not passed yet, and the first row of an event that a webhook
+     * brought no longer than the unit's grace ago. A unit whose sightings are
+     * all known still applies its walks. Sightings of one group see each other,
+     * in order. A unit with nothing in it asks whether the store can be written
+     * at all: it writes and commits one small row.
      */
     enum status (*apply)(struct store *store, struct store_unit *const *units,
                          size_t count, struct error *err);
@@ -188,6 +209,17 @@ struct store_ops {
     /* Reads the figures of `count` handlers whose numbers are filled in. */
     enum status (*figures)(struct store *store, struct store_figure *figures,
                            size_t count, struct error *err);
+
+    /*
+     * Counts, in order of acceptance, the events of walks whose grace has ended
+     * and that no webhook has shown. A mark moves over them in the same
+     * transaction, so that none counts twice and none is left out, whenever the
+     * process ends. Counting begins with what comes in after the first call
+     * that `counts`; a call that does not ends it, and what comes in until the
+     * next one that does is never counted. Totals stay for ever.
+     */
+    enum status (*account)(struct store *store, struct store_account *account,
+                           struct error *err);
 
     /* Removes what is over its time, a slice at a call. */
     enum status (*prune)(struct store *store, struct store_prune *prune,

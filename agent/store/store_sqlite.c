@@ -428,6 +428,9 @@ open_all(struct store_sqlite *store, const struct store_settings *settings,
     if (status == STATUS_OK) {
         status = store_sqlite_tally_load(store, err);
     }
+    if (status == STATUS_OK) {
+        status = store_sqlite_account_load(store, err);
+    }
     return status;
 }
 
@@ -448,6 +451,7 @@ let_go(struct store_sqlite *store, bool clean)
         fs_lock_release(store->lock, clean);
     }
     mem_free(store->tallies);
+    mem_free(store->accounts);
     mem_free(store->path);
     mem_free(store);
 }
@@ -554,6 +558,7 @@ static const struct store_ops ops = {
     .known = store_sqlite_apply_known,
     .walk = read_walk,
     .figures = store_sqlite_tally_figures,
+    .account = store_sqlite_account,
     .prune = store_sqlite_prune,
     .ledger_floor_ms = ledger_floor,
     .close = close_store,

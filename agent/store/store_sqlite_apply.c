@@ -175,11 +175,32 @@ write_keys(struct store_sqlite *store, const struct sighting *sighting,
     return status;
 }
 
+/* What is kept of a known sighting that its channel shows for the first time.
+ */
+static enum status
+see_again(struct store_sqlite *store, const struct store_unit *unit,
+          struct sighting *sighting, const struct identity_verdict *verdict,
+          const struct looked_up *found, int64_t now_ms, struct error *err)
+{
+    if (!verdict->known || verdict->seen_by_via) {
+        return STATUS_OK;
+    }
+    struct second_sighting second = { .unit = unit, .now_ms = now_ms };
+    for (size_t i = 0; i < sighting->key_count; i++) {
+        if ((verdict->mark & 1U << i) != 0) {
+            const struct key_seen *seen = &found->seen[i];
+            second.before |= seen->channels;
+            second.before |= seen->brought_by_walk ? LEDGER_BY_WALK : 0;
+        }
+    }
+    return store_sqlite_account_see(store, sighting, &second, err);
+}
+
 /* Grows even when the clock goes back. */
 static uint64_t
 next_number(struct store_sqlite *store, int64_t now_ms)
 {
-    uint64_t by_clock = now_ms > 0 ? (uint64_t)now_ms << 20 : 0;
+    uint64_t by_clock = now_ms > 0 ? (uint64_t)now_ms << EVENT_MS_SHIFT : 0;
     store->last_event =
         by_clock > store->last_event ? by_clock : store->last_event + 1;
     return store->last_event;
@@ -217,6 +238,12 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     sighting->number = number;
     sighting->recorded_ms = now_ms;
     sighting->seen_by_via = verdict.known && verdict.seen_by_via;
+    sighting->late = false;
+    sighting->confirmed = false;
+    if (status == STATUS_OK) {
+        status =
+            see_again(store, unit, sighting, &verdict, &found, now_ms, err);
+    }
     return status;
 }
 
@@ -417,7 +444,8 @@ try_group(struct store_sqlite *store, struct store_unit *const *units,
         }
     }
     if (status == STATUS_OK) {
-        status = store_sqlite_sql_commit(store, err);
+        status = store_sqlite_sql_end(
+            store, store_sqlite_account_write(store, err), err);
     } else {
         store_sqlite_sql_rollback(store);
         if (err != NULL) {

@@ -7,6 +7,7 @@
  * store_sqlite_apply  units
  * store_sqlite_claim  claims
  * store_sqlite_tally  how much each handler is owed
+ * store_sqlite_account  what one channel brought and the other showed
  * store_sqlite_prune  what is over its time
  */
 #ifndef STORE_STORE_SQLITE_PRIVATE_H
@@ -21,6 +22,10 @@
 
 /* Bit 4 of ledger.channels; the four below are enum channel. */
 #define LEDGER_BY_WALK 0x10U
+
+/* The number of an event is the time of its acceptance, shifted by this, and
+ * where that would not grow, one more than the last. */
+#define EVENT_MS_SHIFT 20
 
 /* Frames in the log that ask for a checkpoint: 4 MiB. More saves little and
  * lets the longest pause grow. */
@@ -42,6 +47,7 @@ enum sql {
     SQL_LEDGER_ADD,
     SQL_LEDGER_MARK,
     SQL_EVENT_ADD,
+    SQL_SIGHTING_ADD,
     SQL_DELIVERY_ADD,
     SQL_DELIVERY_DROP,
     SQL_DELIVERY_LATER,
@@ -59,12 +65,15 @@ enum sql {
     SQL_CLAIM_TAKE,
     SQL_FIGURE_OLDEST,
     SQL_FIGURE_NEXT,
+    SQL_ACCOUNT_PUT,
+    SQL_ACCOUNT_SCAN,
     SQL_PRUNE_LEDGER,
     SQL_PRUNE_ATTEMPT,
     SQL_PRUNE_DEAD_NEXT,
     SQL_PRUNE_DEAD_DROP,
     SQL_PRUNE_EVENT_SCAN,
     SQL_PRUNE_EVENT_DROP,
+    SQL_PRUNE_SIGHTING_DROP,
     SQL_OWED,
     SQL_COUNT
 };
@@ -79,6 +88,20 @@ struct tally {
     /* By the open transaction. */
     int64_t pending_change;
     int64_t dead_change;
+};
+
+/* A row of `account`: read at open, then kept, so that no sighting asks. */
+struct account {
+    uint32_t connector;
+    bool counts;
+    uint64_t since;
+    uint64_t mark; /* >= since */
+    int64_t recovered;
+    int64_t late;
+    int64_t confirmed;
+    /* By the open transaction. */
+    int64_t late_change;
+    int64_t confirmed_change;
 };
 
 struct store_sqlite {
@@ -99,6 +122,8 @@ struct store_sqlite {
     bool in_checkpoint;
     struct tally *tallies;
     size_t tally_count;
+    struct account *accounts;
+    size_t account_count;
     uint64_t prune_from; /* where the last slice over events ended */
 };
 
@@ -254,6 +279,34 @@ void store_sqlite_tally_settle(struct store_sqlite *store, bool committed);
 enum status store_sqlite_tally_figures(struct store *base,
                                        struct store_figure *figures,
                                        size_t count, struct error *err);
+
+/* store_sqlite_account */
+NODISCARD
+enum status store_sqlite_account_load(struct store_sqlite *store,
+                                      struct error *err);
+
+/* A channel shows an event that another one brought, for the first time. */
+struct second_sighting {
+    const struct store_unit *unit;
+    unsigned before; /* bits of ledger.channels, as they were */
+    int64_t now_ms;
+};
+/* Keeps when that was, and says whether it is late or confirms. */
+NODISCARD
+enum status store_sqlite_account_see(struct store_sqlite *store,
+                                     struct sighting *sighting,
+                                     const struct second_sighting *second,
+                                     struct error *err);
+
+/* Writes what the transaction changed, before it is committed. */
+NODISCARD
+enum status store_sqlite_account_write(struct store_sqlite *store,
+                                       struct error *err);
+/* Takes over what the transaction changed, or forgets it. */
+void store_sqlite_account_settle(struct store_sqlite *store, bool committed);
+enum status store_sqlite_account(struct store *base,
+                                 struct store_account *account,
+                                 struct error *err);
 
 /* The operations that have files of their own. */
 enum status store_sqlite_apply(struct store *base,

@@ -159,8 +159,13 @@ drop_event(struct store_sqlite *store, uint64_t event, size_t *removed,
     struct sql_use use = sql_use(store, SQL_PRUNE_EVENT_DROP);
     sql_event(&use, event);
     status = store_sqlite_sql_run(&use, err);
-    *removed += status == STATUS_OK ? 1 : 0;
-    return status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *removed += 1;
+    use = sql_use(store, SQL_PRUNE_SIGHTING_DROP);
+    sql_event(&use, event);
+    return store_sqlite_sql_run(&use, err);
 }
 
 /* Goes on where the last slice ended, so that dead letters which are kept for

@@ -23,6 +23,10 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_EVENT_ADD] =
         "INSERT INTO event(id,connector,via,time_ms,recorded_ms,ext_id,type,"
         "headers,content_type,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    /* Only while the event is there, with which its row goes. */
+    [SQL_SIGHTING_ADD] = "INSERT INTO sighting(event,via,at_ms) SELECT ?1,?2,?3"
+                         " WHERE EXISTS(SELECT 1 FROM event WHERE id=?1)"
+                         " ON CONFLICT DO NOTHING",
     [SQL_DELIVERY_ADD] =
         "INSERT INTO delivery(handler,event,due,attempt,owner,lane)"
         " VALUES(?1,?2,?3,?4,?5,?6)",
@@ -72,6 +76,16 @@ static const char *const texts[SQL_COUNT] = {
         " WHERE handler=?1 ORDER BY event LIMIT 1)",
     [SQL_FIGURE_NEXT] = "SELECT due FROM delivery WHERE handler=?1 AND owner=0"
                         " ORDER BY due LIMIT 1",
+    [SQL_ACCOUNT_PUT] =
+        "INSERT INTO account(connector,since,mark,recovered,late,confirmed)"
+        " VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(connector) DO UPDATE SET"
+        " since=excluded.since,mark=excluded.mark,recovered=excluded.recovered,"
+        "late=excluded.late,confirmed=excluded.confirmed",
+    /* The index is named so that a plan which reads bodies cannot be made. */
+    [SQL_ACCOUNT_SCAN] =
+        "SELECT id,EXISTS(SELECT 1 FROM sighting WHERE event=id AND via=0)"
+        " FROM event INDEXED BY event_walked WHERE connector=?1"
+        " AND via IN (1,3) AND id>?2 AND id<=?3 ORDER BY id LIMIT ?4",
     [SQL_PRUNE_LEDGER] = "DELETE FROM ledger WHERE k IN"
                          " (SELECT k FROM ledger WHERE k<?1 ORDER BY k"
                          " LIMIT ?2)",
@@ -85,6 +99,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_PRUNE_EVENT_SCAN] = "SELECT id,recorded_ms FROM event WHERE id>?1"
                              " ORDER BY id LIMIT ?2",
     [SQL_PRUNE_EVENT_DROP] = "DELETE FROM event WHERE id=?1",
+    [SQL_PRUNE_SIGHTING_DROP] = "DELETE FROM sighting WHERE event=?1",
     [SQL_OWED] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery"
                  " WHERE handler=?1 AND event=?2) OR EXISTS(SELECT 1 FROM dead"
                  " WHERE handler=?1 AND event=?2)",
@@ -337,6 +352,7 @@ void
 store_sqlite_sql_rollback(struct store_sqlite *store)
 {
     store_sqlite_tally_settle(store, false);
+    store_sqlite_account_settle(store, false);
     /* SQLite may have rolled back by itself. */
     if (sqlite3_get_autocommit(store->db) == 0) {
         struct sql_use use = sql_use(store, SQL_ROLLBACK);
@@ -364,6 +380,7 @@ store_sqlite_sql_commit(struct store_sqlite *store, struct error *err)
         return status;
     }
     store_sqlite_tally_settle(store, true);
+    store_sqlite_account_settle(store, true);
     return STATUS_OK;
 }
 

@@ -164,6 +164,9 @@ run_call(struct store_worker *worker, struct store_call *call)
         call->status =
             ops->figures(store, call->figures.at, call->figures.count, err);
         break;
+    case STORE_CALL_ACCOUNT:
+        call->status = ops->account(store, &call->account, err);
+        break;
     case STORE_CALL_PRUNE:
         call->status = ops->prune(store, &call->prune, err);
         break;

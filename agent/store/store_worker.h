@@ -36,6 +36,7 @@ enum store_call_kind {
     STORE_CALL_KNOWN,
     STORE_CALL_WALK,
     STORE_CALL_FIGURES,
+    STORE_CALL_ACCOUNT,
     STORE_CALL_PRUNE
 };
 
@@ -71,6 +72,7 @@ struct store_call {
             struct store_figure *at;
             size_t count;
         } figures;
+        struct store_account account;
         struct store_prune prune;
     };
 };

@@ -36,6 +36,27 @@ CREATE TABLE event(
     body BLOB NOT NULL                  -- the provider's bytes
 ) STRICT;
 
+-- What walks brought, by number, so that accounting reads no bodies.
+CREATE INDEX event_walked ON event(connector) WHERE via IN (1,3);
+
+-- When another channel than the one that brought an event first showed it.
+CREATE TABLE sighting(
+    event INTEGER NOT NULL,
+    via INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY(event, via)
+) STRICT, WITHOUT ROWID;
+
+-- How far each connector's events have been counted, and what was counted.
+CREATE TABLE account(
+    connector INTEGER PRIMARY KEY,
+    since INTEGER,                      -- events above it count; NULL: none do
+    mark INTEGER NOT NULL,              -- events up to it have been counted
+    recovered INTEGER NOT NULL,
+    late INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL
+) STRICT;
+
 -- Work that is owed, nothing else: done rows go, dead rows move.
 CREATE TABLE delivery(
     handler INTEGER NOT NULL,

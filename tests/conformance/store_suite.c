@@ -14,7 +14,8 @@
 
 #define NOW_S ((int64_t)1790000000)
 /* Later than any clock this runs under. */
-#define FAR_MS ((int64_t)4000000000000)
+#define FAR_MS   ((int64_t)4000000000000)
+#define GRACE_MS ((int64_t)60000)
 
 static const struct store_suite_host *host;
 static struct store *store;
@@ -909,6 +910,211 @@ figures_tell_what_is_owed(void **state)
     assert_int_equal(figure.dead, 1);
 }
 
+/* account */
+
+static struct store_account
+account(int64_t now_ms, size_t limit)
+{
+    struct store_account of = { .connector = shop,
+                                .counts = true,
+                                .grace_ms = GRACE_MS,
+                                .now_ms = now_ms,
+                                .limit = limit };
+    struct error err = { 0 };
+    assert_ok(store->ops->account(store, &of, &err));
+    return of;
+}
+
+static int64_t
+recover(int64_t now_ms)
+{
+    return account(now_ms, 100).counted;
+}
+
+static void
+end_counting(void)
+{
+    struct store_account of = { .connector = shop, .limit = 100 };
+    struct error err = { 0 };
+    assert_ok(store->ops->account(store, &of, &err));
+    assert_int_equal(of.counted, 0);
+}
+
+/* Shows a fact to the store within the grace it is asked with. */
+static struct sighting
+show(enum channel via, const char *id)
+{
+    struct sighting sighting = seen_by(via, id);
+    struct store_unit unit = { .connector = shop,
+                               .sightings = &sighting,
+                               .sighting_count = 1,
+                               .grace_ms = GRACE_MS };
+    sighting.late = true; /* the store's to set */
+    sighting.confirmed = true;
+    assert_ok(apply_unit(&unit));
+    return sighting;
+}
+
+static void
+what_no_webhook_shows_within_grace_is_recovered_once(void **state)
+{
+    (void)state;
+    assert_int_equal(recover(FAR_MS), 0);
+    (void)show(CHANNEL_POLL, "e1");
+    (void)show(CHANNEL_WEBHOOK, "e2");
+    (void)show(CHANNEL_BACKFILL, "e3");
+    (void)show(CHANNEL_STREAM, "e4");
+    (void)show(CHANNEL_POLL, "e5");
+    (void)show(CHANNEL_WEBHOOK, "e5");
+    int64_t now_ms = clock_unix_ms();
+    assert_int_equal(recover(now_ms), 0);
+    assert_int_equal(recover(now_ms + GRACE_MS), 2);
+    assert_int_equal(recover(now_ms + GRACE_MS), 0);
+    assert_int_equal(account(FAR_MS, 100).recovered, 2);
+}
+
+static void
+a_restart_neither_loses_nor_doubles_a_count(void **state)
+{
+    (void)state;
+    assert_int_equal(recover(FAR_MS), 0);
+    (void)show(CHANNEL_POLL, "e1");
+    (void)show(CHANNEL_POLL, "e2");
+    (void)show(CHANNEL_WEBHOOK, "e2");
+    reopen();
+    assert_int_equal(recover(FAR_MS), 1);
+    reopen();
+    assert_int_equal(recover(FAR_MS), 0);
+    assert_true(show(CHANNEL_WEBHOOK, "e1").late);
+    reopen();
+    struct store_account of = account(FAR_MS, 100);
+    assert_int_equal(of.counted, 0);
+    assert_int_equal(of.recovered, 1);
+    assert_int_equal(of.late, 1);
+    assert_int_equal(of.confirmed, 1);
+}
+
+static void
+a_count_looks_at_no_more_than_asked(void **state)
+{
+    (void)state;
+    assert_int_equal(recover(FAR_MS), 0);
+    (void)show(CHANNEL_POLL, "e1");
+    (void)show(CHANNEL_POLL, "e2");
+    (void)show(CHANNEL_POLL, "e3");
+    struct store_account of = account(FAR_MS, 2);
+    assert_int_equal(of.counted, 2);
+    assert_true(of.more);
+    of = account(FAR_MS, 2);
+    assert_int_equal(of.counted, 1);
+    assert_false(of.more);
+    assert_int_equal(of.recovered, 3);
+}
+
+static void
+a_webhook_is_late_once_its_event_was_counted(void **state)
+{
+    (void)state;
+    assert_int_equal(recover(FAR_MS), 0);
+    (void)show(CHANNEL_POLL, "e1");
+    (void)show(CHANNEL_POLL, "e2");
+    struct sighting sighting = show(CHANNEL_WEBHOOK, "e1");
+    assert_true(sighting.confirmed);
+    assert_false(sighting.late);
+    assert_int_equal(recover(FAR_MS), 1);
+    sighting = show(CHANNEL_WEBHOOK, "e2");
+    assert_true(sighting.late);
+    assert_false(sighting.confirmed);
+    /* Each of them once, whatever comes again. */
+    static const char *const ids[] = { "e1", "e2" };
+    for (size_t i = 0; i < 2; i++) {
+        sighting = show(CHANNEL_WEBHOOK, ids[i]);
+        assert_false(sighting.late || sighting.confirmed);
+    }
+    struct store_account of = account(FAR_MS, 100);
+    assert_int_equal(of.late, 1);
+    assert_int_equal(of.confirmed, 1);
+}
+
+static void
+a_row_confirms_the_webhook_before_it_within_grace(void **state)
+{
+    (void)state;
+    (void)show(CHANNEL_WEBHOOK, "e1");
+    (void)show(CHANNEL_WEBHOOK, "e2");
+    (void)show(CHANNEL_STREAM, "e3");
+    assert_true(show(CHANNEL_POLL, "e1").confirmed);
+    assert_false(show(CHANNEL_POLL, "e1").confirmed);
+    assert_false(show(CHANNEL_BACKFILL, "e1").confirmed);
+    assert_false(show(CHANNEL_POLL, "e3").confirmed);
+    struct sighting sighting = seen_by(CHANNEL_POLL, "e2");
+    struct store_unit unit = { .connector = shop,
+                               .sightings = &sighting,
+                               .sighting_count = 1,
+                               .grace_ms = -1 };
+    assert_ok(apply_unit(&unit));
+    assert_false(sighting.confirmed);
+    assert_int_equal(account(FAR_MS, 100).confirmed, 1);
+}
+
+static void
+a_covered_webhook_counts_for_the_row_that_stands_for_it(void **state)
+{
+    (void)state;
+    assert_int_equal(recover(FAR_MS), 0);
+    struct sighting row = seen_by(CHANNEL_POLL, "o:17:5");
+    row.keys[0].role = KEY_STATE;
+    apply_sightings(&row, 1, FAR_MS);
+    struct sighting hook = seen_by(CHANNEL_WEBHOOK, "h1");
+    hook.key_count = 2;
+    hook.keys[1] = row.keys[0];
+    hook.covered_by_row = true;
+    apply_sightings(&hook, 1, FAR_MS);
+    assert_true(hook.confirmed);
+    assert_int_equal(recover(FAR_MS), 0);
+}
+
+static void
+what_comes_in_while_nothing_counts_never_does(void **state)
+{
+    (void)state;
+    (void)show(CHANNEL_POLL, "e1");
+    end_counting();
+    assert_int_equal(recover(FAR_MS), 0);
+    assert_int_equal(recover(FAR_MS), 0);
+    struct sighting old = show(CHANNEL_WEBHOOK, "e1");
+    assert_false(old.late || old.confirmed);
+    (void)show(CHANNEL_POLL, "e2");
+    end_counting();
+    (void)show(CHANNEL_POLL, "e3");
+    reopen();
+    assert_int_equal(recover(FAR_MS), 0);
+    assert_int_equal(recover(FAR_MS), 0);
+    (void)show(CHANNEL_POLL, "e4");
+    assert_int_equal(recover(FAR_MS), 1);
+    end_counting();
+    struct store_account of = account(FAR_MS, 100);
+    assert_int_equal(of.recovered, 1);
+}
+
+static void
+each_connector_has_an_account_of_its_own(void **state)
+{
+    (void)state;
+    uint32_t one = shop;
+    struct error err = { 0 };
+    assert_int_equal(recover(FAR_MS), 0);
+    assert_ok(store->ops->name(store, STORE_CONNECTOR, slice_of("bank"), &shop,
+                               &err));
+    assert_int_equal(recover(FAR_MS), 0);
+    (void)show(CHANNEL_POLL, "e1");
+    uint32_t other = shop;
+    shop = one;
+    assert_int_equal(recover(FAR_MS), 0);
+    shop = other;
+    assert_int_equal(recover(FAR_MS), 1);
+}
+
 /* prune */
 
 static size_t
@@ -1085,6 +1291,14 @@ store_suite_run(const struct store_suite_host *of)
         ROW(any_key_makes_a_sighting_known),
         ROW(each_tier_has_a_state_of_its_own),
         ROW(figures_tell_what_is_owed),
+        ROW(what_no_webhook_shows_within_grace_is_recovered_once),
+        ROW(a_restart_neither_loses_nor_doubles_a_count),
+        ROW(a_count_looks_at_no_more_than_asked),
+        ROW(a_webhook_is_late_once_its_event_was_counted),
+        ROW(a_row_confirms_the_webhook_before_it_within_grace),
+        ROW(a_covered_webhook_counts_for_the_row_that_stands_for_it),
+        ROW(what_comes_in_while_nothing_counts_never_does),
+        ROW(each_connector_has_an_account_of_its_own),
         ROW(keys_below_the_floor_go_and_the_floor_never_goes_back),
         ROW(a_prune_removes_no_more_than_asked),
         ROW(an_event_that_is_owed_or_dead_stays),

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/fs.h"
 #include "store/store_sqlite.h"
 #include "store/store_sqlite_private.h"
@@ -378,6 +379,88 @@ a_gap_told_twice_is_one_gap(void **state)
     close_store(store);
 }
 
+static struct sighting
+seen_via(struct store_sqlite *store, enum channel via)
+{
+    struct sighting sighting = sighting_of(1, slice_of("{}"));
+    sighting.via = via;
+    assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    return sighting;
+}
+
+static void
+when_another_channel_first_showed_an_event_goes_with_it(void **state)
+{
+    (void)state;
+    static const char count[] = "SELECT count(*) FROM sighting";
+    static const enum channel vias[] = { CHANNEL_WEBHOOK, CHANNEL_POLL,
+                                         CHANNEL_POLL, CHANNEL_WEBHOOK,
+                                         CHANNEL_BACKFILL };
+    struct store_sqlite *store = open_store();
+    int64_t before_ms = clock_unix_ms();
+    for (size_t i = 0; i < sizeof(vias) / sizeof(vias[0]); i++) {
+        (void)seen_via(store, vias[i]);
+    }
+    assert_int_equal(number(store, count), 2);
+    assert_true(number(store, "SELECT at_ms FROM sighting WHERE via=1") >=
+                before_ms);
+    struct store_prune prune = { .events_before_ms = INT64_MAX, .limit = 10 };
+    assert_int_equal(store->store.ops->prune(&store->store, &prune, NULL),
+                     STATUS_OK);
+    assert_int_equal(prune.removed, 1);
+    assert_int_equal(number(store, count), 0);
+    /* What is gone has nothing to keep a time with. */
+    (void)seen_via(store, CHANNEL_STREAM);
+    assert_int_equal(number(store, count), 0);
+    close_store(store);
+}
+
+static void
+without_memory_nothing_is_counted_or_kept(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    struct sighting hook = sighting_of(1, slice_of("{}"));
+    assert_int_equal(apply_one(store, &hook), STATUS_OK);
+    struct sighting row = hook;
+    row.via = CHANNEL_POLL;
+    mem_fail_after(0, 0);
+    enum status status = apply_one(store, &row);
+    mem_fail_after(-1, 0);
+    assert_int_equal(status, STATUS_NOMEM);
+    struct store_account account = { .connector = 2, .counts = true };
+    mem_fail_after(0, 0);
+    status = store->store.ops->account(&store->store, &account, NULL);
+    mem_fail_after(-1, 0);
+    assert_int_equal(status, STATUS_NOMEM);
+    assert_int_equal(apply_one(store, &row), STATUS_OK);
+    assert_false(row.seen_by_via);
+    assert_int_equal(number(store, "SELECT count(*) FROM sighting"), 1);
+    close_store(store);
+}
+
+static void
+counting_reads_no_bodies(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    const char *sql = sqlite3_sql(store->statements[SQL_ACCOUNT_SCAN]);
+    char explain[512];
+    (void)snprintf(explain, sizeof(explain), "EXPLAIN %s", sql);
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_prepare_v2(store->db, explain, -1, &stmt, NULL),
+                     SQLITE_OK);
+    size_t steps = 0;
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        /* All it asks is in the keys of the index. */
+        assert_string_not_equal(sqlite3_column_text(stmt, 1), "Column");
+        steps++;
+    }
+    assert_true(steps > 0);
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    close_store(store);
+}
+
 static void
 attempts_that_failed_are_logged(void **state)
 {
@@ -584,6 +667,9 @@ main(void)
         ROW(numbers_grow_though_the_clock_went_back),
         ROW(the_watermark_never_goes_back),
         ROW(a_gap_told_twice_is_one_gap),
+        ROW(when_another_channel_first_showed_an_event_goes_with_it),
+        ROW(without_memory_nothing_is_counted_or_kept),
+        ROW(counting_reads_no_bodies),
         ROW(attempts_that_failed_are_logged),
         ROW(the_log_stays_small),
         ROW(a_reader_delays_checkpoints_and_nothing_else),

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_sqlite_private.h"
+
+/*
+ * An event that a walk brought is, in the end, either confirmed by a webhook
+ * that came before the mark passed it, or recovered; a webhook that comes later
+ * is late, and leaves it recovered. All of this is decided by numbers and bits
+ * that are in memory or in the hand: a second sighting costs one row, and the
+ * totals one row for each transaction that changed them.
+ */
+
+#define BITS_WALK (1U << CHANNEL_POLL | 1U << CHANNEL_BACKFILL | LEDGER_BY_WALK)
+
+static enum status
+account_of(struct store_sqlite *store, uint32_t connector, struct account **ret,
+           struct error *err)
+{
+    for (size_t i = 0; i < store->account_count; i++) {
+        if (store->accounts[i].connector == connector) {
+            *ret = &store->accounts[i];
+            return STATUS_OK;
+        }
+    }
+    struct account *more =
+        mem_resize(store->accounts, store->account_count + 1, sizeof(*more));
+    if (more == NULL) {
+        return error_set(err, STATUS_NOMEM, "store: out of memory");
+    }
+    store->accounts = more;
+    *ret = &more[store->account_count++];
+    **ret = (struct account){ .connector = connector };
+    return STATUS_OK;
+}
+
+/* connector, since, mark, recovered, late, confirmed */
+static enum status
+take_row(struct store_sqlite *store, sqlite3_stmt *stmt, struct error *err)
+{
+    struct account *account;
+    enum status status = account_of(
+        store, (uint32_t)sqlite3_column_int64(stmt, 0), &account, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    account->counts = sqlite3_column_type(stmt, 1) != SQLITE_NULL;
+    account->since = (uint64_t)sqlite3_column_int64(stmt, 1);
+    account->mark = (uint64_t)sqlite3_column_int64(stmt, 2);
+    account->recovered = sqlite3_column_int64(stmt, 3);
+    account->late = sqlite3_column_int64(stmt, 4);
+    account->confirmed = sqlite3_column_int64(stmt, 5);
+    return STATUS_OK;
+}
+
+enum status
+store_sqlite_account_load(struct store_sqlite *store, struct error *err)
+{
+    sqlite3_stmt *stmt;
+    int rc = sqlite3_prepare_v2(store->db,
+                                "SELECT connector,since,mark,recovered,late,"
+                                "confirmed FROM account",
+                                -1, &stmt, NULL);
+    if (rc != SQLITE_OK) {
+        return store_sqlite_sql_fail(store, rc, err);
+    }
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        status = take_row(store, stmt, err);
+    }
+    if (status == STATUS_OK && rc != SQLITE_DONE) {
+        status = store_sqlite_sql_fail(store, rc, err);
+    }
+    (void)sqlite3_finalize(stmt);
+    return status;
+}
+
+static enum status
+put(struct store_sqlite *store, const struct account *account,
+    struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_ACCOUNT_PUT);
+    sql_i64(&use, account->connector);
+    if (account->counts) {
+        sql_event(&use, account->since);
+    } else {
+        sql_null(&use);
+    }
+    sql_event(&use, account->mark);
+    sql_i64(&use, account->recovered);
+    sql_i64(&use, account->late + account->late_change);
+    sql_i64(&use, account->confirmed + account->confirmed_change);
+    return store_sqlite_sql_run(&use, err);
+}
+
+enum status
+store_sqlite_account_write(struct store_sqlite *store, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < store->account_count; i++) {
+        const struct account *account = &store->accounts[i];
+        if (account->late_change + account->confirmed_change != 0) {
+            status = put(store, account, err);
+        }
+    }
+    return status;
+}
+
+void
+store_sqlite_account_settle(struct store_sqlite *store, bool committed)
+{
+    for (size_t i = 0; i < store->account_count; i++) {
+        struct account *account = &store->accounts[i];
+        if (committed) {
+            account->late += account->late_change;
+            account->confirmed += account->confirmed_change;
+        }
+        account->late_change = 0;
+        account->confirmed_change = 0;
+    }
+}
+
+static bool
+is_within_grace(const struct sighting *sighting,
+                const struct second_sighting *second)
+{
+    int64_t accepted_ms = (int64_t)(sighting->number >> EVENT_MS_SHIFT);
+    return second->now_ms - accepted_ms <= second->unit->grace_ms;
+}
+
+static void
+judge_webhook(const struct account *account, struct sighting *sighting,
+              const struct second_sighting *second)
+{
+    if ((second->before & LEDGER_BY_WALK) == 0) {
+        return; /* a stream's: no walk has to answer for it */
+    }
+    if (!account->counts) {
+        sighting->confirmed = is_within_grace(sighting, second);
+    } else if (sighting->number > account->mark) {
+        sighting->confirmed = true;
+    } else {
+        sighting->late = sighting->number > account->since;
+    }
+}
+
+enum status
+store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
+                         const struct second_sighting *second,
+                         struct error *err)
+{
+    struct account *account;
+    enum status status =
+        account_of(store, second->unit->connector, &account, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (sighting->via == CHANNEL_WEBHOOK) {
+        judge_webhook(account, sighting, second);
+    } else if (channel_is_walk(sighting->via) &&
+               (second->before & BITS_WALK) == 0 &&
+               (second->before & 1U << CHANNEL_WEBHOOK) != 0) {
+        sighting->confirmed = is_within_grace(sighting, second);
+    }
+    account->late_change += sighting->late;
+    account->confirmed_change += sighting->confirmed;
+    struct sql_use use = sql_use(store, SQL_SIGHTING_ADD);
+    sql_event(&use, sighting->number);
+    sql_i64(&use, sighting->via);
+    sql_i64(&use, second->now_ms);
+    return store_sqlite_sql_run(&use, err);
+}
+
+/* Looks at what follows the mark; moves it, in `next`, over what it saw. */
+static enum status
+scan(struct store_sqlite *store, struct store_account *of, struct account *next,
+     struct error *err)
+{
+    /* The number says when an event was accepted, or later where the clock had
+     * gone back: then its grace ends later too, and the order stays. */
+    int64_t over_ms = of->now_ms - of->grace_ms;
+    if (over_ms <= 0) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_ACCOUNT_SCAN);
+    sql_i64(&use, of->connector);
+    sql_event(&use, next->mark);
+    sql_event(&use, (uint64_t)over_ms << EVENT_MS_SHIFT);
+    sql_i64(&use, (int64_t)of->limit);
+    size_t looked_at = 0;
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        looked_at++;
+        next->mark = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        next->recovered += sqlite3_column_int(use.stmt, 1) == 0;
+        status = store_sqlite_sql_row(&use, &row, err);
+    }
+    of->more = looked_at == of->limit;
+    return status;
+}
+
+/* What is to be written: counting begins or ends, or the mark moves. */
+static enum status
+decide(struct store_sqlite *store, struct store_account *of,
+       const struct account *account, struct account *next, struct error *err)
+{
+    *next = *account;
+    next->counts = of->counts;
+    if (!of->counts) {
+        return STATUS_OK;
+    }
+    if (!account->counts) {
+        next->since = store->last_event;
+        next->mark = store->last_event;
+        return STATUS_OK;
+    }
+    return scan(store, of, next, err);
+}
+
+static enum status
+write_alone(struct store_sqlite *store, const struct account *next,
+            struct error *err)
+{
+    enum status status = store_sqlite_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return store_sqlite_sql_end(store, put(store, next, err), err);
+}
+
+enum status
+store_sqlite_account(struct store *base, struct store_account *of,
+                     struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    struct account *account;
+    struct account next;
+    of->more = false;
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status == STATUS_OK) {
+        status = account_of(store, of->connector, &account, err);
+    }
+    if (status == STATUS_OK) {
+        status = decide(store, of, account, &next, err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    /* Nothing passed, nothing written: an idle connector costs no sync. */
+    if (next.counts != account->counts || next.mark != account->mark) {
+        status = write_alone(store, &next, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    of->counted = next.recovered - account->recovered;
+    *account = next;
+    of->recovered = next.recovered;
+    of->late = next.late;
+    of->confirmed = next.confirmed;
+    return STATUS_OK;
+}
