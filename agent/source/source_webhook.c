@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/instant.h"
 #include "base/log.h"
 #include "io/clock.h"
 #include "io/loop.h"
@@ -25,6 +26,9 @@
  * duplicate); the sink is full (503 with Retry-After); the body is not what its
  * coding says (400).
  */
+
+/* Lines a second about refused webhooks of a connector; all are counted. */
+#define REFUSALS_TOLD 10
 
 /* The outcomes of longstop_webhook_requests_total. */
 enum outcome {
@@ -55,6 +59,8 @@ static const char *const outcome_names[OUTCOME_COUNT] = {
 struct route {
     const struct connector *connector;
     struct quota rate;
+    struct quota tells; /* lines about refusals */
+    int64_t untold;     /* refusals since the last line */
     struct metric *counts[OUTCOME_COUNT];
 };
 
@@ -244,14 +250,22 @@ static const struct verdict_row verdict_rows[] = {
     [VERDICT_FAILED] = { 503, OUTCOME_BUSY },
 };
 
+/* Anybody may send what is refused: the first lines of a second say what is
+ * wrong, and a log that fills the disk would only help whoever sends. */
 static void
-log_refusal(const struct route *route, const struct verdict *verdict,
-            struct slice peer)
+log_refusal(const struct source_webhook *webhook, struct route *route,
+            const struct verdict *verdict, struct slice peer)
 {
+    if (quota_take(&route->tells, loop_now_ms(webhook->loop)) > 0) {
+        route->untold++;
+        return;
+    }
     LOG(LOG_WARN, "webhook refused",
         log_slice("connector", route->connector->name),
         log_text("outcome", outcome_names[verdict_rows[verdict->kind].outcome]),
-        log_slice("why", verdict->why), log_slice("peer", peer));
+        log_slice("why", verdict->why), log_slice("peer", peer),
+        log_i64("untold", route->untold));
+    route->untold = 0;
 }
 
 static void
@@ -290,7 +304,8 @@ answer(void *arg, const struct verdict *verdict)
     const struct connector *connector = route->connector;
     count(route, row->outcome);
     if (row->status != 0 && row->status != 503) {
-        log_refusal(route, verdict, http_exchange_peer(pending->exchange));
+        log_refusal(webhook, route, verdict,
+                    http_exchange_peer(pending->exchange));
     }
     if (row->status == 503) {
         answer_busy(webhook, pending->exchange);
@@ -443,6 +458,8 @@ open_route(const struct source_webhook *webhook,
     route->connector = connector;
     route->rate = (struct quota){ .count = connector->webhook.rate,
                                   .per_ms = connector->webhook.rate_per_ms };
+    route->tells =
+        (struct quota){ .count = REFUSALS_TOLD, .per_ms = INSTANT_SECOND_MS };
     if (webhook->settings.requests == NULL) {
         return STATUS_OK;
     }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/http_client.h"
 #include "io/loop.h"
@@ -586,6 +587,34 @@ each_verdict_has_its_status_and_is_counted_once(void **state)
     }
 }
 
+static size_t told;
+
+static void
+count_line(void *arg, enum log_level level, struct slice line)
+{
+    (void)arg;
+    (void)level;
+    told += slice_find_slice(line, slice_of("webhook refused")) != SIZE_MAX;
+}
+
+/* Whoever sends without the secret may not fill our disk. */
+static void
+a_flood_of_forgeries_is_counted_but_not_told_line_by_line(void **state)
+{
+    (void)state;
+    site_open();
+    site.sink.verdict.kind = VERDICT_FORGED;
+    told = 0;
+    log_set_sink(count_line, NULL, LOG_INFO);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(post("{}"), 401);
+    }
+    log_set_sink(NULL, NULL, LOG_INFO);
+    assert_true(counted("bad_signature") == 100);
+    assert_in_range(told, 10, 90);
+    site_close();
+}
+
 static void
 an_answer_is_what_the_connector_says(void **state)
 {
@@ -669,6 +698,8 @@ main(void)
         cmocka_unit_test(a_compressed_body_is_inflated_and_both_forms_are_kept),
         cmocka_unit_test(a_coding_that_is_wrong_unknown_or_a_bomb_is_refused),
         cmocka_unit_test(each_verdict_has_its_status_and_is_counted_once),
+        cmocka_unit_test(
+            a_flood_of_forgeries_is_counted_but_not_told_line_by_line),
         cmocka_unit_test(an_answer_is_what_the_connector_says),
         cmocka_unit_test(a_signal_asks_for_a_walk_once_it_is_answered),
         cmocka_unit_test(a_verdict_for_a_connection_that_is_gone_is_no_harm),
