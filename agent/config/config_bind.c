@@ -45,20 +45,25 @@ push(struct binder *binder, const struct frame *frame)
 }
 
 /* Stands for a mapping that is empty or not there; it has the place of whom it
- * would belong to, so that checks can always name one. */
+ * would belong to, and the name it was given, so that checks can say both. */
 static struct config_node *
-stand_in(struct binder *binder, struct config_mark mark)
+stand_in(struct binder *binder, const struct config_node *node,
+         struct config_mark mark)
 {
-    struct config_node *node =
-        arena_array(binder->binding->arena, 1, sizeof(*node));
-    if (node == NULL) {
+    struct config_node *empty =
+        arena_array(binder->binding->arena, 1, sizeof(*empty));
+    if (empty == NULL) {
         binder->report->failed_memory = true;
         return NULL;
     }
-    node->kind = CONFIG_MAPPING;
-    node->mark = mark;
-    node->text = slice_of("");
-    return node;
+    empty->kind = CONFIG_MAPPING;
+    empty->mark = mark;
+    empty->text = slice_of("");
+    if (node != NULL) {
+        empty->key = node->key;
+        empty->key_mark = node->key_mark;
+    }
+    return empty;
 }
 
 /* Opens one table on `node`; NULL for one that is not there at all. */
@@ -79,7 +84,7 @@ push_table(struct binder *binder, const struct config_table *table,
         frame.mistaken = true;
     }
     if (node == NULL || node->kind != CONFIG_MAPPING) {
-        frame.node = stand_in(binder, mark);
+        frame.node = stand_in(binder, node, mark);
         if (frame.node == NULL) {
             return;
         }
@@ -342,7 +347,7 @@ apply_fallback(struct binder *binder, const struct frame *frame,
     if (key->fallback == NULL) {
         return;
     }
-    struct config_node *node = stand_in(binder, frame->node->mark);
+    struct config_node *node = stand_in(binder, NULL, frame->node->mark);
     if (node == NULL) {
         return;
     }
