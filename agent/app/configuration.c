@@ -297,6 +297,25 @@ read_secret(void *arg, const struct config_secret *secret,
     return status == STATUS_OK;
 }
 
+/* Says where a connector was looked for, and what was probably meant. */
+static void
+report_not_found(struct configuration *configuration, struct slice use,
+                 struct slice directory, struct config_mark mark,
+                 const char *words)
+{
+    struct config_texts known = { 0 };
+    const char *near = NULL;
+    if (configuration_list_connectors(directory, &configuration->arena,
+                                      &known) == STATUS_OK) {
+        for (size_t i = 0; i < known.count && near == NULL; i++) {
+            near = config_suggest(use, &known.at[i].ptr, 1);
+        }
+    }
+    config_report_add(&configuration->report, CONFIG_ERROR, mark, "%s%s%s%s",
+                      words, near == NULL ? "" : "; did you mean '",
+                      near == NULL ? "" : near, near == NULL ? "" : "'?");
+}
+
 /* The tree of the connector file that an entry uses; NULL without `use`. */
 static enum status
 load_connector_file(void *arg, struct slice use, struct config_mark mark,
@@ -311,8 +330,7 @@ load_connector_file(void *arg, struct slice use, struct config_mark mark,
     enum status status = configuration_find_connector(
         use, directory, &configuration->arena, &path, &err);
     if (status == STATUS_NOT_FOUND) {
-        config_report_add(&configuration->report, CONFIG_ERROR, mark, "%s",
-                          err.text);
+        report_not_found(configuration, use, directory, mark, err.text);
         return STATUS_OK;
     }
     if (status == STATUS_OK) {

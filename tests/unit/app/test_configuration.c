@@ -135,7 +135,11 @@ what_cannot_be_is_refused_at_its_place(void **state)
           "a.yaml:1:45: error: public_url: the URL" },
         { "connectors: {shop: {use: nobody}}\n",
           "a.yaml:1:26: error: connector 'nobody' is not known" },
+        { "connectors: {shop: {use: petstor}}\n",
+          "; did you mean 'petstore'?" },
         { "connectors: {shop: {use: ./no.yaml}}\n", "is not there" },
+        { SHOP "handlers:\n  h:\n",
+          "a.yaml:3:3: error: handler 'h' needs exactly one of" },
         { "connectors: {shop: {use: petstore, with: {base: FILL_IN, "
           "api_key: k}}}\n",
           "a.yaml:1:49: error: 'base' is still to be filled in" },
