@@ -126,8 +126,12 @@ complain_count(const struct command_spec *spec, char *const *given,
                size_t count)
 {
     if (count > spec->operand_count) {
-        (void)fprintf(stderr, "longstop %s: '%s' is a word too many\n",
-                      spec->name, given[spec->operand_count]);
+        struct slice word = slice_of(given[spec->operand_count]);
+        (void)fprintf(stderr, "longstop %s: '%.*s' is a word too many%s\n",
+                      spec->name, SLICE_ARG(word),
+                      slice_ends(word, slice_of(".yaml"))
+                          ? "; a configuration is named with -c"
+                          : "");
     } else {
         struct slice rest = slice_of(spec->operands);
         struct slice word = rest;

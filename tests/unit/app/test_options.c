@@ -135,7 +135,10 @@ a_wrong_word_is_named_with_a_way_out(void **state)
     } rows[] = {
         { { NULL }, "verify: CONNECTOR is missing" },
         { { "a" }, "verify: REQUEST is missing" },
-        { { "a", "b", "c", "d" }, "verify: 'c' is a word too many" },
+        { { "a", "b", "c", "d" }, "verify: 'c' is a word too many\n" },
+        { { "a", "b", "c.yaml" },
+          "verify: 'c.yaml' is a word too many; a configuration is named "
+          "with -c\n" },
         { { "a", "b", "--jsno" }, "unknown option --jsno" },
         { { "a", "b", "--jsno" }, "did you mean --json?" },
         { { "a", "b", "-x" }, "unknown option -x" },
