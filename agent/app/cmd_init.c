@@ -281,13 +281,17 @@ cmd_init(int argc, char **argv)
         .name = "init",
         .operands = "CONNECTOR",
         .operand_count = 1,
-        .summary = "Prints a commented configuration for a connector.",
+        .summary = "Prints a commented configuration for a connector; without "
+                   "CONNECTOR, names\nthose there are.",
         .examples = "  longstop init stripe > longstop.yaml\n",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
     };
     char **operands;
     enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
+    if (verdict == OPTIONS_WRONG && argc == 1) {
+        print_known((struct slice){ NULL, 0 });
+    }
     if (verdict != OPTIONS_OK) {
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
