@@ -102,6 +102,7 @@ request_text(struct slice request, struct arena *arena, struct buf *into)
     struct slice status = member(request, "status", arena);
     struct slice error = member(request, "error", arena);
     struct slice wait = member(request, "wait_ms", arena);
+    struct slice rows = member(request, "rows", arena);
     buf_format(into, "%.*s %.*s\n  ",
                SLICE_ARG(member(request, "method", arena)),
                SLICE_ARG(member(request, "url", arena)));
@@ -109,11 +110,11 @@ request_text(struct slice request, struct arena *arena, struct buf *into)
         buf_text(into, "no answer");
     } else {
         buf_format(into,
-                   "HTTP %.*s in %.*s ms, %.*s rows: %.*s new, %.*s "
+                   "HTTP %.*s in %.*s ms, %.*s row%s: %.*s new, %.*s "
                    "known",
                    SLICE_ARG(status),
                    SLICE_ARG(member(request, "duration_ms", arena)),
-                   SLICE_ARG(member(request, "rows", arena)),
+                   SLICE_ARG(rows), slice_equal_text(rows, "1") ? "" : "s",
                    SLICE_ARG(member(request, "new", arena)),
                    SLICE_ARG(member(request, "known", arena)));
     }
