@@ -131,17 +131,34 @@ decide(struct settle *settle, struct attempt *attempt,
     return plan.dead ? DELIVERY_DEAD : DELIVERY_RETRY;
 }
 
+/* The last line of what a handler printed: mostly the one that says why. */
+static struct slice
+last_words(struct slice output)
+{
+    static const size_t limit = 200;
+    while (output.len > 0 && (unsigned char)output.ptr[output.len - 1] <= ' ') {
+        output = slice_first(output, output.len - 1);
+    }
+    size_t begin = output.len;
+    while (begin > 0 && output.ptr[begin - 1] != '\n') {
+        begin--;
+    }
+    output = slice_from(output, begin);
+    return slice_first(output, output.len < limit ? output.len : limit);
+}
+
 static void
 log_failure(const struct settle_rules *rules, const struct attempt *attempt)
 {
     const struct store_outcome *outcome = &attempt->outcome;
+    const struct slice output = last_words(outcome->output);
     if (outcome->kind == OUTCOME_DEAD) {
         LOG(LOG_ERROR, "delivery is dead", log_slice("handler", rules->handler),
             log_slice("connector", attempt->delivery.connector),
             log_slice("event", attempt->event->id),
             log_i64("attempt", attempt->delivery.attempt),
             log_text("reason", outcome->reason),
-            log_slice("detail", outcome->detail));
+            log_slice("detail", outcome->detail), log_slice("output", output));
     } else {
         LOG(LOG_WARN, "delivery failed, it will be tried again",
             log_slice("handler", rules->handler),
@@ -149,7 +166,7 @@ log_failure(const struct settle_rules *rules, const struct attempt *attempt)
             log_slice("event", attempt->event->id),
             log_i64("attempt", attempt->delivery.attempt),
             log_i64("wait_ms", outcome->due_ms - clock_unix_ms()),
-            log_slice("detail", outcome->detail));
+            log_slice("detail", outcome->detail), log_slice("output", output));
     }
 }
 

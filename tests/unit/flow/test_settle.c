@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "base/log.h"
 #include "flow/settle.h"
 
 /*
@@ -212,6 +213,50 @@ a_dead_letter_says_why(void **state)
     close_settle();
 }
 
+static char logged[512];
+
+static void
+keep_line(void *arg, enum log_level level, struct slice line)
+{
+    (void)arg;
+    (void)level;
+    (void)snprintf(logged, sizeof(logged), "%.*s", SLICE_ARG(line));
+}
+
+static void
+the_log_has_the_last_line_a_handler_printed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *output;
+        const char *logged;
+    } rows[] = {
+        { "begin\ncannot reach the database\n\n",
+          "output=\"cannot reach the database\"" },
+        { "one line", "output=\"one line\"" },
+        { " \n", "output=\"\"" },
+        { "", "output=\"\"" },
+    };
+    log_set_sink(keep_line, NULL, LOG_WARN);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (unsigned number = 1; number <= 3; number += 2) {
+            const struct handler_result result = {
+                .disposition = DISPOSITION_LATER,
+                .detail = SLICE("exit 1"),
+                .output = slice_of(rows[i].output),
+            };
+            open_settle();
+            settle_result(settle, make_attempt(number), &rules, &result, false);
+            flow_run(all_over);
+            if (strstr(logged, rows[i].logged) == NULL) {
+                fail_msg("row %zu: %s", i, logged);
+            }
+            close_settle();
+        }
+    }
+    log_set_sink(NULL, NULL, LOG_ERROR);
+}
+
 static void
 what_the_other_side_asked_for_is_obeyed(void **state)
 {
@@ -345,6 +390,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_is_done_later_dead_or_given_back),
         cmocka_unit_test(a_dead_letter_says_why),
+        cmocka_unit_test(the_log_has_the_last_line_a_handler_printed),
         cmocka_unit_test(what_the_other_side_asked_for_is_obeyed),
         cmocka_unit_test(an_outcome_is_tried_again_until_it_is_durable),
         cmocka_unit_test(an_outcome_that_can_never_be_stored_is_over),
