@@ -353,21 +353,46 @@ decide_webhook(struct params *params)
     report_missing(params, SIDE_WEBHOOK, "verify");
 }
 
+/* Names what the requests of the list still lack: "'api_key' and 'base'". */
+static void
+name_lacking(const struct params *params, struct buf *into)
+{
+    const struct connector *c = &params->draft->c;
+    for (size_t i = 0; i < c->param_count; i++) {
+        const struct connector_param *param = &c->params[i];
+        if (!param->given && !has_default(params, i) &&
+            used_by(params->draft, param->name, SIDE_REQUEST)) {
+            buf_format(into, "%s'%.*s'", into->len == 0 ? "" : " and ",
+                       SLICE_ARG(param->name));
+        }
+    }
+    if (into->len == 0) {
+        buf_text(into, "a 'poll' section");
+    }
+}
+
 static void
 report_no_channel(struct params *params)
 {
     const struct connector *c = &params->draft->c;
+    struct buf lacking = { 0 };
     if (c->has_poll || c->has_webhook) {
         return;
     }
-    config_report_add(
-        params->binding->report, CONFIG_ERROR, with_mark(params->draft),
-        "connector '%.*s' has no channel: %s%s%s", SLICE_ARG(c->name),
-        c->verify_count > 0 ? "give 'webhook_secret' to listen" : "",
-        c->verify_count > 0 && c->poll.declared ? ", or " : "",
-        c->poll.declared      ? "the parameters of its requests to poll"
-        : c->verify_count > 0 ? ""
-                              : "it neither verifies nor polls");
+    if (c->poll.declared) {
+        name_lacking(params, &lacking);
+        buf_text(&lacking, " to poll");
+    }
+    config_report_add(params->binding->report, CONFIG_ERROR,
+                      with_mark(params->draft),
+                      "connector '%.*s' can neither listen nor poll: %s%s%.*s",
+                      SLICE_ARG(c->name),
+                      c->verify_count > 0 ? "give 'webhook_secret' to listen"
+                      : c->poll.declared  ? "give "
+                                          : "it has no 'verify' and no 'poll'",
+                      c->verify_count > 0 && c->poll.declared ? ", or " : "",
+                      SLICE_ARG(buf_slice(&lacking)));
+    buf_fini(&lacking);
 }
 
 enum status

@@ -98,8 +98,9 @@ static const struct channel_row channel_rows[] = {
     { "{with: {webhook_secret: s}, poll: {every: 5m}}", true, true,
       "'api_key' is missing in 'with'" },
     { "with: {}", false, false,
-      "has no channel: give 'webhook_secret' to listen, or" },
-    { "{}", false, false, "has no channel" },
+      "can neither listen nor poll: give 'webhook_secret' to listen, or "
+      "'tenant' and 'api_key' to poll" },
+    { "{}", false, false, "can neither listen nor poll" },
     { "with: {webhook_secret: ''}", false, false, "'webhook_secret' is empty" },
     { "with: {webhook_secret: [s, '']}", true, false, "is empty" },
     { "with: {webhook_secret: []}", false, false, "" },
