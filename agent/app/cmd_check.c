@@ -26,8 +26,8 @@ static void
 print_bound(const struct connector *connector)
 {
     char span[INSTANT_TEXT_BYTES];
-    (void)printf("  loss bound: nothing that the list shows within %s of its "
-                 "stamp is lost\n",
+    (void)printf("  loss bound: nothing is lost that the list shows within %s "
+                 "of its time\n",
                  instant_span_text(connector_overlap_ms(connector) +
                                        connector->poll.settle_ms,
                                    span));
@@ -69,12 +69,18 @@ connector_text(const struct connector *connector)
     char first[INSTANT_TEXT_BYTES], second[INSTANT_TEXT_BYTES];
     const struct poll_spec *poll = &connector->poll;
     channels_text(connector);
+    if (connector->has_webhook) {
+        const bool is_public = connector->public_url.len > 0;
+        (void)printf(
+            "  webhooks: POST to %s%.*s\n", is_public ? "" : "/hooks/",
+            SLICE_ARG(is_public ? connector->public_url : connector->name));
+    }
     if (connector->has_poll) {
         print_bound(connector);
         print_walks(poll);
         if (poll->retention_ms > 0) {
-            (void)printf("  retention: the provider keeps %s; a longer sleep "
-                         "becomes a gap row\n",
+            (void)printf("  retention: the list reaches back %s; what a longer "
+                         "pause lets fall out of it is logged as a gap\n",
                          instant_span_text(poll->retention_ms, first));
         }
         if (poll->order != ORDER_ASC) {
@@ -85,10 +91,13 @@ connector_text(const struct connector *connector)
         (void)printf("  loss bound: none: what a webhook does not bring is "
                      "lost; no polling, because %s\n",
                      poll->declared
-                         ? "the parameters of its requests are not given"
+                         ? "the parameters of its list are not given in "
+                           "'with'"
                          : "the provider has no list");
     }
-    (void)printf("  dedup horizon: ids are known for %s; grace %s\n",
+    (void)printf("  dedup horizon: an id that comes again within %s is a "
+                 "duplicate\n  grace: an event that only the list has shown "
+                 "for %s counts as recovered\n",
                  instant_span_text(connector->keep_ids_ms, first),
                  instant_span_text(connector->grace_ms, second));
 }
@@ -96,12 +105,18 @@ connector_text(const struct connector *connector)
 static void
 print_text(const struct configuration *configuration)
 {
+    static const char *const kinds[] = { [HANDLER_EXEC] = "exec",
+                                         [HANDLER_HTTP] = "http",
+                                         [HANDLER_FILE] = "file" };
     const struct settings *settings = &configuration->settings;
+    const struct handler_settings *handlers = settings->handlers.at;
     for (size_t i = 0; i < configuration->connector_count; i++) {
         connector_text(&configuration->connectors[i]);
     }
     for (size_t i = 0; i < settings->handlers.count; i++) {
-        (void)printf("handler %.*s\n", SLICE_ARG(settings->handlers.names[i]));
+        (void)printf("handler %.*s: %s\n",
+                     SLICE_ARG(settings->handlers.names[i]),
+                     kinds[handlers[i].kind]);
     }
     (void)printf("%.*s: ok, %zu file%s, %zu warning%s\n",
                  SLICE_ARG(configuration->path), configuration->file_count,
