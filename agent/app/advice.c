@@ -90,6 +90,14 @@ check_route(const struct advice *advice, const struct connector *c,
 
 /* ---- handlers ---- */
 
+static bool
+is_executable(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISREG(about.st_mode) &&
+           (about.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
+}
+
 static enum status
 check_program(const struct advice *advice,
               const struct handler_settings *handler)
@@ -107,6 +115,10 @@ check_program(const struct advice *advice,
                           handler->exec.marks[0],
                           "%.*s is not there; what is owed waits until it is",
                           SLICE_ARG(path));
+    } else if (status == STATUS_OK && !is_executable(path.ptr)) {
+        config_report_add(
+            advice->report, CONFIG_WARNING, handler->exec.marks[0],
+            "%.*s cannot be run by anybody; chmod +x lets it", SLICE_ARG(path));
     }
     return status;
 }
@@ -200,6 +212,12 @@ check_handlers(const struct advice *advice)
     const struct config_list *list = &advice->settings->handlers;
     const struct handler_settings *all = list->at;
     enum status status = STATUS_OK;
+    if (list->count == 0) {
+        config_report_add(advice->report, CONFIG_WARNING,
+                          (struct config_mark){ 0 },
+                          "there is no handler: events are stored, and go "
+                          "nowhere");
+    }
     for (size_t i = 0; i < list->count && status == STATUS_OK; i++) {
         if (all[i].exec.count > 0) {
             status = check_program(advice, &all[i]);
