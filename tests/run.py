@@ -209,9 +209,10 @@ def suite_unit(suite, options):
     if options.match:
         build(suite, "dev", matching(suite, "dev", options.match))
         run_ctest(suite, "dev", "-L", "^unit$", "-R", options.match)
-    else:
-        build(suite, "dev")
-        run_ctest(suite, "dev", "-L", "^unit$")
+        return
+    for tree in ("dev", "release") if options.long else ("dev",):
+        build(suite, tree)
+        run_ctest(suite, tree, "-L", "^unit$")
 
 
 def suite_conformance(suite, options):
@@ -227,19 +228,18 @@ def suite_tsan(suite, options):
 
 
 def suite_e2e(suite, options):
-    build(suite, "dev")
-    argv = ["python3", "tests/e2e/run.py", "--bin", program("dev")]
-    if options.long:
-        argv.append("--long")
-    suite.run_counted(argv, limit=900)
+    """The program with its sanitizers; at leisure the hardened one as well."""
+    for tree in ("dev", "release") if options.long else ("dev",):
+        build(suite, tree)
+        suite.run_counted(["python3", "tests/e2e/run.py", "--bin",
+                           program(tree)], limit=900)
 
 
 def suite_crash(suite, options):
+    del options
     build(suite, "dev")
-    argv = ["python3", "tests/crash/run.py", "--bin", program("dev")]
-    if options.long:
-        argv.append("--long")
-    suite.run_counted(argv, limit=900)
+    suite.run_counted(["python3", "tests/crash/run.py", "--bin",
+                       program("dev")], limit=900)
 
 
 def suite_demo(suite, options):
@@ -257,10 +257,11 @@ def suite_planted(suite, options):
 
 def suite_bench(suite, options):
     """Figures for the log; they fail only if the bench itself does."""
-    del options
     build(suite, "release")
-    argv = ["python3", "tests/bench/run.py", "--bin", program("release")]
-    suite.count(suite.run(argv, 1800) == 0, "bench")
+    argv = ["python3", "tests/bench/run.py", "--bin", tree_path("release")]
+    if options.long:
+        argv.append("--long")
+    suite.count(suite.run(argv, 3600) == 0, "bench")
     suite.log.flush()
     with open(suite.path, encoding="utf-8", errors="replace") as file:
         print(file.read())
@@ -322,7 +323,8 @@ def main():
     parser.add_argument("--match", metavar="REGEX",
                         help="of the unit tests, only those: unit.base.bytes")
     parser.add_argument("--long", action="store_true",
-                        help="longer variants of the suites, and the bench")
+                        help="unit and e2e of the hardened build too, "
+                        "and the long bench")
     parser.add_argument("--bench", action="store_true", help="the bench too")
     parser.add_argument("--list", action="store_true",
                         help="print what would run, and end")
