@@ -222,7 +222,7 @@ struct page_spec {
     int64_t size;                 /* fewer rows end the walk; 0: not known */
     int64_t start;                /* NUMBER: the first page, OFFSET: 0 */
     const struct template *total; /* NUMBER: how many pages */
-    bool restart;      /* position-paged ascending list: RECONCILIATION F5 */
+    bool restart;      /* ascending list paged by position: rows may move */
     bool until_cursor; /* newest first: stop once a page lies below a */
 };
 

@@ -135,8 +135,8 @@ void connector_parse_forget(struct condition *condition);
 extern const char *const connector_hook_kinds[];
 extern const char *const connector_request_kinds[];
 
-/* Decides parameters and channels, see DESIGN "A connector runs the channels
- * its parameters allow". STATUS_NOMEM only. */
+/* Decides parameters and channels: a connector runs the channels that its
+ * parameters allow. STATUS_NOMEM only. */
 NODISCARD
 enum status connector_params_bind(struct config_binding *binding,
                                   struct connector_draft *draft,

@@ -225,7 +225,7 @@ quota_advise(const struct connector *connector, unsigned status,
     struct slice text;
     int64_t ms;
     /* Times in the answer are by the provider's clock, and ours may be years
-     * off (DESIGN §8). */
+     * off. */
     if (http_field_find(fields, "Date", &text) &&
         timefmt_read_http(text, &ms) == STATUS_OK) {
         reading.now_ms = ms;

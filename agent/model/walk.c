@@ -26,7 +26,7 @@ gap_kind_name(enum gap_kind kind)
 }
 
 /* Whether `page` still means what it did when it was stored. Page numbers and
- * offsets do not: rows may have moved (RECONCILIATION F5). */
+ * offsets do not: rows may have moved. */
 static bool
 page_keeps(const struct connector *connector, const struct walk_state *state)
 {

@@ -396,7 +396,7 @@ advance(struct taking *t, bool certain)
 }
 
 /* Position-paged and ascending: rows move while they are listed, so ask again
- * from the first page as soon as that begins elsewhere (F5). */
+ * from the first page as soon as that begins elsewhere. */
 static bool
 may_restart(const struct taking *t)
 {

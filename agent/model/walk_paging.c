@@ -40,7 +40,7 @@ keep(struct turn *turn, const struct buf *buf, struct walk_paging *ret_next)
     return status == STATUS_OK ? status : STATUS_NOMEM;
 }
 
-/* A link may lead on only where the request itself went (P-09). */
+/* A link may lead on only where the request itself went. */
 static enum status
 follow(struct turn *turn, struct slice base, struct slice reference,
        struct walk_paging *ret_next)

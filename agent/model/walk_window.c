@@ -14,7 +14,7 @@
  * again. */
 #define START_FLOOD_MS INSTANT_HOUR_MS
 
-/* A Date that is ahead of us by more is not believed (DESIGN §8). */
+/* A Date that is ahead of us by more is not believed. */
 #define DATE_AHEAD_MS (5 * INSTANT_MINUTE_MS)
 
 static int64_t

@@ -17,7 +17,7 @@ static const struct connector both = { .name = SLICE("shop"),
 static const struct connector hooks = { .name = SLICE("shop"),
                                         .has_webhook = true };
 
-/* DESIGN §7: these names are fixed, dashboards and alerts lean on them. */
+/* These names are fixed: dashboards and alerts lean on them. */
 static const char *const lines[] = {
     "longstop_build_info{version=\"1.2.3\"} 1\n",
     "# TYPE longstop_webhook_requests_total counter\n",
