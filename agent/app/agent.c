@@ -10,6 +10,7 @@
 #include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "flow/accounting.h"
 #include "flow/dispatch.h"
 #include "flow/ingest.h"
 #include "flow/retention.h"
@@ -53,6 +54,7 @@ struct agent {
     struct ingest *rehearsal; /* the sink of walks that store nothing */
     struct walks *walks;
     struct retention *retention;
+    struct accounting *accounting;
     struct source_webhook *webhook;
     struct http_server *server;
     struct admin *admin;
@@ -101,6 +103,9 @@ begin_end(struct agent *agent)
     loop_timer_arm(agent->end_timer, END_MS);
     if (agent->retention != NULL) {
         retention_stop(agent->retention);
+    }
+    if (agent->accounting != NULL) {
+        accounting_stop(agent->accounting);
     }
     if (agent->server != NULL) {
         http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
@@ -380,6 +385,19 @@ build_retention(struct agent *agent)
 }
 
 static enum status
+build_accounting(struct agent *agent)
+{
+    const struct configuration *configuration = agent->configuration;
+    const struct accounting_settings settings = {
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .telemetry = &agent->telemetry,
+    };
+    return accounting_create(agent->loop, agent->worker, &settings,
+                             &agent->accounting);
+}
+
+static enum status
 build_listener(struct agent *agent, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
@@ -505,6 +523,7 @@ build(struct agent *agent, struct error *err)
     status = status != STATUS_OK ? status : build_walks(agent);
     if (run) {
         status = status != STATUS_OK ? status : build_retention(agent);
+        status = status != STATUS_OK ? status : build_accounting(agent);
         status = status != STATUS_OK ? status : build_admin(agent, err);
         status = status != STATUS_OK ? status : build_listener(agent, err);
     }
@@ -557,6 +576,7 @@ agent_run(struct agent *agent)
     if (agent->settings.mode == AGENT_RUN) {
         dispatch_start(agent->dispatch);
         retention_start(agent->retention);
+        accounting_start(agent->accounting);
     }
     walks_start(agent->walks);
     if (agent->watchdog != NULL) {
@@ -581,6 +601,9 @@ halt(struct agent *agent)
     agent->stopping = true;
     if (agent->retention != NULL) {
         retention_stop(agent->retention);
+    }
+    if (agent->accounting != NULL) {
+        accounting_stop(agent->accounting);
     }
     if (agent->walks != NULL) {
         (void)walks_stop(agent->walks, ignore_stopped, NULL);
@@ -618,6 +641,7 @@ agent_destroy(struct agent *agent)
     store_worker_destroy(agent->worker);
     source_webhook_destroy(agent->webhook);
     retention_destroy(agent->retention);
+    accounting_destroy(agent->accounting);
     walks_destroy(agent->walks);
     ingest_destroy(agent->ingest);
     ingest_destroy(agent->rehearsal);

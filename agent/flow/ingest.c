@@ -83,6 +83,12 @@ count_sighting(struct entry *entry, const struct sighting *sighting)
     if (sighting->beyond_horizon) {
         metric_add(counts->beyond_horizon, 1);
     }
+    if (sighting->late) {
+        metric_add(counts->late, 1);
+    }
+    if (sighting->confirmed) {
+        metric_add(counts->confirmed, 1);
+    }
     /* First shown by the list below what was believed complete. */
     if (channel_is_walk(via) && !sighting->seen_by_via &&
         sighting->time_ms > 0 &&
@@ -199,6 +205,7 @@ submit_unit(struct entry *entry)
         .unit = { .connector = arrival->connector->id,
                   .sightings = arrival->sightings,
                   .sighting_count = arrival->sighting_count,
+                  .grace_ms = arrival->connector->grace_ms,
                   .lease_until_ms = lease_until_ms,
                   .walks = &entry->walk,
                   .walk_count = arrival->has_walk,

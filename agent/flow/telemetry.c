@@ -20,6 +20,7 @@ enum family {
     FAMILY_BEYOND_HORIZON,
     FAMILY_RECOVERED,
     FAMILY_LATE,
+    FAMILY_CONFIRMED,
     FAMILY_WEBHOOK_ONLY,
     FAMILY_POLL_RUNS,
     FAMILY_COMPLETE_UNTIL,
@@ -66,6 +67,11 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                               "recovered.",
                       .kind = METRIC_COUNTER,
                       .labels = { "connector" } },
+    [FAMILY_CONFIRMED] = { .name = "longstop_confirmed_total",
+                           .help = "Events that both channels showed within "
+                                   "grace of each other.",
+                           .kind = METRIC_COUNTER,
+                           .labels = { "connector" } },
     [FAMILY_WEBHOOK_ONLY] = { .name = "longstop_webhook_only",
                               .help = "Genuine webhooks that no walk listed.",
                               .kind = METRIC_GAUGE,
@@ -155,6 +161,9 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->events = families[FAMILY_EVENTS];
     telemetry->duplicates = families[FAMILY_DUPLICATES];
     telemetry->beyond_horizon = families[FAMILY_BEYOND_HORIZON];
+    telemetry->recovered = families[FAMILY_RECOVERED];
+    telemetry->late = families[FAMILY_LATE];
+    telemetry->confirmed = families[FAMILY_CONFIRMED];
     telemetry->poll_runs = families[FAMILY_POLL_RUNS];
     telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
     telemetry->bound_broken = families[FAMILY_BOUND_BROKEN];
@@ -206,6 +215,11 @@ telemetry_of_connector(const struct telemetry *telemetry,
     }
     if (connector->has_poll) {
         of.complete_until = series(telemetry->complete_until, name, NULL);
+    }
+    if (connector->has_poll && connector->has_webhook) {
+        of.recovered = series(telemetry->recovered, name, NULL);
+        of.late = series(telemetry->late, name, NULL);
+        of.confirmed = series(telemetry->confirmed, name, NULL);
     }
     return of;
 }

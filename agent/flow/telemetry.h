@@ -26,6 +26,9 @@ struct telemetry {
     struct metric_family *events;
     struct metric_family *duplicates;
     struct metric_family *beyond_horizon;
+    struct metric_family *recovered;
+    struct metric_family *late;
+    struct metric_family *confirmed;
     struct metric_family *poll_runs;
     struct metric_family *complete_until;
     struct metric_family *bound_broken;
@@ -40,6 +43,9 @@ struct telemetry_connector {
     struct metric *events[CHANNEL_COUNT];
     struct metric *duplicates[CHANNEL_COUNT];
     struct metric *beyond_horizon;
+    struct metric *recovered; /* these three where there are both channels */
+    struct metric *late;
+    struct metric *confirmed;
     struct metric *poll_runs[POLL_OUTCOME_COUNT];
     struct metric *complete_until;
     struct metric *bound_broken;

@@ -28,6 +28,9 @@ static const char *const lines[] = {
     "# TYPE longstop_complete_until_seconds gauge\n",
     "longstop_bound_broken_total{connector=\"shop\"} 0\n",
     "longstop_beyond_horizon_total{connector=\"shop\"} 0\n",
+    "longstop_recovered_total{connector=\"shop\"} 0\n",
+    "longstop_late_total{connector=\"shop\"} 0\n",
+    "longstop_confirmed_total{connector=\"shop\"} 0\n",
     "longstop_gaps_total{connector=\"shop\"} 0\n",
     "longstop_deliveries_total{handler=\"h\",outcome=\"done\"} 0\n",
     "longstop_deliveries_total{handler=\"h\",outcome=\"retry\"} 0\n",
@@ -69,6 +72,9 @@ only_the_channels_of_a_connector_have_series(void **state)
     assert_null(of.events[CHANNEL_POLL]);
     assert_null(of.poll_runs[POLL_OK]);
     assert_null(of.complete_until);
+    assert_null(of.recovered);
+    assert_null(of.late);
+    assert_null(of.confirmed);
     metric_add(of.events[CHANNEL_POLL], 1); /* counting never fails */
     telemetry_fini(&telemetry);
 }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/accounting.h"
+
+#include "base/instant.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/clock.h"
+#include "io/loop.h"
+
+/*
+ * The happy path: each connector with both channels has a timer; its count goes
+ * to the store's thread, and the answer arms the timer again.
+ *
+ * What can go wrong: a count fails, then nothing was counted and the next one
+ * makes up for it; the store fails for good, then no more is asked.
+ */
+
+#define PERIOD_MIN_MS INSTANT_SECOND_MS
+#define PERIOD_MAX_MS (30 * INSTANT_SECOND_MS)
+#define SLICE_MS      20 /* between two slices of one count */
+#define SLICE_EVENTS  1000
+
+struct book {
+    struct accounting *accounting;
+    const struct connector *connector;
+    struct telemetry_connector counts;
+    struct loop_timer *timer;
+    struct store_call call;
+    int64_t shown;   /* recovered, as the metric says it */
+    bool has_answer; /* the first has come, good or bad */
+};
+
+struct accounting {
+    struct store_worker *worker;
+    struct accounting_settings settings;
+    struct book *books;
+    size_t count;
+    bool stopped;
+};
+
+int64_t
+accounting_period(int64_t grace_ms)
+{
+    int64_t period_ms = grace_ms / 10;
+    if (period_ms < PERIOD_MIN_MS) {
+        return PERIOD_MIN_MS;
+    }
+    return period_ms > PERIOD_MAX_MS ? PERIOD_MAX_MS : period_ms;
+}
+
+static bool
+has_both(const struct connector *connector)
+{
+    return connector->has_webhook && connector->has_poll;
+}
+
+/* What the processes before had counted. Only the first answer knows it apart
+ * from what this one has: nothing had come in before it was asked for. */
+static void
+show_totals(struct book *book, const struct store_account *account)
+{
+    metric_add(book->counts.recovered,
+               (double)(account->recovered - book->shown));
+    book->shown = account->recovered;
+    if (!book->has_answer) {
+        metric_add(book->counts.late, (double)account->late);
+        metric_add(book->counts.confirmed, (double)account->confirmed);
+    }
+}
+
+static void
+counted(struct store_call *call)
+{
+    struct book *book = call->arg;
+    struct accounting *accounting = book->accounting;
+    const struct store_account *account = &call->account;
+    bool more = false;
+    if (call->status != STATUS_OK) {
+        LOG(LOG_WARN, "what was recovered could not be counted",
+            log_slice("connector", book->connector->name),
+            log_text("why", error_text(&call->err, call->status)));
+    } else if (account->counts) {
+        show_totals(book, account);
+        more = account->more;
+    }
+    book->has_answer = true;
+    if (!accounting->stopped && has_both(book->connector)) {
+        int64_t period_ms = accounting->settings.period_ms;
+        if (period_ms <= 0) {
+            period_ms = accounting_period(book->connector->grace_ms);
+        }
+        loop_timer_arm(book->timer, more ? SLICE_MS : period_ms);
+    }
+}
+
+static void
+count(void *arg)
+{
+    struct book *book = arg;
+    book->call = (struct store_call){
+        .kind = STORE_CALL_ACCOUNT,
+        .done = counted,
+        .arg = book,
+        .account = { .connector = book->connector->id,
+                     .counts = has_both(book->connector),
+                     .grace_ms = book->connector->grace_ms,
+                     .now_ms = clock_unix_ms(),
+                     .limit = SLICE_EVENTS },
+    };
+    if (store_worker_submit(book->accounting->worker, &book->call) !=
+        STATUS_OK) {
+        book->accounting->stopped = true; /* the store has failed for good */
+    }
+}
+
+enum status
+accounting_create(struct loop *loop, struct store_worker *worker,
+                  const struct accounting_settings *settings,
+                  struct accounting **ret)
+{
+    struct accounting *accounting = mem_zero(sizeof(*accounting));
+    if (accounting == NULL) {
+        return STATUS_NOMEM;
+    }
+    accounting->worker = worker;
+    accounting->settings = *settings;
+    accounting->books =
+        mem_array(settings->connector_count, sizeof(*accounting->books));
+    enum status status = accounting->books == NULL ? STATUS_NOMEM : STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < settings->connector_count;
+         i++) {
+        struct book *book = &accounting->books[i];
+        book->accounting = accounting;
+        book->connector = &settings->connectors[i];
+        book->counts =
+            telemetry_of_connector(settings->telemetry, book->connector);
+        status = loop_timer_create(loop, count, book, &book->timer);
+        accounting->count++;
+    }
+    if (status != STATUS_OK) {
+        accounting_destroy(accounting);
+        return status;
+    }
+    *ret = accounting;
+    return STATUS_OK;
+}
+
+void
+accounting_start(struct accounting *accounting)
+{
+    for (size_t i = 0; i < accounting->count; i++) {
+        count(&accounting->books[i]);
+    }
+}
+
+void
+accounting_stop(struct accounting *accounting)
+{
+    accounting->stopped = true;
+    for (size_t i = 0; i < accounting->count; i++) {
+        loop_timer_disarm(accounting->books[i].timer);
+    }
+}
+
+void
+accounting_destroy(struct accounting *accounting)
+{
+    if (accounting == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < accounting->count; i++) {
+        loop_timer_destroy(accounting->books[i].timer);
+    }
+    mem_free(accounting->books);
+    mem_free(accounting);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * accounting: counts what only a walk brought, once its grace has ended.
+ *
+ * The store decides and keeps the totals; here they are asked for, connector by
+ * connector, and shown as metrics, which go on over restarts where they were.
+ * Late and confirmed events are counted by ingest as they come; this module
+ * only adds those of the processes before.
+ */
+#ifndef FLOW_ACCOUNTING_H
+#define FLOW_ACCOUNTING_H
+
+#include "flow/telemetry.h"
+#include "store/store_worker.h"
+
+struct accounting;
+struct loop;
+
+struct accounting_settings {
+    const struct connector *connectors;
+    size_t connector_count;
+    const struct telemetry *telemetry;
+    int64_t period_ms; /* between two counts; 0: as the grace asks for */
+};
+
+/* Borrows all but the settings struct itself. */
+NODISCARD
+enum status accounting_create(struct loop *loop, struct store_worker *worker,
+                              const struct accounting_settings *settings,
+                              struct accounting **ret);
+
+/* Begins to count, before any source is started: only what comes in after a
+ * connector's first count is counted at all. A connector with one channel is
+ * asked for once, so that one which lost the other counts no more. */
+void accounting_start(struct accounting *accounting);
+
+/* Counts no more. A call may be under way until the worker is destroyed. */
+void accounting_stop(struct accounting *accounting);
+
+/* Only after the worker was destroyed. NULL is allowed. */
+void accounting_destroy(struct accounting *accounting);
+
+/* How long to wait between two counts: a tenth of the grace, from 1 to 30 s.
+ * Pure. */
+int64_t accounting_period(int64_t grace_ms);
+
+#endif
