@@ -105,9 +105,6 @@ connector_text(const struct connector *connector)
 static void
 print_text(const struct configuration *configuration)
 {
-    static const char *const kinds[] = { [HANDLER_EXEC] = "exec",
-                                         [HANDLER_HTTP] = "http",
-                                         [HANDLER_FILE] = "file" };
     const struct settings *settings = &configuration->settings;
     const struct handler_settings *handlers = settings->handlers.at;
     for (size_t i = 0; i < configuration->connector_count; i++) {
@@ -116,7 +113,7 @@ print_text(const struct configuration *configuration)
     for (size_t i = 0; i < settings->handlers.count; i++) {
         (void)printf("handler %.*s: %s\n",
                      SLICE_ARG(settings->handlers.names[i]),
-                     kinds[handlers[i].kind]);
+                     handler_kind_names[handlers[i].kind]);
     }
     (void)printf("%.*s: ok, %zu file%s, %zu warning%s\n",
                  SLICE_ARG(configuration->path), configuration->file_count,

@@ -297,16 +297,21 @@ check_env(struct config_binding *binding, const struct config_node *env,
     }
 }
 
+const char *const handler_kind_names[HANDLER_KINDS] = {
+    [HANDLER_EXEC] = "exec",
+    [HANDLER_HTTP] = "http",
+    [HANDLER_FILE] = "file",
+};
+
 /* Exactly one of the kinds, and its keys only. */
 static void
 check_handler(struct config_binding *binding, const struct config_node *node,
               void *bound)
 {
     struct handler_settings *handler = bound;
-    static const char *const kinds[] = { "exec", "http", "file" };
     size_t given = 0;
-    for (size_t i = 0; i < COUNT(kinds); i++) {
-        if (child(node, kinds[i]) != NULL) {
+    for (size_t i = 0; i < HANDLER_KINDS; i++) {
+        if (child(node, handler_kind_names[i]) != NULL) {
             given++;
             handler->kind = (enum handler_kind)i;
         }

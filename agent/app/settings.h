@@ -49,7 +49,10 @@ struct limit_settings {
     int64_t group_units;
 };
 
-enum handler_kind { HANDLER_EXEC, HANDLER_HTTP, HANDLER_FILE };
+enum handler_kind { HANDLER_EXEC, HANDLER_HTTP, HANDLER_FILE, HANDLER_KINDS };
+
+/* The key each kind has in a handler. */
+extern const char *const handler_kind_names[HANDLER_KINDS];
 
 struct handler_settings {
     struct route_spec route;
