@@ -8,10 +8,14 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
         file(GLOB files CONFIGURE_DEPENDS ${folder}/[0-9][0-9][0-9][0-9].sql)
         set(output ${CMAKE_BINARY_DIR}/generated/${symbol}.c)
         set(script ${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
+        # A file that is gone makes nothing newer: the list of names does. It is
+        # written only when it changes.
+        set(list ${CMAKE_BINARY_DIR}/generated/${symbol}.list)
+        file(CONFIGURE OUTPUT ${list} CONTENT "${files}\n")
         add_custom_command(OUTPUT ${output}
             COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DSYMBOL=${symbol}
                 -DOUTPUT=${output} -P ${script}
-            DEPENDS ${files} ${script}
+            DEPENDS ${files} ${script} ${list}
             COMMENT "Embedding ${folder}"
             VERBATIM)
         target_sources(${target} PRIVATE ${output})
