@@ -31,6 +31,11 @@ print_text(const struct result *result)
     const struct arrival *arrival = result->arrival;
     if (!result->genuine) {
         (void)printf("not genuine: %.*s\n", SLICE_ARG(result->verdict.why));
+        if (result->verdict.kind == VERDICT_FORGED &&
+            slice_ends(arrival->request.body, slice_of("\n"))) {
+            (void)printf("  the body ends in a line break: if an editor added "
+                         "it, take it away\n");
+        }
         return;
     }
     if (result->verdict.kind == VERDICT_INVALID) {

@@ -147,8 +147,11 @@ class Verify(harness.Case):
         altered.body = altered.body.replace(b"open", b"paid")
         bare = Hook(1, iso())
         del bare.headers["X-Webhook-Signature"]
+        edited = Hook(1, iso())
+        edited.body += b"\n"
         for hook, words in ((Hook(1, iso(), secret="other"), b"secret"),
                             (altered, b"altered"),
+                            (edited, b"ends in a line break"),
                             (bare, b"X-Webhook-Signature")):
             got = agent.command("verify", "shop", "-",
                                 stdin=self.request(hook))
