@@ -4,12 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -18,6 +21,9 @@
 enum { EXIT_CRASHED = 86 };
 
 enum { READ_BYTES = 16384, TAIL_BYTES = 4096, LOCK_TEXT_BYTES = 64 };
+
+/* A second at most for a lock whose holder is gone. */
+enum { LOCK_PAUSE_NS = 10 * 1000 * 1000, LOCK_PAUSES = 100 };
 
 static atomic_long durable_steps;
 
@@ -500,6 +506,45 @@ lock_text(int fd, char text[LOCK_TEXT_BYTES])
     return (struct slice){ text, got < 0 ? 0 : (size_t)got };
 }
 
+/* Whether the holder that the file names is no more. */
+static bool
+holder_is_gone(int fd)
+{
+    static const struct slice before = SLICE("pid ");
+    char bytes[LOCK_TEXT_BYTES];
+    struct slice text = lock_text(fd, bytes);
+    struct slice line;
+    int64_t pid;
+    if (!slice_split(&text, '\n', &line) || !slice_starts(line, before) ||
+        slice_to_i64(slice_from(line, before.len), &pid) != STATUS_OK ||
+        pid < 1 || pid > INT_MAX) {
+        return false;
+    }
+    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/*
+ * Takes the lock, or waits a little for one whose holder has just died: a child
+ * that was being spawned when it died holds a copy of the descriptor until it
+ * runs its program, and a service manager may start the next agent at once.
+ */
+static int
+lock_or_wait(int fd)
+{
+    const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+    int result = flock(fd, LOCK_EX | LOCK_NB);
+    for (int i = 0; result != 0 && errno == EWOULDBLOCK && i < LOCK_PAUSES;
+         i++) {
+        if (!holder_is_gone(fd)) {
+            errno = EWOULDBLOCK;
+            break;
+        }
+        (void)nanosleep(&pause, NULL);
+        result = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    return result;
+}
+
 static enum status
 lock_held(int fd, const char *path, struct error *err)
 {
@@ -533,7 +578,7 @@ fs_lock_take(const char *path, bool *ret_was_clean, struct fs_lock **ret,
         status = fail(err, "lock", path, errno);
         goto fail;
     }
-    if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
+    if (lock_or_wait(lock->fd) != 0) {
         status = errno == EWOULDBLOCK ? lock_held(lock->fd, path, err)
                                       : fail(err, "lock", path, errno);
         goto fail;

@@ -51,7 +51,8 @@ void fs_append_close(struct fs_append *file);
 
 /*
  * The instance lock: flock on `path`, which also says how the last holder
- * ended. STATUS_FENCED when another process holds it (its pid is in the words).
+ * ended. STATUS_FENCED when another process holds it (its pid is in the words);
+ * one whose holder is gone already is waited for, a second at most.
  */
 struct fs_lock;
 NODISCARD

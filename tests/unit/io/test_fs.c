@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -338,6 +340,38 @@ a_held_lock_is_refused_with_its_holder(void **state)
     fs_lock_release(lock, true);
 }
 
+/* What a child that is being spawned does to the lock of an agent that dies: it
+ * keeps a copy of the descriptor for a moment. */
+static void
+a_lock_left_by_the_dead_is_waited_for(void **state)
+{
+    (void)state;
+    struct fs_lock *lock;
+    bool was_clean;
+    char text[64];
+    pid_t dead = fork();
+    if (dead == 0) {
+        _exit(0);
+    }
+    assert_int_equal(waitpid(dead, NULL, 0), dead);
+    (void)snprintf(text, sizeof(text), "pid %ld\nrunning\n", (long)dead);
+    put("lock", text);
+    int fd = open(in("lock"), O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    pid_t keeper = fork();
+    if (keeper == 0) {
+        const struct timespec moment = { .tv_nsec = 30 * 1000 * 1000 };
+        (void)nanosleep(&moment, NULL);
+        _exit(0);
+    }
+    (void)close(fd);
+    assert_int_equal(fs_lock_take(in("lock"), &was_clean, &lock, NULL),
+                     STATUS_OK);
+    assert_false(was_clean);
+    fs_lock_release(lock, true);
+    assert_int_equal(waitpid(keeper, NULL, 0), keeper);
+}
+
 /* Everything that allocates, once. */
 static enum status
 use_all(void)
@@ -441,6 +475,7 @@ main(void)
         TEST(only_regular_files_are_appended_to),
         TEST(a_lock_knows_how_the_last_holder_ended),
         TEST(a_held_lock_is_refused_with_its_holder),
+        TEST(a_lock_left_by_the_dead_is_waited_for),
         TEST(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
