@@ -168,7 +168,8 @@ accounting_destroy(struct accounting *accounting)
     if (accounting == NULL) {
         return;
     }
-    for (size_t i = 0; i < accounting->count; i++) {
+    for (size_t i = 0; accounting->books != NULL && i < accounting->count;
+         i++) {
         loop_timer_destroy(accounting->books[i].timer);
     }
     mem_free(accounting->books);

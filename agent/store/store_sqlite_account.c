@@ -24,7 +24,8 @@ account_of(struct store_sqlite *store, uint32_t connector, struct account **ret,
     struct account *more =
         mem_resize(store->accounts, store->account_count + 1, sizeof(*more));
     if (more == NULL) {
-        return error_set(err, STATUS_NOMEM, "store: out of memory");
+        (void)error_set(err, STATUS_NOMEM, "store: out of memory");
+        return STATUS_NOMEM;
     }
     store->accounts = more;
     *ret = &more[store->account_count++];
@@ -232,7 +233,7 @@ store_sqlite_account(struct store *base, struct store_account *of,
                      struct error *err)
 {
     struct store_sqlite *store = store_sqlite_of(base);
-    struct account *account;
+    struct account *account = NULL;
     struct account next;
     of->more = false;
     enum status status = store_sqlite_sql_usable(store, err);

@@ -304,8 +304,7 @@ enum status store_sqlite_account_write(struct store_sqlite *store,
                                        struct error *err);
 /* Takes over what the transaction changed, or forgets it. */
 void store_sqlite_account_settle(struct store_sqlite *store, bool committed);
-enum status store_sqlite_account(struct store *base,
-                                 struct store_account *account,
+enum status store_sqlite_account(struct store *base, struct store_account *of,
                                  struct error *err);
 
 /* The operations that have files of their own. */
