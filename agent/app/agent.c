@@ -373,7 +373,9 @@ build_retention(struct agent *agent)
     const struct keep_settings *keep = &agent->configuration->settings.keep;
     struct retention_settings settings = {
         .keep_ids_ms = longest_keep_ids(agent->configuration),
-        .keep_events_ms = keep->events_ms,
+        .keep_events_ms = retention_keep_events(
+            keep->events_ms, agent->configuration->connectors,
+            agent->configuration->connector_count),
         .keep_attempts_ms = keep->attempts_ms,
         .keep_dead_ms = keep->dead_ms,
         .polls = walks_polls(agent->walks),

@@ -368,7 +368,8 @@ static const struct config_key keep_keys[] = {
       .fallback = "7d",
       .min = "1m",
       .max = "3650d",
-      .doc = "How long delivered events stay for replay." },
+      .doc = "How long delivered events stay for replay; at least 5m more "
+             "than any grace." },
     { .name = "attempts",
       .type = CONFIG_DURATION,
       .offset = offsetof(struct keep_settings, attempts_ms),

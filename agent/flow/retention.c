@@ -12,6 +12,7 @@
 #define FIRST_ROUND_MS INSTANT_SECOND_MS
 #define SLICE_MS       20 /* between two slices of one round */
 #define SLICE_ROWS     1000
+#define COUNT_MS       (5 * INSTANT_MINUTE_MS) /* until all is counted */
 
 struct retention {
     struct loop *loop;
@@ -28,6 +29,18 @@ retention_floor(int64_t now_ms, int64_t keep_ids_ms, int64_t lowest_ms)
     int64_t floor_ms = now_ms - keep_ids_ms;
     floor_ms = lowest_ms < floor_ms ? lowest_ms : floor_ms;
     return instant_add(floor_ms, -IDENTITY_BUCKET_S * INSTANT_SECOND_MS);
+}
+
+int64_t
+retention_keep_events(int64_t keep_ms, const struct connector *connectors,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t ms = instant_add(connectors[i].grace_ms, COUNT_MS);
+        bool counts = connectors[i].has_webhook && connectors[i].has_poll;
+        keep_ms = counts && ms > keep_ms ? ms : keep_ms;
+    }
+    return keep_ms;
 }
 
 static int64_t

@@ -124,6 +124,23 @@ the_floor_lies_below_all_that_a_walk_can_read(void **state)
 }
 
 static void
+events_stay_until_accounting_has_passed_them(void **state)
+{
+    (void)state;
+    struct connector shops[] = { { .grace_ms = DAY },
+                                 { .grace_ms = INT64_MAX } };
+    shops[0].has_poll = true;
+    shops[0].has_webhook = true;
+    shops[1].has_poll = true; /* nothing of it is counted */
+    assert_int_equal(retention_keep_events(7 * DAY, shops, 2), 7 * DAY);
+    assert_true(retention_keep_events(1000, shops, 2) > DAY);
+    assert_true(retention_keep_events(1000, shops, 2) < 2 * DAY);
+    assert_int_equal(retention_keep_events(1000, shops, 0), 1000);
+    shops[1].has_webhook = true;
+    assert_int_equal(retention_keep_events(1000, shops, 2), INT64_MAX);
+}
+
+static void
 each_kind_goes_at_its_own_age(void **state)
 {
     (void)state;
@@ -214,6 +231,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_floor_lies_below_all_that_a_walk_can_read),
+        cmocka_unit_test(events_stay_until_accounting_has_passed_them),
         cmocka_unit_test(each_kind_goes_at_its_own_age),
         cmocka_unit_test(dead_letters_may_stay_for_ever),
         cmocka_unit_test(a_full_slice_is_followed_by_another_soon),
