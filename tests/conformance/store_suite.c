@@ -1058,6 +1058,32 @@ a_row_confirms_the_webhook_before_it_within_grace(void **state)
 }
 
 static void
+what_is_applied_again_beside_a_failed_unit_counts_once(void **state)
+{
+    (void)state;
+    static char large[8192];
+    memset(large, 'x', sizeof(large));
+    host->limit_row(store, 4096);
+    (void)show(CHANNEL_WEBHOOK, "e1");
+    struct sighting row = seen_by(CHANNEL_POLL, "e1");
+    struct sighting hook = seen_by(CHANNEL_WEBHOOK, "e2");
+    hook.body = (struct slice){ large, sizeof(large) };
+    struct store_unit a = { .connector = shop,
+                            .sightings = &row,
+                            .sighting_count = 1,
+                            .grace_ms = GRACE_MS };
+    struct store_unit b = { .connector = shop,
+                            .sightings = &hook,
+                            .sighting_count = 1 };
+    struct store_unit *const units[] = { &a, &b };
+    struct error err = { 0 };
+    assert_ok(store->ops->apply(store, units, 2, &err));
+    assert_int_equal(b.status, STATUS_TOO_LARGE);
+    assert_true(row.confirmed);
+    assert_int_equal(account(FAR_MS, 100).confirmed, 1);
+}
+
+static void
 a_covered_webhook_counts_for_the_row_that_stands_for_it(void **state)
 {
     (void)state;
@@ -1296,6 +1322,7 @@ store_suite_run(const struct store_suite_host *of)
         ROW(a_count_looks_at_no_more_than_asked),
         ROW(a_webhook_is_late_once_its_event_was_counted),
         ROW(a_row_confirms_the_webhook_before_it_within_grace),
+        ROW(what_is_applied_again_beside_a_failed_unit_counts_once),
         ROW(a_covered_webhook_counts_for_the_row_that_stands_for_it),
         ROW(what_comes_in_while_nothing_counts_never_does),
         ROW(each_connector_has_an_account_of_its_own),
