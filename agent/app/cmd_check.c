@@ -115,6 +115,9 @@ print_text(const struct configuration *configuration)
                      SLICE_ARG(settings->handlers.names[i]),
                      handler_kind_names[handlers[i].kind]);
     }
+    (void)printf("store %.*s\nadmin %.*s\n",
+                 SLICE_ARG(configuration->places.store_url),
+                 SLICE_ARG(configuration->places.admin_address));
     (void)printf("%.*s: ok, %zu file%s, %zu warning%s\n",
                  SLICE_ARG(configuration->path), configuration->file_count,
                  configuration->file_count == 1 ? "" : "s",
@@ -161,6 +164,8 @@ print_json(const struct configuration *configuration, bool ok)
     json_add_bool(tree, root, "ok", ok);
     json_add_i64(tree, root, "files", (int64_t)configuration->file_count);
     json_add_raw(tree, root, "findings", buf_slice(&findings));
+    json_add_text(tree, root, "store", configuration->places.store_url);
+    json_add_text(tree, root, "admin", configuration->places.admin_address);
     struct json_node *list = json_add_array(tree, root, "connectors");
     for (size_t i = 0; ok && i < configuration->connector_count; i++) {
         connector_json(tree, list, &configuration->connectors[i]);
