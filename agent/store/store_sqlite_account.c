@@ -184,7 +184,7 @@ scan(struct store_sqlite *store, struct store_account *of, struct account *next,
     struct sql_use use = sql_use(store, SQL_ACCOUNT_SCAN);
     sql_i64(&use, of->connector);
     sql_event(&use, next->mark);
-    sql_event(&use, (uint64_t)over_ms << EVENT_MS_SHIFT);
+    sql_event(&use, ((uint64_t)over_ms + 1) << EVENT_MS_SHIFT);
     sql_i64(&use, (int64_t)of->limit);
     size_t looked_at = 0;
     bool row;

@@ -85,7 +85,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_ACCOUNT_SCAN] =
         "SELECT id,EXISTS(SELECT 1 FROM sighting WHERE event=id AND via=0)"
         " FROM event INDEXED BY event_walked WHERE connector=?1"
-        " AND via IN (1,3) AND id>?2 AND id<=?3 ORDER BY id LIMIT ?4",
+        " AND via IN (1,3) AND id>?2 AND id<?3 ORDER BY id LIMIT ?4",
     [SQL_PRUNE_LEDGER] = "DELETE FROM ledger WHERE k IN"
                          " (SELECT k FROM ledger WHERE k<?1 ORDER BY k"
                          " LIMIT ?2)",
