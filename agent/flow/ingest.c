@@ -72,6 +72,22 @@ give_kind(struct entry *entry, enum verdict_kind kind)
     give_later(entry);
 }
 
+/* How late the list shows events is measured on every one it shows first. */
+static void
+measure_lag(const struct entry *entry, const struct sighting *sighting)
+{
+    if (!channel_is_walk(sighting->via) || sighting->seen_by_via ||
+        sighting->time_ms <= 0) {
+        return;
+    }
+    int64_t lag_ms = walk_lag_ms(&entry->arrival->past, sighting->time_ms);
+    if (lag_ms >= 0) {
+        metric_observe(
+            counts_of(entry->ingest, entry->arrival->connector)->visibility_lag,
+            (double)lag_ms / 1000);
+    }
+}
+
 static void
 count_sighting(struct entry *entry, const struct sighting *sighting)
 {
@@ -89,6 +105,7 @@ count_sighting(struct entry *entry, const struct sighting *sighting)
     if (sighting->confirmed) {
         metric_add(counts->confirmed, 1);
     }
+    measure_lag(entry, sighting);
     /* First shown by the list below what was believed complete. */
     if (channel_is_walk(via) && !sighting->seen_by_via &&
         sighting->time_ms > 0 &&

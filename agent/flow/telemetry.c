@@ -166,6 +166,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->confirmed = families[FAMILY_CONFIRMED];
     telemetry->poll_runs = families[FAMILY_POLL_RUNS];
     telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
+    telemetry->visibility_lag = families[FAMILY_VISIBILITY_LAG];
     telemetry->bound_broken = families[FAMILY_BOUND_BROKEN];
     telemetry->gaps = families[FAMILY_GAPS];
     telemetry->deliveries = families[FAMILY_DELIVERIES];
@@ -215,6 +216,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
     }
     if (connector->has_poll) {
         of.complete_until = series(telemetry->complete_until, name, NULL);
+        of.visibility_lag = series(telemetry->visibility_lag, name, NULL);
     }
     if (connector->has_poll && connector->has_webhook) {
         of.recovered = series(telemetry->recovered, name, NULL);

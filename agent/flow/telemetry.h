@@ -31,6 +31,7 @@ struct telemetry {
     struct metric_family *confirmed;
     struct metric_family *poll_runs;
     struct metric_family *complete_until;
+    struct metric_family *visibility_lag;
     struct metric_family *bound_broken;
     struct metric_family *gaps;
     struct metric_family *deliveries;
@@ -48,6 +49,7 @@ struct telemetry_connector {
     struct metric *confirmed;
     struct metric *poll_runs[POLL_OUTCOME_COUNT];
     struct metric *complete_until;
+    struct metric *visibility_lag;
     struct metric *bound_broken;
     struct metric *gaps;
 };

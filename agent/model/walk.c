@@ -213,6 +213,20 @@ walk_complete_until(const struct walk_plan *plan,
 }
 
 int64_t
+walk_lag_ms(const struct walk_past *past, int64_t time_ms)
+{
+    if (past->own_ms == 0) {
+        return -1;
+    }
+    int64_t last_ms = past->own_ms;
+    /* The first tier covered the event until it fell behind its overlap. */
+    int64_t covered_ms = instant_add(time_ms, past->fast_overlap_ms);
+    int64_t fast_ms = past->fast_ms < covered_ms ? past->fast_ms : covered_ms;
+    last_ms = fast_ms > last_ms ? fast_ms : last_ms;
+    return last_ms > time_ms ? last_ms - time_ms : 0;
+}
+
+int64_t
 walk_lowest(const struct walk_plan *plan, const struct walk_state *state)
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;

@@ -173,6 +173,22 @@ void walk_seed(struct walk_state *state, const struct walk_state *from);
 int64_t walk_complete_until(const struct walk_plan *plan,
                             const struct walk_state *state);
 
+/* When walks began that have ended, by the provider's clock; 0: none has. */
+struct walk_past {
+    int64_t own_ms; /* the last one of the tier that listed the event */
+    int64_t
+        fast_ms; /* the last one of the first tier, for the others; else 0 */
+    int64_t fast_overlap_ms;
+};
+
+/*
+ * How late the list shows an event that is listed for the first time: 0 if the
+ * first walk that could have listed it did, else from its stamp to the begin of
+ * the last walk that covered it and did not. -1 when no walk has ended yet, so
+ * that nothing can be said. Free of our own interval.
+ */
+int64_t walk_lag_ms(const struct walk_past *past, int64_t time_ms);
+
 /* The lowest stamp that this tier's next walk or its open one can read; the
  * ledger keeps its keys above it. INT64_MAX when it reads nothing. */
 int64_t walk_lowest(const struct walk_plan *plan,

@@ -40,6 +40,7 @@ struct arrival {
     unsigned tier;
     struct slice walk_state;
     int64_t hw_ms;
+    struct walk_past past;     /* for measuring how late the list shows */
     int64_t complete_until_ms; /* before this page: rows first listed below it
                                   break the bound */
     bool has_gap;

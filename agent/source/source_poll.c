@@ -170,13 +170,39 @@ source_poll_end_limited(struct source_poll *poll)
 
 /* ---- storing ---- */
 
+/* When the tier's last whole walk began, by the provider's clock. */
+static int64_t
+last_walk_ms(const struct source_poll *poll)
+{
+    return poll->state.hw_ms == 0
+               ? 0
+               : poll->state.hw_ms + poll->settings.connector->poll.settle_ms;
+}
+
+static struct walk_past
+past_of(const struct source_poll *poll)
+{
+    const struct poll_account *account = poll->settings.account;
+    struct walk_past past = { .own_ms = last_walk_ms(poll) };
+    if (poll->settings.tier > 0) {
+        past.fast_ms = account->fast_walk_ms;
+        past.fast_overlap_ms = account->fast_overlap_ms;
+    }
+    return past;
+}
+
 /* What one tier proves holds for the connector: the latest of them counts. */
 static void
 note_complete(struct source_poll *poll)
 {
+    struct poll_account *account = poll->settings.account;
     int64_t until_ms = walk_complete_until(&poll->plan, &poll->state);
-    if (until_ms > poll->settings.account->complete_until_ms) {
-        poll->settings.account->complete_until_ms = until_ms;
+    if (until_ms > account->complete_until_ms) {
+        account->complete_until_ms = until_ms;
+    }
+    if (poll->settings.tier == 0) {
+        account->fast_walk_ms = last_walk_ms(poll);
+        account->fast_overlap_ms = poll->settings.overlap_ms;
     }
 }
 
@@ -275,6 +301,7 @@ source_poll_submit(struct source_poll *poll)
     arrival->tier = poll->settings.tier;
     arrival->hw_ms = poll->next.hw_ms;
     arrival->complete_until_ms = poll->settings.account->complete_until_ms;
+    arrival->past = past_of(poll);
     arrival->has_gap = poll->step.has_gap;
     arrival->gap = poll->step.gap;
     poll->page.arrival = NULL;

@@ -26,6 +26,8 @@ struct poll_account {
     int64_t date_ms;    /* the provider's clock in the last answer, 0: none */
     int64_t date_at_ms; /* monotonic time of that answer */
     int64_t complete_until_ms; /* the latest of all tiers; never goes back */
+    int64_t fast_walk_ms;      /* when the first tier's last whole walk began */
+    int64_t fast_overlap_ms;
 };
 
 /* One request of a walk, answered or failed. Borrowed for the callback. */

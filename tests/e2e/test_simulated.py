@@ -29,6 +29,20 @@ class Simulated(harness.Case):
         self.run_simulation("--loss", "100", "--lag", "3000", overlap="1s",
                             sweeps=sweep)
 
+    def test_how_late_the_list_shows_is_measured(self):
+        agent = self.run_simulation("--loss", "100", "--lag", "5000",
+                                    "--events", "60", "--rate", "20",
+                                    overlap="1m")
+        self.assertEqual(agent.lag[0], 60)
+        # A walk's begin is known to a second or two, and set early.
+        self.assertGreater(agent.lag[1] / 60, 2.0)
+        self.assertLess(agent.lag[1] / 60, 5.0)
+
+    def test_a_list_that_shows_at_once_has_no_lag(self):
+        agent = self.run_simulation("--events", "60", "--rate", "20")
+        self.assertEqual(agent.lag[0], 60)
+        self.assertLess(agent.lag[1] / 60, 0.1)
+
     def run_simulation(self, *options, **poll):
         port = harness.free_port()
         defaults = {"--events": "120", "--rate": "80"}
@@ -51,6 +65,10 @@ class Simulated(harness.Case):
         wait_until(lambda: agent.metric("poll_runs_total", connector="shop",
                                         outcome="ok") > runs, "one more walk",
                    40)
+        agent.lag = [agent.metric(f"visibility_lag_seconds_{part}",
+                                  connector="shop")
+                     for part in ("count", "sum")]
         handed = [harness.fact_of(e) for e in agent.events()]
         self.assertEqual(sorted(handed), sorted(facts))
         self.assertEqual(agent.stop()[0], 0)
+        return agent

@@ -1110,6 +1110,31 @@ a_tier_that_is_new_begins_at_the_lowest_watermark(void **state)
     assert_int_equal(seeded.hw_ms, 0);
 }
 
+static void
+the_lag_of_the_list_is_told_by_walks_that_missed(void **state)
+{
+    (void)state;
+    static const struct {
+        struct walk_past past;
+        int64_t time_ms;
+        int64_t lag_ms;
+    } rows[] = {
+        { { 0, 0, 0 }, 5000, -1 },             /* no walk has ended */
+        { { 4000, 0, 0 }, 5000, 0 },           /* this walk is the first one */
+        { { 5000, 0, 0 }, 5000, 0 },           /* it began at the stamp */
+        { { 9000, 0, 0 }, 5000, 4000 },        /* it should have been there */
+        { { 4000, 9000, 60000 }, 5000, 4000 }, /* the fast tier missed it */
+        { { 4000, 9000, 1000 }, 5000, 1000 },  /* and covered it so long */
+        { { 7000, 4000, 60000 }, 5000, 2000 },
+        { { 4000, 0, 60000 }, 5000, 0 },
+        { { INT64_MAX, INT64_MAX, INT64_MAX }, INT64_MAX - 1, 1 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(walk_lag_ms(&rows[i].past, rows[i].time_ms),
+                         rows[i].lag_ms);
+    }
+}
+
 int
 main(void)
 {
@@ -1146,6 +1171,7 @@ main(void)
         TEST(the_ledger_keeps_what_a_walk_can_still_read),
         TEST(a_walk_without_memory_is_a_status),
         TEST(a_tier_that_is_new_begins_at_the_lowest_watermark),
+        TEST(the_lag_of_the_list_is_told_by_walks_that_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
