@@ -152,6 +152,19 @@ struct store_account {
     int64_t confirmed;
 };
 
+/* A slice of what webhooks brought: stamped from `from_ms`, before `until_ms`,
+ * by the provider's clock. */
+struct store_unlisted {
+    uint32_t connector;
+    int64_t from_ms; /* >= 0 */
+    uint64_t after;  /* of those stamped from_ms only events above it; 0: all */
+    int64_t until_ms;
+    size_t limit; /* events looked at in this call at most */
+    /* Set by the store: of those looked at, never listed by a walk. */
+    size_t count;
+    bool more; /* the limit was reached: from_ms and after say where to go on */
+};
+
 struct store_prune {
     int64_t ledger_floor_ms;  /* keys whose T is before it go */
     int64_t events_before_ms; /* events recorded before it, without a delivery
@@ -220,6 +233,11 @@ struct store_ops {
      */
     enum status (*account)(struct store *store, struct store_account *account,
                            struct error *err);
+
+    /* Counts the events that a webhook brought and no walk has listed, in order
+     * of their stamps; those without a stamp never count. */
+    enum status (*unlisted)(struct store *store,
+                            struct store_unlisted *unlisted, struct error *err);
 
     /* Removes what is over its time, a slice at a call. */
     enum status (*prune)(struct store *store, struct store_prune *prune,

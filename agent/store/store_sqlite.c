@@ -559,6 +559,7 @@ static const struct store_ops ops = {
     .walk = read_walk,
     .figures = store_sqlite_tally_figures,
     .account = store_sqlite_account,
+    .unlisted = store_sqlite_account_unlisted,
     .prune = store_sqlite_prune,
     .ledger_floor_ms = ledger_floor,
     .close = close_store,

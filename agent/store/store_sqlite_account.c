@@ -260,3 +260,34 @@ store_sqlite_account(struct store *base, struct store_account *of,
     of->confirmed = next.confirmed;
     return STATUS_OK;
 }
+
+enum status
+store_sqlite_account_unlisted(struct store *base, struct store_unlisted *of,
+                              struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    of->count = 0;
+    of->more = false;
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct sql_use use = sql_use(store, SQL_UNLISTED);
+    sql_i64(&use, of->connector);
+    sql_i64(&use, of->from_ms);
+    sql_event(&use, of->after);
+    sql_i64(&use, of->until_ms);
+    sql_i64(&use, (int64_t)of->limit);
+    size_t looked_at = 0;
+    bool row;
+    status = store_sqlite_sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        looked_at++;
+        of->from_ms = sqlite3_column_int64(use.stmt, 0);
+        of->after = (uint64_t)sqlite3_column_int64(use.stmt, 1);
+        of->count += sqlite3_column_int(use.stmt, 2) == 0;
+        status = store_sqlite_sql_row(&use, &row, err);
+    }
+    of->more = looked_at == of->limit;
+    return status;
+}

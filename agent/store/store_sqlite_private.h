@@ -67,6 +67,7 @@ enum sql {
     SQL_FIGURE_NEXT,
     SQL_ACCOUNT_PUT,
     SQL_ACCOUNT_SCAN,
+    SQL_UNLISTED,
     SQL_PRUNE_LEDGER,
     SQL_PRUNE_ATTEMPT,
     SQL_PRUNE_DEAD_NEXT,
@@ -306,6 +307,9 @@ enum status store_sqlite_account_write(struct store_sqlite *store,
 void store_sqlite_account_settle(struct store_sqlite *store, bool committed);
 enum status store_sqlite_account(struct store *base, struct store_account *of,
                                  struct error *err);
+enum status store_sqlite_account_unlisted(struct store *base,
+                                          struct store_unlisted *unlisted,
+                                          struct error *err);
 
 /* The operations that have files of their own. */
 enum status store_sqlite_apply(struct store *base,

@@ -86,6 +86,12 @@ static const char *const texts[SQL_COUNT] = {
         "SELECT id,EXISTS(SELECT 1 FROM sighting WHERE event=id AND via=0)"
         " FROM event INDEXED BY event_walked WHERE connector=?1"
         " AND via IN (1,3) AND id>?2 AND id<?3 ORDER BY id LIMIT ?4",
+    [SQL_UNLISTED] =
+        "SELECT time_ms,id,EXISTS(SELECT 1 FROM sighting WHERE event=id"
+        " AND via IN (1,3)) FROM event INDEXED BY event_hooked"
+        " WHERE connector=?1 AND via=0 AND time_ms>0"
+        " AND (time_ms,id)>(?2,?3) AND time_ms<?4"
+        " ORDER BY time_ms,id LIMIT ?5",
     [SQL_PRUNE_LEDGER] = "DELETE FROM ledger WHERE k IN"
                          " (SELECT k FROM ledger WHERE k<?1 ORDER BY k"
                          " LIMIT ?2)",

@@ -167,6 +167,9 @@ run_call(struct store_worker *worker, struct store_call *call)
     case STORE_CALL_ACCOUNT:
         call->status = ops->account(store, &call->account, err);
         break;
+    case STORE_CALL_UNLISTED:
+        call->status = ops->unlisted(store, &call->unlisted, err);
+        break;
     case STORE_CALL_PRUNE:
         call->status = ops->prune(store, &call->prune, err);
         break;

@@ -37,6 +37,7 @@ enum store_call_kind {
     STORE_CALL_WALK,
     STORE_CALL_FIGURES,
     STORE_CALL_ACCOUNT,
+    STORE_CALL_UNLISTED,
     STORE_CALL_PRUNE
 };
 
@@ -73,6 +74,7 @@ struct store_call {
             size_t count;
         } figures;
         struct store_account account;
+        struct store_unlisted unlisted;
         struct store_prune prune;
     };
 };

@@ -39,6 +39,9 @@ CREATE TABLE event(
 -- What walks brought, by number, so that accounting reads no bodies.
 CREATE INDEX event_walked ON event(connector) WHERE via IN (1,3);
 
+-- What webhooks brought, by stamp, to find what no walk listed.
+CREATE INDEX event_hooked ON event(connector, time_ms) WHERE via=0;
+
 -- When another channel than the one that brought an event first showed it.
 CREATE TABLE sighting(
     event INTEGER NOT NULL,

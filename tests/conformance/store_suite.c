@@ -1059,32 +1059,6 @@ a_row_confirms_the_webhook_before_it_within_grace(void **state)
 }
 
 static void
-what_is_applied_again_beside_a_failed_unit_counts_once(void **state)
-{
-    (void)state;
-    static char large[8192];
-    memset(large, 'x', sizeof(large));
-    host->limit_row(store, 4096);
-    (void)show(CHANNEL_WEBHOOK, "e1");
-    struct sighting row = seen_by(CHANNEL_POLL, "e1");
-    struct sighting hook = seen_by(CHANNEL_WEBHOOK, "e2");
-    hook.body = (struct slice){ large, sizeof(large) };
-    struct store_unit a = { .connector = shop,
-                            .sightings = &row,
-                            .sighting_count = 1,
-                            .grace_ms = GRACE_MS };
-    struct store_unit b = { .connector = shop,
-                            .sightings = &hook,
-                            .sighting_count = 1 };
-    struct store_unit *const units[] = { &a, &b };
-    struct error err = { 0 };
-    assert_ok(store->ops->apply(store, units, 2, &err));
-    assert_int_equal(b.status, STATUS_TOO_LARGE);
-    assert_true(row.confirmed);
-    assert_int_equal(account(FAR_MS, 100).confirmed, 1);
-}
-
-static void
 a_covered_webhook_counts_for_the_row_that_stands_for_it(void **state)
 {
     (void)state;
@@ -1140,6 +1114,73 @@ each_connector_has_an_account_of_its_own(void **state)
     assert_int_equal(recover(FAR_MS), 0);
     shop = other;
     assert_int_equal(recover(FAR_MS), 1);
+}
+
+/* unlisted */
+
+static void
+hook_stamped(const char *id, int64_t time_ms)
+{
+    struct sighting hook = seen_by(CHANNEL_WEBHOOK, id);
+    hook.time_ms = time_ms;
+    apply_sightings(&hook, 1, FAR_MS);
+    assert_true(hook.fresh);
+}
+
+/* Counts to the end, `limit` at a call, in so many calls. */
+static size_t
+count_unlisted(int64_t from_ms, int64_t until_ms, size_t limit, size_t calls)
+{
+    struct store_unlisted of = { .connector = shop,
+                                 .from_ms = from_ms,
+                                 .until_ms = until_ms,
+                                 .limit = limit };
+    struct error err = { 0 };
+    size_t count = 0;
+    for (size_t i = 0; i < calls; i++) {
+        assert_ok(store->ops->unlisted(store, &of, &err));
+        assert_int_equal(of.more, i + 1 < calls);
+        count += of.count;
+    }
+    return count;
+}
+
+static void
+a_webhook_that_no_walk_lists_is_unlisted(void **state)
+{
+    (void)state;
+    hook_stamped("e0", 0);
+    hook_stamped("e1", 1000);
+    hook_stamped("e2", 2000);
+    hook_stamped("e3", 3000);
+    hook_stamped("e4", 4000);
+    (void)show(CHANNEL_POLL, "e5");
+    assert_int_equal(count_unlisted(0, FAR_MS, 100, 1), 4);
+    assert_int_equal(count_unlisted(2000, 4000, 100, 1), 2);
+    (void)show(CHANNEL_POLL, "e2");
+    (void)show(CHANNEL_STREAM, "e3");
+    assert_int_equal(count_unlisted(2000, 4000, 100, 1), 1);
+    (void)show(CHANNEL_BACKFILL, "e3");
+    reopen();
+    assert_int_equal(count_unlisted(2000, 4000, 100, 1), 0);
+    assert_int_equal(count_unlisted(0, FAR_MS, 100, 1), 2);
+    shop++;
+    assert_int_equal(count_unlisted(0, FAR_MS, 100, 1), 0);
+}
+
+static void
+slices_of_one_stamp_count_each_event_once(void **state)
+{
+    (void)state;
+    hook_stamped("e1", 1000);
+    hook_stamped("e2", 1000);
+    hook_stamped("e3", 1000);
+    hook_stamped("e4", 500);
+    hook_stamped("e5", 2000);
+    (void)show(CHANNEL_POLL, "e2");
+    assert_int_equal(count_unlisted(0, FAR_MS, 2, 3), 4);
+    assert_int_equal(count_unlisted(0, FAR_MS, 1, 6), 4);
+    assert_int_equal(count_unlisted(1000, FAR_MS, 3, 2), 3);
 }
 
 /* prune */
@@ -1323,10 +1364,11 @@ store_suite_run(const struct store_suite_host *of)
         ROW(a_count_looks_at_no_more_than_asked),
         ROW(a_webhook_is_late_once_its_event_was_counted),
         ROW(a_row_confirms_the_webhook_before_it_within_grace),
-        ROW(what_is_applied_again_beside_a_failed_unit_counts_once),
         ROW(a_covered_webhook_counts_for_the_row_that_stands_for_it),
         ROW(what_comes_in_while_nothing_counts_never_does),
         ROW(each_connector_has_an_account_of_its_own),
+        ROW(a_webhook_that_no_walk_lists_is_unlisted),
+        ROW(slices_of_one_stamp_count_each_event_once),
         ROW(keys_below_the_floor_go_and_the_floor_never_goes_back),
         ROW(a_prune_removes_no_more_than_asked),
         ROW(an_event_that_is_owed_or_dead_stays),

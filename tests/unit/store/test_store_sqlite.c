@@ -440,6 +440,34 @@ without_memory_nothing_is_counted_or_kept(void **state)
 }
 
 static void
+what_is_applied_again_beside_a_failed_unit_counts_once(void **state)
+{
+    (void)state;
+    static char large[8192];
+    memset(large, 'x', sizeof(large));
+    struct store_sqlite *store = open_store();
+    (void)sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, 4096);
+    struct sighting row = seen_via(store, CHANNEL_WEBHOOK);
+    row.via = CHANNEL_POLL;
+    struct sighting hook =
+        sighting_of(2, (struct slice){ large, sizeof(large) });
+    struct store_unit a = { .connector = 1,
+                            .sightings = &row,
+                            .sighting_count = 1,
+                            .grace_ms = 60000 };
+    struct store_unit b = { .connector = 1,
+                            .sightings = &hook,
+                            .sighting_count = 1 };
+    struct store_unit *const units[] = { &a, &b };
+    assert_int_equal(store->store.ops->apply(&store->store, units, 2, NULL),
+                     STATUS_OK);
+    assert_int_equal(b.status, STATUS_TOO_LARGE);
+    assert_true(row.confirmed);
+    assert_int_equal(number(store, "SELECT confirmed FROM account"), 1);
+    close_store(store);
+}
+
+static void
 counting_reads_no_bodies(void **state)
 {
     (void)state;
@@ -669,6 +697,7 @@ main(void)
         ROW(a_gap_told_twice_is_one_gap),
         ROW(when_another_channel_first_showed_an_event_goes_with_it),
         ROW(without_memory_nothing_is_counted_or_kept),
+        ROW(what_is_applied_again_beside_a_failed_unit_counts_once),
         ROW(counting_reads_no_bodies),
         ROW(attempts_that_failed_are_logged),
         ROW(the_log_stays_small),
