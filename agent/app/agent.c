@@ -386,6 +386,15 @@ build_retention(struct agent *agent)
                             &agent->retention);
 }
 
+/* accounting's `behind`. */
+static bool
+behind_walks(void *arg, const struct connector *connector, int64_t *ret_from_ms,
+             int64_t *ret_until_ms)
+{
+    const struct agent *agent = arg;
+    return walks_behind(agent->walks, connector, ret_from_ms, ret_until_ms);
+}
+
 static enum status
 build_accounting(struct agent *agent)
 {
@@ -394,6 +403,8 @@ build_accounting(struct agent *agent)
         .connectors = configuration->connectors,
         .connector_count = configuration->connector_count,
         .telemetry = &agent->telemetry,
+        .behind = behind_walks,
+        .behind_arg = agent,
     };
     return accounting_create(agent->loop, agent->worker, &settings,
                              &agent->accounting);

@@ -313,6 +313,26 @@ walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg)
     return calls;
 }
 
+bool
+walks_behind(const struct walks *walks, const struct connector *connector,
+             int64_t *ret_from_ms, int64_t *ret_until_ms)
+{
+    int64_t from_ms = INT64_MIN;
+    int64_t until_ms = INT64_MAX;
+    for (size_t i = 0; i < walks->count; i++) {
+        const struct walker *walker = &walks->walkers[i];
+        if (walker->connector == connector) {
+            int64_t first_ms = source_poll_first(walker->poll);
+            int64_t lowest_ms = source_poll_lowest(walker->poll);
+            from_ms = first_ms > from_ms ? first_ms : from_ms;
+            until_ms = lowest_ms < until_ms ? lowest_ms : until_ms;
+        }
+    }
+    *ret_from_ms = from_ms < 0 ? 0 : from_ms;
+    *ret_until_ms = until_ms;
+    return from_ms < until_ms && until_ms != INT64_MAX;
+}
+
 struct source_poll *const *
 walks_polls(const struct walks *walks)
 {

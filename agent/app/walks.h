@@ -53,6 +53,12 @@ bool walks_try(struct walks *walks, const struct connector *connector);
  * returned. */
 size_t walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg);
 
+/* The stamps that the walks of `connector` have read and will not read again,
+ * so that what they did not list there is not listed; false while that is not
+ * known. */
+bool walks_behind(const struct walks *walks, const struct connector *connector,
+                  int64_t *ret_from_ms, int64_t *ret_until_ms);
+
 /* All tiers of all connectors, as long as the walks. */
 struct source_poll *const *walks_polls(const struct walks *walks);
 size_t walks_count(const struct walks *walks);

@@ -19,6 +19,7 @@
 #define PERIOD_MAX_MS (30 * INSTANT_SECOND_MS)
 #define SLICE_MS      20 /* between two slices of one count */
 #define SLICE_EVENTS  1000
+#define PASS_SHARE    10 /* a pass rests so many times what it took */
 
 struct book {
     struct accounting *accounting;
@@ -26,8 +27,13 @@ struct book {
     struct telemetry_connector counts;
     struct loop_timer *timer;
     struct store_call call;
-    int64_t shown;   /* recovered, as the metric says it */
-    bool has_answer; /* the first has come, good or bad */
+    /* The pass over what webhooks brought. */
+    bool passing;
+    struct store_unlisted next; /* slice */
+    size_t unlisted;            /* so far */
+    int64_t pass_ms;            /* monotonic: its begin, or the next one's */
+    int64_t shown;              /* recovered, as the metric says it */
+    bool has_answer;            /* the first has come, good or bad */
 };
 
 struct accounting {
@@ -69,10 +75,74 @@ show_totals(struct book *book, const struct store_account *account)
 }
 
 static void
+rest(struct book *book, bool more)
+{
+    struct accounting *accounting = book->accounting;
+    if (!accounting->stopped && has_both(book->connector)) {
+        int64_t period_ms = accounting->settings.period_ms;
+        if (period_ms <= 0) {
+            period_ms = accounting_period(book->connector->grace_ms);
+        }
+        loop_timer_arm(book->timer, more ? SLICE_MS : period_ms);
+    }
+}
+
+static void
+looked(struct store_call *call)
+{
+    struct book *book = call->arg;
+    int64_t now_ms = clock_monotonic_ms();
+    book->next = call->unlisted;
+    book->unlisted += call->unlisted.count;
+    book->passing = call->status == STATUS_OK && call->unlisted.more;
+    if (call->status == STATUS_OK && !book->passing) {
+        metric_set(book->counts.webhook_only, (double)book->unlisted);
+    }
+    if (!book->passing) {
+        book->pass_ms = now_ms + PASS_SHARE * (now_ms - book->pass_ms);
+    }
+    rest(book, book->passing);
+}
+
+static bool
+begin_pass(struct book *book)
+{
+    const struct accounting_settings *settings = &book->accounting->settings;
+    int64_t now_ms = clock_monotonic_ms();
+    struct store_unlisted slice = { .connector = book->connector->id,
+                                    .limit = SLICE_EVENTS };
+    if (settings->behind == NULL || now_ms < book->pass_ms ||
+        book->connector->match.mode != MATCH_EVENT ||
+        !settings->behind(settings->behind_arg, book->connector, &slice.from_ms,
+                          &slice.until_ms)) {
+        return false;
+    }
+    book->next = slice;
+    book->unlisted = 0;
+    book->pass_ms = now_ms;
+    return true;
+}
+
+/* Looks at a slice of what webhooks brought; false when none is due. */
+static bool
+look(struct book *book)
+{
+    if (book->accounting->stopped || !has_both(book->connector) ||
+        (!book->passing && !begin_pass(book))) {
+        return false;
+    }
+    book->call = (struct store_call){ .kind = STORE_CALL_UNLISTED,
+                                      .done = looked,
+                                      .arg = book,
+                                      .unlisted = book->next };
+    return store_worker_submit(book->accounting->worker, &book->call) ==
+           STATUS_OK;
+}
+
+static void
 counted(struct store_call *call)
 {
     struct book *book = call->arg;
-    struct accounting *accounting = book->accounting;
     const struct store_account *account = &call->account;
     bool more = false;
     if (call->status != STATUS_OK) {
@@ -84,12 +154,8 @@ counted(struct store_call *call)
         more = account->more;
     }
     book->has_answer = true;
-    if (!accounting->stopped && has_both(book->connector)) {
-        int64_t period_ms = accounting->settings.period_ms;
-        if (period_ms <= 0) {
-            period_ms = accounting_period(book->connector->grace_ms);
-        }
-        loop_timer_arm(book->timer, more ? SLICE_MS : period_ms);
+    if (more || !look(book)) {
+        rest(book, more);
     }
 }
 

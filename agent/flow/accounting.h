@@ -5,7 +5,9 @@
  * The store decides and keeps the totals; here they are asked for, connector by
  * connector, and shown as metrics, which go on over restarts where they were.
  * Late and confirmed events are counted by ingest as they come; this module
- * only adds those of the processes before.
+ * only adds those of the processes before. What a webhook brought and no walk
+ * has listed, where rows are the events themselves, is counted in passes over
+ * all that is stored, a slice at a time.
  */
 #ifndef FLOW_ACCOUNTING_H
 #define FLOW_ACCOUNTING_H
@@ -20,6 +22,11 @@ struct accounting_settings {
     const struct connector *connectors;
     size_t connector_count;
     const struct telemetry *telemetry;
+    /* The stamps that walks have read and will not read again; false while that
+     * is not known. NULL: it never is. */
+    bool (*behind)(void *arg, const struct connector *connector,
+                   int64_t *ret_from_ms, int64_t *ret_until_ms);
+    void *behind_arg;
     int64_t period_ms; /* between two counts; 0: as the grace asks for */
 };
 

@@ -164,6 +164,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->recovered = families[FAMILY_RECOVERED];
     telemetry->late = families[FAMILY_LATE];
     telemetry->confirmed = families[FAMILY_CONFIRMED];
+    telemetry->webhook_only = families[FAMILY_WEBHOOK_ONLY];
     telemetry->poll_runs = families[FAMILY_POLL_RUNS];
     telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
     telemetry->visibility_lag = families[FAMILY_VISIBILITY_LAG];
@@ -222,6 +223,9 @@ telemetry_of_connector(const struct telemetry *telemetry,
         of.recovered = series(telemetry->recovered, name, NULL);
         of.late = series(telemetry->late, name, NULL);
         of.confirmed = series(telemetry->confirmed, name, NULL);
+        if (connector->match.mode == MATCH_EVENT) {
+            of.webhook_only = series(telemetry->webhook_only, name, NULL);
+        }
     }
     return of;
 }

@@ -29,6 +29,7 @@ struct telemetry {
     struct metric_family *recovered;
     struct metric_family *late;
     struct metric_family *confirmed;
+    struct metric_family *webhook_only;
     struct metric_family *poll_runs;
     struct metric_family *complete_until;
     struct metric_family *visibility_lag;
@@ -47,6 +48,7 @@ struct telemetry_connector {
     struct metric *recovered; /* these three where there are both channels */
     struct metric *late;
     struct metric *confirmed;
+    struct metric *webhook_only; /* and rows are events */
     struct metric *poll_runs[POLL_OUTCOME_COUNT];
     struct metric *complete_until;
     struct metric *visibility_lag;

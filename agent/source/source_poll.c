@@ -557,6 +557,14 @@ source_poll_lowest(const struct source_poll *poll)
     return poll->loaded ? walk_lowest(&poll->plan, &poll->state) : INT64_MIN;
 }
 
+int64_t
+source_poll_first(const struct source_poll *poll)
+{
+    const struct walk_state *state = &poll->state;
+    bool known = poll->loaded && state->has_start && !state->start_ours;
+    return known ? state->start_ms : INT64_MAX;
+}
+
 unsigned
 source_poll_failures(const struct source_poll *poll)
 {

@@ -116,6 +116,10 @@ int64_t source_poll_complete_until(const struct source_poll *poll);
  * that nothing is pruned, INT64_MAX when it reads nothing. */
 int64_t source_poll_lowest(const struct source_poll *poll);
 
+/* Where its reading began at all, by the provider's clock; INT64_MAX while that
+ * is not known. */
+int64_t source_poll_first(const struct source_poll *poll);
+
 /* Whether the provider's last walk failed, and since how many walks. */
 unsigned source_poll_failures(const struct source_poll *poll);
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the agent says of its channels is what the provider says of them."""
+import json
+import time
+
 import harness
-from harness import Hook, iso, row, stays, wait_until
+from harness import Hook, answer, iso, row, stays, wait_until
 
 
 class Accounting(harness.Case):
@@ -77,3 +80,24 @@ class Accounting(harness.Case):
         stays(lambda: self.counts(agent) == [0, 0, 0], "nothing recovered", 2)
         names = {name for name, labels in agent.metrics() if labels}
         self.assertNotIn("longstop_recovered_total", names)
+
+    def test_a_hook_that_no_walk_lists_is_webhook_only(self):
+        provider = self.provider()
+        provider.default = lambda h, a: answer(
+            h, 200, json.dumps(provider.rows).encode())
+        agent = self.agent({"feed": {
+            "use": "generic_json", "grace": "1s",
+            "with": {"url": provider.url + "/items",
+                     "webhook_secret": harness.SECRET},
+            "poll": {"every": "1s", "overlap": "1s", "start": "1h"}}}).start()
+        for ident, age in (("it-1", 60), ("it-2", 2 * 3600)):
+            body = json.dumps({"id": ident, "type": "item",
+                               "created_at": iso(time.time() - age)})
+            hook = Hook(0, "", body=body.encode())
+            self.assertEqual(hook.send(agent, "/hooks/feed").status, 202)
+        agent.wait_metric(1, "webhook_only", connector="feed")
+        stays(lambda: agent.metric("webhook_only", connector="feed") == 1,
+              "one is not listed, one is older than the first walk", 1.5)
+        provider.rows.append({"id": "it-1", "type": "item",
+                              "updated_at": iso()})
+        agent.wait_metric(0, "webhook_only", connector="feed")

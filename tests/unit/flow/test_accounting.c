@@ -8,8 +8,21 @@
 #define LONG_MS (10 * INSTANT_MINUTE_MS)
 
 static struct accounting *accounting;
+static int64_t behind_from_ms;
+static int64_t behind_until_ms; /* 0: not known */
 static struct telemetry_connector counts;
 static int64_t expected;
+
+static bool
+behind(void *arg, const struct connector *connector, int64_t *ret_from_ms,
+       int64_t *ret_until_ms)
+{
+    (void)arg;
+    assert_ptr_equal(connector, &flow.bound.connector);
+    *ret_from_ms = behind_from_ms;
+    *ret_until_ms = behind_until_ms;
+    return behind_until_ms > 0;
+}
 
 static void
 start_accounting(void)
@@ -18,6 +31,7 @@ start_accounting(void)
         .connectors = &flow.bound.connector,
         .connector_count = 1,
         .telemetry = &flow.telemetry,
+        .behind = behind,
         .period_ms = 5,
     };
     enum status status = STATUS_NOMEM;
@@ -190,6 +204,37 @@ a_connector_without_a_webhook_route_recovers_nothing(void **state)
 }
 
 static void
+bring_stamped(enum channel via, const char *id, int64_t time_ms)
+{
+    struct arrival *arrival = flow_page(id, via, NULL);
+    arrival->sightings[0].time_ms = time_ms;
+    flow_submit(arrival);
+    flow_run(flow_all_judged);
+}
+
+static void
+what_walks_have_passed_and_not_listed_is_webhook_only(void **state)
+{
+    (void)state;
+    open_shop(LONG_MS);
+    bring_stamped(CHANNEL_WEBHOOK, "a", 1000);
+    bring_stamped(CHANNEL_WEBHOOK, "b", 2000);
+    bring_stamped(CHANNEL_WEBHOOK, "c", 3000);
+    bring_stamped(CHANNEL_WEBHOOK, "d", 4000);
+    flow_sleep(40);
+    assert_int_equal((int64_t)metric_value(counts.webhook_only), 0);
+    behind_from_ms = 2000;
+    behind_until_ms = 4000;
+    flow_sleep(60);
+    assert_int_equal((int64_t)metric_value(counts.webhook_only), 2);
+    bring_stamped(CHANNEL_POLL, "b", 2000);
+    flow_sleep(60);
+    assert_int_equal((int64_t)metric_value(counts.webhook_only), 1);
+    behind_until_ms = 0;
+    close_shop();
+}
+
+static void
 nothing_is_counted_after_the_stop(void **state)
 {
     (void)state;
@@ -330,6 +375,7 @@ main(void)
         cmocka_unit_test(a_webhook_of_a_recovered_event_is_late_once),
         cmocka_unit_test(a_restart_neither_loses_nor_doubles_a_count),
         cmocka_unit_test(a_connector_without_a_webhook_route_recovers_nothing),
+        cmocka_unit_test(what_walks_have_passed_and_not_listed_is_webhook_only),
         cmocka_unit_test(nothing_is_counted_after_the_stop),
         cmocka_unit_test(a_full_slice_is_followed_by_another_soon),
         cmocka_unit_test(a_count_that_failed_is_made_up_for),

@@ -13,7 +13,8 @@
 
 static const struct connector both = { .name = SLICE("shop"),
                                        .has_webhook = true,
-                                       .has_poll = true };
+                                       .has_poll = true,
+                                       .match = { .mode = MATCH_EVENT } };
 static const struct connector hooks = { .name = SLICE("shop"),
                                         .has_webhook = true };
 
@@ -31,6 +32,7 @@ static const char *const lines[] = {
     "longstop_recovered_total{connector=\"shop\"} 0\n",
     "longstop_late_total{connector=\"shop\"} 0\n",
     "longstop_confirmed_total{connector=\"shop\"} 0\n",
+    "longstop_webhook_only{connector=\"shop\"} 0\n",
     "longstop_gaps_total{connector=\"shop\"} 0\n",
     "longstop_deliveries_total{handler=\"h\",outcome=\"done\"} 0\n",
     "longstop_deliveries_total{handler=\"h\",outcome=\"retry\"} 0\n",
@@ -75,6 +77,7 @@ only_the_channels_of_a_connector_have_series(void **state)
     assert_null(of.recovered);
     assert_null(of.late);
     assert_null(of.confirmed);
+    assert_null(of.webhook_only);
     metric_add(of.events[CHANNEL_POLL], 1); /* counting never fails */
     telemetry_fini(&telemetry);
 }
