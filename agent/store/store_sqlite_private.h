@@ -308,7 +308,7 @@ void store_sqlite_account_settle(struct store_sqlite *store, bool committed);
 enum status store_sqlite_account(struct store *base, struct store_account *of,
                                  struct error *err);
 enum status store_sqlite_account_unlisted(struct store *base,
-                                          struct store_unlisted *unlisted,
+                                          struct store_unlisted *of,
                                           struct error *err);
 
 /* The operations that have files of their own. */
