@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Holds the last commits to the form of this history.
 
-`folder/module: imperative`, 60 characters (refused beyond 64) and no full stop;
+`folder/module: imperative`, 60 characters and no full stop;
 the folder is one that the commit touches; the body is wrapped at 72 (refused
 beyond 76).
 """
@@ -27,9 +27,9 @@ def git(*argv):
 
 def check(findings, commit):
     short, subject, body = commit[0][:10], commit[1], commit[2]
-    if len(subject) > 64:
+    if len(subject) > 60:
         findings.add(short, 1, f"subject has {len(subject)} characters, more "
-                     "than 64")
+                     "than 60")
     match = SUBJECT.match(subject)
     if not match:
         findings.add(short, 1, f'not "folder/module: imperative": {subject}')
