@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/request_file.h"
 
-#include "wire/gzip.h"
 #include "wire/http_request.h"
 
 #define BODY_LIMIT ((size_t)64 * 1024 * 1024)
@@ -96,30 +95,6 @@ rewrite(struct slice raw, struct buf *into, struct error *err)
 }
 
 static enum status
-inflate(struct arrival *arrival, struct error *err)
-{
-    struct slice coding;
-    struct buf plain = { 0 };
-    if (!http_field_find(arrival->request.fields, "Content-Encoding",
-                         &coding) ||
-        slice_equal_nocase(coding, slice_of("identity"))) {
-        return STATUS_OK;
-    }
-    arrival->coded_body = arrival->request.body;
-    enum status status =
-        gzip_inflate(arrival->request.body, BODY_LIMIT, GZIP_RATIO, &plain);
-    if (status == STATUS_OK) {
-        status = arena_copy(&arrival->arena, buf_slice(&plain),
-                            &arrival->request.body);
-    } else {
-        status = error_set(err, status,
-                           "the body is not what its Content-Encoding says");
-    }
-    buf_fini(&plain);
-    return status;
-}
-
-static enum status
 parse_strict(struct slice text, struct arrival *arrival, struct error *err)
 {
     const struct http_limits limits = { .head_bytes = (size_t)256 * 1024,
@@ -169,5 +144,12 @@ request_file_parse(struct slice raw, struct arrival *arrival, struct error *err)
         status = parse_strict(buf_slice(&text), arrival, err);
     }
     buf_fini(&text);
-    return status == STATUS_OK ? inflate(arrival, err) : status;
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = arrival_inflate(arrival, BODY_LIMIT, GZIP_RATIO);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : error_set(err, status,
+                           "the body is not what its Content-Encoding says");
 }

@@ -131,10 +131,7 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply)
 static void
 take_failure(struct source_poll *poll, const struct http_reply *reply)
 {
-    struct slice body = { NULL, 0 };
-    if (json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK) {
-        body = reply->body;
-    }
+    struct slice body = error_body(reply);
     enum status status = walk_failed(&poll->plan, &poll->next, reply->status,
                                      body, &poll->next_arena, &poll->step);
     if (status != STATUS_OK) {

@@ -102,4 +102,15 @@ enum status arrival_create(const struct connector *connector,
                            int64_t received_ms, struct arrival **ret_arrival);
 void arrival_destroy(struct arrival *arrival); /* NULL is allowed */
 
+/*
+ * Undoes the content coding of a request's body (gzip, deflate), keeping what
+ * came in coded_body; without a coding nothing is done. STATUS_TOO_LARGE over
+ * `limit_bytes` or `ratio_max`; STATUS_INVALID when the body is not what its
+ * coding says. The listener and `longstop verify` both ask here, so that they
+ * cannot disagree about what is genuine.
+ */
+NODISCARD
+enum status arrival_inflate(struct arrival *arrival, size_t limit_bytes,
+                            unsigned ratio_max);
+
 #endif

@@ -10,7 +10,6 @@
 #include "io/loop.h"
 #include "model/address.h"
 #include "model/quota.h"
-#include "wire/gzip.h"
 
 /*
  * The happy path of a webhook is:
@@ -162,15 +161,21 @@ may_carry_event(const struct http_request *request)
     return method_is(request, "POST") || method_is(request, "PUT");
 }
 
+static size_t
+body_limit_of(const struct source_webhook *webhook, const struct route *route)
+{
+    return route->connector->webhook.max_body > 0
+               ? (size_t)route->connector->webhook.max_body
+               : webhook->settings.max_body;
+}
+
 /* Refuses by what the head says of size and coding; 0 to go on. */
 static unsigned
 look_at_size(const struct source_webhook *webhook, const struct route *route,
              const struct http_request *request, size_t *body_limit,
              struct http_answer *refusal)
 {
-    *body_limit = route->connector->webhook.max_body > 0
-                      ? (size_t)route->connector->webhook.max_body
-                      : webhook->settings.max_body;
+    *body_limit = body_limit_of(webhook, route);
     /* an event has a body: whoever gives no length forgot it, and what follows
      * the head would be read as a request of its own */
     if (may_carry_event(request) && !request->has_length && !request->chunked) {
@@ -324,32 +329,6 @@ answer(void *arg, const struct verdict *verdict)
     mem_free(pending);
 }
 
-/* Undoes gzip and deflate; the body then lives in the arrival's arena. */
-static enum status
-inflate(const struct source_webhook *webhook, const struct route *route,
-        struct arrival *arrival)
-{
-    struct slice coding;
-    if (!http_field_find(arrival->request.fields, "Content-Encoding",
-                         &coding) ||
-        slice_equal_nocase(coding, slice_of("identity"))) {
-        return STATUS_OK;
-    }
-    size_t limit = route->connector->webhook.max_body > 0
-                       ? (size_t)route->connector->webhook.max_body
-                       : webhook->settings.max_body;
-    struct buf plain = { 0 };
-    arrival->coded_body = arrival->request.body;
-    enum status status = gzip_inflate(arrival->request.body, limit,
-                                      webhook->settings.gzip_ratio, &plain);
-    if (status == STATUS_OK) {
-        status = arena_copy(&arrival->arena, buf_slice(&plain),
-                            &arrival->request.body);
-    }
-    buf_fini(&plain);
-    return status;
-}
-
 static enum status
 arrival_from_exchange(const struct source_webhook *webhook,
                       const struct route *route, struct http_exchange *exchange,
@@ -372,7 +351,8 @@ arrival_from_exchange(const struct source_webhook *webhook,
                                          .query = request.query,
                                          .fields = request.fields,
                                          .body = request.body };
-    status = inflate(webhook, route, arrival);
+    status = arrival_inflate(arrival, body_limit_of(webhook, route),
+                             webhook->settings.gzip_ratio);
     if (status != STATUS_OK) {
         goto destroy_arrival;
     }
