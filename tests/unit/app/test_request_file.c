@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "flow/intake.h"
 #include "model/connector.h"
+#include "wire/gzip.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -95,6 +96,26 @@ what_is_no_request_is_refused_with_words(void **state)
 }
 
 static void
+a_packed_body_is_read_plain_and_kept_packed(void **state)
+{
+    (void)state;
+    struct buf packed = { 0 };
+    struct buf text = { 0 };
+    assert_int_equal(gzip_deflate(slice_of("{\"x\":1}"), &packed), STATUS_OK);
+    buf_append(&text, slice_of("POST /h HTTP/1.1\nHost: a\n"
+                               "Content-Encoding: gzip\n\n"));
+    buf_append(&text, buf_slice(&packed));
+    struct arrival *arrival = make();
+    assert_int_equal(request_file_parse(buf_slice(&text), arrival, NULL),
+                     STATUS_OK);
+    assert_true(slice_equal_text(arrival->request.body, "{\"x\":1}"));
+    assert_true(slice_equal(arrival->coded_body, buf_slice(&packed)));
+    arrival_destroy(arrival);
+    buf_fini(&text);
+    buf_fini(&packed);
+}
+
+static void
 running_out_of_memory_is_an_error(void **state)
 {
     (void)state;
@@ -117,6 +138,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_body_is_what_the_length_or_the_file_says),
         cmocka_unit_test(what_is_no_request_is_refused_with_words),
+        cmocka_unit_test(a_packed_body_is_read_plain_and_kept_packed),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
