@@ -1,67 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-#include "app/admin.h"
+#include "app/admin_private.h"
 
-#include <inttypes.h>
 #include <string.h>
 
-#include "app/poll_report.h"
-#include "base/list.h"
-#include "base/mem.h"
-#include "io/clock.h"
-#include "io/http_server.h"
 #include "io/loop.h"
 #include "wire/encode.h"
+#include "wire/url.h"
 
 /*
- * The happy path of a question: `route` finds who answers it; most answers are
- * there at once. /metrics asks the store's thread for its figures first, a walk
- * is answered when it has ended.
+ * The happy path of a question: the head is looked at (who asks, from where),
+ * the router finds the route, the route answers, at once or when a store or a
+ * walk has.
  */
 
-struct admin {
-    struct loop *loop;
-    struct admin_settings_of_agent settings;
-    struct http_server *server;
-    struct list waiting; /* for walks */
-    struct list scraping;
-    bool is_unix;
+static const struct admin_table *const tables[] = {
+    &admin_health_table,
+    &admin_poll_table,
 };
 
-/* Somebody who waits for a walk. */
-struct waiter {
-    struct list link;
-    struct admin *admin;
-    struct http_exchange *exchange;
-    const struct connector *connector;
-    bool dry;
-    struct poll_report report;
-};
+/* ---- answers ---- */
 
-/* A scrape that waits for the store's figures. */
-struct scrape {
-    struct list link;
-    struct admin *admin; /* NULL: the admin is gone */
-    struct http_exchange *exchange;
-    struct store_call call;
-    struct store_figure figures[];
-};
-
-static const struct slice json_type = SLICE("application/json");
-static const struct slice text_type = SLICE("text/plain; charset=utf-8");
-
-static void
-answer_text(struct http_exchange *exchange, unsigned status, const char *text)
+void
+admin_answer_text(struct http_exchange *exchange, unsigned status,
+                  const char *text)
 {
     struct http_answer answer = { .status = status,
-                                  .content_type = text_type,
+                                  .content_type =
+                                      slice_of("text/plain; charset=utf-8"),
                                   .body = slice_of(text) };
     http_exchange_answer(exchange, &answer);
 }
 
-/* RFC 9457; `title` is ours. */
 static void
 answer_problem(struct http_exchange *exchange, unsigned status,
-               const char *title)
+               const char *title, struct http_fields fields)
 {
     struct buf body = { 0 };
     buf_format(&body, "{\"status\":%u,\"title\":", status);
@@ -70,195 +42,129 @@ answer_problem(struct http_exchange *exchange, unsigned status,
     struct http_answer answer = { .status = status,
                                   .content_type =
                                       slice_of("application/problem+json"),
-                                  .body = buf_slice(&body) };
+                                  .body = buf_slice(&body),
+                                  .fields = fields };
     http_exchange_answer(exchange, &answer);
     buf_fini(&body);
 }
 
-/* ---- health ---- */
-
-static void
-answer_livez(struct admin *admin, struct http_exchange *exchange)
+void
+admin_answer_problem(struct http_exchange *exchange, unsigned status,
+                     const char *title)
 {
-    (void)admin;
-    answer_text(exchange, 200, "ok\n");
+    answer_problem(exchange, status, title, (struct http_fields){ NULL, 0 });
 }
 
-/* Ready means that events can be taken: whether the providers can be reached is
- * not asked, or an outage of theirs would take our listener out of rotation. */
-static void
-answer_readyz(struct admin *admin, struct http_exchange *exchange)
+void
+admin_answer_json(struct http_exchange *exchange, struct buf *body)
 {
-    struct store_worker_figures figures;
-    store_worker_figures(admin->settings.worker, &figures);
-    if (figures.health == STATUS_OK) {
-        answer_text(exchange, 200, "ok\n");
-        return;
+    if (buf_status(body) != STATUS_OK) {
+        admin_answer_status(exchange, buf_status(body), NULL);
+    } else {
+        struct http_answer answer = { .status = 200,
+                                      .content_type =
+                                          slice_of("application/json"),
+                                      .body = buf_slice(body) };
+        http_exchange_answer(exchange, &answer);
     }
-    struct buf text = { 0 };
-    buf_format(&text, "the store cannot be written: %s\n",
-               status_text(figures.health));
-    answer_text(exchange, 503,
-                buf_status(&text) == STATUS_OK ? buf_slice(&text).ptr
-                                               : "not ready\n");
-    buf_fini(&text);
+    buf_fini(body);
 }
 
-/* ---- metrics ---- */
-
-static void
-figures_came(struct store_call *call)
+void
+admin_answer_status(struct http_exchange *exchange, enum status status,
+                    const struct error *err)
 {
-    struct scrape *scrape = call->arg;
-    struct admin *admin = scrape->admin;
-    if (admin == NULL) {
-        mem_free(scrape);
-        return;
-    }
-    list_remove(&scrape->link);
-    if (call->status == STATUS_OK) {
-        dispatch_gauge(admin->settings.dispatch, scrape->figures,
-                       call->figures.count, clock_unix_ms());
-    }
-    struct buf text = { 0 };
-    metric_render(admin->settings.telemetry->registry, &text);
-    struct http_answer answer = {
-        .status = buf_status(&text) == STATUS_OK ? 200 : 503,
-        .content_type = slice_of("text/plain; version=0.0.4; charset=utf-8"),
-        .body = buf_slice(&text),
+    static const struct {
+        enum status status;
+        unsigned http;
+    } rows[] = {
+        { STATUS_INVALID, 400 }, { STATUS_NOT_FOUND, 404 },
+        { STATUS_EXISTS, 409 },  { STATUS_IO, 500 },
+        { STATUS_CORRUPT, 500 },
     };
-    http_exchange_answer(scrape->exchange, &answer);
-    buf_fini(&text);
-    mem_free(scrape);
+    unsigned http = 503;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        http = rows[i].status == status ? rows[i].http : http;
+    }
+    admin_answer_problem(exchange, http, error_text(err, status));
 }
 
-static void
-answer_metrics(struct admin *admin, struct http_exchange *exchange)
+/* ---- what routes ask ---- */
+
+bool
+admin_query(const struct admin_ask *ask, const char *name,
+            struct slice *ret_value)
 {
-    size_t count = admin->settings.outlet_count;
-    struct scrape *scrape =
-        mem_zero(sizeof(*scrape) + count * sizeof(scrape->figures[0]));
-    if (scrape == NULL) {
-        answer_problem(exchange, 503, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        scrape->figures[i].handler = admin->settings.outlets[i].number;
-    }
-    scrape->admin = admin;
-    scrape->exchange = exchange;
-    scrape->call = (struct store_call){ .kind = STORE_CALL_FIGURES,
-                                        .done = figures_came,
-                                        .arg = scrape,
-                                        .figures = { scrape->figures, count } };
-    if (store_worker_submit(admin->settings.worker, &scrape->call) !=
-        STATUS_OK) {
-        mem_free(scrape);
-        answer_problem(exchange, 503, "the store has failed");
-        return;
-    }
-    list_append(&admin->scraping, &scrape->link);
+    return url_query_value(ask->request->query, slice_of(name), ask->arena,
+                           ret_value) == STATUS_OK;
 }
 
-/* ---- walks ---- */
-
-static const struct slice api_connectors = SLICE("/api/v1/connectors/");
-static const struct slice poll_suffix = SLICE("/poll");
-
-static const struct admin_poll *
-find_poll(const struct admin *admin, struct slice path)
+bool
+admin_query_flag(const struct admin_ask *ask, const char *name)
 {
-    if (!slice_starts(path, api_connectors) || !slice_ends(path, poll_suffix) ||
-        path.len < api_connectors.len + poll_suffix.len) {
-        return NULL;
-    }
-    struct slice name = slice_from(path, api_connectors.len);
-    name.len -= poll_suffix.len;
-    for (size_t i = 0; i < admin->settings.poll_count; i++) {
-        const struct admin_poll *poll = &admin->settings.polls[i];
-        if (slice_equal(poll->connector->name, name)) {
-            return poll;
+    struct slice value;
+    return admin_query(ask, name, &value) &&
+           (slice_equal_text(value, "1") || slice_equal_text(value, "true"));
+}
+
+const struct connector *
+admin_connector(const struct admin *admin, struct slice name)
+{
+    for (size_t i = 0; i < admin->settings.connector_count; i++) {
+        const struct connector *connector = &admin->settings.connectors[i];
+        if (slice_equal(connector->name, name)) {
+            return connector;
         }
     }
     return NULL;
 }
 
-static void
-ask_for_walk(struct admin *admin, struct http_exchange *exchange,
-             const struct admin_poll *poll, bool dry)
+void
+admin_wait_begin(struct admin_wait *wait, const struct admin_ask *ask)
 {
-    struct waiter *waiter = mem_zero(sizeof(*waiter));
-    if (waiter == NULL) {
-        answer_problem(exchange, 503, "out of memory");
-        return;
-    }
-    waiter->admin = admin;
-    waiter->exchange = exchange;
-    waiter->connector = poll->connector;
-    waiter->dry = dry;
-    list_append(&admin->waiting, &waiter->link);
-    if (!dry) {
-        source_poll_poke(poll->poll);
-    } else if (!admin->settings.rehearse(admin->settings.rehearse_arg,
-                                         poll->connector)) {
-        list_remove(&waiter->link);
-        mem_free(waiter);
-        answer_problem(exchange, 503, "out of memory");
-    }
+    wait->admin = ask->admin;
+    wait->exchange = ask->exchange;
+    list_append(&ask->admin->waits, &wait->link);
 }
 
 void
-admin_poll_asked(struct admin *admin, const struct poll_asked *asked, bool dry)
+admin_wait_end(struct admin_wait *wait)
 {
-    list_for_each(at, &admin->waiting) {
-        struct waiter *waiter = list_entry(at, struct waiter, link);
-        if (waiter->connector == asked->connector && waiter->dry == dry) {
-            poll_report_asked(&waiter->report, asked);
-        }
-    }
-}
-
-void
-admin_poll_ended(struct admin *admin, const struct poll_ended *ended, bool dry)
-{
-    list_for_each_safe(at, &admin->waiting) {
-        struct waiter *waiter = list_entry(at, struct waiter, link);
-        if (waiter->connector != ended->connector || waiter->dry != dry) {
-            continue;
-        }
-        struct buf body = { 0 };
-        poll_report_json(&waiter->report, ended, &body);
-        struct http_answer answer = { .status = buf_status(&body) == STATUS_OK
-                                                    ? 200
-                                                    : 503,
-                                      .content_type = json_type,
-                                      .body = buf_slice(&body) };
-        http_exchange_answer(waiter->exchange, &answer);
-        buf_fini(&body);
-        poll_report_fini(&waiter->report);
-        list_remove(&waiter->link);
-        mem_free(waiter);
+    if (wait->admin != NULL) {
+        list_remove(&wait->link);
     }
 }
 
 /* ---- routing ---- */
 
-struct admin_route {
-    const char *path;
-    void (*answer)(struct admin *admin, struct http_exchange *exchange);
-};
-
-static const struct admin_route routes[] = {
-    { "/livez", answer_livez },
-    { "/readyz", answer_readyz },
-    { "/metrics", answer_metrics },
-};
-
-static bool
-is_get(const struct http_request *request)
+static enum status
+decode_segment(struct admin_ask *ask, struct slice segment)
 {
-    return slice_equal_text(request->method, "GET") ||
-           slice_equal_text(request->method, "HEAD");
+    struct buf plain = { 0 };
+    decode_percent(segment, false, &plain);
+    enum status status = buf_status(&plain);
+    if (status == STATUS_OK) {
+        status = arena_copy(ask->arena, buf_slice(&plain), &ask->segment);
+    }
+    buf_fini(&plain);
+    return status;
+}
+
+static void
+answer_route(struct admin *admin, struct http_exchange *exchange,
+             const struct admin_match *match)
+{
+    struct arena arena = { 0 };
+    struct admin_ask ask = { .admin = admin,
+                             .exchange = exchange,
+                             .request = http_exchange_request(exchange),
+                             .arena = &arena };
+    if (decode_segment(&ask, match->segment) == STATUS_OK) {
+        match->route->answer(&ask);
+    } else {
+        admin_answer_status(exchange, STATUS_NOMEM, NULL);
+    }
+    arena_fini(&arena);
 }
 
 static void
@@ -266,25 +172,17 @@ answer_request(void *arg, struct http_exchange *exchange)
 {
     struct admin *admin = arg;
     const struct http_request *request = http_exchange_request(exchange);
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (!slice_equal_text(request->path, routes[i].path)) {
-            continue;
-        }
-        if (is_get(request)) {
-            routes[i].answer(admin, exchange);
-        } else {
-            answer_problem(exchange, 405, "only GET is answered here");
-        }
-        return;
-    }
-    const struct admin_poll *poll = find_poll(admin, request->path);
-    if (poll == NULL) {
-        answer_problem(exchange, 404, "there is nothing at this path");
-    } else if (!slice_equal_text(request->method, "POST")) {
-        answer_problem(exchange, 405, "a walk is asked for with POST");
+    struct admin_match match;
+    admin_router_find(tables, sizeof(tables) / sizeof(tables[0]),
+                      request->method, request->path, &match);
+    if (match.route != NULL) {
+        answer_route(admin, exchange, &match);
+    } else if (match.allow[0] == '\0') {
+        admin_answer_problem(exchange, 404, "there is nothing at this path");
     } else {
-        ask_for_walk(admin, exchange, poll,
-                     slice_equal_text(request->query, "dry_run=1"));
+        struct http_field allow = { SLICE("Allow"), slice_of(match.allow) };
+        answer_problem(exchange, 405, "this path is not for this method",
+                       (struct http_fields){ &allow, 1 });
     }
 }
 
@@ -321,6 +219,27 @@ is_authorized(const struct admin *admin, const struct http_request *request)
                               admin->settings.token);
 }
 
+/* Browsers say from which page a request comes. The dashboard's own are of the
+ * same origin; whatever is not might be a page that makes its visitor's browser
+ * ask. A program sends neither field. */
+static bool
+is_from_elsewhere(const struct http_request *request)
+{
+    struct slice site, origin, host;
+    if (http_field_find(request->fields, "Sec-Fetch-Site", &site) &&
+        !slice_equal_text(site, "same-origin") &&
+        !slice_equal_text(site, "none")) {
+        return true;
+    }
+    if (!http_field_find(request->fields, "Origin", &origin)) {
+        return false;
+    }
+    size_t scheme = slice_find_slice(origin, slice_of("://"));
+    return scheme == SIZE_MAX ||
+           !http_field_find(request->fields, "Host", &host) ||
+           !slice_equal_nocase(slice_from(origin, scheme + 3), host);
+}
+
 static unsigned
 check_head(void *arg, const struct http_request *request, struct slice peer,
            size_t *body_limit, struct http_answer *refusal)
@@ -329,7 +248,10 @@ check_head(void *arg, const struct http_request *request, struct slice peer,
     (void)peer;
     (void)refusal;
     *body_limit = 65536;
-    if (!admin->is_unix && !host_is_local(request)) {
+    bool asks = slice_equal_text(request->method, "GET") ||
+                slice_equal_text(request->method, "HEAD");
+    if ((!admin->is_unix && !host_is_local(request)) ||
+        (!asks && is_from_elsewhere(request))) {
         return 403;
     }
     /* Asking whether it lives needs no token: a supervisor has none. */
@@ -359,8 +281,8 @@ admin_create(struct loop *loop, const struct admin_settings_of_agent *settings,
     admin->loop = loop;
     admin->settings = *settings;
     admin->is_unix = slice_starts(settings->address, slice_of("unix:"));
-    list_init(&admin->waiting);
-    list_init(&admin->scraping);
+    list_init(&admin->waits);
+    list_init(&admin->walkers);
     struct http_server_handler handler = { .arg = admin,
                                            .head = check_head,
                                            .request = answer_request };
@@ -381,16 +303,13 @@ admin_destroy(struct admin *admin)
     if (admin == NULL) {
         return;
     }
-    for (struct list *link; (link = list_take(&admin->waiting)) != NULL;) {
-        struct waiter *waiter = list_entry(link, struct waiter, link);
-        answer_problem(waiter->exchange, 503, "the agent is stopping");
-        poll_report_fini(&waiter->report);
-        mem_free(waiter);
-    }
-    for (struct list *link; (link = list_take(&admin->scraping)) != NULL;) {
-        struct scrape *scrape = list_entry(link, struct scrape, link);
-        answer_problem(scrape->exchange, 503, "the agent is stopping");
-        scrape->admin = NULL;
+    for (struct list *link; (link = list_take(&admin->waits)) != NULL;) {
+        struct admin_wait *wait = list_entry(link, struct admin_wait, link);
+        admin_answer_problem(wait->exchange, 503, "the agent is stopping");
+        wait->admin = NULL;
+        if (wait->dropped != NULL) {
+            wait->dropped(wait);
+        }
     }
     http_server_destroy(admin->server);
     mem_free(admin);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * admin: the local endpoint of a running agent: health, readiness, metrics, and
- * asking for a walk.
+ * the API under /api/v1 (schema/openapi.yaml).
  *
  * On a unix socket (0660) or on loopback; never reachable through the public
  * listener. On loopback a request whose Host is no loopback name is refused, so
- * that no web page can reach it through a name of its own.
+ * that no web page can reach it through a name of its own. What changes
+ * anything is a POST, and one that a page of another origin sends is refused.
  */
 #ifndef APP_ADMIN_H
 #define APP_ADMIN_H
 
+#include "app/walks.h"
 #include "base/bytes.h"
 #include "base/status.h"
 #include "flow/dispatch.h"
@@ -22,12 +24,6 @@
 struct admin;
 struct loop;
 
-/* One connector's walk, for asking. */
-struct admin_poll {
-    const struct connector *connector;
-    struct source_poll *poll;
-};
-
 struct admin_settings_of_agent {
     struct slice address;
     struct slice token; /* empty: none asked for */
@@ -36,11 +32,9 @@ struct admin_settings_of_agent {
     struct dispatch *dispatch;
     const struct outlet_settings *outlets;
     size_t outlet_count;
-    const struct admin_poll *polls;
-    size_t poll_count;
-    /* Begins a walk that stores nothing; false when that cannot be. */
-    bool (*rehearse)(void *arg, const struct connector *connector);
-    void *rehearse_arg;
+    const struct connector *connectors;
+    size_t connector_count;
+    struct walks *walks;
 };
 
 /* Borrows what the settings point to. Listens at once. */

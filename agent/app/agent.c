@@ -210,14 +210,6 @@ trial_ended(void *arg, const struct poll_ended *ended)
     admin_poll_ended(agent->admin, ended, true);
 }
 
-/* admin's `rehearse`. */
-static bool
-rehearse(void *arg, const struct connector *connector)
-{
-    const struct agent *agent = arg;
-    return walks_try(agent->walks, connector);
-}
-
 /* A webhook that only says that something changed. */
 static void
 webhook_signalled(void *arg, const struct connector *connector)
@@ -454,10 +446,9 @@ build_admin(struct agent *agent, struct error *err)
         .dispatch = agent->dispatch,
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
-        .polls = walks_named(agent->walks),
-        .poll_count = walks_named_count(agent->walks),
-        .rehearse = rehearse,
-        .rehearse_arg = agent,
+        .connectors = agent->configuration->connectors,
+        .connector_count = agent->configuration->connector_count,
+        .walks = agent->walks,
     };
     return admin_create(agent->loop, &settings, &agent->admin, err);
 }

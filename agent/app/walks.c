@@ -23,8 +23,6 @@ struct walks {
     struct walks_settings settings;
     struct walker *walkers;
     struct source_poll **polls;
-    struct admin_poll *named; /* the first tiers */
-    size_t named_count;
     size_t count;
     void (*stopped)(void *arg); /* NULL until asked to stop */
     void *stopped_arg;
@@ -133,10 +131,6 @@ add_walker(struct walks *walks, const struct connector *connector,
         return status;
     }
     walks->polls[walks->count++] = walker->poll;
-    if (tier == 0) {
-        walks->named[walks->named_count++] =
-            (struct admin_poll){ connector, walker->poll };
-    }
     return STATUS_OK;
 }
 
@@ -172,11 +166,9 @@ walks_create(const struct walks_settings *settings, struct walks **ret)
     walks->settings = *settings;
     walks->walkers = mem_array(count, sizeof(*walks->walkers));
     walks->polls = mem_array(count, sizeof(struct source_poll *));
-    walks->named = mem_array(count, sizeof(*walks->named));
-    enum status status =
-        walks->walkers == NULL || walks->polls == NULL || walks->named == NULL
-            ? STATUS_NOMEM
-            : STATUS_OK;
+    enum status status = walks->walkers == NULL || walks->polls == NULL
+                             ? STATUS_NOMEM
+                             : STATUS_OK;
     for (size_t i = 0; i < settings->connector_count && status == STATUS_OK;
          i++) {
         const struct connector *connector = &settings->connectors[i];
@@ -205,7 +197,6 @@ walks_destroy(struct walks *walks)
     }
     mem_free(walks->walkers);
     mem_free(walks->polls);
-    mem_free(walks->named);
     mem_free(walks);
 }
 
@@ -339,20 +330,8 @@ walks_polls(const struct walks *walks)
     return walks->polls;
 }
 
-const struct admin_poll *
-walks_named(const struct walks *walks)
-{
-    return walks->named;
-}
-
 size_t
 walks_count(const struct walks *walks)
 {
     return walks->count;
-}
-
-size_t
-walks_named_count(const struct walks *walks)
-{
-    return walks->named_count;
 }

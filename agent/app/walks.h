@@ -6,7 +6,6 @@
 #ifndef APP_WALKS_H
 #define APP_WALKS_H
 
-#include "app/admin.h"
 #include "flow/telemetry.h"
 #include "source/source_poll.h"
 
@@ -62,9 +61,5 @@ bool walks_behind(const struct walks *walks, const struct connector *connector,
 /* All tiers of all connectors, as long as the walks. */
 struct source_poll *const *walks_polls(const struct walks *walks);
 size_t walks_count(const struct walks *walks);
-
-/* The first tier of each connector that polls, likewise. */
-const struct admin_poll *walks_named(const struct walks *walks);
-size_t walks_named_count(const struct walks *walks);
 
 #endif

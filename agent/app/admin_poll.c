@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin_poll: asking for a walk, or for one that stores nothing; answered with
+ * its report when it has ended.
+ */
+#include "app/admin_private.h"
+
+#include "app/poll_report.h"
+
+/* Somebody who waits for a walk. */
+struct walker {
+    struct admin_wait wait;
+    struct list link; /* in admin.walkers */
+    const struct connector *connector;
+    bool dry;
+    struct poll_report report;
+};
+
+static void
+forget(struct walker *walker)
+{
+    list_remove(&walker->link);
+    poll_report_fini(&walker->report);
+    mem_free(walker);
+}
+
+static void
+dropped(struct admin_wait *wait)
+{
+    forget(list_entry(wait, struct walker, wait));
+}
+
+static void
+answer_poll(struct admin_ask *ask)
+{
+    struct admin *admin = ask->admin;
+    const struct connector *connector = admin_connector(admin, ask->segment);
+    if (connector == NULL || !connector->has_poll) {
+        admin_answer_problem(ask->exchange, 404,
+                             "no connector of this name polls");
+        return;
+    }
+    struct walker *walker = mem_zero(sizeof(*walker));
+    if (walker == NULL) {
+        admin_answer_status(ask->exchange, STATUS_NOMEM, NULL);
+        return;
+    }
+    walker->connector = connector;
+    walker->dry = admin_query_flag(ask, "dry_run");
+    walker->wait.dropped = dropped;
+    list_append(&admin->walkers, &walker->link);
+    if (!walker->dry) {
+        walks_poke(admin->settings.walks, connector);
+    } else if (!walks_try(admin->settings.walks, connector)) {
+        forget(walker);
+        admin_answer_status(ask->exchange, STATUS_NOMEM, NULL);
+        return;
+    }
+    admin_wait_begin(&walker->wait, ask);
+}
+
+void
+admin_poll_asked(struct admin *admin, const struct poll_asked *asked, bool dry)
+{
+    list_for_each(at, &admin->walkers) {
+        struct walker *walker = list_entry(at, struct walker, link);
+        if (walker->connector == asked->connector && walker->dry == dry) {
+            poll_report_asked(&walker->report, asked);
+        }
+    }
+}
+
+void
+admin_poll_ended(struct admin *admin, const struct poll_ended *ended, bool dry)
+{
+    list_for_each_safe(at, &admin->walkers) {
+        struct walker *walker = list_entry(at, struct walker, link);
+        if (walker->connector != ended->connector || walker->dry != dry) {
+            continue;
+        }
+        struct buf body = { 0 };
+        poll_report_json(&walker->report, ended, &body);
+        admin_wait_end(&walker->wait);
+        admin_answer_json(walker->wait.exchange, &body);
+        forget(walker);
+    }
+}
+
+static const struct admin_route routes[] = {
+    { "POST", "/api/v1/connectors/{}/poll", answer_poll },
+};
+
+const struct admin_table admin_poll_table = { routes, sizeof(routes) /
+                                                          sizeof(routes[0]) };
