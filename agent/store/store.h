@@ -92,6 +92,20 @@ struct store_gap {
     struct walk_gap gap;
 };
 
+enum gap_closer {                      /* stored: values never change */
+                  GAP_BY_OPERATOR = 1, /* looked at, and accepted as lost */
+                  GAP_BY_BACKFILL = 2  /* read after all */
+};
+
+/* Ends open gaps: one by its number, or all that lie wholly within a span. */
+struct store_gap_close {
+    uint32_t connector;     /* 0: of any, only with an id */
+    uint64_t id;            /* 0: those within from_ms..to_ms, both included */
+    int64_t from_ms, to_ms; /* provider's clock */
+    enum gap_closer by;
+    size_t closed; /* set by the store: how many were open and are not now */
+};
+
 /*
  * What belongs together: all of it becomes durable, or none. Everything is
  * borrowed until the call (or the worker's callback) returns.
@@ -108,6 +122,8 @@ struct store_unit {
     size_t walk_count;
     const struct store_gap *gaps;
     size_t gap_count;
+    struct store_gap_close *closes; /* applied behind the gaps */
+    size_t close_count;
     /* Set by the store. */
     enum status status;
     struct error err;
@@ -194,9 +210,10 @@ struct store_ops {
      * as recovered. `confirmed`: the first webhook of an event of a walk that
      * it has not passed yet, and the first row of an event that a webhook
      * brought no longer than the unit's grace ago. A unit whose sightings are
-     * all known still applies its walks. Sightings of one group see each other,
-     * in order. A unit with nothing in it asks whether the store can be written
-     * at all: it writes and commits one small row.
+     * all known still applies its walks. A gap that is there already is not
+     * written twice; one that was closed is open again. Sightings of one group
+     * see each other, in order. A unit with nothing in it asks whether the
+     * store can be written at all: it writes and commits one small row.
      */
     enum status (*apply)(struct store *store, struct store_unit *const *units,
                          size_t count, struct error *err);

@@ -398,6 +398,23 @@ add_gap(struct store_sqlite *store, const struct store_gap *gap, int64_t now_ms,
 }
 
 static enum status
+close_gaps(struct store_sqlite *store, struct store_gap_close *close,
+           int64_t now_ms, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_GAP_CLOSE);
+    sql_i64(&use, close->connector);
+    sql_i64(&use, (int64_t)close->id);
+    sql_i64(&use, close->from_ms);
+    sql_i64(&use, close->to_ms);
+    sql_i64(&use, now_ms);
+    sql_i64(&use, close->by);
+    enum status status = store_sqlite_sql_run(&use, err);
+    close->closed =
+        status == STATUS_OK ? (size_t)sqlite3_changes(store->db) : 0;
+    return status;
+}
+
+static enum status
 apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
            struct error *err)
 {
@@ -414,8 +431,11 @@ apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
     for (size_t i = 0; status == STATUS_OK && i < unit->gap_count; i++) {
         status = add_gap(store, &unit->gaps[i], now_ms, err);
     }
+    for (size_t i = 0; status == STATUS_OK && i < unit->close_count; i++) {
+        status = close_gaps(store, &unit->closes[i], now_ms, err);
+    }
     if (unit->sighting_count + unit->outcome_count + unit->walk_count +
-            unit->gap_count ==
+            unit->gap_count + unit->close_count ==
         0) {
         status = store_sqlite_meta_put(store, "probed", now_ms, err);
     }

@@ -60,6 +60,7 @@ enum sql {
     SQL_WALK_GET,
     SQL_WALK_PUT,
     SQL_GAP_ADD,
+    SQL_GAP_CLOSE,
     SQL_CLAIM_DUE,
     SQL_CLAIM_NEXT,
     SQL_CLAIM_TAKE,

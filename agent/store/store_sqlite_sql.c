@@ -59,7 +59,14 @@ static const char *const texts[SQL_COUNT] = {
         " hw_ms=max(hw_ms,excluded.hw_ms),state=excluded.state",
     /* A repeated call must not count the same gap twice. */
     [SQL_GAP_ADD] = "INSERT INTO gap(connector,kind,from_ms,to_ms,found_ms)"
-                    " VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING",
+                    " VALUES(?1,?2,?3,?4,?5)"
+                    " ON CONFLICT(connector,kind,from_ms,to_ms) DO UPDATE SET"
+                    " found_ms=excluded.found_ms,closed_ms=NULL,closed_by=NULL"
+                    " WHERE closed_ms IS NOT NULL",
+    [SQL_GAP_CLOSE] =
+        "UPDATE gap SET closed_ms=?5,closed_by=?6 WHERE closed_ms IS NULL"
+        " AND CASE WHEN ?2=0 THEN connector=?1 AND from_ms>=?3 AND to_ms<=?4"
+        " ELSE id=?2 AND (connector=?1 OR ?1=0) END",
     [SQL_CLAIM_DUE] =
         "SELECT d.attempt,d.lane,e.id,e.connector,e.via,e.time_ms,"
         "e.recorded_ms,e.ext_id,e.type,e.headers,e.content_type,e.body"

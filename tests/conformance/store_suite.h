@@ -16,7 +16,8 @@ struct store_suite_host {
     void (*limit_row)(struct store *store, int bytes);
 };
 
-/* Returns the number of tests that failed. */
+/* Return the number of tests that failed. */
 int store_suite_run(const struct store_suite_host *host);
+int gap_suite_run(const struct store_suite_host *host);
 
 #endif

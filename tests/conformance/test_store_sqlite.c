@@ -48,7 +48,7 @@ main(void)
     }
     (void)snprintf(url, sizeof(url), "sqlite:%s/db", folder);
     const struct store_suite_host host = { wipe, open_one, limit_row };
-    int failed = store_suite_run(&host);
+    int failed = store_suite_run(&host) + gap_suite_run(&host);
     wipe();
     (void)rmdir(folder);
     return failed;

@@ -15,6 +15,7 @@
 
 #include "io/clock.h"
 #include "io/fs.h"
+#include "store/store_migrate.h"
 #include "store/store_sqlite.h"
 #include "store/store_sqlite_private.h"
 
@@ -167,7 +168,6 @@ the_settings_took(void **state)
         { "PRAGMA wal_autocheckpoint", 0 },
         { "PRAGMA auto_vacuum", 0 },
         { "PRAGMA page_size", 4096 },
-        { "PRAGMA user_version", 1 },
         { "PRAGMA busy_timeout", 5000 },
         { "PRAGMA journal_size_limit", 67108864 },
     };
@@ -312,12 +312,37 @@ another_programs_database_is_left_as_it_is(void **state)
     (void)sqlite3_close(db);
 }
 
+/* A file as the program of each earlier number left it. */
+static void
+a_store_of_every_earlier_number_is_brought_up(void **state)
+{
+    (void)state;
+    for (size_t have = 1; have < store_migrate_sqlite_count; have++) {
+        (void)wipe(NULL);
+        for (size_t i = 0; i < have; i++) {
+            run_sql(store_migrate_sqlite[i].sql);
+        }
+        char text[48];
+        (void)snprintf(text, sizeof(text), "PRAGMA user_version=%zu", have);
+        run_sql(text);
+        run_sql("INSERT INTO gap(connector,kind,from_ms,to_ms,found_ms)"
+                " VALUES(1,1,5,6,7)");
+        struct store_sqlite *store = open_store();
+        assert_int_equal(number(store, "PRAGMA user_version"),
+                         store_migrate_sqlite_count);
+        assert_int_equal(
+            number(store, "SELECT count(*) FROM gap WHERE closed_by IS NULL"),
+            1);
+        close_store(store);
+    }
+}
+
 static void
 a_store_newer_than_the_program_is_refused(void **state)
 {
     (void)state;
     close_store(open_store());
-    run_sql("PRAGMA user_version=2");
+    run_sql("PRAGMA user_version=9999");
     assert_refused(STATUS_CONFIG, "newer longstop");
 }
 
@@ -691,6 +716,7 @@ main(void)
         ROW(a_file_that_is_no_database_is_left_as_it_is),
         ROW(a_damaged_file_is_found_after_an_end_that_was_not_clean),
         ROW(another_programs_database_is_left_as_it_is),
+        ROW(a_store_of_every_earlier_number_is_brought_up),
         ROW(a_store_newer_than_the_program_is_refused),
         ROW(numbers_grow_though_the_clock_went_back),
         ROW(the_watermark_never_goes_back),

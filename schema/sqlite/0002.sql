@@ -1,0 +1,5 @@
+-- SPDX-License-Identifier: MIT
+
+-- Who closed a gap: 1 an operator, 2 a backfill that read it; NULL: it is open.
+ALTER TABLE gap ADD COLUMN closed_by INTEGER;
+CREATE INDEX gap_open ON gap(connector) WHERE closed_ms IS NULL;
