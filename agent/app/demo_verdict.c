@@ -63,22 +63,34 @@ member_text(struct slice object, const char *name, struct arena *arena,
     return json_text(value, arena, ret);
 }
 
+/* What a line of the journal tells of its fact. */
+enum entry { ENTRY_FACT, ENTRY_HOOK, ENTRY_LISTED };
+
 static enum status
 read_entry(struct slice line, struct arena *arena, struct slice *ret_name,
-           bool *ret_hooked)
+           enum entry *ret_entry)
 {
+    static const char *const names[] = {
+        [ENTRY_FACT] = "fact", [ENTRY_HOOK] = "hook", [ENTRY_LISTED] = "listed"
+    };
     if (json_check(line, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK) {
         return STATUS_INVALID;
     }
-    struct slice hooked;
+    struct slice what;
     enum status status = member_text(line, "id", arena, ret_name);
     if (status == STATUS_OK) {
-        status = member_text(line, "hooked", arena, &hooked);
+        status = member_text(line, "what", arena, &what);
     }
-    if (status == STATUS_OK) {
-        *ret_hooked = slice_equal_text(hooked, "true");
+    if (status != STATUS_OK) {
+        return status;
     }
-    return status;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (slice_equal_text(what, names[i])) {
+            *ret_entry = (enum entry)i;
+            return STATUS_OK;
+        }
+    }
+    return STATUS_INVALID;
 }
 
 static struct tally *
@@ -102,12 +114,12 @@ read_facts(struct slice journal, struct tallies *tallies)
     struct slice line;
     while (next_line(&journal, &line)) {
         struct slice name;
-        bool hooked;
-        enum status status = read_entry(line, &tallies->arena, &name, &hooked);
+        enum entry entry;
+        enum status status = read_entry(line, &tallies->arena, &name, &entry);
         if (status != STATUS_OK) {
             return status;
         }
-        if (!hooked) {
+        if (entry == ENTRY_FACT) {
             tallies->at[tallies->count++].name = name;
         }
     }
@@ -121,18 +133,16 @@ count_hooks(struct slice journal, struct tallies *tallies)
     struct slice line;
     while (next_line(&journal, &line)) {
         struct slice name;
-        bool hooked;
-        enum status status = read_entry(line, &tallies->arena, &name, &hooked);
+        enum entry entry;
+        enum status status = read_entry(line, &tallies->arena, &name, &entry);
         if (status != STATUS_OK) {
             return status;
         }
-        struct tally *tally = hooked ? find(tallies, name) : NULL;
-        if (hooked && tally == NULL) {
+        struct tally *tally = find(tallies, name);
+        if (tally == NULL) {
             return STATUS_INVALID;
         }
-        if (tally != NULL) {
-            tally->hooks++;
-        }
+        tally->hooks += entry == ENTRY_HOOK;
     }
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/prng.h"
+#include "io/clock.h"
 #include "io/http_client.h"
 #include "io/loop.h"
 #include "journal.h"
@@ -29,6 +30,7 @@ struct hooks {
     struct prng prng;
     struct list all;
     size_t count;
+    size_t facts; /* seen so far */
     uint64_t last_delivery;
 };
 
@@ -44,6 +46,8 @@ struct hook {
     char delivery[DELIVERY_ID_ROOM];
     char sent_at[24];
     unsigned attempts;
+    int64_t sent_ms; /* the first of them */
+    bool waits;      /* until the list has shown the fact */
 };
 
 static void hook_try(void *arg);
@@ -161,8 +165,10 @@ hook_answered(void *arg, enum status status, const struct http_reply *reply,
     hook->call = NULL;
     (void)err;
     if (status == STATUS_OK && reply->status >= 200 && reply->status < 300) {
-        journal_write(hook->hooks->journal, hook->hooks->orders, &hook->fact,
-                      true);
+        const struct journal_hook line = { .attempts = hook->attempts,
+                                           .sent_ms = hook->sent_ms,
+                                           .answered_ms = clock_unix_ms() };
+        journal_hooked(hook->hooks->journal, &hook->fact, &line);
         hook_destroy(hook);
         return;
     }
@@ -173,7 +179,9 @@ static void
 hook_try(void *arg)
 {
     struct hook *hook = arg;
-    hook->attempts++;
+    if (hook->attempts++ == 0) {
+        hook->sent_ms = clock_unix_ms();
+    }
     const struct http_field fields[] = {
         { SLICE("Content-Type"), SLICE("application/json") },
         { SLICE("X-Webhook-Signature"), buf_slice(&hook->signature) },
@@ -201,6 +209,8 @@ hook_try(void *arg)
     }
 }
 
+#define WAIT_FOR_LIST (-1)
+
 static enum status
 hook_start(struct hooks *hooks, const struct fact *fact, uint64_t delivery,
            int64_t wait_ms)
@@ -227,7 +237,10 @@ hook_start(struct hooks *hooks, const struct fact *fact, uint64_t delivery,
         hook_destroy(hook);
         return status;
     }
-    loop_timer_arm(hook->timer, wait_ms);
+    hook->waits = wait_ms == WAIT_FOR_LIST;
+    if (!hook->waits) {
+        loop_timer_arm(hook->timer, wait_ms);
+    }
     return STATUS_OK;
 }
 
@@ -235,6 +248,17 @@ static bool
 chance(struct hooks *hooks, int64_t percent)
 {
     return (int64_t)prng_below(&hooks->prng, 100) < percent;
+}
+
+/* A hook may wait for a list that shows its fact late, or come late itself;
+ * both on one fact would only make a run long. Draws only where it is asked
+ * for, so that without it a seed still means what it always meant. */
+static bool
+is_late(struct hooks *hooks, const struct fact *fact)
+{
+    const struct hooks_settings *s = &hooks->settings;
+    return hooks->facts++ < s->late_among && s->late_percent > 0 &&
+           chance(hooks, s->late_percent) && !fact->tail;
 }
 
 enum status
@@ -252,16 +276,32 @@ hooks_send(struct hooks *hooks, const struct fact *fact)
     bool held = chance(hooks, s->reordered_percent);
     int64_t span_ms = s->reorder_ms > 0 ? s->reorder_ms : 1;
     int64_t held_ms = (int64_t)prng_below(&hooks->prng, (uint64_t)span_ms);
+    bool late = is_late(hooks, fact);
     if (lost) {
         return STATUS_OK;
     }
     uint64_t delivery = ++hooks->last_delivery;
-    enum status status = hook_start(hooks, fact, delivery, held ? held_ms : 0);
+    int64_t wait_ms = held ? held_ms : 0;
+    enum status status =
+        hook_start(hooks, fact, delivery, late ? WAIT_FOR_LIST : wait_ms);
     if (status == STATUS_OK && doubled) {
         uint64_t again = renamed ? ++hooks->last_delivery : delivery;
-        status = hook_start(hooks, fact, again, held_ms);
+        status = hook_start(hooks, fact, again, late ? WAIT_FOR_LIST : held_ms);
     }
     return status;
+}
+
+void
+hooks_listed(struct hooks *hooks, const struct fact *fact)
+{
+    list_for_each_safe(at, &hooks->all) {
+        struct hook *hook = list_entry(at, struct hook, link);
+        if (hook->waits && hook->fact.order == fact->order &&
+            hook->fact.version == fact->version) {
+            hook->waits = false;
+            loop_timer_arm(hook->timer, hooks->settings.late_ms);
+        }
+    }
 }
 
 size_t

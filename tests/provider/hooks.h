@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hooks: sends a signed webhook for each fact, with the faults of a bad
- * network: some never leave, some leave twice, some overtake others.
+ * network: some never leave, some leave twice, some overtake others, some come
+ * long after the list has shown their fact.
  *
  * A hook that is not answered 2xx is tried again a few times, then given up,
  * as providers do.
@@ -29,6 +30,9 @@ struct hooks_settings {
     int64_t doubled_percent;   /* sent twice, half of them under a new id */
     int64_t reordered_percent; /* held back for up to reorder_ms */
     int64_t reorder_ms;
+    int64_t late_percent; /* of the first late_among facts: held back until */
+    int64_t late_ms;      /* so long after the list has shown the fact */
+    size_t late_among;
     bool flat; /* {"id","event","data":{…},"timestamp"} instead of
                   {"event","timestamp","data":{"order":{…}}} */
 };
@@ -42,6 +46,9 @@ void hooks_destroy(struct hooks *hooks);
 /* Sends the hooks of a fact, or loses them, as chance will have it. */
 NODISCARD
 enum status hooks_send(struct hooks *hooks, const struct fact *fact);
+
+/* The list has shown this fact for the first time. */
+void hooks_listed(struct hooks *hooks, const struct fact *fact);
 
 /* How many are neither answered nor given up. */
 size_t hooks_outstanding(const struct hooks *hooks);

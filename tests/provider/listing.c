@@ -9,6 +9,7 @@
 #include "io/clock.h"
 #include "io/http_server.h"
 #include "orders.h"
+#include "showing.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
 #include "wire/timefmt.h"
@@ -17,8 +18,10 @@
 struct listing {
     struct http_server *server;
     struct listing_settings settings;
-    const struct orders *orders;
+    struct orders *orders;
+    struct showing *showing;
     struct prng prng;
+    int64_t limited_ms; /* the last 429; 0: none yet */
 };
 
 /* An answer being put together; the fields point into the bufs. */
@@ -119,16 +122,18 @@ write_link(const struct listing *listing, const struct http_request *request,
     add_field(page, "Link", buf_slice(&page->link));
 }
 
-static void
+/* Returns whether another page follows. */
+static bool
 write_rows(const struct listing *listing, const struct http_request *request,
            const struct place *place, int64_t now_ms, struct page *page)
 {
-    const struct orders *orders = listing->orders;
+    struct orders *orders = listing->orders;
     size_t at = place->after_ms < 0 ? orders_find(orders, place->since_ms, 0)
                                     : orders_find(orders, place->after_ms,
                                                   place->after_order + 1);
     const struct fact *last = NULL;
     int64_t rows = 0;
+    bool more = false;
     buf_text(&page->body, "{\"orders\":[");
     for (; at < orders_count(orders); at++) {
         const struct fact *fact = orders_at(orders, at);
@@ -136,7 +141,7 @@ write_rows(const struct listing *listing, const struct http_request *request,
             continue;
         }
         if (rows == listing->settings.page_size) {
-            write_link(listing, request, place, last, page);
+            more = true;
             break;
         }
         if (rows++ > 0) {
@@ -144,8 +149,16 @@ write_rows(const struct listing *listing, const struct http_request *request,
         }
         orders_row(orders, fact, &page->body);
         last = fact;
+        if (orders_show(orders, at)) {
+            showing_fact(listing->showing, fact);
+        }
     }
     buf_text(&page->body, "]}");
+    more = more || (listing->settings.trailing && rows > 0);
+    if (more) {
+        write_link(listing, request, place, last, page);
+    }
+    return more;
 }
 
 /* Returns whether the asker has this very page already. */
@@ -189,23 +202,28 @@ write_date(int64_t now_ms, struct page *page)
     add_field(page, "Date", buf_slice(into));
 }
 
+/* By chance, and by how long ago the last time was: whoever has waited as long
+ * as he was told need not be told so again. */
+static bool
+is_limited(struct listing *listing, int64_t now_ms)
+{
+    const struct listing_settings *s = &listing->settings;
+    bool unlucky =
+        (int64_t)prng_below(&listing->prng, 100) < s->limited_percent;
+    if (!unlucky || (listing->limited_ms != 0 &&
+                     now_ms - listing->limited_ms < s->limit_rest_ms)) {
+        return false;
+    }
+    listing->limited_ms = now_ms;
+    return true;
+}
+
+/* Answers with the rows of the place that is asked for. */
 static void
-list_orders(struct listing *listing, struct http_exchange *exchange,
-            struct page *page)
+show_orders(struct listing *listing, struct http_exchange *exchange,
+            int64_t now_ms, struct page *page)
 {
     const struct http_request *request = http_exchange_request(exchange);
-    int64_t now_ms = clock_unix_ms() + listing->settings.skew_ms;
-    write_date(now_ms, page);
-    if (!is_allowed(listing, request)) {
-        refuse(exchange, page, 401, "the token is not ours");
-        return;
-    }
-    if ((int64_t)prng_below(&listing->prng, 100) <
-        listing->settings.limited_percent) {
-        add_field(page, "Retry-After", slice_of("1"));
-        refuse(exchange, page, 429, "slow down");
-        return;
-    }
     struct arena arena = { 0 };
     struct place place;
     enum status status = read_place(request, &arena, &place);
@@ -214,13 +232,37 @@ list_orders(struct listing *listing, struct http_exchange *exchange,
         refuse(exchange, page, 400, "since is no time");
         return;
     }
-    write_rows(listing, request, &place, now_ms, page);
+    bool more = write_rows(listing, request, &place,
+                           now_ms + listing->settings.skew_ms, page);
+    const struct showing_page shown = { .first = place.after_ms < 0,
+                                        .last = !more };
+    showing_answered(listing->showing, &shown, now_ms);
     bool known = write_etag(request, page);
     if (buf_status(&page->body) != STATUS_OK) {
         refuse(exchange, page, 503, "out of memory");
         return;
     }
     answer(exchange, page, known ? 304 : 200);
+}
+
+static void
+list_orders(struct listing *listing, struct http_exchange *exchange,
+            struct page *page)
+{
+    static const struct showing_page no_page = { 0 };
+    const struct http_request *request = http_exchange_request(exchange);
+    int64_t now_ms = clock_unix_ms();
+    write_date(now_ms + listing->settings.skew_ms, page);
+    showing_asked(listing->showing, now_ms);
+    if (!is_allowed(listing, request)) {
+        refuse(exchange, page, 401, "the token is not ours");
+    } else if (is_limited(listing, now_ms)) {
+        showing_answered(listing->showing, &no_page, now_ms);
+        add_field(page, "Retry-After", slice_of("1"));
+        refuse(exchange, page, 429, "slow down");
+    } else {
+        show_orders(listing, exchange, now_ms, page);
+    }
 }
 
 static unsigned
@@ -247,8 +289,8 @@ on_request(void *arg, struct http_exchange *exchange)
 
 enum status
 listing_create(struct loop *loop, const struct listing_settings *s,
-               const struct orders *orders, struct listing **ret,
-               struct error *err)
+               struct orders *orders, struct showing *showing,
+               struct listing **ret, struct error *err)
 {
     struct listing *listing = mem_zero(sizeof(*listing));
     if (listing == NULL) {
@@ -256,6 +298,7 @@ listing_create(struct loop *loop, const struct listing_settings *s,
     }
     listing->settings = *s;
     listing->orders = orders;
+    listing->showing = showing;
     listing->prng.state = s->seed;
     const struct http_server_limits limits = {
         .request = { .head_bytes = 16384, .field_count = 100 },

@@ -12,11 +12,13 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct listing;
 struct loop;
 struct orders;
+struct showing;
 
 struct listing_settings {
     const char *address; /* "127.0.0.1:0" */
@@ -24,13 +26,15 @@ struct listing_settings {
     uint64_t seed;
     int64_t page_size;
     int64_t limited_percent; /* of the requests are answered 429 */
+    int64_t limit_rest_ms;   /* but none so long after another */
     int64_t skew_ms;         /* added to our clock */
+    bool trailing;           /* only an empty page is the last */
 };
 
 NODISCARD
 enum status listing_create(struct loop *loop, const struct listing_settings *s,
-                           const struct orders *orders, struct listing **ret,
-                           struct error *err);
+                           struct orders *orders, struct showing *showing,
+                           struct listing **ret, struct error *err);
 void listing_destroy(struct listing *listing);
 
 uint16_t listing_port(const struct listing *listing);

@@ -18,15 +18,17 @@
 #include "journal.h"
 #include "listing.h"
 #include "orders.h"
+#include "showing.h"
 #include "wire/digest.h"
 
 #define TICK_MS 10
 
 struct options {
     int64_t port, events, rate, seed, page, skew_s, reorder_ms, wait_ms;
-    int64_t lost, doubled, reordered, limited, lag_ms;
+    int64_t lost, doubled, reordered, late, late_ms, limited, limit_rest_ms;
+    int64_t lag_ms, tail, tail_ms;
     const char *hook_url, *secret, *token, *journal;
-    bool burst, flat;
+    bool burst, flat, trailing;
 };
 
 enum option_kind { NUMBER, TEXT, FLAG };
@@ -52,11 +54,18 @@ static const struct {
     { "--double", NUMBER, O(doubled), "P       % leave twice" },
     { "--reorder", NUMBER, O(reordered), "P       % are held back" },
     { "--reorder-ms", NUMBER, O(reorder_ms), "MS      at most so long" },
+    { "--late", NUMBER, O(late), "P       % come long after the list" },
+    { "--late-ms", NUMBER, O(late_ms), "MS      so long" },
     { "--limit", NUMBER, O(limited), "P       % of the lists: 429" },
+    { "--limit-rest", NUMBER, O(limit_rest_ms), "MS      but none so soon" },
     { "--lag", NUMBER, O(lag_ms), "MS      until a fact is listed" },
+    { "--lag-tail", NUMBER, O(tail), "P       % are listed later still" },
+    { "--lag-tail-ms", NUMBER, O(tail_ms), "MS      so long after" },
     { "--clock-skew", NUMBER, O(skew_s), "S       our clock is off by this" },
     { "--burst", FLAG, O(burst), "        stamps are whole seconds" },
     { "--flat", FLAG, O(flat), "        the other form of body" },
+    { "--trailing", FLAG, O(trailing),
+      "        only an empty page ends a list" },
 #undef O
 };
 
@@ -125,6 +134,7 @@ struct provider {
     struct journal *journal;
     struct orders *orders;
     struct hooks *hooks;
+    struct showing *showing;
     struct listing *listing;
     int64_t began_ms;
     int64_t happened;
@@ -147,7 +157,7 @@ let_happen(struct provider *provider)
         return status;
     }
     provider->happened++;
-    journal_write(provider->journal, provider->orders, &fact, false);
+    journal_fact(provider->journal, &fact);
     return hooks_send(provider->hooks, &fact);
 }
 
@@ -180,9 +190,14 @@ start(struct provider *provider, struct error *err)
     char address[32];
     (void)snprintf(address, sizeof(address), "127.0.0.1:%lld",
                    (long long)o->port);
+    /* What is late befalls the first half: the end is not put off by it. */
+    size_t half = ((size_t)o->events + 1) / 2;
     const struct orders_settings orders = {
         .seed = seed,
         .lag_ms = o->lag_ms,
+        .tail_percent = o->tail,
+        .tail_ms = o->tail_ms,
+        .tail_among = half,
         .whole_seconds = o->burst,
     };
     const struct hooks_settings hooks = {
@@ -193,6 +208,9 @@ start(struct provider *provider, struct error *err)
         .doubled_percent = o->doubled,
         .reordered_percent = o->reordered,
         .reorder_ms = o->reorder_ms,
+        .late_percent = o->late,
+        .late_ms = o->late_ms,
+        .late_among = half,
         .flat = o->flat,
     };
     const struct listing_settings listing = {
@@ -201,19 +219,26 @@ start(struct provider *provider, struct error *err)
         .seed = seed + 2,
         .page_size = o->page,
         .limited_percent = o->limited,
+        .limit_rest_ms = o->limit_rest_ms,
         .skew_ms = o->skew_s * 1000,
+        .trailing = o->trailing,
     };
-    enum status status = journal_open(o->journal, &provider->journal, err);
+    enum status status = orders_create(&orders, &provider->orders);
     if (status == STATUS_OK) {
-        status = orders_create(&orders, &provider->orders);
+        status =
+            journal_open(o->journal, provider->orders, &provider->journal, err);
     }
     if (status == STATUS_OK) {
         status = hooks_create(provider->loop, &hooks, provider->orders,
                               provider->journal, &provider->hooks, err);
     }
     if (status == STATUS_OK) {
+        status = showing_create(provider->journal, provider->hooks,
+                                listing.skew_ms, &provider->showing);
+    }
+    if (status == STATUS_OK) {
         status = listing_create(provider->loop, &listing, provider->orders,
-                                &provider->listing, err);
+                                provider->showing, &provider->listing, err);
     }
     return status;
 }
@@ -245,9 +270,10 @@ static void
 stop(struct provider *provider)
 {
     listing_destroy(provider->listing);
+    showing_destroy(provider->showing);
     hooks_destroy(provider->hooks);
-    orders_destroy(provider->orders);
     journal_close(provider->journal);
+    orders_destroy(provider->orders);
     loop_timer_destroy(provider->tick);
     loop_signal_destroy(provider->interrupt);
     loop_signal_destroy(provider->term);
@@ -263,6 +289,8 @@ main(int argc, char **argv)
                      .seed = 1,
                      .page = 100,
                      .reorder_ms = 500,
+                     .late_ms = 10000,
+                     .tail_ms = 5000,
                      .secret = "pet-store-secret",
                      .token = "pet-store-token" },
     };

@@ -74,6 +74,16 @@ stamp_at(struct orders *orders, int64_t now_ms)
     return orders->last_ms;
 }
 
+/* Draws only where there is a tail, so that without one a seed still means the
+ * orders it always meant. */
+static bool
+is_tail(struct orders *orders)
+{
+    const struct orders_settings *s = &orders->settings;
+    return orders->count < s->tail_among && s->tail_percent > 0 &&
+           (int64_t)prng_below(&orders->prng, 100) < s->tail_percent;
+}
+
 enum status
 orders_happen(struct orders *orders, int64_t now_ms, struct fact *ret_fact)
 {
@@ -81,6 +91,7 @@ orders_happen(struct orders *orders, int64_t now_ms, struct fact *ret_fact)
         return STATUS_NOMEM;
     }
     int64_t stamp_ms = stamp_at(orders, now_ms);
+    const struct orders_settings *s = &orders->settings;
     struct fact *old = &orders->recent[prng_below(&orders->prng, CHANGE_AMONG)];
     struct fact fact = *old;
     /* two versions of one order may not share a stamp: it is their version */
@@ -95,7 +106,9 @@ orders_happen(struct orders *orders, int64_t now_ms, struct fact *ret_fact)
     }
     fact.cents = prng_below(&orders->prng, 50000);
     fact.updated_ms = stamp_ms;
-    fact.listed_ms = now_ms + orders->settings.lag_ms;
+    fact.shown = false;
+    fact.tail = is_tail(orders);
+    fact.listed_ms = now_ms + (fact.tail ? s->tail_ms : s->lag_ms);
     size_t place = orders_find(orders, fact.updated_ms, fact.order);
     for (size_t i = orders->count; i > place; i--) {
         orders->facts[i] = orders->facts[i - 1];
@@ -117,6 +130,14 @@ const struct fact *
 orders_at(const struct orders *orders, size_t index)
 {
     return &orders->facts[index];
+}
+
+bool
+orders_show(struct orders *orders, size_t index)
+{
+    bool first = !orders->facts[index].shown;
+    orders->facts[index].shown = true;
+    return first;
 }
 
 size_t

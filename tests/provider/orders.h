@@ -18,7 +18,10 @@
 
 struct orders_settings {
     uint64_t seed;
-    int64_t lag_ms;     /* a fact is listed this long after it came to be */
+    int64_t lag_ms;       /* a fact is listed this long after it came to be */
+    int64_t tail_percent; /* of the first tail_among facts, that long after */
+    int64_t tail_ms;
+    size_t tail_among;
     bool whole_seconds; /* stamps without a fraction: many facts share one */
 };
 
@@ -31,6 +34,8 @@ struct fact {
     int64_t created_ms; /* of the order */
     int64_t updated_ms;
     int64_t listed_ms; /* not in the list before */
+    bool tail;         /* which is late */
+    bool shown;        /* somebody has read it there */
 };
 
 struct orders;
@@ -47,6 +52,9 @@ enum status orders_happen(struct orders *orders, int64_t now_ms,
 
 size_t orders_count(const struct orders *orders);
 const struct fact *orders_at(const struct orders *orders, size_t index);
+
+/* Notes that the list shows this fact; returns whether it is the first time. */
+bool orders_show(struct orders *orders, size_t index);
 
 /* Returns the index of the first fact at or behind (updated_ms, order). */
 size_t orders_find(const struct orders *orders, int64_t updated_ms,

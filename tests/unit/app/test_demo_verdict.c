@@ -14,10 +14,10 @@
 /* Journal lines. */
 #define FACT(n)                                                                \
     "{\"id\":\"order:" #n ":2026-11-21T23:22:01.000Z\",\"type\":\"x\","        \
-    "\"produced_at\":\"2026-11-21T23:22:01.000Z\",\"hooked\":false}\n"
+    "\"produced_at\":\"2026-11-21T23:22:01.000Z\",\"what\":\"fact\"}\n"
 #define HOOK(n)                                                                \
     "{\"id\":\"order:" #n ":2026-11-21T23:22:01.000Z\",\"type\":\"x\","        \
-    "\"produced_at\":\"2026-11-21T23:22:01.000Z\",\"hooked\":true}\n"
+    "\"produced_at\":\"2026-11-21T23:22:01.000Z\",\"what\":\"hook\"}\n"
 
 /* Lines of the handler's file. */
 #define HANDED(n)                                                              \
@@ -96,6 +96,7 @@ a_text_that_is_not_what_it_should_be_is_no_verdict(void **state)
         { "{\n", "", "journal" },
         { "[]\n", "", "journal" },
         { "{\"id\":\"order:1:x\"}\n", "", "journal" },
+        { "{\"id\":\"order:1:x\",\"what\":\"rain\"}\n", "", "journal" },
         { HOOK(1), "", "journal" },
         { FACT(1), "no JSON\n", "handler" },
         { FACT(1), "{\"id\":\"x\"}\n", "handler" },
