@@ -37,7 +37,8 @@ NODISCARD
 enum status offload_create(struct loop *loop, const struct offload_spec *spec,
                            struct offload **ret, struct error *err);
 
-/* Ends the thread. No call may be with it. NULL is allowed. */
+/* Ends the thread, after what it has taken up; calls that are still with it are
+ * not given back, and are their owner's again. NULL is allowed. */
 void offload_destroy(struct offload *offload);
 
 /* Hands a call over; `done` comes once, later. */

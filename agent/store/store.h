@@ -166,6 +166,7 @@ struct store_account {
     int64_t recovered;
     int64_t late;
     int64_t confirmed;
+    int64_t met; /* shown by a webhook and by a walk, however far apart */
 };
 
 /* A slice of what webhooks brought: stamped from `from_ms`, before `until_ms`,

@@ -2,16 +2,19 @@
 #include "store/store.h"
 
 #include "store/store_sqlite.h"
+#include "store/store_view.h"
 
 static const struct {
     struct slice scheme;
     /* NULL: known by name, not in this build. */
     enum status (*open)(const char *rest, const struct store_settings *settings,
                         struct store **ret, struct error *err);
+    enum status (*view)(const char *rest, struct store_view **ret,
+                        struct error *err);
 } kinds[] = {
-    { SLICE("sqlite:"), store_sqlite_open },
-    { SLICE("postgresql:"), NULL },
-    { SLICE("postgres:"), NULL },
+    { SLICE("sqlite:"), store_sqlite_open, store_sqlite_view_open },
+    { SLICE("postgresql:"), NULL, NULL },
+    { SLICE("postgres:"), NULL, NULL },
 };
 
 /* Returns the row of `url`'s scheme; the number of rows when there is none. */
@@ -61,4 +64,15 @@ store_open(const char *url, const struct store_settings *settings,
     }
     size_t kind = find_kind(slice_of(url));
     return kinds[kind].open(url + kinds[kind].scheme.len, settings, ret, err);
+}
+
+enum status
+store_view_open(const char *url, struct store_view **ret, struct error *err)
+{
+    enum status status = store_known(url, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    size_t kind = find_kind(slice_of(url));
+    return kinds[kind].view(url + kinds[kind].scheme.len, ret, err);
 }

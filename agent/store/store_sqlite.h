@@ -10,12 +10,18 @@
 #define STORE_STORE_SQLITE_H
 
 #include "store/store.h"
+#include "store/store_view.h"
 
 /* store_open's "sqlite:PATH". */
 NODISCARD
 enum status store_sqlite_open(const char *path,
                               const struct store_settings *settings,
                               struct store **ret, struct error *err);
+
+/* store_view_open's "sqlite:PATH". */
+NODISCARD
+enum status store_sqlite_view_open(const char *path, struct store_view **ret,
+                                   struct error *err);
 
 /* The name of a network file system by its statfs magic, or NULL: WAL needs
  * shared memory and honest locks, which these do not give. */

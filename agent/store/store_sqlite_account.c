@@ -33,7 +33,7 @@ account_of(struct store_sqlite *store, uint32_t connector, struct account **ret,
     return STATUS_OK;
 }
 
-/* connector, since, mark, recovered, late, confirmed */
+/* connector, since, mark, recovered, late, confirmed, met */
 static enum status
 take_row(struct store_sqlite *store, sqlite3_stmt *stmt, struct error *err)
 {
@@ -49,6 +49,7 @@ take_row(struct store_sqlite *store, sqlite3_stmt *stmt, struct error *err)
     account->recovered = sqlite3_column_int64(stmt, 3);
     account->late = sqlite3_column_int64(stmt, 4);
     account->confirmed = sqlite3_column_int64(stmt, 5);
+    account->met = sqlite3_column_int64(stmt, 6);
     return STATUS_OK;
 }
 
@@ -58,7 +59,7 @@ store_sqlite_account_load(struct store_sqlite *store, struct error *err)
     sqlite3_stmt *stmt;
     int rc = sqlite3_prepare_v2(store->db,
                                 "SELECT connector,since,mark,recovered,late,"
-                                "confirmed FROM account",
+                                "confirmed,met FROM account",
                                 -1, &stmt, NULL);
     if (rc != SQLITE_OK) {
         return store_sqlite_sql_fail(store, rc, err);
@@ -89,6 +90,7 @@ put(struct store_sqlite *store, const struct account *account,
     sql_i64(&use, account->recovered);
     sql_i64(&use, account->late + account->late_change);
     sql_i64(&use, account->confirmed + account->confirmed_change);
+    sql_i64(&use, account->met + account->met_change);
     return store_sqlite_sql_run(&use, err);
 }
 
@@ -98,7 +100,7 @@ store_sqlite_account_write(struct store_sqlite *store, struct error *err)
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < store->account_count; i++) {
         const struct account *account = &store->accounts[i];
-        if (account->late_change + account->confirmed_change != 0) {
+        if (account->met_change != 0) { /* late and confirmed are among them */
             status = put(store, account, err);
         }
     }
@@ -113,9 +115,11 @@ store_sqlite_account_settle(struct store_sqlite *store, bool committed)
         if (committed) {
             account->late += account->late_change;
             account->confirmed += account->confirmed_change;
+            account->met += account->met_change;
         }
         account->late_change = 0;
         account->confirmed_change = 0;
+        account->met_change = 0;
     }
 }
 
@@ -143,6 +147,18 @@ judge_webhook(const struct account *account, struct sighting *sighting,
     }
 }
 
+/* Whether it is the first webhook of what a walk has shown, or the other way
+ * round. */
+static bool
+meets(const struct sighting *sighting, unsigned before)
+{
+    if (sighting->via == CHANNEL_WEBHOOK) {
+        return (before & BITS_WALK) != 0;
+    }
+    return channel_is_walk(sighting->via) && (before & BITS_WALK) == 0 &&
+           (before & 1U << CHANNEL_WEBHOOK) != 0;
+}
+
 enum status
 store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
                          const struct second_sighting *second,
@@ -156,13 +172,12 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
     }
     if (sighting->via == CHANNEL_WEBHOOK) {
         judge_webhook(account, sighting, second);
-    } else if (channel_is_walk(sighting->via) &&
-               (second->before & BITS_WALK) == 0 &&
-               (second->before & 1U << CHANNEL_WEBHOOK) != 0) {
+    } else if (meets(sighting, second->before)) {
         sighting->confirmed = is_within_grace(sighting, second);
     }
     account->late_change += sighting->late;
     account->confirmed_change += sighting->confirmed;
+    account->met_change += meets(sighting, second->before);
     struct sql_use use = sql_use(store, SQL_SIGHTING_ADD);
     sql_event(&use, sighting->number);
     sql_i64(&use, sighting->via);
@@ -258,6 +273,7 @@ store_sqlite_account(struct store *base, struct store_account *of,
     of->recovered = next.recovered;
     of->late = next.late;
     of->confirmed = next.confirmed;
+    of->met = next.met;
     return STATUS_OK;
 }
 

@@ -9,11 +9,14 @@
  * store_sqlite_tally  how much each handler is owed
  * store_sqlite_account  what one channel brought and the other showed
  * store_sqlite_prune  what is over its time
+ * store_sqlite_view   looking beside the writer: its connection, gaps, totals
+ * store_sqlite_view_events  events, one of them, and whether their ids meet
  */
 #ifndef STORE_STORE_SQLITE_PRIVATE_H
 #define STORE_STORE_SQLITE_PRIVATE_H
 
 #include "store/store.h"
+#include "store/store_view.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -101,9 +104,11 @@ struct account {
     int64_t recovered;
     int64_t late;
     int64_t confirmed;
+    int64_t met;
     /* By the open transaction. */
     int64_t late_change;
     int64_t confirmed_change;
+    int64_t met_change;
 };
 
 struct store_sqlite {
@@ -326,5 +331,67 @@ enum status store_sqlite_claim(struct store *base, uint32_t handler,
                                struct error *err);
 enum status store_sqlite_prune(struct store *base, struct store_prune *prune,
                                struct error *err);
+
+/* store_sqlite_view: a connection of its own that only reads. */
+
+enum view_sql {
+    VIEW_SQL_BEGIN,
+    VIEW_SQL_COMMIT,
+    VIEW_SQL_GAPS,
+    VIEW_SQL_ACCOUNTS,
+    VIEW_SQL_OPEN_GAPS,
+    VIEW_SQL_EVENTS,
+    VIEW_SQL_EVENT,
+    VIEW_SQL_SIGHTINGS,
+    VIEW_SQL_DELIVERIES,
+    VIEW_SQL_DEAD,
+    VIEW_SQL_ATTEMPTS,
+    VIEW_SQL_KEYS,
+    VIEW_SQL_COUNT
+};
+
+struct sqlite_view {
+    struct store_view view;
+    struct store_sqlite link; /* only its connection and its path */
+    sqlite3_stmt *statements[VIEW_SQL_COUNT];
+};
+
+static inline struct sqlite_view *
+sqlite_view_of(struct store_view *view)
+{
+    return (struct sqlite_view *)(void *)view;
+}
+
+static inline struct sql_use
+view_use(struct sqlite_view *view, enum view_sql which)
+{
+    return (struct sql_use){ &view->link, view->statements[which], 0,
+                             SQLITE_OK };
+}
+
+/* Copies a text column, or a blob, into the arena. */
+NODISCARD
+enum status store_sqlite_view_text(const struct sql_use *use, int column,
+                                   struct arena *arena, struct slice *ret);
+
+/* Several statements that see one state of the store; `end` returns `status`,
+ * or its own failure. */
+NODISCARD
+enum status store_sqlite_view_begin(struct sqlite_view *view,
+                                    struct error *err);
+NODISCARD
+enum status store_sqlite_view_end(struct sqlite_view *view, enum status status,
+                                  struct error *err);
+
+/* store_sqlite_view_events */
+enum status store_sqlite_view_events(struct store_view *base,
+                                     struct view_events *events,
+                                     struct arena *arena, struct error *err);
+enum status store_sqlite_view_detail(struct store_view *base,
+                                     struct view_detail *detail,
+                                     struct arena *arena, struct error *err);
+enum status store_sqlite_view_keys(struct store_view *base,
+                                   struct view_keys *keys, struct arena *arena,
+                                   struct error *err);
 
 #endif

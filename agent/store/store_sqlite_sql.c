@@ -84,10 +84,10 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_FIGURE_NEXT] = "SELECT due FROM delivery WHERE handler=?1 AND owner=0"
                         " ORDER BY due LIMIT 1",
     [SQL_ACCOUNT_PUT] =
-        "INSERT INTO account(connector,since,mark,recovered,late,confirmed)"
-        " VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(connector) DO UPDATE SET"
+        "INSERT INTO account(connector,since,mark,recovered,late,confirmed,met)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(connector) DO UPDATE SET"
         " since=excluded.since,mark=excluded.mark,recovered=excluded.recovered,"
-        "late=excluded.late,confirmed=excluded.confirmed",
+        "late=excluded.late,confirmed=excluded.confirmed,met=excluded.met",
     /* The index is named so that a plan which reads bodies cannot be made. */
     [SQL_ACCOUNT_SCAN] =
         "SELECT id,EXISTS(SELECT 1 FROM sighting WHERE event=id AND via=0)"

@@ -3,3 +3,8 @@
 -- Who closed a gap: 1 an operator, 2 a backfill that read it; NULL: it is open.
 ALTER TABLE gap ADD COLUMN closed_by INTEGER;
 CREATE INDEX gap_open ON gap(connector) WHERE closed_ms IS NULL;
+
+-- Times another channel showed an event too. Of a store made before, what is
+-- known of it.
+ALTER TABLE account ADD COLUMN met INTEGER NOT NULL DEFAULT 0;
+UPDATE account SET met=late+confirmed;

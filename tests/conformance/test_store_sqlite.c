@@ -33,6 +33,12 @@ open_one(struct store **ret, struct error *err)
     return store_open(url, &settings, ret, err);
 }
 
+static enum status
+view_one(struct store_view **ret, struct error *err)
+{
+    return store_view_open(url, ret, err);
+}
+
 static void
 limit_row(struct store *store, int bytes)
 {
@@ -47,8 +53,10 @@ main(void)
         return 1;
     }
     (void)snprintf(url, sizeof(url), "sqlite:%s/db", folder);
-    const struct store_suite_host host = { wipe, open_one, limit_row };
-    int failed = store_suite_run(&host) + gap_suite_run(&host);
+    const struct store_suite_host host = { wipe, open_one, view_one,
+                                           limit_row };
+    int failed =
+        store_suite_run(&host) + gap_suite_run(&host) + view_suite_run(&host);
     wipe();
     (void)rmdir(folder);
     return failed;

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_sqlite_private.h"
+
+#include "model/connector.h"
+
+static enum status
+out_of_memory(struct error *err)
+{
+    return error_set(err, STATUS_NOMEM, "store: out of memory");
+}
+
+static int64_t
+below(uint64_t before)
+{
+    return before == 0 || before > INT64_MAX ? INT64_MAX : (int64_t)before;
+}
+
+static size_t
+at_most(size_t asked)
+{
+    return asked < VIEW_ROWS_MOST ? asked : VIEW_ROWS_MOST;
+}
+
+/* ---- events ---- */
+
+/* Columns of VIEW_SQL_EVENTS, which VIEW_SQL_EVENT begins with. */
+static enum status
+take_event(const struct sql_use *use, struct arena *arena,
+           struct view_event *event)
+{
+    sqlite3_stmt *stmt = use->stmt;
+    event->number = (uint64_t)sqlite3_column_int64(stmt, 0);
+    event->via = (enum channel)sqlite3_column_int(stmt, 3);
+    event->time_ms = sqlite3_column_int64(stmt, 4);
+    event->recorded_ms = sqlite3_column_int64(stmt, 5);
+    event->body_bytes = (size_t)sqlite3_column_int64(stmt, 8);
+    enum status status =
+        store_sqlite_view_text(use, 2, arena, &event->connector);
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(use, 6, arena, &event->id);
+    }
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(use, 7, arena, &event->type);
+    }
+    return status;
+}
+
+static bool
+is_wanted(const struct sql_use *use, const struct view_events *events)
+{
+    sqlite3_stmt *stmt = use->stmt;
+    return (events->connector == 0 ||
+            sqlite3_column_int64(stmt, 1) == events->connector) &&
+           (events->via < 0 || sqlite3_column_int(stmt, 3) == events->via) &&
+           (events->id.len == 0 ||
+            slice_equal(sql_bytes(use, 6), events->id)) &&
+           (events->type.len == 0 ||
+            glob_match(events->type, sql_bytes(use, 7)));
+}
+
+/* The smallest number that an event accepted at `ms` can have. */
+static uint64_t
+first_number(int64_t ms)
+{
+    return ms <= 0 ? 0
+           : ms > (INT64_MAX >> EVENT_MS_SHIFT)
+               ? INT64_MAX
+               : (uint64_t)ms << EVENT_MS_SHIFT;
+}
+
+static enum status
+scan_events(struct sql_use *use, struct view_events *events, size_t limit,
+            struct arena *arena, struct error *err)
+{
+    size_t looked_at = 0;
+    bool row;
+    enum status status = store_sqlite_sql_row(use, &row, err);
+    while (status == STATUS_OK && row) {
+        looked_at++;
+        events->next = (uint64_t)sqlite3_column_int64(use->stmt, 0);
+        if (is_wanted(use, events)) {
+            status = take_event(use, arena, &events->at[events->count++]);
+        }
+        if (events->count == limit || looked_at == events->look) {
+            events->more = true;
+            break;
+        }
+        if (status == STATUS_OK) {
+            status = store_sqlite_sql_row(use, &row, err);
+        }
+    }
+    sql_stop(use);
+    return status;
+}
+
+enum status
+store_sqlite_view_events(struct store_view *base, struct view_events *events,
+                         struct arena *arena, struct error *err)
+{
+    size_t limit = at_most(events->limit);
+    events->count = 0;
+    events->more = false;
+    events->at = arena_array(arena, limit, sizeof(*events->at));
+    if (events->at == NULL) {
+        return out_of_memory(err);
+    }
+    int64_t before = below(events->before);
+    if (events->until_ms > 0 &&
+        before > (int64_t)first_number(events->until_ms)) {
+        before = (int64_t)first_number(events->until_ms);
+    }
+    struct sql_use use = view_use(sqlite_view_of(base), VIEW_SQL_EVENTS);
+    sql_i64(&use, before);
+    sql_event(&use, first_number(events->since_ms));
+    sql_i64(&use, (int64_t)events->look);
+    return scan_events(&use, events, limit, arena, err);
+}
+
+/* ---- one event ---- */
+
+static enum status
+read_event(struct sqlite_view *view, struct view_detail *detail,
+           struct arena *arena, struct error *err)
+{
+    struct sql_use use = view_use(view, VIEW_SQL_EVENT);
+    struct view_event *event = &detail->event;
+    sql_event(&use, detail->number);
+    sql_i64(&use, detail->with_body);
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    if (status == STATUS_OK && !row) {
+        return error_set(err, STATUS_NOT_FOUND, "there is no such event");
+    }
+    if (status == STATUS_OK) {
+        status = take_event(&use, arena, event);
+    }
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(&use, 9, arena, &event->content_type);
+    }
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(&use, 10, arena, &event->headers);
+    }
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(&use, 11, arena, &event->body);
+    }
+    sql_stop(&use);
+    return status;
+}
+
+/* What belongs to an event, one row after the other. */
+typedef enum status take_row_fn(const struct sql_use *use,
+                                struct view_detail *detail,
+                                struct arena *arena);
+
+static enum status
+take_sighting(const struct sql_use *use, struct view_detail *detail,
+              struct arena *arena)
+{
+    (void)arena;
+    detail->sightings[detail->sighting_count++] = (struct view_sighting){
+        .via = (enum channel)sqlite3_column_int(use->stmt, 0),
+        .at_ms = sqlite3_column_int64(use->stmt, 1),
+    };
+    return STATUS_OK;
+}
+
+static enum status
+take_delivery(const struct sql_use *use, struct view_detail *detail,
+              struct arena *arena)
+{
+    struct view_delivery *at = &detail->deliveries[detail->delivery_count++];
+    int64_t due = sqlite3_column_int64(use->stmt, 2);
+    at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
+    at->parked = due == DUE_PARKED;
+    at->at_ms = at->parked ? 0 : due;
+    at->state =
+        sqlite3_column_int64(use->stmt, 3) != 0 ? VIEW_RUNNING : VIEW_WAITING;
+    return store_sqlite_view_text(use, 0, arena, &at->handler);
+}
+
+static enum status
+take_dead(const struct sql_use *use, struct view_detail *detail,
+          struct arena *arena)
+{
+    struct view_delivery *at = &detail->deliveries[detail->delivery_count++];
+    at->state = VIEW_DEAD;
+    at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
+    at->at_ms = sqlite3_column_int64(use->stmt, 2);
+    enum status status = store_sqlite_view_text(use, 0, arena, &at->handler);
+    return status == STATUS_OK
+               ? store_sqlite_view_text(use, 3, arena, &at->reason)
+               : status;
+}
+
+static enum status
+take_attempt(const struct sql_use *use, struct view_detail *detail,
+             struct arena *arena)
+{
+    struct view_attempt *at = &detail->attempts[detail->attempt_count++];
+    at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
+    at->started_ms = sqlite3_column_int64(use->stmt, 2);
+    at->duration_ms = sqlite3_column_int64(use->stmt, 3);
+    at->dead = sqlite3_column_int(use->stmt, 4) == 2;
+    enum status status = store_sqlite_view_text(use, 0, arena, &at->handler);
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(use, 5, arena, &at->detail);
+    }
+    return status == STATUS_OK
+               ? store_sqlite_view_text(use, 6, arena, &at->output)
+               : status;
+}
+
+static enum status
+read_rows(struct sqlite_view *view, enum view_sql which, take_row_fn *take,
+          struct view_detail *detail, struct arena *arena, struct error *err)
+{
+    struct sql_use use = view_use(view, which);
+    sql_event(&use, detail->number);
+    sql_i64(&use, VIEW_ROWS_MOST / 2); /* deliveries and dead share a table */
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        status = take(&use, detail, arena);
+        if (status == STATUS_OK) {
+            status = store_sqlite_sql_row(&use, &row, err);
+        }
+    }
+    sql_stop(&use);
+    return status;
+}
+
+static enum status
+read_detail(struct sqlite_view *view, struct view_detail *detail,
+            struct arena *arena, struct error *err)
+{
+    static const struct {
+        enum view_sql which;
+        take_row_fn *take;
+    } parts[] = {
+        { VIEW_SQL_SIGHTINGS, take_sighting },
+        { VIEW_SQL_DELIVERIES, take_delivery },
+        { VIEW_SQL_DEAD, take_dead },
+        { VIEW_SQL_ATTEMPTS, take_attempt },
+    };
+    enum status status = read_event(view, detail, arena, err);
+    for (size_t i = 0;
+         status == STATUS_OK && i < sizeof(parts) / sizeof(parts[0]); i++) {
+        status =
+            read_rows(view, parts[i].which, parts[i].take, detail, arena, err);
+    }
+    return status;
+}
+
+enum status
+store_sqlite_view_detail(struct store_view *base, struct view_detail *detail,
+                         struct arena *arena, struct error *err)
+{
+    struct sqlite_view *view = sqlite_view_of(base);
+    detail->sighting_count = 0;
+    detail->delivery_count = 0;
+    detail->attempt_count = 0;
+    detail->sightings =
+        arena_array(arena, VIEW_ROWS_MOST, sizeof(*detail->sightings));
+    detail->deliveries =
+        arena_array(arena, VIEW_ROWS_MOST, sizeof(*detail->deliveries));
+    detail->attempts =
+        arena_array(arena, VIEW_ROWS_MOST, sizeof(*detail->attempts));
+    if (detail->sightings == NULL || detail->deliveries == NULL ||
+        detail->attempts == NULL) {
+        return out_of_memory(err);
+    }
+    enum status status = store_sqlite_view_begin(view, err);
+    if (status == STATUS_OK) {
+        status = read_detail(view, detail, arena, err);
+    }
+    return store_sqlite_view_end(view, status, err);
+}
+
+/* ---- keys ---- */
+
+/* Returns the row of a type, making one; NULL without memory. */
+static struct view_key *
+key_of(struct view_keys *keys, struct slice type, struct arena *arena)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        if (slice_equal(keys->at[i].type, type)) {
+            return &keys->at[i];
+        }
+    }
+    if (keys->count == VIEW_KEY_TYPES) {
+        return &keys->at[VIEW_KEY_TYPES - 1];
+    }
+    struct view_key *key = &keys->at[keys->count];
+    if (keys->count == VIEW_KEY_TYPES - 1) {
+        type = slice_of("*");
+    }
+    if (arena_copy(arena, type, &key->type) != STATUS_OK) {
+        return NULL;
+    }
+    keys->count++;
+    return key;
+}
+
+/* An event that a walk brought, and when a webhook showed it; 0: never. */
+static void
+count_walked(const struct view_keys *keys, struct view_key *key,
+             int64_t accepted_ms, int64_t hooked_ms)
+{
+    key->walk++;
+    if (hooked_ms != 0 && hooked_ms - accepted_ms <= keys->grace_ms) {
+        key->met++;
+        key->confirmed++;
+        return;
+    }
+    key->met += hooked_ms != 0;
+    key->late += hooked_ms != 0;
+    key->recovered += keys->now_ms - accepted_ms > keys->grace_ms;
+}
+
+static void
+count_hooked(const struct view_keys *keys, struct view_key *key,
+             int64_t accepted_ms, int64_t listed_ms, int64_t time_ms)
+{
+    key->webhook++;
+    if (listed_ms != 0) {
+        key->met++;
+        key->confirmed += listed_ms - accepted_ms <= keys->grace_ms;
+    } else if (time_ms > 0 && time_ms >= keys->behind_from_ms &&
+               time_ms < keys->behind_until_ms) {
+        key->webhook_only++;
+    }
+}
+
+static enum status
+count_event(const struct sql_use *use, struct view_keys *keys,
+            struct arena *arena, struct error *err)
+{
+    sqlite3_stmt *stmt = use->stmt;
+    if (sqlite3_column_int64(stmt, 1) != keys->connector) {
+        return STATUS_OK;
+    }
+    struct view_key *key = key_of(keys, sql_bytes(use, 4), arena);
+    if (key == NULL) {
+        return out_of_memory(err);
+    }
+    enum channel via = (enum channel)sqlite3_column_int(stmt, 2);
+    int64_t accepted_ms = sqlite3_column_int64(stmt, 0) >> EVENT_MS_SHIFT;
+    if (channel_is_walk(via)) {
+        count_walked(keys, key, accepted_ms, sqlite3_column_int64(stmt, 5));
+    } else if (via == CHANNEL_WEBHOOK) {
+        count_hooked(keys, key, accepted_ms, sqlite3_column_int64(stmt, 6),
+                     sqlite3_column_int64(stmt, 3));
+    } else {
+        key->stream++;
+    }
+    return STATUS_OK;
+}
+
+enum status
+store_sqlite_view_keys(struct store_view *base, struct view_keys *keys,
+                       struct arena *arena, struct error *err)
+{
+    if (keys->at == NULL) {
+        keys->count = 0;
+        keys->at = arena_array(arena, VIEW_KEY_TYPES, sizeof(*keys->at));
+    }
+    if (keys->at == NULL) {
+        return out_of_memory(err);
+    }
+    struct sql_use use = view_use(sqlite_view_of(base), VIEW_SQL_KEYS);
+    sql_i64(&use, below(keys->before));
+    sql_i64(&use, (int64_t)keys->look);
+    size_t looked_at = 0;
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        looked_at++;
+        keys->next = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        status = count_event(&use, keys, arena, err);
+        if (status == STATUS_OK) {
+            status = store_sqlite_sql_row(&use, &row, err);
+        }
+    }
+    sql_stop(&use);
+    keys->more = looked_at == keys->look;
+    return status;
+}
