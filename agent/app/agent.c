@@ -218,6 +218,15 @@ webhook_signalled(void *arg, const struct connector *connector)
     walks_poke(agent->walks, connector);
 }
 
+/* ingest's `hooked`. */
+static void
+webhook_stored(void *arg, const struct connector *connector, size_t fresh,
+               size_t caught_up)
+{
+    const struct agent *agent = arg;
+    walks_hooked(agent->walks, connector, fresh, caught_up);
+}
+
 /* ---- building ---- */
 
 static uint64_t
@@ -308,6 +317,8 @@ build_flow(struct agent *agent)
         .connector_count = configuration->connector_count,
         .telemetry = &agent->telemetry,
         .dispatch = agent->dispatch,
+        .hooked = webhook_stored,
+        .hooked_arg = agent,
         .dry_run = agent->settings.mode == AGENT_POLL_DRY,
     };
     status = ingest_create(agent->loop, agent->worker, &ingest, &agent->ingest);

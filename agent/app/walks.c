@@ -75,6 +75,11 @@ walk_ended(void *arg, const struct poll_ended *ended)
         metric_set(walker->counts.complete_until,
                    (double)ended->complete_until_ms / 1000);
     }
+    if (ended->tier == 0) {
+        struct poll_figures figures = source_poll_figures(walker->poll);
+        metric_set(walker->counts.poll_interval,
+                   (double)figures.interval_ms / 1000);
+    }
     log_walk(ended);
     if (ended->tier == 0) {
         observer->ended(observer->arg, ended);
@@ -103,6 +108,10 @@ poll_settings(struct walker *walker)
         .seed = settings->seed + walker->connector->id,
         .once = settings->once,
     };
+    if (walker->tier == 0 && spec->pace == PACE_ADAPTIVE) {
+        poll.pace = pace_plan_of(walker->connector);
+        poll.cadence.every_ms = poll.pace.slowest_ms;
+    }
     if (walker->tier > 0) {
         poll.overlap_ms = sweeps[walker->tier - 1].overlap_ms;
         poll.cadence.every_ms = sweeps[walker->tier - 1].every_ms;
@@ -227,6 +236,16 @@ walks_poke(struct walks *walks, const struct connector *connector)
     struct walker *walker = walker_of(walks, connector);
     if (walker != NULL) {
         source_poll_poke(walker->poll);
+    }
+}
+
+void
+walks_hooked(struct walks *walks, const struct connector *connector,
+             size_t fresh, size_t caught_up)
+{
+    struct walker *walker = walker_of(walks, connector);
+    if (walker != NULL) {
+        source_poll_hooked(walker->poll, fresh, caught_up);
     }
 }
 

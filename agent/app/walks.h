@@ -44,6 +44,10 @@ void walks_start(struct walks *walks);
 /* Asks for a walk of `connector`, if it has any. */
 void walks_poke(struct walks *walks, const struct connector *connector);
 
+/* Tells of a webhook request of `connector`, see source_poll_hooked. */
+void walks_hooked(struct walks *walks, const struct connector *connector,
+                  size_t fresh, size_t caught_up);
+
 /* Begins a trial of `connector`, or joins the one that runs; false when that
  * cannot be. */
 bool walks_try(struct walks *walks, const struct connector *connector);

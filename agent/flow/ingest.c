@@ -24,6 +24,7 @@ struct entry {
     verdict_fn *done;
     void *arg;
     struct verdict verdict;
+    size_t caught_up; /* first shown by this request, brought by a walk */
     struct store_call call;
     struct store_walk walk;
     struct store_gap gap;
@@ -116,10 +117,16 @@ count_sighting(struct entry *entry, const struct sighting *sighting)
             log_slice("connector", entry->arrival->connector->name),
             log_slice("event", sighting->id));
     }
-    if (sighting->fresh) {
-        entry->verdict.fresh++;
-    } else {
+    if (!sighting->fresh) {
         entry->verdict.known++;
+        entry->caught_up += !channel_is_walk(via) && !sighting->seen_by_via;
+        return;
+    }
+    entry->verdict.fresh++;
+    if (sighting->time_ms > 0 &&
+        (entry->verdict.oldest_ms == 0 ||
+         sighting->time_ms < entry->verdict.oldest_ms)) {
+        entry->verdict.oldest_ms = sighting->time_ms;
     }
 }
 
@@ -136,6 +143,16 @@ count_gap(struct entry *entry)
         log_text("kind", gap_kind_name(arrival->gap.kind)),
         log_i64("from_ms", arrival->gap.from_ms),
         log_i64("to_ms", arrival->gap.to_ms));
+}
+
+static void
+tell_hooked(const struct entry *entry)
+{
+    const struct ingest_settings *settings = &entry->ingest->settings;
+    if (entry->arrival->kind == ARRIVAL_REQUEST && settings->hooked != NULL) {
+        settings->hooked(settings->hooked_arg, entry->arrival->connector,
+                         entry->verdict.fresh, entry->caught_up);
+    }
 }
 
 /* The unit is durable, or is not. */
@@ -156,6 +173,7 @@ unit_over(struct store_call *call)
         count_sighting(entry, &arrival->sightings[i]);
     }
     count_gap(entry);
+    tell_hooked(entry);
     if (entry->verdict.kind == VERDICT_STORED && entry->verdict.fresh == 0 &&
         entry->verdict.known > 0) {
         entry->verdict.kind = VERDICT_SEEN;

@@ -18,6 +18,11 @@ struct ingest_settings {
     size_t connector_count;
     const struct telemetry *telemetry;
     struct dispatch *dispatch;
+    /* Told of each webhook request that was stored: how many events it brought,
+     * and how many it showed that a walk had brought before. May be NULL. */
+    void (*hooked)(void *arg, const struct connector *connector, size_t fresh,
+                   size_t caught_up);
+    void *hooked_arg;
     /* Instead of a transaction: looks up what is new and stores nothing (the
      * dry run of `poll`). */
     bool dry_run;

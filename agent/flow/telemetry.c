@@ -23,6 +23,7 @@ enum family {
     FAMILY_CONFIRMED,
     FAMILY_WEBHOOK_ONLY,
     FAMILY_POLL_RUNS,
+    FAMILY_POLL_INTERVAL,
     FAMILY_COMPLETE_UNTIL,
     FAMILY_VISIBILITY_LAG,
     FAMILY_BOUND_BROKEN,
@@ -80,6 +81,11 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                            .help = "Walks, by how they ended.",
                            .kind = METRIC_COUNTER,
                            .labels = { "connector", "outcome" } },
+    [FAMILY_POLL_INTERVAL] = { .name = "longstop_poll_interval_seconds",
+                               .help = "Time from one walk to the next as it "
+                                       "is now; 0: by cron.",
+                               .kind = METRIC_GAUGE,
+                               .labels = { "connector" } },
     [FAMILY_COMPLETE_UNTIL] = { .name = "longstop_complete_until_seconds",
                                 .help = "The provider's time up to which "
                                         "everything it listed is stored.",
@@ -166,6 +172,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->confirmed = families[FAMILY_CONFIRMED];
     telemetry->webhook_only = families[FAMILY_WEBHOOK_ONLY];
     telemetry->poll_runs = families[FAMILY_POLL_RUNS];
+    telemetry->poll_interval = families[FAMILY_POLL_INTERVAL];
     telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
     telemetry->visibility_lag = families[FAMILY_VISIBILITY_LAG];
     telemetry->bound_broken = families[FAMILY_BOUND_BROKEN];
@@ -216,6 +223,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
             series(telemetry->poll_runs, name, poll_outcome_name(i));
     }
     if (connector->has_poll) {
+        of.poll_interval = series(telemetry->poll_interval, name, NULL);
         of.complete_until = series(telemetry->complete_until, name, NULL);
         of.visibility_lag = series(telemetry->visibility_lag, name, NULL);
     }

@@ -31,6 +31,7 @@ struct telemetry {
     struct metric_family *confirmed;
     struct metric_family *webhook_only;
     struct metric_family *poll_runs;
+    struct metric_family *poll_interval;
     struct metric_family *complete_until;
     struct metric_family *visibility_lag;
     struct metric_family *bound_broken;
@@ -50,6 +51,7 @@ struct telemetry_connector {
     struct metric *confirmed;
     struct metric *webhook_only; /* and rows are events */
     struct metric *poll_runs[POLL_OUTCOME_COUNT];
+    struct metric *poll_interval;
     struct metric *complete_until;
     struct metric *visibility_lag;
     struct metric *bound_broken;

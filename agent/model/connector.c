@@ -10,17 +10,7 @@
 #define OVERLAP_MS    (2 * INSTANT_MINUTE_MS)
 #define OVERLAP_ID_MS (5 * INSTANT_MINUTE_MS)
 #define TOLERANCE_MS  (5 * INSTANT_MINUTE_MS)
-
-static const struct config_node *
-node_at(const struct connector_draft *draft, const char *const *names,
-        size_t count)
-{
-    const struct config_node *node = draft->root;
-    for (size_t i = 0; i < count && node != NULL; i++) {
-        node = config_node_child(node, names[i]);
-    }
-    return node;
-}
+#define FASTEST_MS    (10 * INSTANT_SECOND_MS)
 
 /* A template of ours, where the file leaves the usual one out. */
 static const struct template *
@@ -121,8 +111,8 @@ finish_cursor(struct connector_draft *draft)
     if (cursor->granularity_ms == 0) {
         cursor->granularity_ms = granularity_of(cursor->format);
     }
-    if (node_at(draft, own, 2) == NULL) {
-        if (node_at(draft, file, 3) != NULL) {
+    if (connector_tree_node(draft, own, 2) == NULL) {
+        if (connector_tree_node(draft, file, 3) != NULL) {
             poll->overlap_ms = cursor->overlap_ms;
         } else {
             poll->overlap_ms =
@@ -137,15 +127,28 @@ finish_cursor(struct connector_draft *draft)
 }
 
 static void
+finish_pace(struct poll_spec *poll)
+{
+    if (poll->slowest_ms == 0) {
+        poll->slowest_ms = poll->every_ms;
+    }
+    if (poll->fastest_ms == 0) {
+        poll->fastest_ms =
+            poll->slowest_ms < FASTEST_MS ? poll->slowest_ms : FASTEST_MS;
+    }
+}
+
+static void
 finish_pages(struct config_binding *binding, struct connector_draft *draft)
 {
     static const char *const start[] = { "poll", "pages", "start" };
     static const char *const from[] = { "poll", "pages", "from" };
     struct page_spec *pages = &draft->c.poll.pages;
-    if (pages->kind == PAGE_NUMBER && node_at(draft, start, 3) == NULL) {
+    if (pages->kind == PAGE_NUMBER &&
+        connector_tree_node(draft, start, 3) == NULL) {
         pages->start = 1;
     }
-    const struct config_node *node = node_at(draft, from, 3);
+    const struct config_node *node = connector_tree_node(draft, from, 3);
     if (pages->kind == PAGE_LAST_ID && pages->last == NULL && node != NULL) {
         pages->last = connector_parse_json_path(binding, node->text, node);
     }
@@ -182,12 +185,13 @@ finish(struct config_binding *binding, struct connector_draft *draft)
     c->handshake_count = draft->handshakes.count;
     c->poll.declared = c->poll.request.url != NULL;
     c->poll.follow.on = c->poll.follow.url != NULL;
-    if (node_at(draft, grace, 1) == NULL) {
+    if (connector_tree_node(draft, grace, 1) == NULL) {
         c->grace_ms = c->match.grace_ms;
     }
     finish_verify(binding, c);
     finish_auth(binding, &c->poll.auth);
     finish_cursor(draft);
+    finish_pace(&draft->c.poll);
     finish_pages(binding, draft);
     finish_first(&c->poll);
 }

@@ -261,7 +261,7 @@ struct follow_spec {
     const struct json_path *body; /* in the answer */
 };
 
-enum poll_pace { PACE_FIXED };
+enum poll_pace { PACE_FIXED, PACE_ADAPTIVE };
 
 /* A slower walk over the same list, with an overlap and a watermark of its own:
  * what becomes visible late costs a deep reading only now and then. */
@@ -274,6 +274,9 @@ struct poll_spec {
     bool declared; /* the connector says how */
     enum poll_pace pace;
     int64_t every_ms;
+    int64_t fastest_ms; /* these three for PACE_ADAPTIVE, see pace.h */
+    int64_t slowest_ms;
+    int64_t cost_s;
     struct slice cron;     /* empty: `every` */
     const void *cron_plan; /* compiled, see cadence.h */
     int64_t overlap_ms;

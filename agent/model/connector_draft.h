@@ -172,6 +172,11 @@ enum status connector_tree_prepare(struct config_binding *binding,
                                    const struct connector_env *env,
                                    struct config_node **ret_root);
 
+/* Returns a key deep in the tree, or NULL when it is not written there. */
+const struct config_node *
+connector_tree_node(const struct connector_draft *draft,
+                    const char *const *names, size_t count);
+
 /* Returns the mark of a key deep in the tree, or of the last one there is. */
 struct config_mark connector_tree_mark(const struct connector_draft *draft,
                                        const char *const *names, size_t count);

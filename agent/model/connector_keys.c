@@ -55,7 +55,7 @@ static const char *const page_kinds[] = { "none",   "link",    "url",
 static const char *const auth_types[] = { "none",   "bearer", "basic",
                                           "header", "query",  NULL };
 static const char *const match_modes[] = { "none", "event", "state", NULL };
-static const char *const paces[] = { "fixed", NULL };
+static const char *const paces[] = { "fixed", "adaptive", NULL };
 
 static const struct config_key key_keys[] = {
     KEY(verify_rule, "encoding", CONFIG_CHOICE, key_encoding,
@@ -360,7 +360,20 @@ static const struct config_key poll_keys[] = {
     CUSTOM(poll_spec, "cron", cron, connector_poll_cron, STRING,
            "When the list is read, as crontab(5) has it, UTC."),
     KEY(poll_spec, "pace", CONFIG_CHOICE, pace, .choices = paces,
-        .fallback = "fixed", .doc = "Every `every`."),
+        .fallback = "fixed",
+        .doc = "fixed: every `every`. adaptive: between `fastest` and "
+               "`slowest`, the oftener the more webhooks miss."),
+    KEY(poll_spec, "fastest", CONFIG_DURATION, fastest_ms, .min = "1s",
+        .max = "30d",
+        .doc = "adaptive: the shortest interval; default: 10s, or `slowest` "
+               "where that is less."),
+    KEY(poll_spec, "slowest", CONFIG_DURATION, slowest_ms, .min = "1s",
+        .max = "30d",
+        .doc = "adaptive: the longest interval; default: `every`."),
+    KEY(poll_spec, "cost", CONFIG_INT, cost_s, .fallback = "20", .min = "1",
+        .max = "1000000",
+        .doc = "adaptive: how many seconds one event may be late for one walk "
+               "less."),
     KEY(poll_spec, "overlap", CONFIG_DURATION, overlap_ms,
         .doc = "How far behind the watermark each walk reads again; default: "
                "the connector's, else 2m, for an id cursor 5m."),

@@ -290,6 +290,31 @@ check_poll(struct rules *rules)
     }
 }
 
+static void
+check_pace(struct rules *rules)
+{
+    static const char *const keys[] = { "fastest", "slowest", "cost" };
+    const struct poll_spec *poll = &rules->draft->c.poll;
+    const bool adaptive = poll->pace == PACE_ADAPTIVE;
+    if (adaptive && poll->cron.len > 0) {
+        refuse(rules, "poll", "pace",
+               "give 'cron' or 'pace: adaptive', not both");
+    } else if (adaptive && poll->fastest_ms > poll->slowest_ms) {
+        refuse(rules, "poll", "fastest",
+               "'fastest' is longer than 'slowest'; without 'slowest' that is "
+               "'every'");
+    }
+    for (size_t i = 0; !adaptive && i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const char *const names[] = { "poll", keys[i] };
+        if (connector_tree_node(rules->draft, names, 2) != NULL) {
+            config_report_add(rules->binding->report, CONFIG_WARNING,
+                              connector_tree_mark(rules->draft, names, 2),
+                              "'%s' has no effect without 'pace: adaptive'",
+                              keys[i]);
+        }
+    }
+}
+
 /* A sweep that looks no further back than the walk it backs finds nothing. */
 static void
 check_sweeps(struct rules *rules)
@@ -363,6 +388,7 @@ connector_rules_check(struct config_binding *binding,
     check_event(&rules);
     check_match(&rules);
     check_poll(&rules);
+    check_pace(&rules);
     check_sweeps(&rules);
     check_keep_ids(&rules);
     check_answers(&rules);

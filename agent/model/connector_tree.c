@@ -188,6 +188,17 @@ connector_tree_prepare(struct config_binding *binding,
     return STATUS_OK;
 }
 
+const struct config_node *
+connector_tree_node(const struct connector_draft *draft,
+                    const char *const *names, size_t count)
+{
+    const struct config_node *node = draft->root;
+    for (size_t i = 0; i < count && node != NULL; i++) {
+        node = config_node_child(node, names[i]);
+    }
+    return node;
+}
+
 struct config_mark
 connector_tree_mark(const struct connector_draft *draft,
                     const char *const *names, size_t count)

@@ -12,6 +12,12 @@
 #define SURPRISE      5.0 /* times the misses that were to be expected */
 #define DRAWN_BELOW   0.1 /* the share of T that chance may take off */
 
+static int64_t
+longer_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Lets the estimates fade. While nothing happens the time watched goes on, so
  * that a list which falls quiet is known to have done so. */
 static void
@@ -85,6 +91,24 @@ held(const struct pace_plan *plan, double ms)
         return plan->fastest_ms;
     }
     return ms < (double)plan->slowest_ms ? (int64_t)ms : plan->slowest_ms;
+}
+
+struct pace_plan
+pace_plan_of(const struct connector *connector)
+{
+    const struct poll_spec *poll = &connector->poll;
+    const struct limit_spec *limit = &poll->limit;
+    /* A walk is one request at least. */
+    int64_t request_ms =
+        limit->budget > 0 ? limit->budget_per_ms / limit->budget : 0;
+    int64_t least_ms = longer_of(poll->interval_min_ms, request_ms);
+    struct pace_plan plan = {
+        .fastest_ms = longer_of(poll->fastest_ms, least_ms),
+        .slowest_ms = longer_of(poll->slowest_ms, least_ms),
+        .cost_ms = poll->cost_s * INSTANT_SECOND_MS,
+        .hooked = connector->has_webhook,
+    };
+    return plan;
 }
 
 void

@@ -23,6 +23,7 @@
 #define MODEL_PACE_H
 
 #include "base/prng.h"
+#include "model/connector.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +56,10 @@ struct pace_walk {
     size_t fresh;      /* events that no webhook had shown before */
     int64_t oldest_ms; /* age of the oldest of them by the provider's clock */
 };
+
+/* What the connector asks for, never faster than its provider and its budget
+ * allow. Only for PACE_ADAPTIVE. */
+struct pace_plan pace_plan_of(const struct connector *connector);
 
 void pace_begin(struct pace *pace, const struct pace_plan *plan,
                 int64_t now_ms);

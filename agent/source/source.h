@@ -62,7 +62,9 @@ struct verdict {
     enum verdict_kind kind;
     size_t fresh; /* new events */
     size_t known;
-    bool signal; /* a walk is asked for */
+    int64_t
+        oldest_ms; /* stamp of the oldest of the new ones; 0: none has one */
+    bool signal;   /* a walk is asked for */
     /* VERDICT_ANSWER: borrowed for the call. Else empty. */
     const struct answer_spec *answer;
     struct slice body;

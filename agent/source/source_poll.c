@@ -41,9 +41,8 @@ poll_outcome_name(enum poll_outcome outcome)
     return names[outcome];
 }
 
-/* The provider's clock now, by its last answer; 0 when it has not spoken. */
-static int64_t
-provider_now_ms(const struct source_poll *poll)
+int64_t
+source_poll_provider_ms(const struct source_poll *poll)
 {
     const struct poll_account *account = poll->settings.account;
     return account->date_ms == 0 ? 0
@@ -119,6 +118,9 @@ end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
     poll->run.outcome = outcome;
     poll->run.why = why;
     poll->run.failures = poll->failures;
+    if (outcome == POLL_OK) {
+        poll_pace_walked(poll);
+    }
     poll->run.complete_until_ms = poll->settings.account->complete_until_ms;
     poll->run.next_ms = schedule(poll);
     struct poll_ended ended = poll->run;
@@ -232,6 +234,7 @@ count_stored(struct source_poll *poll, const struct verdict *verdict)
 {
     poll->run.fresh += verdict->fresh;
     poll->run.known += verdict->known;
+    poll_pace_stored(poll, verdict);
     if (poll->step.has_gap) {
         poll->run.has_gap = true;
         poll->run.gap = poll->step.gap;
@@ -341,7 +344,7 @@ static void
 begin(struct source_poll *poll)
 {
     struct walk_now now = { .our_ms = clock_unix_ms(),
-                            .provider_ms = provider_now_ms(poll) };
+                            .provider_ms = source_poll_provider_ms(poll) };
     poll->phase = PHASE_IDLE;
     if (!poll_ask_may_store(poll)) {
         return;
@@ -479,6 +482,7 @@ source_poll_create(struct loop *loop, struct http_client *client,
     poll->settings = *settings;
     poll->sink = sink;
     poll->prng.state = settings->seed;
+    pace_begin(&poll->pace, &settings->pace, loop_now_ms(loop));
     poll->plan = (struct walk_plan){ .connector = settings->connector,
                                      .overlap_ms = settings->overlap_ms };
     enum status status =

@@ -11,6 +11,7 @@
 
 #include "base/prng.h"
 #include "model/cadence.h"
+#include "model/pace.h"
 #include "model/quota.h"
 #include "source/source.h"
 
@@ -82,6 +83,9 @@ struct source_poll_settings {
     unsigned tier;
     int64_t overlap_ms;
     struct cadence cadence;
+    /* Where the interval follows what is seen; slowest_ms 0: it is the
+     * cadence's. */
+    struct pace_plan pace;
     struct poll_account *account; /* of the connector; borrowed */
     struct poll_observer observer;
     uint64_t seed; /* of the jitter */
@@ -102,6 +106,11 @@ void source_poll_start(struct source_poll *poll);
  * it is one walk, asked during a walk there is one more behind it. */
 void source_poll_poke(struct source_poll *poll);
 
+/* Tells that a webhook request has brought `fresh` new events, and shown
+ * `caught_up` ones that a walk had brought before it. */
+void source_poll_hooked(struct source_poll *poll, size_t fresh,
+                        size_t caught_up);
+
 /* Ends: no new request; `stopped` comes when nothing is with the sink. */
 void source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
                       void *arg);
@@ -119,6 +128,14 @@ int64_t source_poll_lowest(const struct source_poll *poll);
 /* Where its reading began at all, by the provider's clock; INT64_MAX while that
  * is not known. */
 int64_t source_poll_first(const struct source_poll *poll);
+
+/* How the walks are going, as numbers. */
+struct poll_figures {
+    int64_t interval_ms; /* from one walk to the next as it is now; 0: cron */
+    bool hurried;        /* webhooks are overdue: walks come at the fastest */
+};
+
+struct poll_figures source_poll_figures(const struct source_poll *poll);
 
 /* Whether the provider's last walk failed, and since how many walks. */
 unsigned source_poll_failures(const struct source_poll *poll);

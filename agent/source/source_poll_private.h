@@ -63,11 +63,14 @@ struct source_poll {
     struct poll_page page;
     bool *known; /* the sink's answer is copied here, in the page's arena */
 
-    int64_t started_ms;    /* Unix ms, when the last walk began */
-    unsigned failures;     /* in a row */
-    int64_t asked_min_ms;  /* X-Poll-Interval of the last answer */
-    struct poll_ended run; /* the walk so far */
-    unsigned status;       /* of the last answer */
+    int64_t started_ms;       /* Unix ms, when the last walk began */
+    unsigned failures;        /* in a row */
+    int64_t asked_min_ms;     /* X-Poll-Interval of the last answer */
+    struct pace pace;         /* where settings.pace is given */
+    bool walked;              /* this process has ended a whole walk */
+    struct pace_walk brought; /* by the walk so far */
+    struct poll_ended run;    /* the walk so far */
+    unsigned status;          /* of the last answer */
     int64_t duration_ms;
 };
 
@@ -140,6 +143,17 @@ void source_poll_end_limited(struct source_poll *poll);
 /* Tells the observer of one request. */
 void source_poll_tell_asked(const struct source_poll *poll,
                             const struct poll_asked *more);
+
+/* The provider's clock now, by its last answer; 0 when it has not spoken. */
+int64_t source_poll_provider_ms(const struct source_poll *poll);
+
+/* ---- pace ---- */
+
+/* Notes what a stored page has brought. */
+void poll_pace_stored(struct source_poll *poll, const struct verdict *verdict);
+
+/* Decides how long after its begin the whole walk is followed by the next. */
+void poll_pace_walked(struct source_poll *poll);
 
 /* Tells that the end is reached. */
 void source_poll_tell_stopped(struct source_poll *poll);

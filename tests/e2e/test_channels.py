@@ -169,6 +169,22 @@ class Channels(harness.Case):
         self.assertEqual(len({e["data"]["id"]
                               for e in agent.wait_events(30)}), 30)
 
+    def test_an_adaptive_pace_slows_down_and_hurries_when_a_webhook_is_missed(
+            self):
+        provider = self.provider()
+        agent = self.pet_shop(provider, poll={
+            "pace": "adaptive", "fastest": "1s", "slowest": "4s"})
+        def interval():
+            return agent.metric("poll_interval_seconds", connector="shop")
+        wait_until(lambda: interval() >= 3.6, "walks at the slowest")
+        walks = len(provider.asked)
+        self.assertLess(walks, 8)
+        stays(lambda: interval() <= 4, "never slower", 1)
+        provider.rows.append(row(1, iso(time.time() - 35)))
+        agent.wait_events(1)
+        wait_until(lambda: interval() <= 1, "walks at the fastest")
+        wait_until(lambda: interval() >= 3.6, "walks at the slowest again")
+
     def test_a_walk_goes_on_after_a_restart_and_nothing_comes_twice(self):
         now = time.time()
         rows = [row(i, iso(now - 600 + i)) for i in range(20)]

@@ -90,6 +90,10 @@ struct flowing {
     char why[512];
     bool submitting;
     bool stopped;
+    /* Webhook requests that ingest has told of. */
+    size_t hooks;
+    size_t hooked_fresh;
+    size_t hooked_caught_up;
     /* Of the store, as last asked. */
     struct store_figure figure;
     bool figured;
@@ -314,6 +318,18 @@ flow_prepare(size_t count)
 }
 
 /* Opens the store and all that stands on it; also after flow_close_store. */
+/* ingest's `hooked`. */
+static inline void
+flow_hooked(void *arg, const struct connector *connector, size_t fresh,
+            size_t caught_up)
+{
+    (void)arg;
+    assert_ptr_equal(connector, &flow.bound.connector);
+    flow.hooks++;
+    flow.hooked_fresh += fresh;
+    flow.hooked_caught_up += caught_up;
+}
+
 static inline void
 flow_open_store(void)
 {
@@ -356,6 +372,7 @@ flow_open_store(void)
                                             .connector_count = 1,
                                             .telemetry = &flow.telemetry,
                                             .dispatch = flow.dispatch,
+                                            .hooked = flow_hooked,
                                             .dry_run = flow.dry_run };
     assert_int_equal(
         ingest_create(flow.loop, flow.worker, &ingest, &flow.ingest),

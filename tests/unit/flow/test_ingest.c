@@ -218,6 +218,38 @@ gaps_and_broken_bounds_are_counted(void **state)
     flow_close();
 }
 
+static void
+it_tells_what_webhooks_bring_and_what_walks_had_brought_before(void **state)
+{
+    (void)state;
+    flow_open(0);
+    struct arrival *arrival = flow_page("e1 e2 e3", CHANNEL_POLL, NULL);
+    arrival->sightings[1].time_ms = 7000;
+    arrival->sightings[2].time_ms = 5000;
+    flow_submit(arrival);
+    flow_run(flow_all_judged);
+    assert_int_equal(flow.last.oldest_ms, 5000);
+    assert_int_equal(flow.hooks, 0);
+    send("s3cret", EVENT); /* e1 */
+    assert_int_equal(flow.hooks, 1);
+    assert_int_equal(flow.hooked_fresh, 0);
+    assert_int_equal(flow.hooked_caught_up, 1);
+    send("s3cret", EVENT);
+    assert_int_equal(flow.hooks, 2);
+    assert_int_equal(flow.hooked_caught_up, 1);
+    send("s3cret", "{\"id\":\"e9\",\"type\":\"order.paid\"}");
+    assert_int_equal(flow.hooked_fresh, 1);
+    send("wrong", "{\"id\":\"e8\",\"type\":\"order.paid\"}");
+    assert_int_equal(flow.hooks, 3);
+    /* What is known is not new, however old it is. */
+    arrival = flow_page("e2", CHANNEL_POLL, NULL);
+    arrival->sightings[0].time_ms = 5;
+    flow_submit(arrival);
+    flow_run(flow_all_judged);
+    assert_int_equal(flow.last.oldest_ms, 0);
+    flow_close();
+}
+
 static bool known_answer[3];
 static enum status known_status;
 
@@ -396,6 +428,8 @@ main(void)
         cmocka_unit_test(a_full_queue_is_busy_and_says_so_at_the_head),
         cmocka_unit_test(a_walks_state_is_durable_with_its_page),
         cmocka_unit_test(gaps_and_broken_bounds_are_counted),
+        cmocka_unit_test(
+            it_tells_what_webhooks_bring_and_what_walks_had_brought_before),
         cmocka_unit_test(known_rows_are_told_before_their_details_are_asked),
         cmocka_unit_test(a_dry_run_tells_what_is_new_and_stores_nothing),
         cmocka_unit_test(a_worker_without_any_room_is_busy),

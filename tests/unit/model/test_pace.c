@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "harness/bound.h"
 
 #include <math.h>
 
@@ -179,6 +174,43 @@ an_hour_halves_what_is_remembered(void **state)
     /* A clock that stands still takes nothing. */
     pace_hooked(&pace, 0, 0, 3 * INSTANT_HOUR_MS);
     assert_true(fabs(pace.hits - 2) < 1e-9);
+}
+
+static void
+the_provider_and_its_budget_come_before_what_is_wanted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys;
+        int64_t fastest_ms;
+        int64_t slowest_ms;
+        int64_t cost_ms;
+    } rows[] = {
+        { "", 10000, 60000, 20000 },
+        { "every: 5s", 5000, 5000, 20000 },
+        { "every: 5m, cost: 7", 10000, 300000, 7000 },
+        { "fastest: 2s, slowest: 15m", 2000, 900000, 20000 },
+        { "interval: {min: 30s}", 30000, 60000, 20000 },
+        { "interval: {min: 90s}", 90000, 90000, 20000 },
+        { "limit: {budget: 3/1m}", 20000, 60000, 20000 },
+        { "limit: {budget: 10/s}", 10000, 60000, 20000 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bound bound;
+        char file[512];
+        (void)snprintf(file, sizeof(file),
+                       "poll: {request: {url: '{var:base}/x'}, items: '$[*]', "
+                       "record: {id: id}, pace: adaptive%s%s}\n",
+                       rows[i].keys[0] == '\0' ? "" : ", ", rows[i].keys);
+        bound_texts(&bound, file, "with: {base: 'http://127.0.0.1:9'}", "");
+        bound_must(&bound);
+        struct pace_plan plan = pace_plan_of(&bound.connector);
+        assert_int_equal(plan.fastest_ms, rows[i].fastest_ms);
+        assert_int_equal(plan.slowest_ms, rows[i].slowest_ms);
+        assert_int_equal(plan.cost_ms, rows[i].cost_ms);
+        assert_false(plan.hooked);
+        bound_fini(&bound);
+    }
 }
 
 /* ---- three days of a provider ---- */
@@ -372,6 +404,8 @@ main(void)
         cmocka_unit_test(silence_of_the_webhooks_hurries_walks_once),
         cmocka_unit_test(a_webhook_that_was_only_behind_is_no_miss),
         cmocka_unit_test(an_hour_halves_what_is_remembered),
+        cmocka_unit_test(
+            the_provider_and_its_budget_come_before_what_is_wanted),
         cmocka_unit_test(three_days_cost_less_than_a_minute_and_are_as_fresh),
         cmocka_unit_test(no_estimate_leads_beyond_the_slowest),
     };

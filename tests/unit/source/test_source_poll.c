@@ -297,6 +297,99 @@ a_good_answer_that_says_nothing_remains_is_obeyed(void **state)
     site_close();
 }
 
+/* ---- pace ---- */
+
+static const struct answer no_rows[] = {
+    { 200, NULL, NULL, "{\"rows\":[]}" },
+    { 0, NULL, NULL, NULL },
+};
+
+static const struct answer a_row[] = {
+    { 200, NULL, NULL, "{\"rows\":[" ROW("late", "09") "]}" },
+    { 0, NULL, NULL, NULL },
+};
+
+/* Begins walks between `fastest_ms` and `slowest_ms`. */
+static void
+start_paced(const struct answer *script, int64_t fastest_ms, int64_t slowest_ms,
+            int64_t cost_ms)
+{
+    site_open(pages, script);
+    source_poll_destroy(site.poll);
+    site.settings.pace =
+        (struct pace_plan){ fastest_ms, slowest_ms, cost_ms, .hooked = true };
+    site.settings.cadence.every_ms = 50;
+    make_poll();
+    start();
+}
+
+static int64_t
+interval_ms(void)
+{
+    return source_poll_figures(site.poll).interval_ms;
+}
+
+static void
+an_adaptive_pace_slows_down_until_a_webhook_is_overdue(void **state)
+{
+    (void)state;
+    start_paced(no_rows, 40, 200, 20000);
+    site.oldest_ms = clock_unix_ms() - 40000;
+    await_ends(1);
+    assert_in_range(interval_ms(), 54, 60);
+    await_ends(5);
+    assert_in_range(interval_ms(), 180, 200);
+    assert_false(source_poll_figures(site.poll).hurried);
+    site.script = a_row;
+    await_ends(6);
+    assert_in_range(interval_ms(), 36, 40);
+    assert_true(source_poll_figures(site.poll).hurried);
+    site_close();
+}
+
+static void
+the_first_walk_says_nothing_about_webhooks(void **state)
+{
+    (void)state;
+    start_paced(a_row, 40000, 90000, 20000);
+    site.oldest_ms = clock_unix_ms() - 40000;
+    await_ends(1);
+    assert_false(source_poll_figures(site.poll).hurried);
+    assert_true(interval_ms() > 50000);
+    site_close();
+}
+
+static void
+a_webhook_that_catches_up_takes_the_miss_back(void **state)
+{
+    (void)state;
+    int64_t intervals[2];
+    for (int caught_up = 0; caught_up < 2; caught_up++) {
+        start_paced(a_row, 4, 3600000, 10);
+        for (size_t i = 1; i <= 20; i++) {
+            await_ends(i);
+            source_poll_hooked(site.poll, 0, (size_t)caught_up);
+        }
+        intervals[caught_up] = interval_ms();
+        site_close();
+    }
+    assert_true(intervals[1] > 2 * intervals[0]);
+}
+
+static void
+a_fixed_pace_heeds_no_webhook(void **state)
+{
+    (void)state;
+    start_paced(a_row, 0, 0, 0);
+    site.oldest_ms = clock_unix_ms() - 40000;
+    for (size_t i = 1; i <= 4; i++) {
+        await_ends(i);
+        source_poll_hooked(site.poll, 1, 1);
+        assert_int_equal(interval_ms(), 50);
+    }
+    site_close();
+}
+
 /* ---- follow ---- */
 
 static const struct answer followed[] = {
@@ -732,6 +825,11 @@ main(void)
         cmocka_unit_test(a_limit_without_a_wait_is_not_asked_again_at_once),
         cmocka_unit_test(the_budget_spaces_the_pages),
         cmocka_unit_test(a_good_answer_that_says_nothing_remains_is_obeyed),
+        cmocka_unit_test(
+            an_adaptive_pace_slows_down_until_a_webhook_is_overdue),
+        cmocka_unit_test(the_first_walk_says_nothing_about_webhooks),
+        cmocka_unit_test(a_webhook_that_catches_up_takes_the_miss_back),
+        cmocka_unit_test(a_fixed_pace_heeds_no_webhook),
         cmocka_unit_test(rows_that_are_not_known_get_their_details),
         cmocka_unit_test(rows_that_are_all_known_need_no_details),
         cmocka_unit_test(a_limit_costs_no_detail_that_came_before_it),
