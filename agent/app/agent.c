@@ -182,7 +182,8 @@ walk_ended(void *arg, const struct poll_ended *ended)
 {
     static const enum exit_code codes[] = { [POLL_OK] = EXIT_OK,
                                             [POLL_FAILED] = EXIT_FAILED,
-                                            [POLL_LIMITED] = EXIT_LATER };
+                                            [POLL_LIMITED] = EXIT_LATER,
+                                            [POLL_GONE] = EXIT_FAILED };
     struct agent *agent = arg;
     if (agent->admin != NULL) {
         admin_poll_ended(agent->admin, ended, false);

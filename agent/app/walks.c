@@ -58,6 +58,9 @@ log_walk(const struct poll_ended *ended)
     } else if (ended->outcome == POLL_LIMITED) {
         LOG(LOG_WARN, "the provider asked to wait",
             log_slice("connector", name), log_i64("next_in_ms", wait_ms));
+    } else if (ended->outcome == POLL_GONE) {
+        LOG(LOG_ERROR, "polling stops", log_slice("connector", name),
+            log_slice("why", ended->why));
     } else if (ended->fresh > 0) {
         LOG(LOG_INFO, "walk brought new events", log_slice("connector", name),
             log_i64("new", (int64_t)ended->fresh),

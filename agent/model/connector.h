@@ -237,8 +237,19 @@ struct limit_spec {
     size_t retry_after_count;
     int64_t *statuses; /* besides 429 and 503 */
     size_t status_count;
-    int64_t floor_ms; /* the least wait after being limited */
+    int64_t floor_ms;          /* the least wait after being limited */
+    struct slice retry_header; /* "true", "false": is asking again any use? */
+    int64_t *gone;             /* statuses of a list that is no more */
+    size_t gone_count;
 };
+
+/* A field, or one directive of it, that says how long an answer stays right. */
+struct interval_source {
+    struct slice field;
+    struct slice directive; /* "max-age"; empty: the whole field */
+};
+
+enum { CONDITIONAL_ETAG = 1, CONDITIONAL_LAST_MODIFIED = 2 };
 
 /* What a row of the list says about its event. */
 struct record_spec {
@@ -288,6 +299,8 @@ struct poll_spec {
     int64_t start_ms; /* a point, or an age */
     int64_t interval_min_ms;
     struct slice interval_header; /* X-Poll-Interval */
+    struct interval_source *interval_from;
+    size_t interval_from_count;
     struct request_spec request;
     struct request_spec first; /* url NULL: none */
     const struct template *first_cursor;
@@ -300,7 +313,7 @@ struct poll_spec {
     bool reverse;
     struct cursor_spec cursor;
     struct page_spec pages;
-    bool conditional; /* ETag */
+    unsigned conditional; /* which validators are sent back */
     struct limit_spec limit;
     struct record_spec record;
     struct follow_spec follow;

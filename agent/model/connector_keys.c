@@ -8,7 +8,9 @@
 #define TIMES   "{\"type\":[\"string\",\"object\"]}"
 #define PAIRS   "{\"type\":\"object\",\"additionalProperties\":" SCALAR "}"
 #define TREE    "{\"type\":\"object\"}"
-#define NONE    "{\"enum\":[\"none\"]}"
+#define STATUSES                                                               \
+    "{\"type\":[\"integer\",\"array\"],\"items\":{\"type\":\"integer\"}}"
+#define NONE "{\"enum\":[\"none\"]}"
 #define USE                                                                    \
     "{\"type\":\"object\",\"required\":[\"use\"],\"properties\":{"             \
     "\"use\":" STRING "},\"additionalProperties\":false}"
@@ -296,11 +298,16 @@ static const struct config_key limit_keys[] = {
     CUSTOM(limit_spec, "retry_after", retry_after,
            connector_parse_answer_sources, STRINGS,
            "How long to wait; the first that is there counts."),
-    CUSTOM(limit_spec, "statuses", statuses, connector_poll_statuses,
-           "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}",
+    CUSTOM(limit_spec, "statuses", statuses, connector_poll_statuses, STATUSES,
            "What means too many, besides 429 and 503."),
     KEY(limit_spec, "floor", CONFIG_DURATION, floor_ms, .fallback = "0s",
         .doc = "The least wait after too many."),
+    CUSTOM(limit_spec, "retry_header", retry_header,
+           connector_poll_retry_header, TIMES,
+           "A field of a failed answer: true, ask again soon; false, not "
+           "before the next walk is due."),
+    CUSTOM(limit_spec, "gone", gone, connector_poll_gone, STATUSES,
+           "What means that the list is no more: polling stops."),
 };
 TABLE(limit_table, "limit", limit_keys, limit_spec,
       "How often the provider may be asked.");
@@ -339,6 +346,10 @@ static const struct config_key interval_keys[] = {
         .doc = "The provider's shortest interval."),
     KEY(poll_spec, "header", CONFIG_TEXT, interval_header,
         .doc = "A field that tells it."),
+    CUSTOM(poll_spec, "from", interval_from, connector_poll_interval_from,
+           STRINGS,
+           "Fields, or directives such as Cache-Control.max-age, that tell "
+           "it; the longest counts."),
 };
 TABLE(interval_table, "interval", interval_keys, poll_spec,
       "How often the provider wants to be asked at most.");
@@ -406,7 +417,9 @@ static const struct config_key poll_keys[] = {
     KEY(poll_spec, "pages", CONFIG_TABLE, pages, .table = &page_table,
         .doc = "How a long answer is read page by page."),
     CUSTOM(poll_spec, "conditional", conditional, connector_poll_conditional,
-           STRING, "`etag`: ask for nothing when nothing has changed."),
+           STRINGS,
+           "`etag`, `last_modified` or both: ask for nothing when nothing has "
+           "changed."),
     KEY(poll_spec, "limit", CONFIG_TABLE, limit, .table = &limit_table,
         .doc = "How often the provider may be asked."),
     KEY(poll_spec, "record", CONFIG_TABLE, record, .table = &record_table,

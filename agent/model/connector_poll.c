@@ -304,21 +304,6 @@ connector_poll_start(struct config_binding *binding,
     }
 }
 
-void
-connector_poll_conditional(struct config_binding *binding,
-                           const struct config_node *node, void *place)
-{
-    bool *conditional = place;
-    struct slice text;
-    if (!connector_parse_scalar(binding, node, &text)) {
-        return;
-    }
-    *conditional = slice_equal_text(text, "etag");
-    if (!*conditional && !slice_equal_text(text, "none")) {
-        connector_parse_refuse(binding, node, "must be etag or none");
-    }
-}
-
 /* ---- cursor and pages ---- */
 
 /* Takes "max(p)+1" apart; a plain path is the largest. False when it is not a
@@ -506,30 +491,6 @@ connector_poll_reset(struct config_binding *binding,
         } else {
             connector_parse_refuse(binding, at,
                                    "must be epoch_s, epoch_ms or delta_s");
-        }
-    }
-}
-
-void
-connector_poll_statuses(struct config_binding *binding,
-                        const struct config_node *node, void *place)
-{
-    struct limit_spec *limit =
-        (void *)((char *)place - offsetof(struct limit_spec, statuses));
-    const size_t count = connector_parse_count(node);
-    limit->statuses =
-        arena_array(binding->arena, count + 1, sizeof(*limit->statuses));
-    if (limit->statuses == NULL) {
-        draft_of(binding)->nomem = true;
-        return;
-    }
-    const struct config_node *at =
-        node->kind == CONFIG_SEQUENCE ? node->children : node;
-    for (size_t i = 0; i < count; i++, at = at->next) {
-        unsigned status = 0;
-        connector_verify_status(binding, at, &status);
-        if (status != 0) {
-            limit->statuses[limit->status_count++] = (int64_t)status;
         }
     }
 }

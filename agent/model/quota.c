@@ -178,6 +178,17 @@ none_remains(struct reading *reading)
 }
 
 static bool
+has_status(const int64_t *statuses, size_t count, unsigned status)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (statuses[i] == (int64_t)status) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
 is_limited(struct reading *reading, unsigned status)
 {
     const struct limit_spec *limit = &reading->connector->poll.limit;
@@ -188,12 +199,7 @@ is_limited(struct reading *reading, unsigned status)
     if (status == 403 && none_remains(reading)) {
         return true;
     }
-    for (size_t i = 0; i < limit->status_count; i++) {
-        if (limit->statuses[i] == (int64_t)status) {
-            return true;
-        }
-    }
-    return false;
+    return has_status(limit->statuses, limit->status_count, status);
 }
 
 static int64_t
@@ -213,6 +219,66 @@ wait_of(struct reading *reading, bool limited)
     return slow_down(reading);
 }
 
+/* Returns the value of one directive ("max-age=60, private"). */
+static bool
+directive_of(struct slice value, struct slice name, struct slice *ret_text)
+{
+    struct slice part;
+    while (slice_split(&value, ',', &part)) {
+        struct slice key;
+        part = slice_trim(part);
+        if (slice_split(&part, '=', &key) &&
+            slice_equal_nocase(slice_trim(key), name)) {
+            *ret_text = slice_trim(part);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The longest time that the answer asks to leave until the next walk. */
+static int64_t
+interval_of(const struct reading *reading)
+{
+    const struct poll_spec *poll = &reading->connector->poll;
+    const struct interval_source header = { .field = poll->interval_header };
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i <= poll->interval_from_count; i++) {
+        const struct interval_source *source =
+            i == 0 ? &header : &poll->interval_from[i - 1];
+        struct slice text;
+        int64_t ms;
+        bool said =
+            source->field.len > 0 &&
+            http_field_find_slice(reading->answer.fields, source->field, &text);
+        if (said && source->directive.len > 0) {
+            said = directive_of(text, source->directive, &text);
+        }
+        if (said &&
+            http_field_retry_after(text, reading->now_ms, WAIT_MAX_MS, &ms) ==
+                STATUS_OK &&
+            ms > longest_ms) {
+            longest_ms = ms;
+        }
+    }
+    return longest_ms;
+}
+
+/* What a failed answer says of asking again (Stripe-Should-Retry). */
+static unsigned
+retry_of(const struct reading *reading, unsigned status)
+{
+    const struct slice name = reading->connector->poll.limit.retry_header;
+    struct slice text;
+    if (status < 400 || name.len == 0 ||
+        !http_field_find_slice(reading->answer.fields, name, &text)) {
+        return RETRY_UNSAID;
+    }
+    return slice_equal_nocase(text, slice_of("true"))    ? RETRY_SOON
+           : slice_equal_nocase(text, slice_of("false")) ? RETRY_LATER
+                                                         : RETRY_UNSAID;
+}
+
 enum status
 quota_advise(const struct connector *connector, unsigned status,
              struct http_fields fields, struct slice body, int64_t now_ms,
@@ -221,7 +287,12 @@ quota_advise(const struct connector *connector, unsigned status,
     struct reading reading = { .connector = connector,
                                .answer = { .fields = fields, .body = body },
                                .now_ms = now_ms };
-    struct quota_advice advice = { .limited = is_limited(&reading, status) };
+    const struct limit_spec *limit = &connector->poll.limit;
+    struct quota_advice advice = {
+        .limited = is_limited(&reading, status),
+        .gone = has_status(limit->gone, limit->gone_count, status),
+        .retry = retry_of(&reading, status),
+    };
     struct slice text;
     int64_t ms;
     /* Times in the answer are by the provider's clock, and ours may be years
@@ -231,12 +302,7 @@ quota_advise(const struct connector *connector, unsigned status,
         reading.now_ms = ms;
     }
     advice.wait_ms = wait_of(&reading, advice.limited);
-    if (connector->poll.interval_header.len > 0 &&
-        http_field_find_slice(fields, connector->poll.interval_header, &text) &&
-        http_field_retry_after(text, reading.now_ms, WAIT_MAX_MS, &ms) ==
-            STATUS_OK) {
-        advice.poll_interval_ms = ms;
-    }
+    advice.poll_interval_ms = interval_of(&reading);
     arena_fini(&reading.arena);
     if (reading.status == STATUS_OK) {
         *ret_advice = advice;

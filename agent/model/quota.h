@@ -28,14 +28,22 @@ struct quota_advice {
     bool limited;             /* 429, 503, or a status the connector names */
     int64_t wait_ms;          /* from the answer on; 0: nothing asked */
     int64_t poll_interval_ms; /* X-Poll-Interval; 0: none */
+    bool gone;                /* the list is no more */
+    enum {
+        RETRY_UNSAID,
+        RETRY_SOON, /* the failure passes by itself */
+        RETRY_LATER /* asking again soon is no use */
+    } retry;
 };
 
 /*
  * Reads Retry-After (headers, JSON, decimals, dates), then the reset headers
  * (X-RateLimit-… and RateLimit-… where the connector names none), else the
  * floor; `remaining` 0 on a good answer waits for the reset too;
- * `used_of` slows down from 80 %. Waits are cut to 1 h (an absurd value must
- * not stop a connector for good). `body` is JSON that was checked, or empty.
+ * `used_of` slows down from 80 %; what a failed answer says of trying again,
+ * and how long a good one stays right. Waits are cut to 1 h (an absurd value
+ * must not stop a connector for good). `body` is JSON that was checked, or
+ * empty.
  */
 NODISCARD
 enum status quota_advise(const struct connector *connector, unsigned status,

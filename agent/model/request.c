@@ -11,8 +11,8 @@
 #include "wire/url.h"
 
 /* Own fields beside the connector's: Accept, Content-Type, Authorization,
- * If-None-Match. */
-#define OWN_FIELDS 4
+ * If-None-Match, If-Modified-Since. */
+#define OWN_FIELDS 5
 
 /* What is being rendered, and what its templates may look at. */
 struct rendering {
@@ -455,17 +455,25 @@ add_body(struct rendering *r, const struct request_spec *spec,
     return status == STATUS_OK ? add_default(r, "Content-Type", type) : status;
 }
 
-/* An etag belongs to the URL it came from (RFC 9110 §8.8.3). */
+/* Validators belong to the URL they came from (RFC 9110 §8.8). */
 static enum status
-add_validator(struct rendering *r, struct slice url)
+add_validators(struct rendering *r, struct slice url)
 {
     const struct walk_state *state = r->state;
-    if (!r->connector->poll.conditional || state->etag.len == 0 ||
-        state->has_page || state->pages > 0 ||
+    const unsigned wanted = r->connector->poll.conditional;
+    enum status status = STATUS_OK;
+    if (state->has_page || state->pages > 0 ||
         state->etag_url != walk_cursor_hash(url)) {
         return STATUS_OK;
     }
-    return add_field(r, slice_of("If-None-Match"), state->etag);
+    if ((wanted & CONDITIONAL_ETAG) != 0 && state->etag.len > 0) {
+        status = add_field(r, slice_of("If-None-Match"), state->etag);
+    }
+    if (status == STATUS_OK && (wanted & CONDITIONAL_LAST_MODIFIED) != 0 &&
+        state->modified.len > 0) {
+        status = add_field(r, slice_of("If-Modified-Since"), state->modified);
+    }
+    return status;
 }
 
 enum status
@@ -500,7 +508,7 @@ request_render(const struct connector *connector,
         status = add_body(&r, spec, &request);
     }
     if (status == STATUS_OK) {
-        status = add_validator(&r, request.url);
+        status = add_validators(&r, request.url);
     }
     if (status == STATUS_OK) {
         request.fields = (struct http_fields){ r.fields, r.field_count };

@@ -57,8 +57,9 @@ struct walk_state {
     struct walk_mark ids[WALK_IDS_MAX]; /* CURSOR_ID, oldest first */
     size_t id_count;
     struct slice etag; /* only while the last whole walk was that one page */
-    uint64_t etag_url; /* hash of the URL that gave it */
-    unsigned ties;     /* walks in a row that failed on one full second */
+    struct slice modified; /* Last-Modified, likewise */
+    uint64_t etag_url;     /* hash of the URL that gave them */
+    unsigned ties;         /* walks in a row that failed on one full second */
     int64_t tie_ms;
     /* The open walk. */
     bool open;

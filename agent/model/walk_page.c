@@ -185,22 +185,56 @@ answered_ms(const struct walk_answer *answer)
     return answer->our_ms;
 }
 
+/* Whether the list cannot have changed any more in the second that its
+ * Last-Modified names, by the provider's own clock (RFC 9110 §8.8.2.2). A row
+ * that came in that same second would stay hidden behind a 304. */
+static bool
+modified_is_over(const struct http_fields fields, struct slice modified)
+{
+    struct slice date;
+    int64_t date_ms;
+    int64_t modified_ms;
+    return http_field_find(fields, "Date", &date) &&
+           timefmt_read_http(date, &date_ms) == STATUS_OK &&
+           timefmt_read_http(modified, &modified_ms) == STATUS_OK &&
+           date_ms >= modified_ms + INSTANT_SECOND_MS;
+}
+
+static void
+forget_validators(struct walk_state *state)
+{
+    state->etag = (struct slice){ NULL, 0 };
+    state->modified = (struct slice){ NULL, 0 };
+    state->etag_url = 0;
+}
+
 static enum status
-keep_etag(struct taking *t)
+keep_validators(struct taking *t)
 {
     struct walk_state *state = t->state;
-    struct slice etag;
+    const unsigned wanted = t->connector->poll.conditional;
+    struct slice text;
+    enum status status = STATUS_OK;
     if (t->answer->page == NULL) {
         return STATUS_OK; /* 304: what we sent is still right */
     }
-    state->etag = (struct slice){ NULL, 0 };
-    state->etag_url = 0;
-    if (!t->connector->poll.conditional || state->pages != 1 ||
-        !http_field_find(t->answer->fields, "ETag", &etag)) {
+    forget_validators(state);
+    if (state->pages != 1) {
         return STATUS_OK;
     }
-    state->etag_url = walk_cursor_hash(t->answer->url);
-    return arena_copy(t->arena, etag, &state->etag);
+    if ((wanted & CONDITIONAL_ETAG) != 0 &&
+        http_field_find(t->answer->fields, "ETag", &text)) {
+        status = arena_copy(t->arena, text, &state->etag);
+    }
+    if (status == STATUS_OK && (wanted & CONDITIONAL_LAST_MODIFIED) != 0 &&
+        http_field_find(t->answer->fields, "Last-Modified", &text) &&
+        modified_is_over(t->answer->fields, text)) {
+        status = arena_copy(t->arena, text, &state->modified);
+    }
+    if (state->etag.len > 0 || state->modified.len > 0) {
+        state->etag_url = walk_cursor_hash(t->answer->url);
+    }
+    return status;
 }
 
 /* The only place where hw moves (but for a gap row that says why). */
@@ -222,7 +256,7 @@ whole(struct taking *t)
         }
         walk_cursor_mark(t->plan, state, answered_ms(t->answer));
     }
-    enum status status = keep_etag(t);
+    enum status status = keep_validators(t);
     state->open = false;
     state->has_s = false;
     state->page = (struct slice){ NULL, 0 };
@@ -498,8 +532,9 @@ take_page(struct taking *t)
 static enum status
 take_unchanged(struct taking *t)
 {
-    if (t->state->etag.len == 0 || t->state->pages > 0) {
-        t->state->etag = (struct slice){ NULL, 0 };
+    bool asked = t->state->etag.len > 0 || t->state->modified.len > 0;
+    if (!asked || t->state->pages > 0) {
+        forget_validators(t->state);
         return fail_closed(t, "HTTP 304 to a request that did not ask for it");
     }
     return whole(t);

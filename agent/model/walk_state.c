@@ -37,6 +37,7 @@ static const struct member members[] = {
     MEMBER("token", KIND_TEXT, token),
     MEMBER("has_token", KIND_BOOL, has_token),
     MEMBER("etag", KIND_TEXT, etag),
+    MEMBER("modified", KIND_TEXT, modified),
     MEMBER("etag_url", KIND_U64, etag_url),
     MEMBER("ties", KIND_UNSIGNED, ties),
     MEMBER("tie", KIND_I64, tie_ms),

@@ -98,14 +98,17 @@ error_body(const struct http_reply *reply)
 
 /* Notes how long an answer asks to wait; true when it is nothing but that. */
 bool
-poll_ask_limits(struct source_poll *poll, const struct http_reply *reply)
+poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
+                struct quota_advice *ret_advice)
 {
     struct quota_advice advice = { 0 };
     struct slice body = error_body(reply);
+    *ret_advice = advice;
     if (quota_advise(poll->settings.connector, reply->status, reply->fields,
                      body, clock_unix_ms(), &advice) != STATUS_OK) {
         return false;
     }
+    *ret_advice = advice;
     poll->asked_min_ms = advice.poll_interval_ms;
     struct poll_account *account = poll->settings.account;
     if (advice.limited && advice.wait_ms < LIMITED_LEAST_MS) {
@@ -148,6 +151,21 @@ take_failure(struct source_poll *poll, const struct http_reply *reply)
     } else {
         source_poll_fail(poll, STATUS_PROTOCOL, &poll->step.why);
     }
+}
+
+/* A failure that passes by itself, as the provider says, is none of the walk's:
+ * nothing in what was asked is wrong. */
+static void
+take_passing(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct error err;
+    (void)error_set(&err, STATUS_UNAVAILABLE,
+                    "HTTP %u; the provider says that asking again helps",
+                    reply->status);
+    source_poll_tell_asked(poll,
+                           &(struct poll_asked){ .status = reply->status,
+                                                 .why = slice_of(err.text) });
+    source_poll_fail(poll, STATUS_UNAVAILABLE, &err);
 }
 
 /* An answer that is no page is a failure of that page, as a bad status is. */
@@ -223,13 +241,18 @@ answer_came(void *arg, enum status status, const struct http_reply *reply,
         source_poll_fail(poll, status, err);
         return;
     }
+    struct quota_advice advice;
     poll_ask_note(poll, reply);
-    if (poll_ask_limits(poll, reply)) {
+    bool limited = poll_ask_limits(poll, reply, &advice);
+    poll->patient = advice.retry == RETRY_LATER;
+    if (advice.gone) {
+        source_poll_end_gone(poll, reply->status);
+    } else if (limited) {
         source_poll_end_limited(poll);
-        return;
-    }
-    if ((reply->status >= 200 && reply->status <= 299) ||
-        reply->status == 304) {
+    } else if (advice.retry == RETRY_SOON) {
+        take_passing(poll, reply);
+    } else if ((reply->status >= 200 && reply->status <= 299) ||
+               reply->status == 304) {
         take_page(poll, reply);
     } else {
         take_failure(poll, reply);

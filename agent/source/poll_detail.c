@@ -44,7 +44,8 @@ take_detail(struct source_poll *poll, const struct http_reply *reply,
 static bool
 waits_for_detail(struct source_poll *poll, const struct http_reply *reply)
 {
-    if (!poll_ask_limits(poll, reply)) {
+    struct quota_advice advice;
+    if (!poll_ask_limits(poll, reply, &advice)) {
         return false;
     }
     if (poll->settings.once) {

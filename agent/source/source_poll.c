@@ -37,7 +37,7 @@ static void load(struct source_poll *poll);
 const char *
 poll_outcome_name(enum poll_outcome outcome)
 {
-    static const char *const names[] = { "ok", "failed", "limited" };
+    static const char *const names[] = { "ok", "failed", "limited", "gone" };
     return names[outcome];
 }
 
@@ -59,7 +59,7 @@ next_due_ms(struct source_poll *poll)
     struct cadence_input input = {
         .started_ms = poll->poked ? 0 : poll->started_ms,
         .now_ms = now_ms,
-        .failures = poll->failures,
+        .failures = poll->patient ? 0 : poll->failures,
         .asked_min_ms = poll->poked ? 0 : poll->asked_min_ms,
         .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
     };
@@ -122,7 +122,7 @@ end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
         poll_pace_walked(poll);
     }
     poll->run.complete_until_ms = poll->settings.account->complete_until_ms;
-    poll->run.next_ms = schedule(poll);
+    poll->run.next_ms = outcome == POLL_GONE ? 0 : schedule(poll);
     struct poll_ended ended = poll->run;
     if (outcome != POLL_LIMITED) {
         poll->run = (struct poll_ended){ 0 };
@@ -168,6 +168,22 @@ source_poll_end_limited(struct source_poll *poll)
     poll_page_drop(poll);
     poll->started_ms = 0; /* go on as soon as that is allowed */
     end_run(poll, POLL_LIMITED, slice_of("the provider asked to wait"));
+}
+
+void
+source_poll_end_gone(struct source_poll *poll, unsigned status)
+{
+    struct error words;
+    (void)error_set(&words, STATUS_NOT_FOUND,
+                    "HTTP %u: the list is no more; it is not polled until a "
+                    "walk is asked for or the agent starts again",
+                    status);
+    source_poll_tell_asked(
+        poll,
+        &(struct poll_asked){ .status = status, .why = slice_of(words.text) });
+    poll_page_drop(poll);
+    poll->phase = PHASE_IDLE;
+    end_run(poll, POLL_GONE, slice_of(words.text));
 }
 
 /* ---- storing ---- */
@@ -350,6 +366,7 @@ begin(struct source_poll *poll)
         return;
     }
     poll->poked = false;
+    poll->patient = false;
     poll->started_ms = now.our_ms;
     poll->next = poll->state;
     arena_fini(&poll->next_arena);

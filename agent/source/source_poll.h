@@ -50,6 +50,7 @@ enum poll_outcome {
     POLL_OK,      /* the walk is whole */
     POLL_FAILED,  /* it ended early; the watermark stays where it was */
     POLL_LIMITED, /* the provider asked to wait; the walk goes on afterwards */
+    POLL_GONE,    /* the list is no more: no walk comes by itself any more */
     POLL_OUTCOME_COUNT
 };
 
@@ -65,7 +66,7 @@ struct poll_ended {
     size_t fresh;
     size_t known;
     unsigned failures;         /* in a row, this one included */
-    int64_t next_ms;           /* Unix ms when the next walk is due */
+    int64_t next_ms;           /* Unix ms when the next walk is due; 0: none */
     int64_t complete_until_ms; /* provider's clock, 0: not yet */
     bool has_gap;              /* a gap row was written in this walk */
     struct walk_gap gap;

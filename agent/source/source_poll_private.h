@@ -66,6 +66,8 @@ struct source_poll {
     int64_t started_ms;       /* Unix ms, when the last walk began */
     unsigned failures;        /* in a row */
     int64_t asked_min_ms;     /* X-Poll-Interval of the last answer */
+    bool patient;             /* the last failure passes not before the interval
+                               */
     struct pace pace;         /* where settings.pace is given */
     bool walked;              /* this process has ended a whole walk */
     struct pace_walk brought; /* by the walk so far */
@@ -115,8 +117,10 @@ enum status poll_ask_start(struct source_poll *poll,
 /* Learns what every answer tells: the provider's clock. */
 void poll_ask_note(struct source_poll *poll, const struct http_reply *reply);
 
-/* Notes how long an answer asks to wait; true when it is nothing but that. */
-bool poll_ask_limits(struct source_poll *poll, const struct http_reply *reply);
+/* Notes how long an answer asks to wait; true when it is nothing but that.
+ * The rest of what it asks is left in *ret_advice. */
+bool poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
+                     struct quota_advice *ret_advice);
 
 /* Looks up which rows of the page are known, then asks for the others. */
 void poll_detail_begin(struct source_poll *poll);
@@ -139,6 +143,10 @@ void source_poll_fail(struct source_poll *poll, enum status status,
 
 /* Pauses the walk until the provider allows the next request. */
 void source_poll_end_limited(struct source_poll *poll);
+
+/* Ends polling: the provider says that the list is no more. The state stays; a
+ * walk that is asked for tries once more. */
+void source_poll_end_gone(struct source_poll *poll, unsigned status);
 
 /* Tells the observer of one request. */
 void source_poll_tell_asked(const struct source_poll *poll,

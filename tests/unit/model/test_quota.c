@@ -309,6 +309,85 @@ advice_without_memory_is_a_status(void **state)
     arena_fini(&arena);
 }
 
+static void
+an_answer_says_how_long_it_stays_right(void **state)
+{
+    static const struct advice_row rows[] = {
+        { 200, { "Cache-Control", "max-age=90", NULL }, NULL, false, 0, 90000 },
+        { 200,
+          { "Cache-Control", "private, Max-Age = 7 , x=1", NULL },
+          NULL,
+          false,
+          0,
+          7000 },
+        { 200, { "Cache-Control", "s-maxage=90", NULL }, NULL, false, 0, 0 },
+        { 200, { "Cache-Control", "max-age=soon", NULL }, NULL, false, 0, 0 },
+        { 200,
+          { "Cache-Control", "max-age=9", "X-Poll-Interval", "60", "X-Ttl",
+            "30", NULL },
+          NULL,
+          false,
+          0,
+          60000 },
+        { 304, { "X-Ttl", "999999999", NULL }, NULL, false, 0, 3600000 },
+    };
+    (void)state;
+    struct arena arena = { 0 };
+    struct connector connector;
+    struct interval_source from[] = { { SLICE("cache-control"),
+                                        SLICE("max-age") },
+                                      { .field = SLICE("X-TTL") } };
+    list_connector(&connector, &arena);
+    connector.poll.interval_header = slice_of("X-Poll-Interval");
+    connector.poll.interval_from = from;
+    connector.poll.interval_from_count = 2;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct quota_advice advice = advise(&connector, &rows[i]);
+        if (advice.poll_interval_ms != rows[i].interval_ms) {
+            fail_msg("row %zu: %lld", i, (long long)advice.poll_interval_ms);
+        }
+    }
+    arena_fini(&arena);
+}
+
+static void
+a_failure_says_whether_to_ask_again_or_never(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *again;
+        unsigned retry;
+        bool gone;
+    } rows[] = {
+        { 500, NULL, RETRY_UNSAID, false },
+        { 409, "true", RETRY_SOON, false },
+        { 400, "False", RETRY_LATER, false },
+        { 200, "false", RETRY_UNSAID, false },
+        { 400, "maybe", RETRY_UNSAID, false },
+        { 410, NULL, RETRY_UNSAID, true },
+        { 404, NULL, RETRY_UNSAID, true },
+    };
+    (void)state;
+    struct arena arena = { 0 };
+    struct connector connector;
+    int64_t gone[] = { 404, 410 };
+    list_connector(&connector, &arena);
+    connector.poll.limit.retry_header = slice_of("X-Should-Retry");
+    connector.poll.limit.gone = gone;
+    connector.poll.limit.gone_count = 2;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct advice_row row = {
+            .status = rows[i].status,
+            .fields = { rows[i].again == NULL ? NULL : "x-should-retry",
+                        rows[i].again, NULL },
+        };
+        struct quota_advice advice = advise(&connector, &row);
+        assert_int_equal(advice.retry, rows[i].retry);
+        assert_int_equal(advice.gone, rows[i].gone);
+    }
+    arena_fini(&arena);
+}
+
 int
 main(void)
 {
@@ -316,6 +395,8 @@ main(void)
         cmocka_unit_test(a_quota_never_gives_more_than_it_says),
         cmocka_unit_test(the_wait_that_is_named_is_enough_and_not_too_long),
         cmocka_unit_test(no_count_is_no_limit),
+        cmocka_unit_test(an_answer_says_how_long_it_stays_right),
+        cmocka_unit_test(a_failure_says_whether_to_ask_again_or_never),
         cmocka_unit_test(an_answer_says_how_long_to_keep_away),
         cmocka_unit_test(the_usual_limit_fields_count_where_none_are_named),
         cmocka_unit_test(reset_headers_come_in_three_units),

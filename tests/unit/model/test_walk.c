@@ -271,6 +271,59 @@ a_304_counts_only_for_the_page_that_was_all(void **state)
     assert_false(http_field_find(request.fields, "If-None-Match", &etag));
 }
 
+/* A walk that is one page, with these validators; then the fields that the
+ * next request sends. */
+static void
+assert_validators(struct fixture *f, const char *etag, const char *modified)
+{
+    struct rendered_request request;
+    struct slice sent;
+    struct error err;
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1}]}", WALK_WHOLE);
+    begin(f);
+    assert_int_equal(
+        request_render(&f->connector, &f->state, &f->arena, &request, &err),
+        STATUS_OK);
+    assert_int_equal(http_field_find(request.fields, "If-None-Match", &sent),
+                     etag != NULL);
+    assert_true(etag == NULL || slice_equal_text(sent, etag));
+    assert_int_equal(
+        http_field_find(request.fields, "If-Modified-Since", &sent),
+        modified != NULL);
+    assert_true(modified == NULL || slice_equal_text(sent, modified));
+}
+
+static void
+validators_are_sent_back_when_nothing_can_hide_behind_them(void **state)
+{
+    static const char before[] = "Tue, 14 Nov 2023 22:13:19 GMT";
+    struct fixture *f = *state;
+    f->url = "https://api.test/v1/events";
+    f->poll->cursor.send = false;
+    f->etag = "\"v1\"";
+    f->modified = before;
+    assert_validators(f, NULL, NULL);
+    f->poll->conditional = CONDITIONAL_LAST_MODIFIED;
+    assert_validators(f, NULL, before);
+    assert_int_equal(take(f, 304, NULL), STATUS_OK);
+    assert_int_equal(f->step.next, WALK_WHOLE);
+    f->poll->conditional |= CONDITIONAL_ETAG;
+    assert_validators(f, "\"v1\"", before);
+    /* A row may still come in the second that was named. */
+    f->modified = DATE;
+    assert_validators(f, "\"v1\"", NULL);
+    f->modified = before;
+    f->date = NULL;
+    assert_validators(f, "\"v1\"", NULL);
+    f->date = DATE;
+    f->etag = NULL;
+    f->modified = "yesterday";
+    assert_validators(f, NULL, NULL);
+    assert_int_equal(take(f, 304, NULL), STATUS_OK);
+    assert_int_equal(f->step.next, WALK_FAILED);
+}
+
 /* ---- pages ---- */
 
 static void
@@ -998,6 +1051,7 @@ main(void)
         TEST(what_the_provider_has_forgotten_is_one_gap_row),
         TEST(retention_waits_for_the_providers_clock),
         TEST(the_cursor_is_sent_so_that_its_boundary_is_shown),
+        TEST(validators_are_sent_back_when_nothing_can_hide_behind_them),
         TEST(a_304_counts_only_for_the_page_that_was_all),
         TEST(each_page_kind_finds_its_next_page_and_its_end),
         TEST(a_list_that_leads_nowhere_fails_and_keeps_hw),

@@ -32,6 +32,7 @@ struct fixture {
     const char *date;
     const char *link;
     const char *etag;
+    const char *modified;
     const char *url;
 };
 
@@ -85,11 +86,13 @@ take(struct fixture *f, unsigned status, const char *body)
     struct slice rows[64];
     struct slice list;
     struct page page = { .body = text, .rows = rows };
-    struct http_field fields[3];
+    struct http_field fields[4];
     size_t count = 0;
-    const char *const named[] = { "Date",  f->date, "Link",
-                                  f->link, "ETag",  f->etag };
-    for (size_t i = 0; i < 6; i += 2) {
+    const char *const named[] = {
+        "Date", f->date, "Link",          f->link,
+        "ETag", f->etag, "Last-Modified", f->modified
+    };
+    for (size_t i = 0; i < 8; i += 2) {
         if (named[i + 1] != NULL) {
             fields[count++] = (struct http_field){ slice_of(named[i]),
                                                    slice_of(named[i + 1]) };

@@ -804,6 +804,7 @@ the_names_of_the_outcomes_are_fixed(void **state)
     assert_string_equal(poll_outcome_name(POLL_OK), "ok");
     assert_string_equal(poll_outcome_name(POLL_FAILED), "failed");
     assert_string_equal(poll_outcome_name(POLL_LIMITED), "limited");
+    assert_string_equal(poll_outcome_name(POLL_GONE), "gone");
 }
 
 int

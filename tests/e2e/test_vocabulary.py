@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""What a list can ask of its reader: words of `poll`, each over the real
+program."""
+import json
+import time
+
+import harness
+from harness import answer, http_date, iso, replies, wait_until
+
+
+def entry(number, at=None):
+    return {"id": str(number), "at": iso(at)}
+
+
+def listing(rows, **more):
+    return json.dumps(dict(more, rows=rows)).encode()
+
+
+class Vocabulary(harness.Case):
+    def lister(self, provider, poll, **sections):
+        """An agent that reads one list, started."""
+        declared = {
+            "request": {"url": "{var:base}/list"}, "items": "rows[*]",
+            "record": {"id": "{id}", "type": "row", "time": "at"}, **poll}
+        agent = self.agent({}, listen=False, **sections)
+        with open(agent.path("list.yaml"), "w", encoding="utf-8") as file:
+            json.dump({"params": {"base": {}}, "poll": declared}, file)
+        agent.config["connectors"]["list"] = {
+            "use": "./list.yaml", "with": {"base": provider.url},
+            "poll": {"every": "1s", "start": "1h"}}
+        agent.write_config()
+        return agent.start()
+
+    def ids(self, agent, count):
+        return [e["id"] for e in agent.wait_events(count)]
+
+    def runs(self, agent, outcome):
+        return agent.metric("poll_runs_total", connector="list",
+                            outcome=outcome)
+
+    def test_a_list_that_has_not_changed_is_not_read_again(self):
+        provider = self.provider()
+        rows = [entry(1)]
+        changed = [time.time() - 60]
+
+        def serve(handler, asked):
+            stamp = http_date(changed[0])
+            if asked.headers.get("If-Modified-Since") == stamp:
+                answer(handler, 304, b"")
+            else:
+                answer(handler, 200, listing(rows), {"Last-Modified": stamp})
+        provider.default = serve
+        agent = self.lister(provider, {"conditional": ["etag",
+                                                       "last_modified"]})
+        self.ids(agent, 1)
+        wait_until(lambda: self.runs(agent, "ok") >= 2, "a 304")
+        self.assertIn("If-Modified-Since", provider.asked[-1].headers)
+        rows.append(entry(2))
+        changed[0] = time.time() - 5
+        self.assertEqual(self.ids(agent, 2), ["1", "2"])
+
+    def test_a_list_that_is_gone_is_left_alone_until_somebody_asks(self):
+        provider = self.provider()
+        provider.default = replies(200, listing([entry(1)]))
+        provider.script.append(replies(410, b"{}"))
+        agent = self.lister(provider, {"limit": {"gone": [410]}})
+        wait_until(lambda: self.runs(agent, "gone") == 1, "polling stops")
+        self.assertIn("polling stops", agent.log())
+        self.assertEqual(len(provider.asked), 1)
+        self.assertEqual(agent.command("poll", "list").returncode, 0)
+        self.assertEqual(self.ids(agent, 1), ["1"])

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll_site.h"
+
+/* Asks for a walk every hour unless the connector or an answer says more. */
+#define LISTED(more)                                                           \
+    PARAMS "poll:\n"                                                           \
+           "  request: {url: '{var:base}/v1/list'}\n"                          \
+           "  auth: {type: bearer}\n"                                          \
+           "  items: '$.rows[*]'\n"                                            \
+           "  order: asc\n"                                                    \
+           "  start: 2026-09-01T00:00:00Z\n"                                   \
+           "  cursor: {kind: time, from: at, format: iso8601, send: false}\n"  \
+           "  record: {id: '{id}', type: t, time: at}\n" more                  \
+           "match: {mode: event, same_id: true}\n"
+
+#define NO_ROWS "{\"rows\":[]}"
+
+static int64_t
+next_in_ms(void)
+{
+    return site.ended.next_ms - clock_unix_ms();
+}
+
+static void
+a_list_that_is_gone_is_asked_again_only_when_somebody_asks(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 410, NULL, NULL, "{}" },
+        { 200, NULL, NULL, NO_ROWS },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(LISTED("  limit: {gone: [410]}\n"), script);
+    site.settings.cadence.every_ms = 1;
+    source_poll_destroy(site.poll);
+    make_poll();
+    start();
+    await_ends(1);
+    assert_int_equal(site.ended.outcome, POLL_GONE);
+    assert_int_equal(site.ended.next_ms, 0);
+    assert_int_equal(site.asked.status, 410);
+    rest(50);
+    assert_int_equal(site.requests, 1);
+    source_poll_poke(site.poll);
+    await_ends(2);
+    assert_int_equal(site.ended.outcome, POLL_OK);
+    site_close();
+}
+
+static void
+a_failure_that_passes_is_asked_again_soon_and_others_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *again;
+        int64_t least_ms, most_ms;
+    } rows[] = {
+        { "true", 0, 1000 },
+        { "false", INSTANT_HOUR_MS - 60000, INSTANT_HOUR_MS },
+        { "perhaps", 0, 1000 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct answer script[] = {
+            { 500, "X-Should-Retry", rows[i].again, "{}" },
+            { 0, NULL, NULL, NULL },
+        };
+        site_open(LISTED("  limit: {retry_header: X-Should-Retry}\n"), script);
+        start();
+        await_ends(1);
+        assert_int_equal(site.ended.outcome, POLL_FAILED);
+        assert_in_range(next_in_ms() + 1000, rows[i].least_ms,
+                        rows[i].most_ms + 1000);
+        site_close();
+    }
+}
+
+static void
+an_answer_that_stays_right_puts_the_next_walk_off(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, "Cache-Control", "max-age=300", NO_ROWS },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(LISTED("  interval: {from: [Cache-Control.max-age]}\n"), script);
+    site.settings.cadence.every_ms = 1000;
+    source_poll_destroy(site.poll);
+    make_poll();
+    start();
+    await_ends(1);
+    assert_in_range(next_in_ms(), 200000, 300000);
+    site_close();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            a_list_that_is_gone_is_asked_again_only_when_somebody_asks),
+        cmocka_unit_test(
+            a_failure_that_passes_is_asked_again_soon_and_others_later),
+        cmocka_unit_test(an_answer_that_stays_right_puts_the_next_walk_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
