@@ -154,22 +154,39 @@ finish_pages(struct config_binding *binding, struct connector_draft *draft)
     }
 }
 
+/* What a request around the list's own leaves out is as it is there. */
 static void
-finish_first(struct poll_spec *poll)
+finish_request(struct request_spec *request, const struct request_spec *list)
 {
-    struct request_spec *first = &poll->first;
-    if (poll->first_cursor == NULL) {
-        return;
+    if (request->url == NULL) {
+        request->url = list->url;
     }
-    if (first->url == NULL) {
-        first->url = poll->request.url;
+    if (request->method.len == 0) {
+        request->method = list->method;
     }
-    if (first->method.len == 0) {
-        first->method = poll->request.method;
+    if (request->headers == NULL) {
+        request->headers = list->headers;
+        request->header_count = list->header_count;
     }
-    if (first->headers == NULL) {
-        first->headers = poll->request.headers;
-        first->header_count = poll->request.header_count;
+}
+
+static void
+finish_first(struct connector_draft *draft)
+{
+    static const char *const resync[] = { "poll", "resync" };
+    struct poll_spec *poll = &draft->c.poll;
+    const struct request_spec *list = &poll->request;
+    bool in_list = list->first_url != NULL || list->first_query != NULL;
+    if (in_list && poll->first.url == NULL) {
+        poll->first.url = list->first_url;
+        poll->first.query = list->first_query;
+        poll->first.query_count = list->first_query_count;
+    }
+    if (poll->first_cursor != NULL || in_list) {
+        finish_request(&poll->first, &poll->request);
+    }
+    if (connector_tree_node(draft, resync, 2) != NULL) {
+        finish_request(&poll->resync, &poll->request);
     }
 }
 
@@ -193,7 +210,7 @@ finish(struct config_binding *binding, struct connector_draft *draft)
     finish_cursor(draft);
     finish_pace(&draft->c.poll);
     finish_pages(binding, draft);
-    finish_first(&c->poll);
+    finish_first(draft);
 }
 
 /* How senders address this connector unless it says so itself. */
@@ -349,6 +366,9 @@ connector_fini(struct connector *connector)
         forget_all(&connector->handshakes[i].when);
     }
     forget_all(&connector->poll.fail_when);
+    for (size_t i = 0; i < connector->poll.cursor.expired_count; i++) {
+        forget_all(&connector->poll.cursor.expired[i].when);
+    }
     for (size_t i = 0; i < connector->param_count; i++) {
         struct connector_param *param = &connector->params[i];
         for (size_t v = 0; param->secret && v < param->count; v++) {
@@ -358,5 +378,6 @@ connector_fini(struct connector *connector)
     connector->verify_count = 0;
     connector->handshake_count = 0;
     connector->poll.fail_when.count = 0;
+    connector->poll.cursor.expired_count = 0;
     connector->param_count = 0;
 }

@@ -176,6 +176,9 @@ struct request_spec {
     struct body_node *body; /* JSON and GRAPHQL */
     struct pair_spec *form;
     size_t form_count;
+    const struct template *first_url; /* in place of `url` and `query`, */
+    struct pair_spec *first_query;    /* while there is no cursor */
+    size_t first_query_count;
 };
 
 enum list_order { ORDER_NONE, ORDER_ASC, ORDER_DESC };
@@ -184,6 +187,12 @@ enum cursor_kind { CURSOR_TIME, CURSOR_ID, CURSOR_TOKEN, CURSOR_NONE };
 
 /* first(p), last(p), max(p), max(p)+1, or plain p (of the answer, for token) */
 enum pick { PICK_MAX, PICK_FIRST, PICK_LAST, PICK_MAX_PLUS_1 };
+
+/* An answer that says that the cursor is worth nothing any more. */
+struct expired_spec {
+    unsigned status;        /* 0: any */
+    struct conditions when; /* besides; all must hold */
+};
 
 struct cursor_spec {
     enum cursor_kind kind;
@@ -198,6 +207,8 @@ struct cursor_spec {
     bool send;    /* false: the server has no filter, we stop ourselves */
     bool numeric; /* ids compare by length, then text */
     const struct template *start; /* value before anything was seen */
+    struct expired_spec *expired; /* any of them */
+    size_t expired_count;
 };
 
 enum page_kind {
@@ -306,6 +317,9 @@ struct poll_spec {
     const struct template *first_cursor;
     enum pick first_pick; /* of the rows of that answer */
     struct slice first_else;
+    struct request_spec resync; /* in its place once a cursor was refused */
+    const struct template *resync_cursor;
+    enum pick resync_pick;
     struct auth_spec auth;
     struct conditions fail_when;
     const struct json_path *items;

@@ -178,6 +178,11 @@ static const struct config_key request_keys[] = {
            "The URL, without its query."),
     CUSTOM(request_spec, "query", query, connector_poll_query, PAIRS,
            "Query parameters; one with an absent place is left out."),
+    CUSTOM(request_spec, "first_url", first_url, connector_parse_request_text,
+           STRING, "The URL while there is no cursor; the same as first.url."),
+    CUSTOM(request_spec, "first_query", first_query, connector_poll_first_query,
+           PAIRS,
+           "The query while there is no cursor; the same as first.query."),
     CUSTOM(request_spec, "headers", headers, connector_poll_headers, PAIRS,
            "Request fields."),
     CUSTOM(request_spec, "json", body, connector_poll_json_body, TREE,
@@ -210,6 +215,25 @@ static const struct config_key first_keys[] = {
 };
 TABLE(first_table, "first", first_keys, poll_spec,
       "The request that finds the first cursor.");
+
+static const struct config_key resync_keys[] = {
+    KEY(poll_spec, "method", CONFIG_TEXT, resync.method,
+        .doc = "The HTTP method."),
+    CUSTOM(poll_spec, "url", resync.url, connector_parse_request_text, STRING,
+           "The URL; default: that of the list."),
+    CUSTOM(poll_spec, "query", resync.query, connector_poll_query, PAIRS,
+           "Query parameters."),
+    CUSTOM(poll_spec, "headers", resync.headers, connector_poll_headers, PAIRS,
+           "Request fields."),
+    CUSTOM(poll_spec, "json", resync.body, connector_poll_json_body, TREE,
+           "A JSON body."),
+    CUSTOM(poll_spec, "form", resync.form, connector_poll_form, PAIRS,
+           "A form body."),
+    CUSTOM(poll_spec, "cursor", resync_cursor, connector_poll_resync_cursor,
+           STRING, "Where the answer has the new cursor."),
+};
+TABLE(resync_table, "resync", resync_keys, poll_spec,
+      "The request that a walk begins with once the cursor was refused.");
 
 static const struct config_key auth_keys[] = {
     KEY(auth_spec, "type", CONFIG_CHOICE, type, .choices = auth_types,
@@ -253,6 +277,9 @@ static const struct config_key cursor_keys[] = {
         .doc = "The same as `compare: numeric`."),
     CUSTOM(cursor_spec, "start", start, connector_parse_request_text, STRING,
            "The cursor before anything was seen."),
+    CUSTOM(cursor_spec, "expired", expired, connector_cursor_expired, WHEN,
+           "Answers that mean that the cursor is worth nothing any more: "
+           "`status`, a condition, or both."),
 };
 TABLE(cursor_table, "cursor", cursor_keys, cursor_spec,
       "What the list is read on from.");
@@ -402,6 +429,9 @@ static const struct config_key poll_keys[] = {
     KEY(poll_spec, "request", CONFIG_TABLE, request, .table = &request_table,
         .doc = "One page of the list."),
     GROUP("first", first_table, "The request that finds the first cursor."),
+    GROUP("resync", resync_table,
+          "The request that a walk begins with once the cursor was refused; "
+          "its rows are events."),
     KEY(poll_spec, "auth", CONFIG_TABLE, auth, .table = &auth_table,
         .doc = "How requests prove who we are."),
     CUSTOM(poll_spec, "fail_when", fail_when, connector_parse_fail_when, WHEN,

@@ -56,6 +56,16 @@ connector_poll_query(struct config_binding *binding,
 }
 
 void
+connector_poll_first_query(struct config_binding *binding,
+                           const struct config_node *node, void *place)
+{
+    struct request_spec *request =
+        (void *)((char *)place - offsetof(struct request_spec, first_query));
+    request->first_query =
+        parse_pairs(binding, node, &request->first_query_count);
+}
+
+void
 connector_poll_headers(struct config_binding *binding,
                        const struct config_node *node, void *place)
 {
@@ -349,18 +359,35 @@ connector_poll_cursor_from(struct config_binding *binding,
     }
 }
 
+static void
+parse_first_cursor(struct config_binding *binding,
+                   const struct config_node *node, enum pick *ret_pick,
+                   void *place)
+{
+    struct slice text;
+    if (connector_parse_scalar(binding, node, &text)) {
+        struct config_node inner = *node;
+        (void)split_pick(text, ret_pick, &inner.text);
+        connector_parse_answer_source(binding, &inner, place);
+    }
+}
+
 void
 connector_poll_first_cursor(struct config_binding *binding,
                             const struct config_node *node, void *place)
 {
     struct poll_spec *poll =
         (void *)((char *)place - offsetof(struct poll_spec, first_cursor));
-    struct slice text;
-    if (connector_parse_scalar(binding, node, &text)) {
-        struct config_node inner = *node;
-        (void)split_pick(text, &poll->first_pick, &inner.text);
-        connector_parse_answer_source(binding, &inner, place);
-    }
+    parse_first_cursor(binding, node, &poll->first_pick, place);
+}
+
+void
+connector_poll_resync_cursor(struct config_binding *binding,
+                             const struct config_node *node, void *place)
+{
+    struct poll_spec *poll =
+        (void *)((char *)place - offsetof(struct poll_spec, resync_cursor));
+    parse_first_cursor(binding, node, &poll->resync_pick, place);
 }
 
 void

@@ -5,6 +5,7 @@
 
 #include "model/request_body.h"
 #include "model/walk_cursor.h"
+#include "model/walk_expired.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 #include "wire/template.h"
@@ -484,8 +485,11 @@ request_render(const struct connector *connector,
     struct rendering r = {
         .connector = connector, .state = state, .arena = arena, .err = err
     };
-    const struct request_spec *spec =
-        state->first ? &connector->poll.first : &connector->poll.request;
+    const struct request_spec *spec = &connector->poll.request;
+    if (state->first) {
+        const struct request_spec *first = walk_expired_first(connector, state);
+        spec = first == NULL ? spec : first;
+    }
     struct rendered_request request = { .method = spec->method };
     struct buf url = { 0 };
     r.scope = (struct template_scope){ .lookup = look_up, .arg = &r };
@@ -569,16 +573,20 @@ request_follow(const struct connector *connector, struct slice list_url,
     return status;
 }
 
+struct naming {
+    const char *kind;
+    bool found;
+};
+
 static bool
-names_now(void *arg, const struct template *t)
+names_kind(void *arg, const struct template *t)
 {
-    bool *found = arg;
+    struct naming *naming = arg;
     const struct template_ref *ref;
     for (size_t i = 0;
          t != NULL && (ref = template_ref_at(t, SIZE_MAX, i)) != NULL; i++) {
-        if (slice_equal_text(ref->kind, "now") ||
-            slice_equal_text(ref->kind, "until")) {
-            *found = true;
+        if (slice_equal_text(ref->kind, naming->kind)) {
+            naming->found = true;
             return false;
         }
     }
@@ -586,17 +594,23 @@ names_now(void *arg, const struct template *t)
 }
 
 bool
+request_names(const struct request_spec *spec, const char *kind)
+{
+    struct naming naming = { .kind = kind };
+    (void)names_kind(&naming, spec->url);
+    for (size_t i = 0; i < spec->query_count; i++) {
+        (void)names_kind(&naming, spec->query[i].value);
+    }
+    for (size_t i = 0; i < spec->form_count; i++) {
+        (void)names_kind(&naming, spec->form[i].value);
+    }
+    request_body_visit(spec->body, names_kind, &naming);
+    return naming.found;
+}
+
+bool
 request_is_bounded(const struct connector *connector)
 {
     const struct request_spec *spec = &connector->poll.request;
-    bool found = false;
-    (void)names_now(&found, spec->url);
-    for (size_t i = 0; i < spec->query_count; i++) {
-        (void)names_now(&found, spec->query[i].value);
-    }
-    for (size_t i = 0; i < spec->form_count; i++) {
-        (void)names_now(&found, spec->form[i].value);
-    }
-    request_body_visit(spec->body, names_now, &found);
-    return found;
+    return request_names(spec, "now") || request_names(spec, "until");
 }

@@ -47,6 +47,9 @@ enum status request_based(const struct connector *connector,
  * watermark may not pass what was sent. */
 bool request_is_bounded(const struct connector *connector);
 
+/* Whether the request has the place `kind`. */
+bool request_names(const struct request_spec *spec, const char *kind);
+
 /* Renders the detail request of a row, against the URL that was asked. */
 NODISCARD
 enum status request_follow(const struct connector *connector,

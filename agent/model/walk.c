@@ -3,6 +3,7 @@
 
 #include "base/instant.h"
 #include "model/walk_cursor.h"
+#include "model/walk_expired.h"
 #include "model/walk_window.h"
 
 /* Refused page tokens in one walk, and refused cursors in a row, before we
@@ -126,15 +127,7 @@ lose_cursor(const struct walk_plan *plan, struct walk_state *state,
     if (status != 410 && ++state->rejections < REJECTIONS_MAX) {
         return;
     }
-    int64_t from = walk_window_lower(plan, state);
-    step->has_gap = true;
-    step->gap =
-        (struct walk_gap){ GAP_CURSOR, from,
-                           state->now_ms > from ? state->now_ms : from };
-    state->rejections = 0;
-    state->token = (struct slice){ NULL, 0 };
-    state->has_token = false;
-    state->id_count = 0;
+    walk_expired_reset(plan, state, status, step);
 }
 
 static void
@@ -164,7 +157,17 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
             struct walk_step *ret_step)
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    bool expired;
     *ret_step = (struct walk_step){ .next = WALK_FAILED };
+    enum status result =
+        walk_expired_says(plan->connector, status, body, &expired);
+    if (result != STATUS_OK) {
+        return result;
+    }
+    if (expired && state->has_cursor) {
+        walk_expired_reset(plan, state, status, ret_step);
+        return STATUS_OK;
+    }
     if (is_rejection(status) && state->has_page) {
         return begin_anew(plan, state, status, arena, ret_step);
     }

@@ -79,7 +79,8 @@ struct walk_state {
     int64_t pages;           /* pages stored in this walk */
     int64_t rows;
     uint64_t page_hash;  /* of the last page token: the same twice fails */
-    bool first;          /* the next request is the connector's `first` */
+    bool first;          /* the next request is `first`, or `resync` */
+    bool anew;           /* the cursor was refused, and no walk whole since */
     bool after_first;    /* the last answer was that one's */
     unsigned rejections; /* cursors or page tokens refused in a row */
     unsigned failures;   /* other failures in a row on one page */
@@ -155,8 +156,8 @@ enum status walk_page(const struct walk_plan *plan, struct walk_state *state,
 /*
  * Tells the walk that a request failed with an HTTP status (0: no answer). A
  * rejected page token makes the walk begin anew (an ascending one at its
- * running maximum); a rejected opaque cursor is a gap and a new start. hw never
- * moves.
+ * running maximum); a rejected cursor is a gap and a new start. `body` is JSON
+ * that was checked, or empty. hw never moves.
  */
 NODISCARD
 enum status walk_failed(const struct walk_plan *plan, struct walk_state *state,

@@ -5,6 +5,7 @@
 
 #include "base/instant.h"
 #include "model/answer.h"
+#include "model/walk_expired.h"
 #include "wire/template.h"
 
 /* So many marks at most inside one overlap, so that WALK_IDS_MAX always holds
@@ -174,7 +175,8 @@ look_up(void *arg, const struct template_ref *ref, struct arena *arena,
     return STATUS_OK;
 }
 
-/* Nothing was seen yet: ask `first`, or begin at `cursor.start`. */
+/* Nothing was seen yet, or what was seen is refused: ask `first` or `resync`,
+ * or begin at `cursor.start`. */
 static enum status
 begin_unseen(const struct connector *connector, struct walk_state *state,
              struct arena *arena)
@@ -183,8 +185,15 @@ begin_unseen(const struct connector *connector, struct walk_state *state,
     struct start_view view = { connector, state };
     struct template_scope scope = { .lookup = look_up, .arg = &view };
     struct slice text;
-    state->first = connector->poll.first.url != NULL;
-    if (state->first || cursor->start == NULL) {
+    state->first = walk_expired_first(connector, state) != NULL;
+    if (state->first) {
+        return STATUS_OK;
+    }
+    if (state->anew && connector->poll.first_else.len > 0) {
+        return walk_cursor_set_text(connector, state,
+                                    connector->poll.first_else, arena);
+    }
+    if (cursor->start == NULL) {
         return STATUS_OK;
     }
     enum status status =
@@ -207,6 +216,9 @@ walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
     state->first = false;
     switch (connector->poll.cursor.kind) {
     case CURSOR_TIME:
+        if (state->anew) {
+            return STATUS_OK; /* the whole list */
+        }
         return walk_cursor_set_time(connector, state, state->a_ms, arena);
     case CURSOR_ID:
         if (!state->has_token) {

@@ -265,22 +265,35 @@ whole(struct taking *t)
     state->ties = 0;
     state->tie_ms = 0;
     state->rejections = 0;
+    state->anew = false;
     t->step->next = WALK_WHOLE;
     return status;
 }
 
 /* ---- what follows a page ---- */
 
-/* Finds the cursor in the answer to `first`, in the row that its pick names. */
-static enum status
-pick_first(struct taking *t, struct slice *ret_text)
+/* Where the answer to `first`, or to `resync`, says what the cursor is. */
+struct first_place {
+    const struct template *at;
+    enum pick pick;
+};
+
+static struct first_place
+first_place(const struct poll_spec *spec, bool resyncs)
 {
-    const struct poll_spec *spec = &t->connector->poll;
+    return resyncs
+               ? (struct first_place){ spec->resync_cursor, spec->resync_pick }
+               : (struct first_place){ spec->first_cursor, spec->first_pick };
+}
+
+/* Finds the cursor in that answer, in the row that its pick names. */
+static enum status
+pick_first(struct taking *t, struct first_place place, struct slice *ret_text)
+{
     const struct page *page = t->answer->page;
     struct answer_view view = { .fields = t->answer->fields,
                                 .body = page->body };
-    bool is_max =
-        spec->first_pick == PICK_MAX || spec->first_pick == PICK_MAX_PLUS_1;
+    bool is_max = place.pick == PICK_MAX || place.pick == PICK_MAX_PLUS_1;
     enum status found = STATUS_NOT_FOUND;
     size_t i = 0;
     do {
@@ -288,13 +301,12 @@ pick_first(struct taking *t, struct slice *ret_text)
         if (page->row_count > 0) {
             view.row = page->rows[i];
         }
-        enum status status =
-            answer_text(spec->first_cursor, &view, t->scratch, &text);
+        enum status status = answer_text(place.at, &view, t->scratch, &text);
         if (status == STATUS_NOMEM) {
             return status;
         }
         if (status == STATUS_OK &&
-            (found != STATUS_OK || spec->first_pick == PICK_LAST ||
+            (found != STATUS_OK || place.pick == PICK_LAST ||
              (is_max && walk_cursor_compare(t->cursor, text, *ret_text) > 0))) {
             *ret_text = text;
             found = STATUS_OK;
@@ -303,22 +315,25 @@ pick_first(struct taking *t, struct slice *ret_text)
     return found;
 }
 
-/* The answer to `first` says where the cursor is; none: before everything. */
+/* The answer to `first` says where the cursor is; none: before everything. The
+ * one to `resync` likewise, but its rows are what the list still has. */
 static enum status
 take_first(struct taking *t)
 {
     const struct poll_spec *spec = &t->connector->poll;
     struct walk_state *state = t->state;
+    bool resyncs = state->anew && spec->resync.url != NULL;
+    struct first_place place = first_place(spec, resyncs);
     struct slice text;
-    enum status status = pick_first(t, &text);
+    enum status status = pick_first(t, place, &text);
     if (status == STATUS_NOT_FOUND) {
-        bool by_rows = spec->first_cursor == NULL && state->running_id.len > 0;
+        bool by_rows = place.at == NULL && state->running_id.len > 0;
         text = by_rows ? state->running_id : spec->first_else;
     } else if (status != STATUS_OK) {
         return status;
     }
     state->first = false;
-    state->after_first = true;
+    state->after_first = !resyncs;
     if (spec->cursor.kind == CURSOR_TOKEN && text.len == 0 &&
         state->has_token) {
         return STATUS_OK; /* take_token has found it */

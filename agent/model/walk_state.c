@@ -59,6 +59,7 @@ static const struct member members[] = {
     MEMBER("rows", KIND_I64, rows),
     MEMBER("page_hash", KIND_U64, page_hash),
     MEMBER("first", KIND_BOOL, first),
+    MEMBER("anew", KIND_BOOL, anew),
     MEMBER("after_first", KIND_BOOL, after_first),
     MEMBER("rejections", KIND_UNSIGNED, rejections),
     MEMBER("failures", KIND_UNSIGNED, failures),

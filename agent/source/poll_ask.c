@@ -86,12 +86,11 @@ poll_ask_note(struct source_poll *poll, const struct http_reply *reply)
     }
 }
 
-/* The body of an answer that is no page, where it is JSON. */
+/* The body of an answer, where it is JSON. */
 static struct slice
-error_body(const struct http_reply *reply)
+json_body(const struct http_reply *reply)
 {
     bool is_json =
-        reply->status >= 400 &&
         json_check(reply->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK;
     return is_json ? reply->body : (struct slice){ NULL, 0 };
 }
@@ -102,7 +101,8 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
                 struct quota_advice *ret_advice)
 {
     struct quota_advice advice = { 0 };
-    struct slice body = error_body(reply);
+    struct slice body =
+        reply->status >= 400 ? json_body(reply) : (struct slice){ NULL, 0 };
     *ret_advice = advice;
     if (quota_advise(poll->settings.connector, reply->status, reply->fields,
                      body, clock_unix_ms(), &advice) != STATUS_OK) {
@@ -134,7 +134,7 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
 static void
 take_failure(struct source_poll *poll, const struct http_reply *reply)
 {
-    struct slice body = error_body(reply);
+    struct slice body = json_body(reply);
     enum status status = walk_failed(&poll->plan, &poll->next, reply->status,
                                      body, &poll->next_arena, &poll->step);
     if (status != STATUS_OK) {
@@ -173,17 +173,18 @@ static void
 take_garbage(struct source_poll *poll, const struct http_reply *reply,
              enum status status, const struct error *err)
 {
-    const struct slice none = { NULL, 0 };
     source_poll_tell_asked(
         poll, &(struct poll_asked){ .status = reply->status,
                                     .why = slice_of(error_text(err, status)) });
     if (status == STATUS_NOMEM ||
-        walk_failed(&poll->plan, &poll->next, reply->status, none,
+        walk_failed(&poll->plan, &poll->next, reply->status, json_body(reply),
                     &poll->next_arena, &poll->step) != STATUS_OK) {
         source_poll_fail(poll, status, err);
         return;
     }
-    poll->step.why = *err;
+    if (!poll->step.has_gap) {
+        poll->step.why = *err;
+    }
     if (poll->step.state_changed || poll->step.has_gap) {
         source_poll_submit_state(poll);
     } else {

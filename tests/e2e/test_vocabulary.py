@@ -69,3 +69,36 @@ class Vocabulary(harness.Case):
         self.assertEqual(len(provider.asked), 1)
         self.assertEqual(agent.command("poll", "list").returncode, 0)
         self.assertEqual(self.ids(agent, 1), ["1"])
+
+    def test_an_expired_cursor_is_one_gap_and_loses_nothing_listed(self):
+        provider = self.provider()
+        rows = [entry(n) for n in range(1, 4)]
+        forgotten = []
+
+        def serve(handler, asked):
+            after = asked.query.get("after", "")
+            if after in forgotten:
+                answer(handler, 409, b'{"error":{".tag":"reset"}}')
+                return
+            start = 0 if after in ("", "0") else int(after[1:])
+            answer(handler, 200, listing(rows[start:],
+                                         next=f"t{len(rows)}"))
+        provider.default = serve
+        agent = self.lister(provider, {
+            "request": {"url": "{var:base}/list",
+                        "query": {"after": "{cursor}"}},
+            "order": "asc", "cursor": {
+                "kind": "token", "from": "next", "start": "0", "expired": [
+                    {"status": 409, "x": "json:error['.tag']",
+                     "equals": "reset"}]}})
+        self.ids(agent, 3)
+        wait_until(lambda: provider.asked[-1].query.get("after") == "t3",
+                   "the cursor is sent")
+        rows.append(entry(4))
+        forgotten += ["t3"]
+        self.assertEqual(self.ids(agent, 4), ["1", "2", "3", "4"])
+        self.assertEqual(agent.metric("gaps_total", connector="list"), 1)
+        self.assertIn("kind=cursor", agent.log())
+        wait_until(lambda: provider.asked[-1].query.get("after") == "t4",
+                   "it goes on behind the new cursor")
+        self.assertEqual(len(agent.events()), 4)

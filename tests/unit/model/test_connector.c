@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "wire/digest.h"
 #include "wire/json.h"
+#include "wire/template.h"
 
 /* ---- the files we ship ---- */
 
@@ -417,6 +418,16 @@ static const struct rule_row rule_rows[] = {
       "with: {base: 'http://127.0.0.1:9'}", "has one key, 'header'" },
     { POLLED("limit: {retry_header: 'X:'}"),
       "with: {base: 'http://127.0.0.1:9'}", "is no name of a field" },
+    { POLLED("cursor: {kind: token, from: next, expired: [{status: 404}, "
+             "{status: 409, x: 'json:error', regex: '^reset'}]}, resync: {}"),
+      "with: {base: 'http://127.0.0.1:9'}", NULL },
+    { POLLED("cursor: {kind: token, from: next, expired: [{}]}"),
+      "with: {base: 'http://127.0.0.1:9'}", "needs 'status', or 'x'" },
+    { POLLED("cursor: {kind: token, from: next, expired: [{status: 404, x: "
+             "'json:error'}]}"),
+      "with: {base: 'http://127.0.0.1:9'}", "a condition needs 'x'" },
+    { POLLED("cursor: {kind: token, from: next, expired: [404]}"),
+      "with: {base: 'http://127.0.0.1:9'}", "must be a mapping" },
     { POLLED("start: yesterday"), "with: {base: 'http://127.0.0.1:9'}",
       "an age such as 7d" },
     { POLLED("cron: '61 * * * *'"), "with: {base: 'http://127.0.0.1:9'}",
@@ -554,6 +565,36 @@ what_is_not_written_has_its_default(void **state)
 }
 
 static void
+a_first_request_may_stand_inside_the_lists_own(void **state)
+{
+    static const struct {
+        const char *more;
+        const char *url;
+        size_t queries;
+    } rows[] = {
+        { "first_url: '{var:base}/first'", "{var:base}/first", 0 },
+        { "first_query: {start: '{start}'}", "{var:base}/x", 1 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bound bound;
+        char text[512];
+        (void)snprintf(text, sizeof(text),
+                       "poll: {request: {url: '{var:base}/x', headers: {A: b}, "
+                       "%s}, items: '$[*]', record: {id: id}, cursor: {kind: "
+                       "token, from: next}}\n",
+                       rows[i].more);
+        bound_texts(&bound, text, "with: {base: 'http://127.0.0.1:9'}", NULL);
+        bound_must(&bound);
+        const struct request_spec *first = &bound.connector.poll.first;
+        assert_true(slice_equal_text(template_source(first->url), rows[i].url));
+        assert_int_equal(first->query_count, rows[i].queries);
+        assert_int_equal(first->header_count, 1);
+        bound_fini(&bound);
+    }
+}
+
+static void
 the_entry_is_laid_over_the_file(void **state)
 {
     (void)state;
@@ -634,6 +675,7 @@ main(void)
         cmocka_unit_test(rules_are_held_and_mistakes_told),
         cmocka_unit_test(a_mistake_names_the_place_of_its_key),
         cmocka_unit_test(what_is_not_written_has_its_default),
+        cmocka_unit_test(a_first_request_may_stand_inside_the_lists_own),
         cmocka_unit_test(the_entry_is_laid_over_the_file),
         cmocka_unit_test(running_out_of_memory_is_told),
     };

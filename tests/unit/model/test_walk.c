@@ -982,8 +982,6 @@ a_walk_without_memory_is_a_status(void **state)
     assert_true(n > 2 && status == STATUS_OK);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 static void
 a_tier_that_is_new_begins_at_the_lowest_watermark(void **state)
 {

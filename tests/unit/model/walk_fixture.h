@@ -162,4 +162,6 @@ assert_gap(const struct fixture *f, enum gap_kind kind, int64_t from_ms,
     assert_int_equal(f->step.gap.to_ms, to_ms);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 #endif

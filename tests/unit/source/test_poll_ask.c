@@ -92,6 +92,49 @@ an_answer_that_stays_right_puts_the_next_walk_off(void **state)
     site_close();
 }
 
+static void
+a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew(void **state)
+{
+    (void)state;
+    static const char connector[] = PARAMS
+        "poll:\n"
+        "  request: {url: '{var:base}/v1/list', query: {after: '{cursor}'}}\n"
+        "  auth: {type: bearer}\n"
+        "  items: '$.rows[*]'\n"
+        "  order: asc\n"
+        "  fail_when: [{x: 'json:error', present: true}]\n"
+        "  cursor: {kind: token, from: next, start: '0', expired: [{x: "
+        "'json:error', equals: reset}]}\n"
+        "  resync: {url: '{var:base}/v1/all', cursor: next}\n"
+        "  record: {id: '{id}', type: t, time: at}\n"
+        "match: {mode: event, same_id: true}\n";
+    static const struct answer script[] = {
+        { 200, NULL, NULL, "{\"rows\":[],\"next\":\"t1\"}" },
+        { 200, NULL, NULL, "{\"rows\":[],\"error\":\"reset\"}" },
+        { 200, NULL, NULL, "{\"rows\":[" ROW("a", "02") "],\"next\":\"t2\"}" },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(connector, script);
+    site.settings.cadence.every_ms = 1;
+    source_poll_destroy(site.poll);
+    make_poll();
+    start();
+    await_ends(3);
+    assert_string_equal(site.targets[0], "/v1/list?after=0");
+    assert_string_equal(site.targets[1], "/v1/list?after=t1");
+    assert_string_equal(site.targets[2], "/v1/all");
+    assert_int_equal(site.outcomes[POLL_FAILED], 1);
+    size_t gaps = 0;
+    for (size_t i = 0; i < site.submissions; i++) {
+        gaps += site.submitted[i].has_gap;
+    }
+    assert_int_equal(gaps, 1);
+    assert_string_equal(first_rows()->ids, "a");
+    await_requests(4);
+    assert_string_equal(site.targets[3], "/v1/list?after=t2");
+    site_close();
+}
+
 int
 main(void)
 {
@@ -100,6 +143,8 @@ main(void)
             a_list_that_is_gone_is_asked_again_only_when_somebody_asks),
         cmocka_unit_test(
             a_failure_that_passes_is_asked_again_soon_and_others_later),
+        cmocka_unit_test(
+            a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew),
         cmocka_unit_test(an_answer_that_stays_right_puts_the_next_walk_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
