@@ -3,31 +3,14 @@
 
 #include "base/instant.h"
 #include "model/answer.h"
-#include "model/walk.h"
 #include "model/walk_cursor.h"
+#include "model/walk_page_private.h"
 #include "model/walk_paging.h"
 #include "model/walk_window.h"
 #include "wire/timefmt.h"
 
 /* Walks in a row that end on one full second before it becomes a gap. */
 #define TIES_MAX 3
-
-/* One page on its way into the state. */
-struct taking {
-    const struct walk_plan *plan;
-    const struct connector *connector;
-    const struct cursor_spec *cursor;
-    struct walk_state *state;
-    const struct walk_answer *answer;
-    struct arena *arena; /* of the state */
-    struct arena *scratch;
-    struct walk_step *step;
-    struct slice sent;   /* `{cursor}` of the request, where it was sent */
-    int64_t oldest_ms;   /* on this page; INT64_MAX when no row has a stamp */
-    size_t below;        /* rows below the lower bound */
-    struct slice picked; /* the id this page leads to */
-    bool is_long;        /* a cursor that no request can carry */
-};
 
 static enum status
 fail(struct taking *t, const char *why)
@@ -172,19 +155,6 @@ take_token(struct taking *t)
 
 /* ---- the end of a walk ---- */
 
-/* The provider's clock when this answer came, not too early. */
-static int64_t
-answered_ms(const struct walk_answer *answer)
-{
-    struct slice text;
-    int64_t at_ms;
-    if (http_field_find(answer->fields, "Date", &text) &&
-        timefmt_read_http(text, &at_ms) == STATUS_OK) {
-        return at_ms + INSTANT_SECOND_MS;
-    }
-    return answer->our_ms;
-}
-
 /* Whether the list cannot have changed any more in the second that its
  * Last-Modified names, by the provider's own clock (RFC 9110 §8.8.2.2). A row
  * that came in that same second would stay hidden behind a 304. */
@@ -254,7 +224,7 @@ whole(struct taking *t)
             state->token = state->running_id;
             state->has_token = true;
         }
-        walk_cursor_mark(t->plan, state, answered_ms(t->answer));
+        walk_cursor_mark(t->plan, state, walk_page_answered_ms(t->answer));
     }
     enum status status = keep_validators(t);
     state->open = false;
@@ -271,84 +241,6 @@ whole(struct taking *t)
 }
 
 /* ---- what follows a page ---- */
-
-/* Where the answer to `first`, or to `resync`, says what the cursor is. */
-struct first_place {
-    const struct template *at;
-    enum pick pick;
-};
-
-static struct first_place
-first_place(const struct poll_spec *spec, bool resyncs)
-{
-    return resyncs
-               ? (struct first_place){ spec->resync_cursor, spec->resync_pick }
-               : (struct first_place){ spec->first_cursor, spec->first_pick };
-}
-
-/* Finds the cursor in that answer, in the row that its pick names. */
-static enum status
-pick_first(struct taking *t, struct first_place place, struct slice *ret_text)
-{
-    const struct page *page = t->answer->page;
-    struct answer_view view = { .fields = t->answer->fields,
-                                .body = page->body };
-    bool is_max = place.pick == PICK_MAX || place.pick == PICK_MAX_PLUS_1;
-    enum status found = STATUS_NOT_FOUND;
-    size_t i = 0;
-    do {
-        struct slice text;
-        if (page->row_count > 0) {
-            view.row = page->rows[i];
-        }
-        enum status status = answer_text(place.at, &view, t->scratch, &text);
-        if (status == STATUS_NOMEM) {
-            return status;
-        }
-        if (status == STATUS_OK &&
-            (found != STATUS_OK || place.pick == PICK_LAST ||
-             (is_max && walk_cursor_compare(t->cursor, text, *ret_text) > 0))) {
-            *ret_text = text;
-            found = STATUS_OK;
-        }
-    } while (++i < page->row_count);
-    return found;
-}
-
-/* The answer to `first` says where the cursor is; none: before everything. The
- * one to `resync` likewise, but its rows are what the list still has. */
-static enum status
-take_first(struct taking *t)
-{
-    const struct poll_spec *spec = &t->connector->poll;
-    struct walk_state *state = t->state;
-    bool resyncs = state->anew && spec->resync.url != NULL;
-    struct first_place place = first_place(spec, resyncs);
-    struct slice text;
-    enum status status = pick_first(t, place, &text);
-    if (status == STATUS_NOT_FOUND) {
-        bool by_rows = place.at == NULL && state->running_id.len > 0;
-        text = by_rows ? state->running_id : spec->first_else;
-    } else if (status != STATUS_OK) {
-        return status;
-    }
-    state->first = false;
-    state->after_first = !resyncs;
-    if (spec->cursor.kind == CURSOR_TOKEN && text.len == 0 &&
-        state->has_token) {
-        return STATUS_OK; /* take_token has found it */
-    }
-    status = arena_copy(t->arena, text, &state->token);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    state->has_token = true;
-    state->running_id = (struct slice){ NULL, 0 };
-    if (spec->cursor.kind == CURSOR_ID) {
-        walk_cursor_mark(t->plan, state, answered_ms(t->answer));
-    }
-    return walk_cursor_set_text(t->connector, state, state->token, t->arena);
-}
 
 /* A whole page of one stamp, and the cursor is the only way on. */
 static enum status
@@ -535,7 +427,7 @@ take_page(struct taking *t)
         status = take_token(t);
     }
     if (status == STATUS_OK && first) {
-        status = take_first(t);
+        status = walk_page_first(t);
     }
     if (status == STATUS_OK && t->is_long) {
         return fail_closed(t, "the cursor is longer than 64 KiB");
@@ -577,8 +469,8 @@ walk_page(const struct walk_plan *plan, struct walk_state *state,
     walk_window_clock(plan, state, answer, ret_step, &again);
     if (again) {
         struct walk_now now = { .our_ms = answer->our_ms,
-                                .provider_ms =
-                                    answered_ms(answer) - INSTANT_SECOND_MS };
+                                .provider_ms = walk_page_answered_ms(answer) -
+                                               INSTANT_SECOND_MS };
         status = walk_window_open(plan, state, &now, arena, ret_step);
         ret_step->next = WALK_ASK;
     } else if (answer->page == NULL) {

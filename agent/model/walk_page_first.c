@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* The answer to the request that a list is begun with. */
+#include "base/instant.h"
+#include "model/answer.h"
+#include "model/walk_cursor.h"
+#include "model/walk_page_private.h"
+#include "wire/timefmt.h"
+
+int64_t
+walk_page_answered_ms(const struct walk_answer *answer)
+{
+    struct slice text;
+    int64_t at_ms;
+    if (http_field_find(answer->fields, "Date", &text) &&
+        timefmt_read_http(text, &at_ms) == STATUS_OK) {
+        return at_ms + INSTANT_SECOND_MS;
+    }
+    return answer->our_ms;
+}
+
+/* Where the answer to `first`, or to `resync`, says what the cursor is. */
+struct first_place {
+    const struct template *at;
+    enum pick pick;
+};
+
+static struct first_place
+first_place(const struct poll_spec *spec, bool resyncs)
+{
+    return resyncs
+               ? (struct first_place){ spec->resync_cursor, spec->resync_pick }
+               : (struct first_place){ spec->first_cursor, spec->first_pick };
+}
+
+/* Finds the cursor in that answer, in the row that its pick names. */
+static enum status
+pick_first(struct taking *t, struct first_place place, struct slice *ret_text)
+{
+    const struct page *page = t->answer->page;
+    struct answer_view view = { .fields = t->answer->fields,
+                                .body = page->body };
+    bool is_max = place.pick == PICK_MAX || place.pick == PICK_MAX_PLUS_1;
+    enum status found = STATUS_NOT_FOUND;
+    size_t i = 0;
+    do {
+        struct slice text;
+        if (page->row_count > 0) {
+            view.row = page->rows[i];
+        }
+        enum status status = answer_text(place.at, &view, t->scratch, &text);
+        if (status == STATUS_NOMEM) {
+            return status;
+        }
+        if (status == STATUS_OK &&
+            (found != STATUS_OK || place.pick == PICK_LAST ||
+             (is_max && walk_cursor_compare(t->cursor, text, *ret_text) > 0))) {
+            *ret_text = text;
+            found = STATUS_OK;
+        }
+    } while (++i < page->row_count);
+    return found;
+}
+
+/* The answer to `first` says where the cursor is; none: before everything. The
+ * one to `resync` likewise, but its rows are what the list still has. */
+enum status
+walk_page_first(struct taking *t)
+{
+    const struct poll_spec *spec = &t->connector->poll;
+    struct walk_state *state = t->state;
+    bool resyncs = state->anew && spec->resync.url != NULL;
+    struct first_place place = first_place(spec, resyncs);
+    struct slice text;
+    enum status status = pick_first(t, place, &text);
+    if (status == STATUS_NOT_FOUND) {
+        bool by_rows = place.at == NULL && state->running_id.len > 0;
+        text = by_rows ? state->running_id : spec->first_else;
+    } else if (status != STATUS_OK) {
+        return status;
+    }
+    state->first = false;
+    state->after_first = !resyncs;
+    if (spec->cursor.kind == CURSOR_TOKEN && text.len == 0 &&
+        state->has_token) {
+        return STATUS_OK; /* take_token has found it */
+    }
+    status = arena_copy(t->arena, text, &state->token);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    state->has_token = true;
+    state->running_id = (struct slice){ NULL, 0 };
+    if (spec->cursor.kind == CURSOR_ID) {
+        walk_cursor_mark(t->plan, state, walk_page_answered_ms(t->answer));
+    }
+    return walk_cursor_set_text(t->connector, state, state->token, t->arena);
+}
