@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Days from 1970-01-01 in the proleptic Gregorian calendar, counted in years
  * that begin in March so that the leap day comes last. */
@@ -192,6 +193,34 @@ instant_parse_size(struct slice text, int64_t *ret_bytes)
         *ret_bytes = bytes;
     }
     return status;
+}
+
+enum status
+instant_parse_rate(struct slice text, int64_t *ret_count, int64_t *ret_per_ms)
+{
+    const size_t slash = slice_find(text, '/');
+    uint64_t count;
+    int64_t per_ms;
+    char span[INSTANT_TEXT_BYTES] = "1";
+    if (slash == SIZE_MAX ||
+        slice_to_u64(slice_trim(slice_first(text, slash)), &count) !=
+            STATUS_OK ||
+        count == 0 || count > INT32_MAX) {
+        return STATUS_INVALID;
+    }
+    struct slice unit = slice_trim(slice_from(text, slash + 1));
+    if (unit.len == 0 || unit.len > sizeof(span) - 2) {
+        return STATUS_INVALID;
+    }
+    const bool has_number = unit.ptr[0] >= '0' && unit.ptr[0] <= '9';
+    memcpy(span + (has_number ? 0 : 1), unit.ptr, unit.len);
+    const struct slice whole = { span, unit.len + (has_number ? 0 : 1) };
+    if (instant_parse_span(whole, &per_ms) != STATUS_OK || per_ms <= 0) {
+        return STATUS_INVALID;
+    }
+    *ret_count = (int64_t)count;
+    *ret_per_ms = per_ms;
+    return STATUS_OK;
 }
 
 int64_t

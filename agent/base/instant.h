@@ -52,6 +52,12 @@ enum status instant_parse_span(struct slice text, int64_t *ret_span_ms);
 NODISCARD
 enum status instant_parse_size(struct slice text, int64_t *ret_bytes);
 
+/* Reads so many in a time: "25/1s"; "100/s" means one of the unit.
+ * STATUS_INVALID otherwise. */
+NODISCARD
+enum status instant_parse_rate(struct slice text, int64_t *ret_count,
+                               int64_t *ret_per_ms);
+
 /* Sums that stay inside int64_t instead of overflowing. */
 int64_t instant_add(int64_t at_ms, int64_t span_ms);
 

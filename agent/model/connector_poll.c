@@ -443,33 +443,6 @@ connector_poll_stop(struct config_binding *binding,
 
 /* ---- limits ---- */
 
-/* Reads "25/1s"; "100/s" means one of the unit. */
-static bool
-parse_count_per(struct slice text, int64_t *ret_count, int64_t *ret_ms)
-{
-    const size_t slash = slice_find(text, '/');
-    uint64_t count;
-    char span[INSTANT_TEXT_BYTES] = "1";
-    if (slash == SIZE_MAX ||
-        slice_to_u64(slice_trim(slice_first(text, slash)), &count) !=
-            STATUS_OK ||
-        count == 0 || count > INT32_MAX) {
-        return false;
-    }
-    struct slice unit = slice_trim(slice_from(text, slash + 1));
-    if (unit.len == 0 || unit.len > sizeof(span) - 2) {
-        return false;
-    }
-    const bool has_number = unit.ptr[0] >= '0' && unit.ptr[0] <= '9';
-    memcpy(span + (has_number ? 0 : 1), unit.ptr, unit.len);
-    const struct slice whole = { span, unit.len + (has_number ? 0 : 1) };
-    if (instant_parse_span(whole, ret_ms) != STATUS_OK || *ret_ms <= 0) {
-        return false;
-    }
-    *ret_count = (int64_t)count;
-    return true;
-}
-
 void
 connector_poll_budget(struct config_binding *binding,
                       const struct config_node *node, void *place)
@@ -477,7 +450,8 @@ connector_poll_budget(struct config_binding *binding,
     struct limit_spec *limit =
         (void *)((char *)place - offsetof(struct limit_spec, budget));
     if (node->kind != CONFIG_SCALAR ||
-        !parse_count_per(node->text, &limit->budget, &limit->budget_per_ms)) {
+        instant_parse_rate(node->text, &limit->budget, &limit->budget_per_ms) !=
+            STATUS_OK) {
         connector_parse_refuse(binding, node, "must be like \"25/1s\"");
     }
 }
@@ -489,7 +463,8 @@ connector_poll_rate(struct config_binding *binding,
     struct webhook_spec *webhook =
         (void *)((char *)place - offsetof(struct webhook_spec, rate));
     if (node->kind != CONFIG_SCALAR ||
-        !parse_count_per(node->text, &webhook->rate, &webhook->rate_per_ms)) {
+        instant_parse_rate(node->text, &webhook->rate, &webhook->rate_per_ms) !=
+            STATUS_OK) {
         connector_parse_refuse(binding, node, "must be like \"100/s\"");
     }
 }

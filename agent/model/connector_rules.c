@@ -53,19 +53,6 @@ check_verify_rule(struct rules *rules, const struct verify_rule *rule,
     }
 }
 
-static bool
-names_kind(const struct template *t, const char *kind)
-{
-    const struct template_ref *ref;
-    for (size_t i = 0;
-         t != NULL && (ref = template_ref_at(t, SIZE_MAX, i)) != NULL; i++) {
-        if (slice_equal_text(ref->kind, kind)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void
 check_verify(struct rules *rules)
 {
@@ -74,7 +61,7 @@ check_verify(struct rules *rules)
     for (size_t i = 0; i < c->verify_count; i++) {
         check_verify_rule(rules, &c->verify[i], rules->draft->verify.marks[i]);
         for (size_t s = 0; s < c->verify[i].signed_count; s++) {
-            needs_url |= names_kind(c->verify[i].signed_texts[s], "url");
+            needs_url |= template_names(c->verify[i].signed_texts[s], "url");
         }
     }
     if (needs_url && c->has_webhook && c->public_url.len == 0) {
@@ -114,7 +101,7 @@ check_stamp(struct rules *rules)
     if (stamp == NULL) {
         return;
     }
-    bool inside = !names_kind(stamp, "now");
+    bool inside = !template_names(stamp, "now");
     for (size_t i = 0; template_ref_at(stamp, i, 0) != NULL; i++) {
         inside = inside && names_body(stamp, i);
     }

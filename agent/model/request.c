@@ -579,32 +579,25 @@ struct naming {
 };
 
 static bool
-names_kind(void *arg, const struct template *t)
+look_for(void *arg, const struct template *t)
 {
     struct naming *naming = arg;
-    const struct template_ref *ref;
-    for (size_t i = 0;
-         t != NULL && (ref = template_ref_at(t, SIZE_MAX, i)) != NULL; i++) {
-        if (slice_equal_text(ref->kind, naming->kind)) {
-            naming->found = true;
-            return false;
-        }
-    }
-    return true;
+    naming->found = naming->found || template_names(t, naming->kind);
+    return !naming->found;
 }
 
 bool
 request_names(const struct request_spec *spec, const char *kind)
 {
     struct naming naming = { .kind = kind };
-    (void)names_kind(&naming, spec->url);
+    (void)look_for(&naming, spec->url);
     for (size_t i = 0; i < spec->query_count; i++) {
-        (void)names_kind(&naming, spec->query[i].value);
+        (void)look_for(&naming, spec->query[i].value);
     }
     for (size_t i = 0; i < spec->form_count; i++) {
-        (void)names_kind(&naming, spec->form[i].value);
+        (void)look_for(&naming, spec->form[i].value);
     }
-    request_body_visit(spec->body, names_kind, &naming);
+    request_body_visit(spec->body, look_for, &naming);
     return naming.found;
 }
 

@@ -43,12 +43,12 @@ enum status request_based(const struct connector *connector,
                           struct slice absolute, struct buf *into,
                           struct error *err);
 
+/* Whether a place of this kind is in its URL, query, form or body. */
+bool request_names(const struct request_spec *spec, const char *kind);
+
 /* Whether the list's request is bounded above by `{now}` or `{until}`: then the
  * watermark may not pass what was sent. */
 bool request_is_bounded(const struct connector *connector);
-
-/* Whether the request has the place `kind`. */
-bool request_names(const struct request_spec *spec, const char *kind);
 
 /* Renders the detail request of a row, against the URL that was asked. */
 NODISCARD

@@ -169,6 +169,19 @@ template_ref_at(const struct template *t, size_t choice, size_t index)
 }
 
 bool
+template_names(const struct template *t, const char *kind)
+{
+    const struct template_ref *ref;
+    for (size_t i = 0;
+         t != NULL && (ref = template_ref_at(t, SIZE_MAX, i)) != NULL; i++) {
+        if (slice_equal_text(ref->kind, kind)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
 template_is_literal(const struct template *t, struct slice *ret_text)
 {
     const struct template_choice *only = &t->choices[0];

@@ -105,6 +105,10 @@ enum status template_parts(const struct template *t,
 const struct template_ref *template_ref_at(const struct template *t,
                                            size_t choice, size_t index);
 
+/* Whether any alternative names a place of this kind; a NULL template names
+ * none. */
+bool template_names(const struct template *t, const char *kind);
+
 /* Whether the template is plain text without a place; then what it says. */
 bool template_is_literal(const struct template *t, struct slice *ret_text);
 

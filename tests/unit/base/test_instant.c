@@ -213,6 +213,31 @@ sums_stay_inside_64_bits(void **state)
     assert_int_equal(instant_add(INT64_MAX, INT64_MIN), -1);
 }
 
+static void
+a_rate_is_so_many_in_a_time(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t count, per_ms; /* 0: refused */
+    } rows[] = {
+        { "25/1s", 25, 1000 }, { "100/s", 100, 1000 }, { "9 / 2m", 9, 120000 },
+        { "1/500ms", 1, 500 }, { "0/1s", 0, 0 },       { "5", 0, 0 },
+        { "5/", 0, 0 },        { "/1s", 0, 0 },        { "5/0s", 0, 0 },
+        { "5/1", 0, 0 },       { "", 0, 0 },           { "-1/1s", 0, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t count = 0;
+        int64_t per_ms = 0;
+        enum status status =
+            instant_parse_rate(slice_of(rows[i].text), &count, &per_ms);
+        assert_int_equal(status,
+                         rows[i].count == 0 ? STATUS_INVALID : STATUS_OK);
+        assert_int_equal(count, rows[i].count);
+        assert_int_equal(per_ms, rows[i].per_ms);
+    }
+}
+
 int
 main(void)
 {
@@ -225,6 +250,7 @@ main(void)
         cmocka_unit_test(a_span_is_a_number_and_a_unit),
         cmocka_unit_test(a_size_is_a_number_and_a_unit),
         cmocka_unit_test(sums_stay_inside_64_bits),
+        cmocka_unit_test(a_rate_is_so_many_in_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
