@@ -4,7 +4,8 @@
  *
  * A simulated provider, the real agent and a real exec handler, each a process
  * of its own, in a temporary directory, offline. The verdict compares the
- * provider's journal with the handler's file, never the agent's counters.
+ * provider's journal with the handler's file, never the agent's counters; those
+ * are then held against what the journal says they must be.
  */
 #include <poll.h>
 #include <signal.h>
@@ -14,19 +15,29 @@
 #include <sys/stat.h>
 
 #include "app/commands.h"
+#include "app/demo_figures.h"
+#include "app/demo_report.h"
 #include "app/demo_stage.h"
 #include "app/demo_verdict.h"
 #include "app/options.h"
 #include "base/instant.h"
+#include "flow/accounting.h"
 #include "io/clock.h"
 #include "io/fs.h"
-#include "wire/json_tree.h"
 
-#define EVENTS_DEFAULT "1000"
-#define LOSS_DEFAULT   "20"
-#define EVENTS_MAX     1000000
-#define RATE           250 /* facts a second */
-#define LOOK_EVERY_MS  50
+#define EVENTS_DEFAULT  "1000"
+#define LOSS_DEFAULT    "20"
+#define SEED_DEFAULT    "1"
+#define EVENTS_MAX      1000000
+#define EVENTS_MAX_TEXT "1000000"
+#define RATE            250 /* facts a second */
+#define LOOK_EVERY_MS   50
+#define ASK_EVERY_MS    200
+/* Hooks come within half of it, or not before it was certainly over. */
+#define GRACE_MS (3 * INSTANT_SECOND_MS)
+#define CLEAR_MS 500 /* behind that certainty */
+/* For the agent to count the last of what it should have counted. */
+#define RECKON_MS (10 * INSTANT_SECOND_MS)
 /* What is owed when the last fact has happened: a walk or two, a 429 or two,
  * and children at the pace of a slow machine. */
 #define PATIENCE_MS   (60 * INSTANT_SECOND_MS)
@@ -56,6 +67,17 @@ catch_signals(void)
     (void)sigaction(SIGHUP, &action, NULL);
 }
 
+/* An event is counted at the first look after its grace, or at the one after
+ * that where the store is busy. */
+static struct demo_rule
+rule_of(const struct demo_plan *plan)
+{
+    return (struct demo_rule){
+        .grace_ms = plan->grace_ms,
+        .patience_ms = 2 * accounting_period(plan->grace_ms),
+    };
+}
+
 /* Reads both texts and compares them. */
 static enum status
 judge(const struct demo_stage *stage, struct demo_verdict *ret,
@@ -72,8 +94,9 @@ judge(const struct demo_stage *stage, struct demo_verdict *ret,
         }
     }
     if (status == STATUS_OK) {
+        struct demo_rule rule = rule_of(&stage->plan);
         status = demo_verdict_reach(buf_slice(&journal), buf_slice(&handled),
-                                    ret, err);
+                                    &rule, ret, err);
     }
     buf_fini(&journal);
     buf_fini(&handled);
@@ -102,88 +125,100 @@ all_delivered(const struct demo_stage *stage, int64_t *seen_bytes)
            verdict.produced == stage->plan.events && verdict.lost == 0;
 }
 
-/* Waits for the end of the play, or for a reason not to. */
+/* Asks the agent for its figures. Sets *ret_settled when every grace is over,
+ * the agent has looked since, and all of them are what they must be. */
 static enum status
-watch(struct demo_stage *stage, struct error *err)
+reckon(const struct demo_stage *stage, struct demo_figures *figures,
+       bool *ret_settled, struct error *err)
 {
-    const struct demo_plan *plan = &stage->plan;
-    int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS +
-                          plan->events * 1000 / plan->rate +
-                          plan->events * PATIENCE_EACH;
-    int64_t seen_bytes = -1;
-    int64_t whole_ms = INT64_MAX; /* since when nothing is missing */
-    for (;;) {
-        (void)poll(NULL, 0, LOOK_EVERY_MS);
-        int64_t now_ms = clock_monotonic_ms();
-        if (interrupted) {
-            return error_set(err, STATUS_CANCELED, "interrupted");
-        }
-        if (!demo_child_running(&stage->agent)) {
-            return error_set(err, STATUS_UNAVAILABLE, "the agent has ended");
-        }
-        if (!demo_child_running(&stage->provider)) {
-            return error_set(err, STATUS_UNAVAILABLE, "the provider has ended");
-        }
-        if (whole_ms == INT64_MAX && demo_stage_heard(stage, "done\n") &&
-            all_delivered(stage, &seen_bytes)) {
-            whole_ms = now_ms;
-        }
-        bool thought_over =
-            whole_ms != INT64_MAX && now_ms - whole_ms >= AFTERTHOUGHT_MS;
-        if (thought_over || now_ms > deadline_ms) {
-            return STATUS_OK; /* the verdict will say what is missing */
-        }
-    }
-}
-
-/* ---- what is said ---- */
-
-static enum status
-print_json(const struct demo_verdict *verdict, int64_t took_ms)
-{
-    const struct {
-        const char *name;
-        int64_t value;
-    } figures[] = {
-        { "produced", verdict->produced },
-        { "hooked", verdict->hooked },
-        { "recovered", verdict->recovered },
-        { "duplicates", verdict->duplicates },
-        { "delivered", verdict->delivered },
-        { "lost", verdict->lost },
-        { "twice", verdict->twice },
-    };
-    struct json_tree *tree;
-    struct buf text = { 0 };
-    enum status status = json_tree_create(&tree);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct json_node *root = json_tree_root(tree);
-    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-        json_add_i64(tree, root, figures[i].name, figures[i].value);
-    }
-    int64_t tenths = (took_ms + 50) / 100;
-    json_add_double(tree, root, "seconds", (double)tenths / 10);
-    status = json_tree_print(tree, false, &text);
+    int64_t asked_ms = clock_unix_ms();
+    int64_t grace_ms = stage->plan.grace_ms;
+    struct demo_verdict verdict = { 0 };
+    struct buf metrics = { 0 };
+    enum status status = demo_stage_metrics(stage, &metrics, err);
     if (status == STATUS_OK) {
-        (void)printf("%s\n", text.ptr);
+        status = demo_figures_read(buf_slice(&metrics), figures, err);
     }
-    buf_fini(&text);
-    json_tree_destroy(tree);
+    buf_fini(&metrics);
+    if (status == STATUS_OK) {
+        status = judge(stage, &verdict, err);
+    }
+    int64_t over_ms =
+        verdict.accepted_ms + grace_ms + accounting_period(grace_ms);
+    *ret_settled = asked_ms > over_ms && verdict.unlisted == 0 &&
+                   demo_figures_agree(figures, &verdict.expected, NULL);
     return status;
 }
 
-static void
-print_sentence(const struct demo_verdict *v, int64_t took_ms)
+/* What goes on while the play does. */
+struct watch {
+    int64_t deadline_ms;
+    int64_t seen_bytes; /* of the handler's file */
+    int64_t whole_ms;   /* since when nothing is missing; 0: something is */
+    int64_t ask_ms;     /* when the agent is asked next */
+};
+
+/* Why not to wait any longer. */
+static enum status
+check_cast(struct demo_stage *stage, struct error *err)
 {
-    (void)printf(
-        "%lld events produced, %lld arrived by webhook, %lld recovered by "
-        "polling, %lld duplicates suppressed, %lld delivered, %lld lost, "
-        "%lld twice, in %.1f s.\n",
-        (long long)v->produced, (long long)v->hooked, (long long)v->recovered,
-        (long long)v->duplicates, (long long)v->delivered, (long long)v->lost,
-        (long long)v->twice, (double)took_ms / 1000);
+    if (interrupted) {
+        return error_set(err, STATUS_CANCELED, "interrupted");
+    }
+    if (!demo_child_running(&stage->agent)) {
+        return error_set(err, STATUS_UNAVAILABLE, "the agent has ended");
+    }
+    if (!demo_child_running(&stage->provider)) {
+        return error_set(err, STATUS_UNAVAILABLE, "the provider has ended");
+    }
+    return STATUS_OK;
+}
+
+/* Looks once; sets *ret_over when there is nothing more to wait for. */
+static enum status
+look(struct demo_stage *stage, struct watch *watch,
+     struct demo_figures *figures, bool *ret_over, struct error *err)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    bool settled = false;
+    if (watch->whole_ms == 0 && demo_stage_heard(stage, "done\n") &&
+        all_delivered(stage, &watch->seen_bytes)) {
+        watch->whole_ms = now_ms;
+        watch->ask_ms = now_ms + AFTERTHOUGHT_MS;
+        watch->deadline_ms = watch->ask_ms + stage->plan.grace_ms + RECKON_MS;
+    }
+    bool late = now_ms > watch->deadline_ms;
+    enum status status = STATUS_OK;
+    if (late || (watch->whole_ms != 0 && now_ms >= watch->ask_ms)) {
+        status = reckon(stage, figures, &settled, err);
+        watch->ask_ms = now_ms + ASK_EVERY_MS;
+    }
+    *ret_over = settled || late; /* the verdict will say what is missing */
+    return status;
+}
+
+/* Waits for the end of the play, or for a reason not to. */
+static enum status
+watch_play(struct demo_stage *stage, struct demo_figures *figures,
+           struct error *err)
+{
+    const struct demo_plan *plan = &stage->plan;
+    struct watch watch = {
+        .deadline_ms = clock_monotonic_ms() + PATIENCE_MS +
+                       plan->events * 1000 / plan->rate +
+                       plan->events * PATIENCE_EACH,
+        .seen_bytes = -1,
+    };
+    bool over = false;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && !over) {
+        (void)poll(NULL, 0, LOOK_EVERY_MS);
+        status = check_cast(stage, err);
+        if (status == STATUS_OK) {
+            status = look(stage, &watch, figures, &over, err);
+        }
+    }
+    return status;
 }
 
 /* The end of what both processes had to say. */
@@ -200,59 +235,33 @@ print_log(const struct demo_stage *stage)
     buf_fini(&text);
 }
 
-/* Says what broke a promise; returns whether none was. */
-static bool
-is_good(const struct demo_plan *plan, const struct demo_verdict *verdict,
-        bool orderly)
-{
-    const struct {
-        bool wrong;
-        const char *words;
-    } rules[] = {
-        { verdict->produced < plan->events, "not every event was produced" },
-        { verdict->lost > 0, "events were lost" },
-        { verdict->twice > 0, "events were handed over twice" },
-        { verdict->unknown > 0, "events were handed over that never were" },
-        { plan->loss_percent > 0 && verdict->recovered == 0,
-          "nothing was recovered" },
-        { !orderly, "the agent did not end in order" },
-    };
-    bool good = true;
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (rules[i].wrong) {
-            (void)fprintf(stderr, "longstop demo: %s\n", rules[i].words);
-            good = false;
-        }
-    }
-    return good;
-}
-
 /* ---- the play ---- */
 
 static enum exit_code
 play(const struct demo_plan *plan, bool json)
 {
     struct demo_stage stage;
-    struct demo_verdict verdict = { 0 };
+    struct demo_outcome outcome = { .events = plan->events,
+                                    .loss_percent = plan->loss_percent };
     struct error err = { 0 };
     int64_t began_ms = clock_monotonic_ms();
     enum status status = demo_stage_set(plan, &stage, &err);
     if (status == STATUS_OK) {
-        status = watch(&stage, &err);
+        status = watch_play(&stage, &outcome.figures, &err);
     }
-    int64_t took_ms = clock_monotonic_ms() - began_ms;
-    bool orderly = demo_stage_stop(&stage);
+    outcome.took_ms = clock_monotonic_ms() - began_ms;
+    outcome.orderly = demo_stage_stop(&stage);
     if (status == STATUS_OK) {
-        status = judge(&stage, &verdict, &err);
+        status = judge(&stage, &outcome.verdict, &err);
     }
     bool good = false;
     if (status == STATUS_OK) {
         if (!json) {
-            print_sentence(&verdict, took_ms);
+            demo_report_sentence(&outcome);
         } else {
-            status = print_json(&verdict, took_ms);
+            status = demo_report_json(&outcome);
         }
-        good = is_good(plan, &verdict, orderly) && status == STATUS_OK;
+        good = demo_report_is_good(&outcome) && status == STATUS_OK;
     } else {
         (void)fprintf(stderr, "longstop demo: %s\n", error_text(&err, status));
     }
@@ -278,16 +287,47 @@ read_percent(const char *text, int64_t *ret)
     return slice_to_i64(number, ret) == STATUS_OK && *ret >= 0 && *ret <= 100;
 }
 
+static bool
+refuse(const char *words)
+{
+    (void)fprintf(stderr, "longstop demo: %s\n", words);
+    return false;
+}
+
+/* Says what is wrong where it cannot. */
+static bool
+make_plan(const char *events, const char *loss, const char *seed,
+          struct demo_plan *ret)
+{
+    *ret = (struct demo_plan){ .rate = RATE, .grace_ms = GRACE_MS };
+    struct demo_rule rule = rule_of(ret);
+    ret->late_ms = rule.grace_ms + rule.patience_ms + CLEAR_MS;
+    if (slice_to_i64(slice_of(events), &ret->events) != STATUS_OK ||
+        ret->events < 1 || ret->events > EVENTS_MAX) {
+        return refuse("--events takes 1 to " EVENTS_MAX_TEXT);
+    }
+    if (!read_percent(loss, &ret->loss_percent)) {
+        return refuse("--loss takes 0% to 100%");
+    }
+    if (slice_to_i64(slice_of(seed), &ret->seed) != STATUS_OK ||
+        ret->seed < 0) {
+        return refuse("--seed takes a whole number, 0 or above");
+    }
+    return true;
+}
+
 enum exit_code
 cmd_demo(int argc, char **argv)
 {
     const char *events = EVENTS_DEFAULT, *loss = LOSS_DEFAULT;
+    const char *seed = SEED_DEFAULT;
     bool json = false;
     const struct option_spec options[] = {
         { "events", 0, "N", "so many events (" EVENTS_DEFAULT ")", &events,
           NULL },
         { "loss", 0, "P%", "of whose webhooks are lost (" LOSS_DEFAULT "%)",
           &loss, NULL },
+        { "seed", 0, "N", "of chance: another one, other losses", &seed, NULL },
         { "json", 0, NULL, "print the verdict as JSON", NULL, &json },
     };
     const struct command_spec spec = {
@@ -305,15 +345,8 @@ cmd_demo(int argc, char **argv)
     if (verdict != OPTIONS_OK) {
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
-    struct demo_plan plan = { .rate = RATE };
-    if (slice_to_i64(slice_of(events), &plan.events) != STATUS_OK ||
-        plan.events < 1 || plan.events > EVENTS_MAX) {
-        (void)fprintf(stderr, "longstop demo: --events takes 1 to %d\n",
-                      EVENTS_MAX);
-        return EXIT_USAGE;
-    }
-    if (!read_percent(loss, &plan.loss_percent)) {
-        (void)fprintf(stderr, "longstop demo: --loss takes 0%% to 100%%\n");
+    struct demo_plan plan;
+    if (!make_plan(events, loss, seed, &plan)) {
         return EXIT_USAGE;
     }
     catch_signals();

@@ -11,18 +11,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/admin_client.h"
 #include "app/paths.h"
 #include "io/fs.h"
 
-#define SECRET         "a-demo-keeps-no-secrets"
-#define TOKEN          "demo-token"
-#define BACKLOG        512
-#define PATH_ROOM      4096
-#define PORT_WAIT_MS   10000
-#define AGENT_END_MS   12000 /* it promises 10 s */
-#define HEARD_LIMIT    4096
-#define LOOK_EVERY_MS  20
-#define LISTENERS_HOST "127.0.0.1"
+#define SECRET          "a-demo-keeps-no-secrets"
+#define TOKEN           "demo-token"
+#define BACKLOG         512
+#define PATH_ROOM       4096
+#define PORT_WAIT_MS    10000
+#define AGENT_END_MS    12000 /* it promises 10 s */
+#define METRICS_WAIT_MS 5000
+#define HEARD_LIMIT     4096
+#define LOOK_EVERY_MS   20
+#define LISTENERS_HOST  "127.0.0.1"
 
 /* ---- where things are ---- */
 
@@ -156,46 +158,68 @@ make_listener(int *ret_fd, uint16_t *ret_port, struct error *err)
 
 /* ---- the cast ---- */
 
+/* The provider's faults. Lists are shown with an empty last page, so that the
+ * book knows to milliseconds when the agent had taken the others. A fact of the
+ * tail is listed when its hook's grace is long over, and after walks that
+ * missed it by more than a Date can hide; a 429 cannot come twice into one such
+ * wait.
+ */
+static const char *const faults[] = {
+    "--double",   "10", "--reorder",     "20",   "--late", "10",
+    "--limit",    "10", "--limit-rest",  "3000", "--lag",  "200",
+    "--lag-tail", "6",  "--lag-tail-ms", "5500", "--page", "250",
+    "--trailing", NULL,
+};
+
+#define FAULTS (sizeof(faults) / sizeof(faults[0]))
+
+/* A number as a word. */
+struct word {
+    char text[24];
+};
+
+static const char *
+word_of(int64_t number, struct word *into)
+{
+    (void)snprintf(into->text, sizeof(into->text), "%lld", (long long)number);
+    return into->text;
+}
+
 static enum status
 start_provider(struct demo_stage *stage, const struct programs *programs,
                uint16_t hooks_port, struct error *err)
 {
-    char url[64], events[24], rate[24], loss[24];
+    const struct demo_plan *plan = &stage->plan;
+    struct word events, rate, loss, late, seed;
+    char url[64];
     (void)snprintf(url, sizeof(url), "http://" LISTENERS_HOST ":%u/hooks/shop",
                    (unsigned)hooks_port);
-    (void)snprintf(events, sizeof(events), "%lld",
-                   (long long)stage->plan.events);
-    (void)snprintf(rate, sizeof(rate), "%lld", (long long)stage->plan.rate);
-    (void)snprintf(loss, sizeof(loss), "%lld",
-                   (long long)stage->plan.loss_percent);
-    const char *const argv[] = { programs->provider.ptr,
-                                 "--port",
-                                 "0",
-                                 "--hook-url",
-                                 url,
-                                 "--secret",
-                                 SECRET,
-                                 "--token",
-                                 TOKEN,
-                                 "--journal",
-                                 stage->journal.ptr,
-                                 "--events",
-                                 events,
-                                 "--rate",
-                                 rate,
-                                 "--loss",
-                                 loss,
-                                 "--double",
-                                 "10",
-                                 "--reorder",
-                                 "20",
-                                 "--limit",
-                                 "10",
-                                 "--page",
-                                 "250",
-                                 "--lag",
-                                 "200",
-                                 NULL };
+    const char *const own[] = {
+        programs->provider.ptr,
+        "--port",
+        "0",
+        "--hook-url",
+        url,
+        "--secret",
+        SECRET,
+        "--token",
+        TOKEN,
+        "--journal",
+        stage->journal.ptr,
+        "--events",
+        word_of(plan->events, &events),
+        "--rate",
+        word_of(plan->rate, &rate),
+        "--loss",
+        word_of(plan->loss_percent, &loss),
+        "--late-ms",
+        word_of(plan->late_ms, &late),
+        "--seed",
+        word_of(plan->seed, &seed),
+    };
+    const char *argv[sizeof(own) / sizeof(own[0]) + FAULTS];
+    memcpy(argv, own, sizeof(own));
+    memcpy(argv + sizeof(own) / sizeof(own[0]), faults, sizeof(faults));
     int ends[2];
     if (pipe(ends) != 0) {
         return error_set(err, STATUS_UNAVAILABLE, "pipe: %s", strerror(errno));
@@ -265,8 +289,11 @@ write_configuration(const struct demo_stage *stage,
                ":%llu\", webhook_secret: \"" SECRET "\", api_key: \"" TOKEN
                "\"}\n",
                (unsigned long long)port);
-    buf_text(into, "    poll: {every: 1s, overlap: 1m, start: 1h}\n"
-                   "handlers:\n"
+    buf_format(into,
+               "    poll: {every: 1s, overlap: 1m, start: 1h}\n"
+               "    grace: %lldms\n",
+               (long long)stage->plan.grace_ms);
+    buf_text(into, "handlers:\n"
                    "  fulfil:\n"
                    "    exec: [");
     write_quoted(programs->append, into);
@@ -360,6 +387,29 @@ demo_stage_heard(struct demo_stage *stage, const char *line)
     }
     return slice_find_slice(buf_slice(&stage->heard), slice_of(line)) !=
            SIZE_MAX;
+}
+
+enum status
+demo_stage_metrics(const struct demo_stage *stage, struct buf *into,
+                   struct error *err)
+{
+    struct buf address = { 0 };
+    unsigned http_status = 0;
+    buf_format(&address, "unix:%s/admin.sock", stage->directory.ptr);
+    const struct admin_client to = { .address = buf_slice(&address),
+                                     .timeout_ms = METRICS_WAIT_MS };
+    enum status status = buf_status(&address);
+    if (status == STATUS_OK) {
+        status =
+            admin_client_ask(&to, "GET", "/metrics", &http_status, into, err);
+    }
+    buf_fini(&address);
+    if (status == STATUS_OK && http_status != 200) {
+        return error_set(err, STATUS_PROTOCOL,
+                         "the agent answers %u when asked for its metrics",
+                         http_status);
+    }
+    return status;
 }
 
 bool

@@ -17,6 +17,9 @@ struct demo_plan {
     int64_t events;
     int64_t loss_percent;
     int64_t rate; /* facts a second */
+    int64_t seed; /* of the provider's chance */
+    int64_t grace_ms;
+    int64_t late_ms; /* late hooks leave so long after the list */
 };
 
 struct demo_stage {
@@ -40,6 +43,11 @@ enum status demo_stage_set(const struct demo_plan *plan,
 
 /* Whether the provider has announced `line` ("done\n") by now. */
 bool demo_stage_heard(struct demo_stage *stage, const char *line);
+
+/* Asks the agent for its metrics. */
+NODISCARD
+enum status demo_stage_metrics(const struct demo_stage *stage, struct buf *into,
+                               struct error *err);
 
 /* Ends both in order. Returns whether the agent ended as it should. */
 bool demo_stage_stop(struct demo_stage *stage);

@@ -5,12 +5,11 @@
 
 #include "base/mem.h"
 #include "wire/json.h"
+#include "wire/timefmt.h"
 
-/* One fact, and how often each side has seen it. */
 struct tally {
     struct slice name;
-    int64_t hooks;
-    int64_t handed;
+    struct demo_fact fact;
 };
 
 struct tallies {
@@ -63,14 +62,38 @@ member_text(struct slice object, const char *name, struct arena *arena,
     return json_text(value, arena, ret);
 }
 
+/* Reads numbers into a struct, as a table names them. */
+struct number {
+    const char *name;
+    size_t at;
+};
+
+static enum status
+read_numbers(struct slice object, const struct number *numbers, size_t count,
+             struct arena *arena, void *into)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct slice text;
+        enum status status = member_text(object, numbers[i].name, arena, &text);
+        if (status == STATUS_OK) {
+            status = slice_to_i64(
+                text, (int64_t *)(void *)((char *)into + numbers[i].at));
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* What a line of the journal tells of its fact. */
-enum entry { ENTRY_FACT, ENTRY_HOOK, ENTRY_LISTED };
+enum entry { ENTRY_FACT, ENTRY_HOOK, ENTRY_LISTED, ENTRY_COUNT };
 
 static enum status
 read_entry(struct slice line, struct arena *arena, struct slice *ret_name,
            enum entry *ret_entry)
 {
-    static const char *const names[] = {
+    static const char *const names[ENTRY_COUNT] = {
         [ENTRY_FACT] = "fact", [ENTRY_HOOK] = "hook", [ENTRY_LISTED] = "listed"
     };
     if (json_check(line, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK) {
@@ -84,7 +107,7 @@ read_entry(struct slice line, struct arena *arena, struct slice *ret_name,
     if (status != STATUS_OK) {
         return status;
     }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
         if (slice_equal_text(what, names[i])) {
             *ret_entry = (enum entry)i;
             return STATUS_OK;
@@ -128,7 +151,59 @@ read_facts(struct slice journal, struct tallies *tallies)
 }
 
 static enum status
-count_hooks(struct slice journal, struct tallies *tallies)
+read_hook(struct slice line, struct arena *arena, struct demo_fact *into)
+{
+    struct hook {
+        int64_t sent_ms, answered_ms, attempts;
+    } hook;
+    static const struct number numbers[] = {
+        { "sent_ms", offsetof(struct hook, sent_ms) },
+        { "answered_ms", offsetof(struct hook, answered_ms) },
+        { "attempts", offsetof(struct hook, attempts) },
+    };
+    enum status status = read_numbers(
+        line, numbers, sizeof(numbers) / sizeof(numbers[0]), arena, &hook);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool first = into->hooks++ == 0;
+    into->attempts += hook.attempts;
+    if (first || hook.sent_ms < into->hook_from_ms) {
+        into->hook_from_ms = hook.sent_ms;
+    }
+    if (first || hook.answered_ms < into->hook_until_ms) {
+        into->hook_until_ms = hook.answered_ms;
+    }
+    return STATUS_OK;
+}
+
+static enum status
+read_times(struct slice line, enum entry entry, struct arena *arena,
+           struct demo_fact *into)
+{
+    static const struct number happened[] = {
+        { "stamp_ms", offsetof(struct demo_fact, stamp_ms) },
+        { "visible_ms", offsetof(struct demo_fact, visible_ms) },
+    };
+    static const struct number listed[] = {
+        { "shown_ms", offsetof(struct demo_fact, shown_ms) },
+        { "asked_ms", offsetof(struct demo_fact, asked_ms) },
+        { "missed_ms", offsetof(struct demo_fact, missed_ms) },
+        { "missed_took_ms", offsetof(struct demo_fact, missed_took_ms) },
+    };
+    if (entry == ENTRY_HOOK) {
+        return read_hook(line, arena, into);
+    }
+    return entry == ENTRY_FACT
+               ? read_numbers(line, happened,
+                              sizeof(happened) / sizeof(happened[0]), arena,
+                              into)
+               : read_numbers(line, listed, sizeof(listed) / sizeof(listed[0]),
+                              arena, into);
+}
+
+static enum status
+read_journal(struct slice journal, struct tallies *tallies)
 {
     struct slice line;
     while (next_line(&journal, &line)) {
@@ -142,7 +217,10 @@ count_hooks(struct slice journal, struct tallies *tallies)
         if (tally == NULL) {
             return STATUS_INVALID;
         }
-        tally->hooks += entry == ENTRY_HOOK;
+        status = read_times(line, entry, &tallies->arena, &tally->fact);
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     return STATUS_OK;
 }
@@ -171,6 +249,26 @@ write_name(struct slice envelope, struct arena *arena, struct buf *into)
     return buf_status(into);
 }
 
+/* Only the first handing over is looked at; a second is wrong anyhow. */
+static enum status
+read_envelope(struct slice envelope, struct arena *arena,
+              struct demo_fact *into)
+{
+    struct slice via, recorded;
+    if (into->handed++ > 0) {
+        return STATUS_OK;
+    }
+    enum status status = member_text(envelope, "via", arena, &via);
+    if (status == STATUS_OK) {
+        status = member_text(envelope, "recordedtime", arena, &recorded);
+    }
+    if (status == STATUS_OK) {
+        into->by_walk = !slice_equal_text(via, "webhook");
+        status = timefmt_read(TIMEFMT_ISO8601, recorded, &into->accepted_ms);
+    }
+    return status;
+}
+
 static enum status
 count_handed(struct slice handled, struct tallies *tallies,
              int64_t *ret_unknown)
@@ -187,7 +285,7 @@ count_handed(struct slice handled, struct tallies *tallies,
         }
         struct tally *tally = find(tallies, buf_slice(&name));
         if (tally != NULL) {
-            tally->handed++;
+            status = read_envelope(line, &tallies->arena, &tally->fact);
         } else {
             unknown++;
         }
@@ -197,32 +295,46 @@ count_handed(struct slice handled, struct tallies *tallies,
     return status;
 }
 
-static void
-sum_up(const struct tallies *tallies, struct demo_verdict *into)
+static int64_t
+later_of(int64_t a, int64_t b)
 {
-    into->produced = (int64_t)tallies->count;
-    for (size_t i = 0; i < tallies->count; i++) {
-        const struct tally *tally = &tallies->at[i];
-        bool hooked = tally->hooks > 0;
-        bool handed = tally->handed > 0;
-        into->hooked += hooked;
-        into->delivered += handed;
-        into->lost += !handed;
-        into->recovered += handed && !hooked;
-        into->duplicates += hooked ? tally->hooks - 1 : 0;
-        into->twice += handed ? tally->handed - 1 : 0;
+    return a > b ? a : b;
+}
+
+static void
+sum_fact(const struct demo_fact *fact, const struct demo_rule *rule,
+         struct demo_verdict *into)
+{
+    bool hooked = fact->hooks > 0;
+    bool handed = fact->handed > 0;
+    int64_t lag_ms = fact->visible_ms - fact->stamp_ms;
+    into->produced++;
+    into->hooked += hooked;
+    into->delivered += handed;
+    into->lost += !handed;
+    into->recovered += handed && !hooked;
+    into->duplicates += hooked ? fact->hooks - 1 : 0;
+    into->unlisted += fact->asked_ms == 0;
+    into->lag_ms += lag_ms;
+    into->longest_ms = later_of(into->longest_ms, lag_ms);
+    if (handed) {
+        into->twice += fact->handed - 1;
+        into->misplaced += !demo_account_fits(fact);
+        into->accepted_ms = later_of(into->accepted_ms, fact->accepted_ms);
+        demo_account_add(rule, fact, &into->expected);
     }
 }
 
 enum status
 demo_verdict_reach(struct slice journal, struct slice handled,
-                   struct demo_verdict *ret, struct error *err)
+                   const struct demo_rule *rule, struct demo_verdict *ret,
+                   struct error *err)
 {
     struct tallies tallies = { 0 };
     struct demo_verdict verdict = { 0 };
     enum status status = read_facts(journal, &tallies);
     if (status == STATUS_OK) {
-        status = count_hooks(journal, &tallies);
+        status = read_journal(journal, &tallies);
     }
     if (status != STATUS_OK) {
         error_set(err, status, "the provider's journal: %s",
@@ -234,7 +346,9 @@ demo_verdict_reach(struct slice journal, struct slice handled,
         error_set(err, status, "the handler's file: %s", status_text(status));
         goto done;
     }
-    sum_up(&tallies, &verdict);
+    for (size_t i = 0; i < tallies.count; i++) {
+        sum_fact(&tallies.at[i].fact, rule, &verdict);
+    }
     *ret = verdict;
 done:
     arena_fini(&tallies.arena);

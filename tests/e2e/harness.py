@@ -248,7 +248,7 @@ def environment(**more):
     """What the agent sees of ours: nothing that would change its ways."""
     kept = {k: v for k, v in os.environ.items()
             if k in ("PATH", "HOME", "LANG") or "SAN" in k}
-    return dict(kept, TMPDIR=tempfile.gettempdir(), **more)
+    return {**kept, "TMPDIR": tempfile.gettempdir(), **more}
 
 
 def longstop(*words, directory=None, stdin=b"", timeout=30, **env):
@@ -490,6 +490,16 @@ class SimulatedProvider:
                 entry = json.loads(text)
                 facts.setdefault(entry["id"], 0)
                 facts[entry["id"]] += entry["hooked"]
+        return facts
+
+    def entries(self):
+        """{name of a fact: {what: [the journal's lines about it]}}"""
+        facts = {}
+        with open(self.journal, encoding="utf-8") as file:
+            for text in file:
+                entry = json.loads(text)
+                lines = facts.setdefault(entry["id"], {})
+                lines.setdefault(entry["what"], []).append(entry)
         return facts
 
     def clean_up(self):

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The commands that work alone: their words and their exit codes."""
+import concurrent.futures
 import json
 import os
+import shutil
+import subprocess
+import tempfile
 import unittest
 
 import harness
-from harness import Hook, iso, longstop, row, wait_until
+from harness import LONGSTOP, Hook, iso, longstop, row, wait_until
 
 
 class Check(harness.Case):
@@ -262,37 +266,106 @@ class Words(unittest.TestCase):
             self.assertIn(b"usage: longstop " + name.encode(), got.stdout)
 
 
+# A provider in whose book no hook says that the second order was created.
+FORGETFUL = """#!/bin/sh
+book= next=
+for word do
+    shift
+    if [ "$next" ]; then book=$word word=PLACE/pipe next=; fi
+    if [ "$word" = --journal ]; then next=1; fi
+    set -- "$@" "$word"
+done
+mkfifo PLACE/pipe
+sed -u '/"order:2:.*order.created.*"what":"hook"/d' <PLACE/pipe >"$book" &
+exec PROVIDER "$@"
+"""
+
+
 class Demo(unittest.TestCase):
     keys = ["produced", "hooked", "recovered", "duplicates", "delivered",
-            "lost", "twice", "seconds"]
+            "lost", "twice", "seconds", "late", "confirmed", "undecided",
+            "lag_seconds", "agent"]
 
-    def demo(self, *words, **more):
-        got = longstop("demo", *words, timeout=120, **more)
+    def demo(self, *words, program=LONGSTOP, **env):
+        got = subprocess.run([program, "demo", *words], timeout=120,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=harness.environment(**env), check=False)
         return got, json.loads(got.stdout) if "--json" in words else None
+
+    def check(self, told, events):
+        """What every good run says, whatever it lost."""
+        self.assertEqual(list(told), self.keys)
+        self.assertEqual((told["produced"], told["delivered"], told["lost"],
+                          told["twice"]), (events, events, 0, 0))
+        self.assertEqual(told["hooked"] + told["recovered"], events)
+        agent = told["agent"]
+        self.assertEqual(agent["webhook"] + agent["poll"], events)
+        self.assertEqual(agent["bound_broken"], 0)
+        self.assertEqual(agent["webhook"] + agent["duplicates"],
+                         told["hooked"] + told["duplicates"])
+        if told["undecided"] == 0:
+            self.assertEqual(agent["late"], told["late"])
+            self.assertEqual(agent["confirmed"], told["confirmed"])
+            # Grace was over before a late hook came: it was recovered.
+            self.assertEqual(agent["recovered"],
+                             told["recovered"] + told["late"])
 
     def test_the_demo_loses_hooks_and_nothing_else(self):
         got, told = self.demo("--events", "200", "--loss", "30%", "--json")
         self.assertEqual(got.returncode, 0, got.stderr)
-        self.assertEqual(list(told), self.keys)
-        self.assertEqual((told["produced"], told["delivered"], told["lost"],
-                          told["twice"]), (200, 200, 0, 0))
-        self.assertEqual(told["hooked"] + told["recovered"], 200)
+        self.check(told, 200)
         self.assertGreater(told["recovered"], 20)
         self.assertGreater(told["duplicates"], 0)
+        self.assertGreater(told["late"], 0)
+        self.assertGreater(told["confirmed"], 20)
+        self.assertEqual(told["lag_seconds"]["longest"], 5.5)
 
     def test_the_demo_ends_with_one_sentence(self):
         got, _ = self.demo("--events", "50")
         self.assertEqual(got.returncode, 0, got.stderr)
         self.assertEqual(got.stdout.count(b"\n"), 1)
         self.assertIn(b"50 delivered, 0 lost, 0 twice", got.stdout)
+        self.assertIn(b"the agent counted the same", got.stdout)
 
-    def test_the_demo_works_without_any_loss_and_with_nothing_but(self):
-        for loss, recovered in (("0", 0), ("100", 60)):
-            got, told = self.demo("--events", "60", "--loss", loss, "--json")
-            self.assertEqual(got.returncode, 0, got.stderr)
-            self.assertEqual(told["recovered"], recovered)
+    def test_the_agent_agrees_with_the_book_at_any_loss_and_seed(self):
+        runs = [("0", "1"), ("100", "2"), ("50", "3"), ("10", "4")]
+
+        def run(words):
+            loss, seed = words
+            return self.demo("--events", "60", "--loss", loss, "--seed", seed,
+                             "--json")
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for (loss, _), (got, told) in zip(runs, pool.map(run, runs)):
+                self.assertEqual(got.returncode, 0, got.stderr)
+                self.check(told, 60)
+                if loss in ("0", "100"):
+                    self.assertEqual(told["hooked"],
+                                     60 if loss == "0" else 0)
+
+    def test_the_demo_fails_where_the_agent_counts_otherwise(self):
+        """A book that forgets one hook: the agent has seen more than it."""
+        with tempfile.TemporaryDirectory() as place:
+            program = os.path.join(place, "longstop")
+            shutil.copy(LONGSTOP, program)
+            cast = os.path.join(place, "cast")
+            os.mkdir(cast)
+            os.symlink(harness.APPEND, os.path.join(cast, "longstop-append"))
+            provider = os.path.join(cast, "longstop-provider")
+            with open(provider, "w", encoding="utf-8") as file:
+                file.write(FORGETFUL.replace("PLACE", place).replace(
+                    "PROVIDER", harness.PROVIDER))
+            os.chmod(provider, 0o755)
+            got, told = self.demo("--events", "40", "--loss", "0", "--json",
+                                  program=program, TMPDIR=place,
+                                  LONGSTOP_PROVIDER=provider)
+        self.assertEqual(got.returncode, 1)
+        self.assertEqual((told["lost"], told["twice"]), (0, 0))
+        self.assertEqual(told["hooked"], 39)
+        self.assertIn(b"the agent counts", got.stderr)
+        self.assertIn(b"but the journal says", got.stderr)
 
     def test_the_demo_refuses_what_it_cannot_do(self):
         for words in (["--events", "0"], ["--loss", "101"], ["--loss", "x"],
-                      ["extra"]):
+                      ["--seed", "-1"], ["extra"]):
             self.assertEqual(longstop("demo", *words).returncode, 2, words)

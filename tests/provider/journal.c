@@ -118,6 +118,6 @@ journal_listed(struct journal *journal, const struct fact *fact,
     add(journal, "shown_ms", shown->shown_ms);
     add(journal, "asked_ms", shown->asked_ms);
     add(journal, "missed_ms", shown->missed_ms);
-    add(journal, "missed_from_ms", shown->missed_from_ms);
+    add(journal, "missed_took_ms", shown->missed_took_ms);
     end(journal);
 }

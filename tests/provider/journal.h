@@ -43,7 +43,7 @@ struct journal_shown {
                                a list a page at a time has taken this one */
     int64_t missed_ms;      /* Date of the first answer of the last whole walk
                                that was over by then; 0: none was */
-    int64_t missed_from_ms; /* its first request was not sent before */
+    int64_t missed_took_ms; /* its first request lasted no longer */
 };
 
 /*

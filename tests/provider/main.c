@@ -190,14 +190,14 @@ start(struct provider *provider, struct error *err)
     char address[32];
     (void)snprintf(address, sizeof(address), "127.0.0.1:%lld",
                    (long long)o->port);
-    /* What is late befalls the first half: the end is not put off by it. */
-    size_t half = ((size_t)o->events + 1) / 2;
+    /* What is late befalls the first of them: the end is not put off by it. */
+    size_t first = ((size_t)o->events + 3) / 4;
     const struct orders_settings orders = {
         .seed = seed,
         .lag_ms = o->lag_ms,
         .tail_percent = o->tail,
         .tail_ms = o->tail_ms,
-        .tail_among = half,
+        .tail_among = first,
         .whole_seconds = o->burst,
     };
     const struct hooks_settings hooks = {
@@ -210,7 +210,7 @@ start(struct provider *provider, struct error *err)
         .reorder_ms = o->reorder_ms,
         .late_percent = o->late,
         .late_ms = o->late_ms,
-        .late_among = half,
+        .late_among = first,
         .flat = o->flat,
     };
     const struct listing_settings listing = {

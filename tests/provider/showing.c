@@ -13,7 +13,7 @@
 /* One whole walk, by the provider's clock. */
 struct walk {
     int64_t date_ms; /* as its first answer's Date says: whole seconds */
-    int64_t from_ms; /* its first request was not sent before */
+    int64_t took_ms; /* its first request lasted no longer */
 };
 
 struct showing {
@@ -61,7 +61,7 @@ showing_asked(struct showing *showing, int64_t now_ms)
         .shown_ms = showing->shown_ms,
         .asked_ms = now_ms,
         .missed_ms = showing->missed.date_ms,
-        .missed_from_ms = showing->missed.from_ms,
+        .missed_took_ms = showing->missed.took_ms,
     };
     for (size_t i = 0; i < showing->count; i++) {
         journal_listed(showing->journal, &showing->pending[i], &line);
@@ -97,7 +97,7 @@ showing_answered(struct showing *showing, const struct showing_page *page,
         /* whoever reads a page at a time had our last answer before it asked */
         showing->open = (struct walk){
             .date_ms = theirs_ms - theirs_ms % INSTANT_SECOND_MS,
-            .from_ms = showing->answered_ms + showing->skew_ms,
+            .took_ms = now_ms - showing->answered_ms,
         };
     }
     if (page->last) {
