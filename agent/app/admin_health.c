@@ -54,6 +54,7 @@ figures_came(struct store_call *call)
         dispatch_gauge(admin->settings.dispatch, scrape->figures,
                        call->figures.count, clock_unix_ms());
     }
+    walks_gauge(admin->settings.walks);
     struct buf text = { 0 };
     metric_render(admin->settings.telemetry->registry, &text);
     struct http_answer answer = {

@@ -74,10 +74,6 @@ walk_ended(void *arg, const struct poll_ended *ended)
     const struct walker *walker = arg;
     const struct poll_observer *observer = &walker->walks->settings.observer;
     metric_add(walker->counts.poll_runs[ended->outcome], 1);
-    if (ended->complete_until_ms > 0) {
-        metric_set(walker->counts.complete_until,
-                   (double)ended->complete_until_ms / 1000);
-    }
     if (ended->tier == 0) {
         struct poll_figures figures = source_poll_figures(walker->poll);
         metric_set(walker->counts.poll_interval,
@@ -324,6 +320,19 @@ walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg)
         }
     }
     return calls;
+}
+
+void
+walks_gauge(const struct walks *walks)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        const struct walker *walker = &walks->walkers[i];
+        if (walker->tier == 0) {
+            telemetry_complete_until(walks->settings.telemetry,
+                                     walker->connector,
+                                     walker->account.complete_until_ms);
+        }
+    }
 }
 
 bool

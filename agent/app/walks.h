@@ -56,6 +56,9 @@ bool walks_try(struct walks *walks, const struct connector *connector);
  * returned. */
 size_t walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg);
 
+/* Brings the gauges of what walks have proved up to date. */
+void walks_gauge(const struct walks *walks);
+
 /* The stamps that the walks of `connector` have read and will not read again,
  * so that what they did not list there is not listed; false while that is not
  * known. */

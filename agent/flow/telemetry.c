@@ -224,7 +224,6 @@ telemetry_of_connector(const struct telemetry *telemetry,
     }
     if (connector->has_poll) {
         of.poll_interval = series(telemetry->poll_interval, name, NULL);
-        of.complete_until = series(telemetry->complete_until, name, NULL);
         of.visibility_lag = series(telemetry->visibility_lag, name, NULL);
     }
     if (connector->has_poll && connector->has_webhook) {
@@ -236,6 +235,16 @@ telemetry_of_connector(const struct telemetry *telemetry,
         }
     }
     return of;
+}
+
+void
+telemetry_complete_until(const struct telemetry *telemetry,
+                         const struct connector *connector, int64_t until_ms)
+{
+    if (until_ms > 0) {
+        metric_set(series(telemetry->complete_until, connector->name, NULL),
+                   (double)until_ms / 1000);
+    }
 }
 
 struct telemetry_handler

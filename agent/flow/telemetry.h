@@ -52,7 +52,6 @@ struct telemetry_connector {
     struct metric *webhook_only; /* and rows are events */
     struct metric *poll_runs[POLL_OUTCOME_COUNT];
     struct metric *poll_interval;
-    struct metric *complete_until;
     struct metric *visibility_lag;
     struct metric *bound_broken;
     struct metric *gaps;
@@ -72,6 +71,12 @@ void telemetry_fini(struct telemetry *telemetry);
 struct telemetry_connector
 telemetry_of_connector(const struct telemetry *telemetry,
                        const struct connector *connector);
+/* Tells up to when a connector is complete, by the provider's clock. Its series
+ * is there from the first time on: a zero before would go back. */
+void telemetry_complete_until(const struct telemetry *telemetry,
+                              const struct connector *connector,
+                              int64_t until_ms);
+
 struct telemetry_handler telemetry_of_handler(const struct telemetry *telemetry,
                                               struct slice name);
 

@@ -50,9 +50,11 @@ struct walk_state {
     int64_t start_ms;
     int64_t start_set_ms; /* our clock when start was stored */
     /* The watermark. */
-    int64_t hw_ms;      /* provider's clock; 0: no whole walk yet */
-    int64_t largest_ms; /* largest stamp ever read; 0: none */
-    struct slice token; /* CURSOR_TOKEN, and the newest id of CURSOR_ID */
+    int64_t hw_ms;       /* provider's clock; 0: no whole walk yet */
+    int64_t complete_ms; /* the latest complete-until of a whole walk, whatever
+                            its overlap was then; never goes back */
+    int64_t largest_ms;  /* largest stamp ever read; 0: none */
+    struct slice token;  /* CURSOR_TOKEN, and the newest id of CURSOR_ID */
     bool has_token;
     struct walk_mark ids[WALK_IDS_MAX]; /* CURSOR_ID, oldest first */
     size_t id_count;

@@ -219,6 +219,10 @@ whole(struct taking *t)
     if (state->s_ms - settle > state->hw_ms) {
         state->hw_ms = state->s_ms - settle;
     }
+    int64_t until_ms = walk_complete_until(t->plan, state);
+    if (until_ms > state->complete_ms) {
+        state->complete_ms = until_ms;
+    }
     if (spec->cursor.kind == CURSOR_ID) {
         if (state->running_id.len > 0) {
             state->token = state->running_id;

@@ -33,6 +33,7 @@ static const struct member members[] = {
     MEMBER("start", KIND_I64, start_ms),
     MEMBER("start_set", KIND_I64, start_set_ms),
     MEMBER("hw", KIND_I64, hw_ms),
+    MEMBER("complete", KIND_I64, complete_ms),
     MEMBER("largest", KIND_I64, largest_ms),
     MEMBER("token", KIND_TEXT, token),
     MEMBER("has_token", KIND_BOOL, has_token),

@@ -209,12 +209,16 @@ past_of(const struct source_poll *poll)
     return past;
 }
 
-/* What one tier proves holds for the connector: the latest of them counts. */
+/* What one tier proves holds for the connector: the latest of them counts. What
+ * was proved with a shorter overlap than today's, perhaps before a restart, was
+ * told to people and stays told. */
 static void
 note_complete(struct source_poll *poll)
 {
     struct poll_account *account = poll->settings.account;
     int64_t until_ms = walk_complete_until(&poll->plan, &poll->state);
+    until_ms =
+        poll->state.complete_ms > until_ms ? poll->state.complete_ms : until_ms;
     if (until_ms > account->complete_until_ms) {
         account->complete_until_ms = until_ms;
     }

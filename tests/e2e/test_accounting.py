@@ -153,6 +153,28 @@ class Accounting(harness.Case):
                 for name in ("events", "duplicates")]
         self.assertEqual(sum(seen), book.hooks)
 
+    def test_complete_until_is_told_over_a_restart_and_never_goes_back(self):
+        provider = self.provider([row(1, iso())])
+        agent = self.pet_shop(provider)
+
+        def told():
+            return agent.metric("complete_until_seconds", connector="shop")
+
+        wait_until(lambda: told() > 0, "a walk is whole")
+        agent.stop()
+        before = told_last = agent.query(
+            "SELECT json_extract(state,'$.complete') FROM walk")[0][0] / 1000
+        # the provider is away, and less of what was read is promised
+        provider.default = harness.replies(503)
+        agent.config["connectors"]["shop"]["poll"]["overlap"] = "30m"
+        agent.write_config()
+        agent.start()
+        wait_until(lambda: told() > 0, "it is told again")
+        for _ in range(3):
+            self.assertGreaterEqual(told(), told_last)
+            told_last = told()
+        self.assertEqual(told_last, before)
+
     def test_a_hook_after_grace_is_late_once_and_over_kills(self):
         first, second = iso(), iso()
         provider = self.provider([row(1, first), row(2, second)])

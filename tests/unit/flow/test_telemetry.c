@@ -73,12 +73,31 @@ only_the_channels_of_a_connector_have_series(void **state)
     assert_non_null(of.events[CHANNEL_WEBHOOK]);
     assert_null(of.events[CHANNEL_POLL]);
     assert_null(of.poll_runs[POLL_OK]);
-    assert_null(of.complete_until);
     assert_null(of.recovered);
     assert_null(of.late);
     assert_null(of.confirmed);
     assert_null(of.webhook_only);
     metric_add(of.events[CHANNEL_POLL], 1); /* counting never fails */
+    telemetry_fini(&telemetry);
+}
+
+static void
+complete_until_has_a_series_once_there_is_something_to_tell(void **state)
+{
+    (void)state;
+    static const char name[] =
+        "longstop_complete_until_seconds{connector=\"shop\"";
+    static const int64_t rows[] = { 0, 1500 };
+    struct telemetry telemetry;
+    assert_int_equal(telemetry_init(&telemetry, "1"), STATUS_OK);
+    for (size_t i = 0; i < 2; i++) {
+        struct buf text = { 0 };
+        telemetry_complete_until(&telemetry, &hooks, rows[i]);
+        metric_render(telemetry.registry, &text);
+        assert_int_equal(strstr(text.ptr, name) != NULL, rows[i] > 0);
+        assert_int_equal(strstr(text.ptr, "\"} 1.5\n") != NULL, rows[i] > 0);
+        buf_fini(&text);
+    }
     telemetry_fini(&telemetry);
 }
 
@@ -123,6 +142,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fixed_names_are_there_before_anything_happened),
         cmocka_unit_test(only_the_channels_of_a_connector_have_series),
+        cmocka_unit_test(
+            complete_until_has_a_series_once_there_is_something_to_tell),
         cmocka_unit_test(asking_twice_gives_the_same_series),
         cmocka_unit_test(without_memory_nothing_leaks_and_counting_goes_on),
     };

@@ -59,6 +59,32 @@ the_watermark_moves_behind_the_last_page_only(void **state)
     site_close();
 }
 
+/* A longer overlap promises less of what was read, and takes back nothing of
+ * what was told. */
+static void
+complete_until_goes_back_neither_at_a_restart_nor_with_the_overlap(void **state)
+{
+    (void)state;
+    site_open(pages, two_pages);
+    start();
+    await_ends(1);
+    int64_t told_ms = site.account.complete_until_ms;
+    int64_t tier_ms = source_poll_complete_until(site.poll);
+    assert_true(told_ms > 0 && tier_ms == told_ms);
+    source_poll_destroy(site.poll);
+    memcpy(site.stored, site.submitted[site.submissions - 1].state,
+           sizeof(site.stored));
+    site.account = (struct poll_account){ 0 };
+    site.settings.overlap_ms += INSTANT_HOUR_MS;
+    make_poll();
+    start();
+    await_requests(3);
+    assert_int_equal(site.account.complete_until_ms, told_ms);
+    assert_int_equal(source_poll_complete_until(site.poll),
+                     tier_ms - INSTANT_HOUR_MS);
+    site_close();
+}
+
 static void
 walks_come_one_after_another(void **state)
 {
@@ -814,6 +840,8 @@ main(void)
         cmocka_unit_test(a_walk_asks_page_after_page_and_each_is_stored),
         cmocka_unit_test(the_observer_is_told_of_each_request),
         cmocka_unit_test(the_watermark_moves_behind_the_last_page_only),
+        cmocka_unit_test(
+            complete_until_goes_back_neither_at_a_restart_nor_with_the_overlap),
         cmocka_unit_test(walks_come_one_after_another),
         cmocka_unit_test(
             without_a_filter_what_lies_below_is_left_out_and_the_order_turned),
