@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/admin_private.h"
 
-#include <string.h>
-
 #include "io/loop.h"
 #include "wire/encode.h"
-#include "wire/url.h"
 
 /*
  * The happy path of a question: the head is looked at (who asks, from where),
@@ -14,98 +11,9 @@
  */
 
 static const struct admin_table *const tables[] = {
-    &admin_health_table,
-    &admin_poll_table,
+    &admin_health_table, &admin_poll_table, &admin_status_table,
+    &admin_keys_table,   &admin_gaps_table, &admin_events_table,
 };
-
-/* ---- answers ---- */
-
-void
-admin_answer_text(struct http_exchange *exchange, unsigned status,
-                  const char *text)
-{
-    struct http_answer answer = { .status = status,
-                                  .content_type =
-                                      slice_of("text/plain; charset=utf-8"),
-                                  .body = slice_of(text) };
-    http_exchange_answer(exchange, &answer);
-}
-
-static void
-answer_problem(struct http_exchange *exchange, unsigned status,
-               const char *title, struct http_fields fields)
-{
-    struct buf body = { 0 };
-    buf_format(&body, "{\"status\":%u,\"title\":", status);
-    buf_json(&body, slice_of(title));
-    buf_text(&body, "}\n");
-    struct http_answer answer = { .status = status,
-                                  .content_type =
-                                      slice_of("application/problem+json"),
-                                  .body = buf_slice(&body),
-                                  .fields = fields };
-    http_exchange_answer(exchange, &answer);
-    buf_fini(&body);
-}
-
-void
-admin_answer_problem(struct http_exchange *exchange, unsigned status,
-                     const char *title)
-{
-    answer_problem(exchange, status, title, (struct http_fields){ NULL, 0 });
-}
-
-void
-admin_answer_json(struct http_exchange *exchange, struct buf *body)
-{
-    if (buf_status(body) != STATUS_OK) {
-        admin_answer_status(exchange, buf_status(body), NULL);
-    } else {
-        struct http_answer answer = { .status = 200,
-                                      .content_type =
-                                          slice_of("application/json"),
-                                      .body = buf_slice(body) };
-        http_exchange_answer(exchange, &answer);
-    }
-    buf_fini(body);
-}
-
-void
-admin_answer_status(struct http_exchange *exchange, enum status status,
-                    const struct error *err)
-{
-    static const struct {
-        enum status status;
-        unsigned http;
-    } rows[] = {
-        { STATUS_INVALID, 400 }, { STATUS_NOT_FOUND, 404 },
-        { STATUS_EXISTS, 409 },  { STATUS_IO, 500 },
-        { STATUS_CORRUPT, 500 },
-    };
-    unsigned http = 503;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        http = rows[i].status == status ? rows[i].http : http;
-    }
-    admin_answer_problem(exchange, http, error_text(err, status));
-}
-
-/* ---- what routes ask ---- */
-
-bool
-admin_query(const struct admin_ask *ask, const char *name,
-            struct slice *ret_value)
-{
-    return url_query_value(ask->request->query, slice_of(name), ask->arena,
-                           ret_value) == STATUS_OK;
-}
-
-bool
-admin_query_flag(const struct admin_ask *ask, const char *name)
-{
-    struct slice value;
-    return admin_query(ask, name, &value) &&
-           (slice_equal_text(value, "1") || slice_equal_text(value, "true"));
-}
 
 const struct connector *
 admin_connector(const struct admin *admin, struct slice name)
@@ -181,8 +89,8 @@ answer_request(void *arg, struct http_exchange *exchange)
         admin_answer_problem(exchange, 404, "there is nothing at this path");
     } else {
         struct http_field allow = { SLICE("Allow"), slice_of(match.allow) };
-        answer_problem(exchange, 405, "this path is not for this method",
-                       (struct http_fields){ &allow, 1 });
+        admin_answer_fields(exchange, 405, "this path is not for this method",
+                            (struct http_fields){ &allow, 1 });
     }
 }
 

@@ -17,6 +17,7 @@
 #include "flow/dispatch.h"
 #include "flow/telemetry.h"
 #include "source/source_poll.h"
+#include "store/store_reader.h"
 #include "store/store_worker.h"
 
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct admin_settings_of_agent {
     struct slice address;
     struct slice token; /* empty: none asked for */
     struct store_worker *worker;
+    struct store_reader *reader;
     const struct telemetry *telemetry;
     struct dispatch *dispatch;
     const struct outlet_settings *outlets;
@@ -35,6 +37,8 @@ struct admin_settings_of_agent {
     const struct connector *connectors;
     size_t connector_count;
     struct walks *walks;
+    const char *version;
+    int64_t started_ms; /* Unix ms */
 };
 
 /* Borrows what the settings point to. Listens at once. */

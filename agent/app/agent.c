@@ -21,6 +21,7 @@
 #include "io/notify.h"
 #include "io/process.h"
 #include "source/source_webhook.h"
+#include "store/store_reader.h"
 #include "store/store_worker.h"
 #include "wire/digest.h"
 
@@ -46,6 +47,7 @@ struct agent {
     struct loop *loop;
     struct telemetry telemetry;
     struct store_worker *worker;
+    struct store_reader *reader;
     struct http_client *client;
     struct process_spawner *spawner;
     struct outlets outlets;
@@ -287,6 +289,17 @@ build_store(struct agent *agent, struct error *err)
     return STATUS_OK;
 }
 
+static enum status
+build_reader(struct agent *agent, struct error *err)
+{
+    struct store_view *view;
+    enum status status =
+        store_view_open(agent->configuration->places.store_url.ptr, &view, err);
+    return status != STATUS_OK
+               ? status
+               : store_reader_create(agent->loop, view, &agent->reader, err);
+}
+
 static void
 commit_took(void *arg, double seconds, size_t units)
 {
@@ -454,6 +467,7 @@ build_admin(struct agent *agent, struct error *err)
         .address = agent->configuration->places.admin_address,
         .token = agent->configuration->admin_token,
         .worker = agent->worker,
+        .reader = agent->reader,
         .telemetry = &agent->telemetry,
         .dispatch = agent->dispatch,
         .outlets = agent->outlets.at,
@@ -461,6 +475,8 @@ build_admin(struct agent *agent, struct error *err)
         .connectors = agent->configuration->connectors,
         .connector_count = agent->configuration->connector_count,
         .walks = agent->walks,
+        .version = agent->settings.version,
+        .started_ms = clock_unix_ms(),
     };
     return admin_create(agent->loop, &settings, &agent->admin, err);
 }
@@ -540,6 +556,7 @@ build(struct agent *agent, struct error *err)
     if (run) {
         status = status != STATUS_OK ? status : build_retention(agent);
         status = status != STATUS_OK ? status : build_accounting(agent);
+        status = status != STATUS_OK ? status : build_reader(agent, err);
         status = status != STATUS_OK ? status : build_admin(agent, err);
         status = status != STATUS_OK ? status : build_listener(agent, err);
     }
@@ -653,6 +670,7 @@ agent_destroy(struct agent *agent)
     http_server_destroy(agent->server);
     admin_destroy(agent->admin);
     agent->admin = NULL;
+    store_reader_destroy(agent->reader);
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
     source_webhook_destroy(agent->webhook);

@@ -15,6 +15,10 @@ struct walker {
     struct poll_account account; /* of tier 0, for all tiers */
     struct source_poll *poll;
     struct telemetry_connector counts;
+    bool has_walked;
+    struct poll_ended last; /* its `why` lies in last_why */
+    int64_t last_ms;
+    struct error last_why;
     struct source_poll *trial; /* that runs, or the last one */
     bool trial_runs;
 };
@@ -68,10 +72,22 @@ log_walk(const struct poll_ended *ended)
     }
 }
 
+/* Keeps how a walk went for those who ask. */
+static void
+keep_last(struct walker *walker, const struct poll_ended *ended)
+{
+    (void)error_set(&walker->last_why, STATUS_OK, "%.*s",
+                    SLICE_ARG(ended->why));
+    walker->last = *ended;
+    walker->last.why = slice_of(walker->last_why.text);
+    walker->last_ms = clock_unix_ms();
+    walker->has_walked = true;
+}
+
 static void
 walk_ended(void *arg, const struct poll_ended *ended)
 {
-    const struct walker *walker = arg;
+    struct walker *walker = arg;
     const struct poll_observer *observer = &walker->walks->settings.observer;
     metric_add(walker->counts.poll_runs[ended->outcome], 1);
     if (ended->tier == 0) {
@@ -80,6 +96,7 @@ walk_ended(void *arg, const struct poll_ended *ended)
                    (double)figures.interval_ms / 1000);
     }
     log_walk(ended);
+    keep_last(walker, ended);
     if (ended->tier == 0) {
         observer->ended(observer->arg, ended);
     }
@@ -320,6 +337,49 @@ walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg)
         }
     }
     return calls;
+}
+
+void
+walks_tier(const struct walks *walks, size_t at, struct walks_tier *ret_tier)
+{
+    const struct walker *walker = &walks->walkers[at];
+    const struct poll_spec *spec = &walker->connector->poll;
+    const struct sweep_spec *sweeps = spec->sweeps.at;
+    *ret_tier = (struct walks_tier){
+        .connector = walker->connector,
+        .tier = walker->tier,
+        .overlap_ms = spec->overlap_ms,
+        .every_ms = spec->every_ms,
+        .cron = spec->cron,
+        .complete_until_ms = source_poll_complete_until(walker->poll),
+        .failures = source_poll_failures(walker->poll),
+        .has_walked = walker->has_walked,
+        .outcome = walker->last.outcome,
+        .ended_ms = walker->last_ms,
+        .next_ms = walker->last.next_ms,
+        .rows = walker->last.rows,
+        .fresh = walker->last.fresh,
+        .known = walker->last.known,
+        .why = walker->last.why,
+    };
+    if (walker->tier > 0) {
+        ret_tier->overlap_ms = sweeps[walker->tier - 1].overlap_ms;
+        ret_tier->every_ms = sweeps[walker->tier - 1].every_ms;
+        ret_tier->cron = (struct slice){ NULL, 0 };
+    }
+}
+
+int64_t
+walks_complete_until(const struct walks *walks,
+                     const struct connector *connector)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        const struct walker *walker = &walks->walkers[i];
+        if (walker->connector == connector && walker->tier == 0) {
+            return walker->account.complete_until_ms;
+        }
+    }
+    return 0;
 }
 
 void

@@ -56,6 +56,33 @@ bool walks_try(struct walks *walks, const struct connector *connector);
  * returned. */
 size_t walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg);
 
+/* One tier as it stands, for people. */
+struct walks_tier {
+    const struct connector *connector;
+    unsigned tier;
+    int64_t overlap_ms;
+    int64_t every_ms;  /* where there is no cron line */
+    struct slice cron; /* empty: `every` */
+    /* hw − overlap, provider's clock; 0: not yet. */
+    int64_t complete_until_ms;
+    unsigned failures; /* in a row */
+    bool has_walked; /* in this process; the rest says how the last one went */
+    enum poll_outcome outcome;
+    int64_t ended_ms;
+    int64_t next_ms; /* when the next one is due */
+    size_t rows, fresh, known;
+    struct slice why; /* of a failure; borrowed until its next walk ends */
+};
+
+/* Tells of one of walks_count tiers; those of a connector stand together. */
+void walks_tier(const struct walks *walks, size_t at,
+                struct walks_tier *ret_tier);
+
+/* Up to when `connector` is complete: the latest of its tiers, never going
+ * back; provider's clock, 0: not yet, or it does not poll. */
+int64_t walks_complete_until(const struct walks *walks,
+                             const struct connector *connector);
+
 /* Brings the gauges of what walks have proved up to date. */
 void walks_gauge(const struct walks *walks);
 

@@ -54,6 +54,20 @@ accounting_period(int64_t grace_ms)
     return period_ms > PERIOD_MAX_MS ? PERIOD_MAX_MS : period_ms;
 }
 
+enum meeting
+accounting_meeting(int64_t webhook, int64_t walk, int64_t met)
+{
+    if (met > 0) {
+        return MEETING_YES;
+    }
+    if (webhook == 0 || walk == 0) {
+        return MEETING_ONE;
+    }
+    return webhook < ACCOUNTING_ENOUGH || walk < ACCOUNTING_ENOUGH
+               ? MEETING_FEW
+               : MEETING_NEVER;
+}
+
 static bool
 has_both(const struct connector *connector)
 {

@@ -47,6 +47,20 @@ void accounting_stop(struct accounting *accounting);
 /* Only after the worker was destroyed. NULL is allowed. */
 void accounting_destroy(struct accounting *accounting);
 
+/* Whether ids of the two channels meet, from how many events each of them
+ * brought first and how many both have shown. */
+enum meeting {
+    MEETING_YES,
+    MEETING_NEVER, /* and each has brought enough of them: misconfigured */
+    MEETING_FEW,   /* not yet, and too few to say */
+    MEETING_ONE    /* only one channel has brought any */
+};
+
+#define ACCOUNTING_ENOUGH 20
+
+/* Pure. */
+enum meeting accounting_meeting(int64_t webhook, int64_t walk, int64_t met);
+
 /* How long to wait between two counts: a tenth of the grace, from 1 to 30 s.
  * Pure. */
 int64_t accounting_period(int64_t grace_ms);

@@ -635,6 +635,17 @@ dispatch_gauge(struct dispatch *dispatch, const struct store_figure *figures,
     }
 }
 
+bool
+dispatch_is_paused(const struct dispatch *dispatch, uint32_t handler)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        if (dispatch->outlets[i].settings->number == handler) {
+            return dispatch->outlets[i].paused;
+        }
+    }
+    return false;
+}
+
 void
 dispatch_reopen(struct dispatch *dispatch)
 {

@@ -97,6 +97,9 @@ void dispatch_gauge(struct dispatch *dispatch,
                     const struct store_figure *figures, size_t count,
                     int64_t now_ms);
 
+/* Whether the handler of this number asked to be left alone. */
+bool dispatch_is_paused(const struct dispatch *dispatch, uint32_t handler);
+
 /* Reopens the handlers' files. */
 void dispatch_reopen(struct dispatch *dispatch);
 

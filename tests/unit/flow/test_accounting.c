@@ -366,6 +366,27 @@ nothing_is_asked_of_a_store_that_has_failed(void **state)
     end_run();
 }
 
+static void
+ids_that_never_meet_are_told_from_few(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t webhook, walk, met;
+        enum meeting meeting;
+    } rows[] = {
+        { 0, 0, 0, MEETING_ONE },     { 500, 0, 0, MEETING_ONE },
+        { 0, 500, 0, MEETING_ONE },   { 1, 1, 0, MEETING_FEW },
+        { 19, 500, 0, MEETING_FEW },  { 500, 19, 0, MEETING_FEW },
+        { 20, 20, 0, MEETING_NEVER }, { 20, 20, 1, MEETING_YES },
+        { 500, 0, 500, MEETING_YES },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(
+            accounting_meeting(rows[i].webhook, rows[i].walk, rows[i].met),
+            rows[i].meeting);
+    }
+}
+
 int
 main(void)
 {
@@ -380,6 +401,7 @@ main(void)
         cmocka_unit_test(a_full_slice_is_followed_by_another_soon),
         cmocka_unit_test(a_count_that_failed_is_made_up_for),
         cmocka_unit_test(nothing_is_asked_of_a_store_that_has_failed),
+        cmocka_unit_test(ids_that_never_meet_are_told_from_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin_keys: whether ids of a connector's two channels ever meet, by type.
+ */
+#include "app/admin_private.h"
+
+#include "flow/accounting.h"
+#include "io/clock.h"
+
+static void
+add_counts(struct json_tree *tree, struct json_node *into,
+           const struct view_key *key, struct slice verdict)
+{
+    json_add_text(tree, into, "verdict", verdict);
+    json_add_i64(tree, into, "webhook", key->webhook);
+    json_add_i64(tree, into, "walk", key->walk);
+    json_add_i64(tree, into, "stream", key->stream);
+    json_add_i64(tree, into, "met", key->met);
+    json_add_i64(tree, into, "confirmed", key->confirmed);
+    json_add_i64(tree, into, "recovered", key->recovered);
+    json_add_i64(tree, into, "late", key->late);
+    json_add_i64(tree, into, "webhook_only", key->webhook_only);
+}
+
+static struct slice
+verdict_on(const struct view_key *key)
+{
+    static const char *const names[] = { [MEETING_YES] = "meet",
+                                         [MEETING_NEVER] = "never",
+                                         [MEETING_FEW] = "not_yet",
+                                         [MEETING_ONE] = "one_channel" };
+    return slice_of(
+        names[accounting_meeting(key->webhook, key->walk, key->met)]);
+}
+
+static struct view_key
+sum_of(const struct view_keys *keys)
+{
+    struct view_key sum = { 0 };
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct view_key *key = &keys->at[i];
+        sum.webhook += key->webhook;
+        sum.walk += key->walk;
+        sum.stream += key->stream;
+        sum.met += key->met;
+        sum.confirmed += key->confirmed;
+        sum.recovered += key->recovered;
+        sum.late += key->late;
+        sum.webhook_only += key->webhook_only;
+    }
+    return sum;
+}
+
+static bool
+keys_came(struct admin_look *look)
+{
+    static const char *const modes[] = {
+        [MATCH_NONE] = "none", [MATCH_EVENT] = "event", [MATCH_STATE] = "state"
+    };
+    struct view_keys *keys = &look->call.keys;
+    if (keys->more) {
+        keys->before = keys->next;
+        admin_look_again(look);
+        return false;
+    }
+    struct json_node *root = json_tree_root(look->tree);
+    struct view_key sum = sum_of(keys);
+    json_add_text(look->tree, root, "connector", look->connector->name);
+    json_add_text(look->tree, root, "match",
+                  slice_of(modes[look->connector->match.mode]));
+    add_counts(look->tree, root, &sum, verdict_on(&sum));
+    struct json_node *items = json_add_array(look->tree, root, "items");
+    for (size_t i = 0; i < keys->count; i++) {
+        struct json_node *item = json_add_object(look->tree, items, NULL);
+        json_add_text(look->tree, item, "type", keys->at[i].type);
+        add_counts(look->tree, item, &keys->at[i], verdict_on(&keys->at[i]));
+    }
+    return true;
+}
+
+static void
+answer_keys(struct admin_ask *ask)
+{
+    const struct connector *connector =
+        admin_connector(ask->admin, ask->segment);
+    if (connector == NULL) {
+        admin_answer_problem(ask->exchange, 404,
+                             "no connector of this name is configured");
+        return;
+    }
+    struct admin_look *look = admin_look_create(ask, VIEW_KEYS, keys_came);
+    if (look == NULL) {
+        return;
+    }
+    bool both = connector->has_webhook && connector->has_poll;
+    look->connector = connector;
+    look->call.keys = (struct view_keys){
+        .connector = connector->id,
+        /* With one channel nothing is missed, and nothing recovered. */
+        .grace_ms = both ? connector->grace_ms : INT64_MAX,
+        .now_ms = clock_unix_ms(),
+        .look = ADMIN_SLICE,
+    };
+    struct view_keys *keys = &look->call.keys;
+    if (!both || connector->match.mode != MATCH_EVENT ||
+        !walks_behind(ask->admin->settings.walks, connector,
+                      &keys->behind_from_ms, &keys->behind_until_ms)) {
+        keys->behind_until_ms = 0;
+    }
+    admin_look_begin(look, ask);
+}
+
+static const struct admin_route routes[] = {
+    { "GET", "/api/v1/connectors/{}/keys", answer_keys },
+};
+
+const struct admin_table admin_keys_table = { routes, sizeof(routes) /
+                                                          sizeof(routes[0]) };
