@@ -6,6 +6,7 @@
 #include "io/clock.h"
 #include "model/cadence.h"
 #include "model/connector.h"
+#include "model/host.h"
 
 /* One tier of a connector; the first one holds what all of them share. */
 struct walker {
@@ -26,6 +27,7 @@ struct walker {
 struct walks {
     struct walks_settings settings;
     struct walker *walkers;
+    struct poll_host *hosts; /* at the first connector of each */
     struct source_poll **polls;
     size_t count;
     void (*stopped)(void *arg); /* NULL until asked to stop */
@@ -138,16 +140,14 @@ poll_settings(struct walker *walker)
 
 static enum status
 add_walker(struct walks *walks, const struct connector *connector,
-           unsigned tier)
+           unsigned tier, struct poll_host *host)
 {
     struct walker *walker = &walks->walkers[walks->count];
     const struct walks_settings *settings = &walks->settings;
     walker->walks = walks;
     walker->connector = connector;
     walker->tier = tier;
-    walker->account.budget =
-        (struct quota){ .count = connector->poll.limit.budget,
-                        .per_ms = connector->poll.limit.budget_per_ms };
+    walker->account.host = host;
     walker->counts = telemetry_of_connector(settings->telemetry, connector);
     struct source_poll_settings poll = poll_settings(walker);
     enum status status = source_poll_create(
@@ -160,12 +160,13 @@ add_walker(struct walks *walks, const struct connector *connector,
 }
 
 static enum status
-add_tiers(struct walks *walks, const struct connector *connector)
+add_tiers(struct walks *walks, const struct connector *connector,
+          struct poll_host *host)
 {
     size_t tiers = walks->settings.once ? 1 : 1 + connector->poll.sweeps.count;
     enum status status = STATUS_OK;
     for (unsigned tier = 0; tier < tiers && status == STATUS_OK; tier++) {
-        status = add_walker(walks, connector, tier);
+        status = add_walker(walks, connector, tier, host);
     }
     return status;
 }
@@ -178,6 +179,44 @@ count_tiers(const struct walks_settings *settings)
         count += 1 + settings->connectors[i].poll.sweeps.count;
     }
     return count;
+}
+
+/* Adds all that is to be polled; `groups` as host_group tells them. */
+static enum status
+add_connectors(struct walks *walks, const size_t *groups)
+{
+    const struct walks_settings *settings = &walks->settings;
+    const size_t count = settings->connector_count;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        const struct connector *connector = &settings->connectors[i];
+        bool wanted = settings->only == NULL || settings->only == connector;
+        if (groups[i] == i) {
+            poll_host_init(&walks->hosts[i],
+                           host_budget(settings->connectors, count, groups, i));
+        }
+        if (connector->has_poll && wanted) {
+            status = add_tiers(walks, connector, &walks->hosts[groups[i]]);
+        }
+    }
+    return status;
+}
+
+static enum status
+build(struct walks *walks)
+{
+    const struct walks_settings *settings = &walks->settings;
+    const size_t count = settings->connector_count;
+    size_t *groups = mem_array(count + 1, sizeof(*groups));
+    walks->hosts = mem_array(count + 1, sizeof(*walks->hosts));
+    enum status status = groups == NULL || walks->hosts == NULL
+                             ? STATUS_NOMEM
+                             : host_group(settings->connectors, count, groups);
+    if (status == STATUS_OK) {
+        status = add_connectors(walks, groups);
+    }
+    mem_free(groups);
+    return status;
 }
 
 enum status
@@ -193,15 +232,7 @@ walks_create(const struct walks_settings *settings, struct walks **ret)
     walks->polls = mem_array(count, sizeof(struct source_poll *));
     enum status status = walks->walkers == NULL || walks->polls == NULL
                              ? STATUS_NOMEM
-                             : STATUS_OK;
-    for (size_t i = 0; i < settings->connector_count && status == STATUS_OK;
-         i++) {
-        const struct connector *connector = &settings->connectors[i];
-        bool wanted = settings->only == NULL || settings->only == connector;
-        if (connector->has_poll && wanted) {
-            status = add_tiers(walks, connector);
-        }
-    }
+                             : build(walks);
     if (status != STATUS_OK) {
         walks_destroy(walks);
         return status;
@@ -221,6 +252,7 @@ walks_destroy(struct walks *walks)
         source_poll_destroy(walks->walkers[i].trial);
     }
     mem_free(walks->walkers);
+    mem_free(walks->hosts);
     mem_free(walks->polls);
     mem_free(walks);
 }

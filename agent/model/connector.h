@@ -31,6 +31,7 @@ struct connector_param {
     struct slice name;
     bool secret;
     bool given;                /* by the configuration, or a default */
+    bool asked;                /* requests of the list name it */
     struct slice *values;      /* more than one only for webhook_secret */
     struct config_mark *marks; /* of the values */
     size_t count;

@@ -319,8 +319,9 @@ decide_poll(struct params *params)
         return;
     }
     for (size_t i = 0; i < c->param_count; i++) {
-        const struct connector_param *param = &c->params[i];
-        if (!used_by(draft, param->name, SIDE_REQUEST)) {
+        struct connector_param *param = &c->params[i];
+        param->asked = used_by(draft, param->name, SIDE_REQUEST);
+        if (!param->asked) {
             continue;
         }
         if (has_default(params, i) || is_called(param, "base")) {

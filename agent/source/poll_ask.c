@@ -38,22 +38,40 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
     return http_client_start(poll->client, &call, done, poll, &poll->call, err);
 }
 
-/* Whether the provider and the budget allow a request now; else the timer is
- * armed for it. */
 bool
 poll_ask_may(struct source_poll *poll)
 {
-    struct poll_account *account = poll->settings.account;
+    struct poll_host *host = poll->settings.account->host;
     int64_t now_ms = loop_now_ms(poll->loop);
-    int64_t wait_ms = account->not_before_ms - now_ms;
-    if (wait_ms <= 0) {
-        wait_ms = quota_take(&account->budget, now_ms);
+    if (list_empty(&poll->turn)) {
+        list_append(&host->waiting, &poll->turn);
     }
-    if (wait_ms <= 0) {
-        return true;
+    if (host->waiting.next != &poll->turn) {
+        return false; /* whoever stands before it wakes it */
     }
-    loop_timer_arm(poll->timer, wait_ms);
-    return false;
+    int64_t wait_ms = host->not_before_ms - now_ms;
+    if (wait_ms <= 0) {
+        wait_ms = quota_take(&host->budget, now_ms);
+    }
+    if (wait_ms > 0) {
+        loop_timer_arm(poll->timer, wait_ms);
+        return false;
+    }
+    poll_ask_leave(poll);
+    return true;
+}
+
+void
+poll_ask_leave(struct source_poll *poll)
+{
+    struct poll_host *host = poll->settings.account->host;
+    bool is_next = host->waiting.next == &poll->turn;
+    list_remove(&poll->turn);
+    if (is_next && !list_empty(&host->waiting)) {
+        struct source_poll *next =
+            list_entry(host->waiting.next, struct source_poll, turn);
+        loop_timer_arm(next->timer, 0);
+    }
 }
 
 /* What the store cannot take is not asked for: a full disk is no failure of the
@@ -110,17 +128,18 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
     }
     *ret_advice = advice;
     poll->asked_min_ms = advice.poll_interval_ms;
-    struct poll_account *account = poll->settings.account;
+    struct poll_host *host = poll->settings.account->host;
     if (advice.limited && advice.wait_ms < LIMITED_LEAST_MS) {
-        unsigned doublings = account->limited < LIMITED_DOUBLINGS
-                                 ? account->limited
+        unsigned doublings = host->limited < LIMITED_DOUBLINGS
+                                 ? host->limited
                                  : LIMITED_DOUBLINGS;
         advice.wait_ms = LIMITED_LEAST_MS << doublings;
     }
-    account->limited = advice.limited ? account->limited + 1 : 0;
-    if (advice.wait_ms > 0) {
-        poll->settings.account->not_before_ms =
-            loop_now_ms(poll->loop) + advice.wait_ms;
+    host->limited = advice.limited ? host->limited + 1 : 0;
+    int64_t until_ms = loop_now_ms(poll->loop) + advice.wait_ms;
+    /* Another walk's answer may have asked for more meanwhile. */
+    if (advice.wait_ms > 0 && until_ms > host->not_before_ms) {
+        host->not_before_ms = until_ms;
     }
     if (advice.limited) {
         source_poll_tell_asked(

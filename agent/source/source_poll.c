@@ -50,12 +50,19 @@ source_poll_provider_ms(const struct source_poll *poll)
                                        account->date_at_ms;
 }
 
+void
+poll_host_init(struct poll_host *host, struct quota budget)
+{
+    *host = (struct poll_host){ .budget = budget };
+    list_init(&host->waiting);
+}
+
 static int64_t
 next_due_ms(struct source_poll *poll)
 {
     int64_t now_ms = clock_unix_ms();
     int64_t wait_ms =
-        poll->settings.account->not_before_ms - loop_now_ms(poll->loop);
+        poll->settings.account->host->not_before_ms - loop_now_ms(poll->loop);
     struct cadence_input input = {
         .started_ms = poll->poked ? 0 : poll->started_ms,
         .now_ms = now_ms,
@@ -503,6 +510,7 @@ source_poll_create(struct loop *loop, struct http_client *client,
     poll->settings = *settings;
     poll->sink = sink;
     poll->prng.state = settings->seed;
+    list_init(&poll->turn);
     pace_begin(&poll->pace, &settings->pace, loop_now_ms(loop));
     poll->plan = (struct walk_plan){ .connector = settings->connector,
                                      .overlap_ms = settings->overlap_ms };
@@ -543,6 +551,7 @@ source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
     poll->stopped = stopped;
     poll->stopped_arg = arg;
     loop_timer_disarm(poll->timer);
+    poll_ask_leave(poll);
     http_client_cancel(poll->call);
     poll->call = NULL;
     if (poll->phase != PHASE_LOADING && poll->phase != PHASE_LOOKING &&
@@ -559,6 +568,7 @@ source_poll_destroy(struct source_poll *poll)
     if (poll == NULL) {
         return;
     }
+    poll_ask_leave(poll);
     http_client_cancel(poll->call);
     poll_page_drop(poll);
     loop_timer_destroy(poll->timer);

@@ -9,6 +9,7 @@
 #ifndef SOURCE_SOURCE_POLL_H
 #define SOURCE_SOURCE_POLL_H
 
+#include "base/list.h"
 #include "base/prng.h"
 #include "model/cadence.h"
 #include "model/pace.h"
@@ -19,11 +20,20 @@ struct http_client;
 struct loop;
 struct source_poll;
 
-/* What all requests of one connector share: one budget, one provider. */
-struct poll_account {
+/* What all requests to one host with the same credentials share, of however
+ * many connectors: to the provider they are one. */
+struct poll_host {
     struct quota budget;
     int64_t not_before_ms; /* monotonic: asked by an answer to keep away */
     unsigned limited;      /* answers in a row that only asked to wait */
+    struct list waiting;   /* walks, the one that asked first is the next */
+};
+
+void poll_host_init(struct poll_host *host, struct quota budget);
+
+/* What all walks of one connector share. */
+struct poll_account {
+    struct poll_host *host; /* borrowed */
     int64_t date_ms;    /* the provider's clock in the last answer, 0: none */
     int64_t date_at_ms; /* monotonic time of that answer */
     int64_t complete_until_ms; /* the latest of all tiers; never goes back */

@@ -29,6 +29,7 @@ struct source_poll {
     struct walk_plan plan;
     struct loop_timer *timer;
     struct prng prng;
+    struct list turn; /* in its host's `waiting` */
     enum {
         PHASE_NEW,
         PHASE_LOADING, /* the sink reads the state */
@@ -102,8 +103,12 @@ void poll_page_drop(struct source_poll *poll);
 /* Sends the request that follows from the next state. */
 void poll_ask(struct source_poll *poll);
 
-/* Whether the budget allows a request now; else the timer is armed for it. */
+/* Whether the provider and the budget allow a request now; else the timer fires
+ * once it is this walk's turn. First asked, first served. */
 bool poll_ask_may(struct source_poll *poll);
+
+/* Gives up its place among those who wait for the host. */
+void poll_ask_leave(struct source_poll *poll);
 
 /* Whether what comes could be stored; else the timer is armed to look again. */
 bool poll_ask_may_store(struct source_poll *poll);

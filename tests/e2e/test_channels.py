@@ -169,6 +169,55 @@ class Channels(harness.Case):
         self.assertEqual(len({e["data"]["id"]
                               for e in agent.wait_events(30)}), 30)
 
+    def two_accounts(self, provider, poll, token=harness.TOKEN):
+        """Connectors `shop` and `books` on one provider, started."""
+        connectors = {}
+        for name in ("shop", "books"):
+            which = {"request": {"headers": {"X-Which": name}}}
+            connectors[name] = harness.pet_store(
+                provider, False, dict(which, **poll))
+        connectors["books"]["with"]["api_key"] = token
+        return self.agent(connectors, listen=False).start()
+
+    def test_what_one_connector_is_told_to_wait_the_other_waits_too(self):
+        provider = self.provider([row(1, iso())])
+        agent = self.two_accounts(provider, {})
+        wait_until(lambda: {a.headers["X-Which"] for a in provider.asked} ==
+                   {"shop", "books"}, "both have asked")
+        provider.script.append(replies(429, b"{}", {"Retry-After": "4"}))
+        def limited():
+            return sum(agent.metric("poll_runs_total", connector=name,
+                                    outcome="limited")
+                       for name in ("shop", "books"))
+        wait_until(lambda: limited() == 1, "one is told to wait")
+        asked = len(provider.asked)
+        stays(lambda: len(provider.asked) == asked, "no request of either", 3)
+        self.assertEqual(limited(), 1)
+        wait_until(lambda: {a.headers["X-Which"]
+                            for a in provider.asked[asked:]} ==
+                   {"shop", "books"}, "both ask again")
+
+    def test_another_account_does_not_wait(self):
+        provider = self.provider([row(1, iso())])
+        self.two_accounts(provider, {}, token="another")
+        wait_until(lambda: len(provider.asked) >= 2, "both have asked")
+        provider.script.append(replies(429, b"{}", {"Retry-After": "4"}))
+        wait_until(lambda: not provider.script, "one is told to wait")
+        asked = len(provider.asked)
+        wait_until(lambda: len(provider.asked) > asked + 1, "the other asks",
+                   3)
+
+    def test_one_budget_is_shared_fairly(self):
+        provider = self.provider([row(n, iso()) for n in range(12)], page=1)
+        self.two_accounts(provider, {"limit": {"budget": "4/1s"}})
+        wait_until(lambda: len(provider.asked) >= 16, "sixteen requests")
+        # four at once, then one after another
+        asked = provider.asked[4:16]
+        self.assertGreaterEqual(asked[-1].at - asked[0].at, 2.6)
+        for i in range(0, 12, 2):
+            self.assertEqual({a.headers["X-Which"] for a in asked[i:i + 2]},
+                             {"shop", "books"})
+
     def test_an_adaptive_pace_slows_down_and_hurries_when_a_webhook_is_missed(
             self):
         provider = self.provider()

@@ -75,6 +75,7 @@ struct site {
     size_t look_ups;
     /* The source. */
     struct http_client *client;
+    struct poll_host host;
     struct poll_account account;
     struct source_poll_settings settings;
     struct source_poll *poll;
@@ -459,6 +460,8 @@ site_open(const char *connector, const struct answer *script)
     char entry[256];
     struct error err = { "" };
     memset(&site, 0, sizeof(site));
+    poll_host_init(&site.host, (struct quota){ 0 });
+    site.account.host = &site.host;
     site.script = script;
     assert_int_equal(digest_init(NULL), STATUS_OK);
     assert_int_equal(loop_create(&site.loop), STATUS_OK);

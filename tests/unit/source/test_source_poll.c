@@ -296,7 +296,7 @@ the_budget_spaces_the_pages(void **state)
 {
     (void)state;
     site_open(pages, two_pages);
-    site.account.budget = (struct quota){ .count = 1, .per_ms = 300 };
+    site.host.budget = (struct quota){ .count = 1, .per_ms = 300 };
     int64_t begun_ms = clock_monotonic_ms();
     start();
     await_ends(1);
@@ -650,7 +650,7 @@ it_stops_while_it_waits_for_its_budget(void **state)
 {
     (void)state;
     site_open(pages, two_pages);
-    site.account.budget = (struct quota){ .count = 1, .per_ms = 60000 };
+    site.host.budget = (struct quota){ .count = 1, .per_ms = 60000 };
     start();
     await_requests(1);
     rest(50);
