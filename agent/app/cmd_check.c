@@ -9,6 +9,10 @@
 #include "app/load.h"
 #include "app/options.h"
 #include "base/instant.h"
+#include "base/mem.h"
+#include "model/host.h"
+#include "model/pace.h"
+#include "model/promise.h"
 #include "wire/json_tree.h"
 
 static void
@@ -23,49 +27,127 @@ channels_text(const struct connector *connector)
 }
 
 static void
-print_bound(const struct connector *connector)
+print_bounds(const struct poll_spec *poll, const struct promise *promise)
 {
-    char span[INSTANT_TEXT_BYTES];
+    char shown[INSTANT_TEXT_BYTES], stale[INSTANT_TEXT_BYTES];
+    char interval[INSTANT_TEXT_BYTES], request[INSTANT_TEXT_BYTES];
     (void)printf("  loss bound: nothing is lost that the list shows within %s "
-                 "of its time\n",
-                 instant_span_text(connector_overlap_ms(connector) +
-                                       connector->poll.settle_ms,
-                                   span));
+                 "of its time\n"
+                 "  staleness: what only the list shows is here within %s: %s "
+                 "%s + a walk (a request may take %s) + a commit\n",
+                 instant_span_text(promise->shown_ms, shown),
+                 instant_span_text(promise->stale_ms, stale),
+                 poll->pace == PACE_ADAPTIVE ? "slowest"
+                 : poll->cron.len > 0        ? "cron's longest pause"
+                                             : "every",
+                 instant_span_text(promise->interval_ms, interval),
+                 instant_span_text(poll->timeout_ms, request));
+}
+
+static void
+print_pace(const struct connector *connector)
+{
+    const struct poll_spec *poll = &connector->poll;
+    char first[INSTANT_TEXT_BYTES], second[INSTANT_TEXT_BYTES];
+    if (poll->cron.len > 0) {
+        (void)printf("  walks: %.*s (cron, UTC)", SLICE_ARG(poll->cron));
+    } else if (poll->pace == PACE_ADAPTIVE) {
+        struct pace_plan plan = pace_plan_of(connector);
+        (void)printf("  walks: every %s to %s, as webhooks miss",
+                     instant_span_text(plan.fastest_ms, first),
+                     instant_span_text(plan.slowest_ms, second));
+    } else {
+        (void)printf("  walks: every %s",
+                     instant_span_text(poll->every_ms, first));
+    }
+}
+
+static void
+print_calls(const struct promise *promise)
+{
+    if (promise->calls_most == promise->calls_least) {
+        (void)printf("  calls: at least %lld a day\n",
+                     (long long)promise->calls_least);
+    } else {
+        (void)printf("  calls: from %lld to %lld a day, at one a walk\n",
+                     (long long)promise->calls_least,
+                     (long long)promise->calls_most);
+    }
 }
 
 /* What the walks cost, at one request each. */
 static void
-print_walks(const struct poll_spec *poll)
+print_walks(const struct connector *connector, const struct promise *promise)
 {
     char every[INSTANT_TEXT_BYTES], overlap[INSTANT_TEXT_BYTES];
+    const struct poll_spec *poll = &connector->poll;
     const struct sweep_spec *sweeps = poll->sweeps.at;
-    int64_t calls = 0;
-    if (poll->cron.len > 0) {
-        (void)printf("  walks: %.*s (cron, UTC), overlap %s\n",
-                     SLICE_ARG(poll->cron),
-                     instant_span_text(poll->overlap_ms, overlap));
-    } else {
-        calls = INSTANT_DAY_MS / poll->every_ms;
-        (void)printf("  walks: every %s, overlap %s\n",
-                     instant_span_text(poll->every_ms, every),
-                     instant_span_text(poll->overlap_ms, overlap));
-    }
+    print_pace(connector);
+    (void)printf(", overlap %s\n",
+                 instant_span_text(poll->overlap_ms, overlap));
     for (size_t i = 0; i < poll->sweeps.count; i++) {
-        calls += INSTANT_DAY_MS / sweeps[i].every_ms;
         (void)printf("  sweep: every %s, overlap %s\n",
                      instant_span_text(sweeps[i].every_ms, every),
                      instant_span_text(sweeps[i].overlap_ms, overlap));
     }
-    if (calls > 0) {
-        (void)printf("  calls: at least %lld a day%s\n", (long long)calls,
-                     poll->cron.len > 0 ? ", and those of the cron line" : "");
+    if (promise->calls_most > 0) {
+        print_calls(promise);
     }
+}
+
+/* Connectors that to their provider are one account. */
+struct hosts {
+    const struct configuration *configuration;
+    size_t *groups; /* as host_group tells them */
+};
+
+static enum status
+hosts_init(struct hosts *hosts, const struct configuration *configuration)
+{
+    hosts->configuration = configuration;
+    hosts->groups =
+        mem_array(configuration->connector_count + 1, sizeof(*hosts->groups));
+    return hosts->groups == NULL
+               ? STATUS_NOMEM
+               : host_group(configuration->connectors,
+                            configuration->connector_count, hosts->groups);
+}
+
+static struct quota
+budget_at(const struct hosts *hosts, size_t at)
+{
+    return host_budget(hosts->configuration->connectors,
+                       hosts->configuration->connector_count, hosts->groups,
+                       hosts->groups[at]);
+}
+
+static void
+print_budget(const struct hosts *hosts, size_t at)
+{
+    char per[INSTANT_TEXT_BYTES];
+    const struct quota budget = budget_at(hosts, at);
+    if (budget.count == 0) {
+        return;
+    }
+    (void)printf("  budget: %lld request%s in %s", (long long)budget.count,
+                 budget.count == 1 ? "" : "s",
+                 instant_span_text(budget.per_ms, per));
+    const char *before = ", shared with ";
+    for (size_t i = 0; i < hosts->configuration->connector_count; i++) {
+        if (i != at && hosts->groups[i] == hosts->groups[at]) {
+            (void)printf("%s%.*s", before,
+                         SLICE_ARG(hosts->configuration->connectors[i].name));
+            before = ", ";
+        }
+    }
+    (void)printf("\n");
 }
 
 /* A person reads what may be lost, and for how long a duplicate is known. */
 static void
-connector_text(const struct connector *connector)
+connector_text(const struct hosts *hosts, size_t at)
 {
+    const struct connector *connector = &hosts->configuration->connectors[at];
     char first[INSTANT_TEXT_BYTES], second[INSTANT_TEXT_BYTES];
     const struct poll_spec *poll = &connector->poll;
     channels_text(connector);
@@ -76,8 +158,10 @@ connector_text(const struct connector *connector)
             SLICE_ARG(is_public ? connector->public_url : connector->name));
     }
     if (connector->has_poll) {
-        print_bound(connector);
-        print_walks(poll);
+        const struct promise promise = promise_of(connector);
+        print_bounds(poll, &promise);
+        print_walks(connector, &promise);
+        print_budget(hosts, at);
         if (poll->retention_ms > 0) {
             (void)printf("  retention: the list reaches back %s; what a longer "
                          "pause lets fall out of it is logged as a gap\n",
@@ -102,14 +186,20 @@ connector_text(const struct connector *connector)
                  instant_span_text(connector->grace_ms, second));
 }
 
-static void
+static enum exit_code
 print_text(const struct configuration *configuration)
 {
+    struct hosts hosts;
+    if (hosts_init(&hosts, configuration) != STATUS_OK) {
+        mem_free(hosts.groups);
+        return EXIT_FAILED;
+    }
     const struct settings *settings = &configuration->settings;
     const struct handler_settings *handlers = settings->handlers.at;
     for (size_t i = 0; i < configuration->connector_count; i++) {
-        connector_text(&configuration->connectors[i]);
+        connector_text(&hosts, i);
     }
+    mem_free(hosts.groups);
     for (size_t i = 0; i < settings->handlers.count; i++) {
         (void)printf("handler %.*s: %s\n",
                      SLICE_ARG(settings->handlers.names[i]),
@@ -123,40 +213,87 @@ print_text(const struct configuration *configuration)
                  configuration->file_count == 1 ? "" : "s",
                  configuration->report.warnings,
                  configuration->report.warnings == 1 ? "" : "s");
+    return EXIT_OK;
+}
+
+static void
+seconds_json(struct json_tree *tree, struct json_node *node, const char *name,
+             int64_t ms)
+{
+    json_add_double(tree, node, name, (double)ms / 1000);
+}
+
+static void
+budget_json(struct json_tree *tree, struct json_node *into,
+            const struct hosts *hosts, size_t at)
+{
+    const struct configuration *configuration = hosts->configuration;
+    const struct quota budget = budget_at(hosts, at);
+    struct json_node *node = json_add_object(tree, into, "budget");
+    json_add_i64(tree, node, "requests", budget.count);
+    seconds_json(tree, node, "per_seconds", budget.per_ms);
+    struct json_node *shared = json_add_array(tree, node, "shared_with");
+    for (size_t i = 0; i < configuration->connector_count; i++) {
+        if (i != at && hosts->groups[i] == hosts->groups[at]) {
+            json_add_text(tree, shared, NULL,
+                          configuration->connectors[i].name);
+        }
+    }
+}
+
+/* What polling promises; members that a connector without it has as null. */
+static void
+promise_json(struct json_tree *tree, struct json_node *node,
+             const struct hosts *hosts, size_t at)
+{
+    static const char *const names[] = { "loss_bound_seconds", "every_seconds",
+                                         "staleness_seconds" };
+    const struct connector *connector = &hosts->configuration->connectors[at];
+    if (!connector->has_poll) {
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            json_add_null(tree, node, names[i]);
+        }
+        return;
+    }
+    const struct promise promise = promise_of(connector);
+    const int64_t values[] = { promise.shown_ms, promise.interval_ms,
+                               promise.stale_ms };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        seconds_json(tree, node, names[i], values[i]);
+    }
+    json_add_text(tree, node, "pace",
+                  slice_of(connector->poll.cron.len > 0            ? "cron"
+                           : connector->poll.pace == PACE_ADAPTIVE ? "adaptive"
+                                                                   : "fixed"));
+    json_add_i64(tree, node, "calls_a_day_least", promise.calls_least);
+    json_add_i64(tree, node, "calls_a_day_most", promise.calls_most);
+    budget_json(tree, node, hosts, at);
 }
 
 static void
 connector_json(struct json_tree *tree, struct json_node *list,
-               const struct connector *connector)
+               const struct hosts *hosts, size_t at)
 {
+    const struct connector *connector = &hosts->configuration->connectors[at];
     struct json_node *node = json_add_object(tree, list, NULL);
     json_add_text(tree, node, "name", connector->name);
     json_add_text(tree, node, "use", connector->use);
     json_add_bool(tree, node, "webhook", connector->has_webhook);
     json_add_bool(tree, node, "poll", connector->has_poll);
-    if (connector->has_poll) {
-        json_add_double(tree, node, "loss_bound_seconds",
-                        (double)(connector_overlap_ms(connector) +
-                                 connector->poll.settle_ms) /
-                            1000);
-        json_add_double(tree, node, "every_seconds",
-                        (double)connector->poll.every_ms / 1000);
-    } else {
-        json_add_null(tree, node, "loss_bound_seconds");
-        json_add_null(tree, node, "every_seconds");
-    }
-    json_add_double(tree, node, "dedup_horizon_seconds",
-                    (double)connector->keep_ids_ms / 1000);
-    json_add_double(tree, node, "grace_seconds",
-                    (double)connector->grace_ms / 1000);
+    promise_json(tree, node, hosts, at);
+    seconds_json(tree, node, "dedup_horizon_seconds", connector->keep_ids_ms);
+    seconds_json(tree, node, "grace_seconds", connector->grace_ms);
 }
 
 static enum exit_code
 print_json(const struct configuration *configuration, bool ok)
 {
     struct json_tree *tree;
+    struct hosts hosts = { 0 };
     struct buf findings = { 0 }, text = { 0 };
-    if (json_tree_create(&tree) != STATUS_OK) {
+    if ((ok && hosts_init(&hosts, configuration) != STATUS_OK) ||
+        json_tree_create(&tree) != STATUS_OK) {
+        mem_free(hosts.groups);
         return EXIT_FAILED;
     }
     struct json_node *root = json_tree_root(tree);
@@ -168,7 +305,7 @@ print_json(const struct configuration *configuration, bool ok)
     json_add_text(tree, root, "admin", configuration->places.admin_address);
     struct json_node *list = json_add_array(tree, root, "connectors");
     for (size_t i = 0; ok && i < configuration->connector_count; i++) {
-        connector_json(tree, list, &configuration->connectors[i]);
+        connector_json(tree, list, &hosts, i);
     }
     list = json_add_array(tree, root, "handlers");
     for (size_t i = 0; ok && i < configuration->settings.handlers.count; i++) {
@@ -180,6 +317,7 @@ print_json(const struct configuration *configuration, bool ok)
         (void)printf("%s\n", text.ptr);
     }
     json_tree_destroy(tree);
+    mem_free(hosts.groups);
     buf_fini(&findings);
     buf_fini(&text);
     return status == STATUS_OK ? EXIT_OK : EXIT_FAILED;
@@ -233,7 +371,7 @@ cmd_check(int argc, char **argv)
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
-        print_text(&configuration);
+        code = print_text(&configuration);
         configuration_fini(&configuration);
     }
     return code;

@@ -25,8 +25,9 @@ enum status cron_compile(struct slice text, struct arena *arena,
 /* Returns the first time after `after_ms` that the plan names. */
 int64_t cron_next(const struct cron_plan *plan, int64_t after_ms);
 
-/* The shortest time between two runs of the plan within a year. */
+/* The shortest and the longest time between two runs of the plan. */
 int64_t cron_shortest_ms(const struct cron_plan *plan);
+int64_t cron_longest_ms(const struct cron_plan *plan);
 
 struct cadence {
     int64_t every_ms;

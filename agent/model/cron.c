@@ -282,24 +282,47 @@ cron_next(const struct cron_plan *plan, int64_t after_ms)
     return day == INT64_MAX ? day : day + minute * INSTANT_MINUTE_MS;
 }
 
-int64_t
-cron_shortest_ms(const struct cron_plan *plan)
+/* The shortest and the longest time between two runs. */
+struct span {
+    int64_t least_ms;
+    int64_t most_ms;
+};
+
+static void
+widen(struct span *span, int64_t gap_ms)
+{
+    span->least_ms = gap_ms < span->least_ms ? gap_ms : span->least_ms;
+    span->most_ms = gap_ms > span->most_ms ? gap_ms : span->most_ms;
+}
+
+static struct span
+span_of(const struct cron_plan *plan)
 {
     int first = next_minute(plan, 0);
     int last = first;
-    int64_t shortest = INT64_MAX;
+    struct span span = { INT64_MAX, 0 };
     for (int at = next_minute(plan, first + 1); at >= 0;
          at = next_minute(plan, at + 1)) {
-        int64_t gap = (at - last) * INSTANT_MINUTE_MS;
-        shortest = gap < shortest ? gap : shortest;
+        widen(&span, (at - last) * INSTANT_MINUTE_MS);
         last = at;
     }
     int64_t over_night = (first - last) * INSTANT_MINUTE_MS;
     int64_t day = next_day(plan, 0);
     for (int64_t next; day < CYCLE_DAYS * INSTANT_DAY_MS; day = next) {
         next = next_day(plan, day + INSTANT_DAY_MS);
-        int64_t gap = next - day + over_night;
-        shortest = gap < shortest ? gap : shortest;
+        widen(&span, next - day + over_night);
     }
-    return shortest;
+    return span;
+}
+
+int64_t
+cron_shortest_ms(const struct cron_plan *plan)
+{
+    return span_of(plan).least_ms;
+}
+
+int64_t
+cron_longest_ms(const struct cron_plan *plan)
+{
+    return span_of(plan).most_ms;
 }

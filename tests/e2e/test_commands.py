@@ -32,6 +32,53 @@ class Check(harness.Case):
         self.assertEqual(provider.asked, [], "check is offline")
         self.assertFalse(os.path.exists(agent.path("longstop.db")))
 
+    def test_it_tells_how_late_the_list_may_be_and_what_walks_cost(self):
+        provider = self.provider()
+        for poll, words, numbers in (
+                ({"every": "60s"},
+                 ["within 1m31s: every 1m + a walk (a request may take 30s)",
+                  "calls: at least 1440 a day"],
+                 ("fixed", 60, 91, 1440, 1440)),
+                ({"pace": "adaptive", "slowest": "15m"},
+                 ["within 15m31s: slowest 15m + a walk",
+                  "walks: every 10s to 15m, as webhooks miss",
+                  "calls: from 96 to 8640 a day"],
+                 ("adaptive", 900, 931, 96, 8640)),
+                ({"cron": "*/5 8-17 * * *"},
+                 ["within 14h5m31s: cron's longest pause 14h5m"],
+                 ("cron", 50700, 50731, 1, 288))):
+            shop = harness.pet_store(provider)
+            del shop["poll"]["every"]
+            shop["poll"].update(poll)
+            agent = self.agent({"shop": shop})
+            got = agent.command("check").stdout.decode()
+            for word in words:
+                self.assertIn(word, got)
+            told = json.loads(agent.command("check", "--json").stdout)
+            told = told["connectors"][0]
+            self.assertEqual(numbers, tuple(told[key] for key in (
+                "pace", "every_seconds", "staleness_seconds",
+                "calls_a_day_least", "calls_a_day_most")))
+
+    def test_it_names_those_who_share_a_budget_and_the_lowest_wins(self):
+        provider = self.provider()
+        shops = {}
+        for name, budget in (("a", "5/1s"), ("b", "60/1m"), ("c", None)):
+            shops[name] = harness.pet_store(provider, False)
+            if budget:
+                shops[name]["poll"]["limit"] = {"budget": budget}
+        shops["c"]["with"]["api_key"] = "another"
+        agent = self.agent(shops)
+        got = agent.command("check").stdout.decode()
+        self.assertIn("budget: 60 requests in 1m, shared with b", got)
+        self.assertIn("budget: 60 requests in 1m, shared with a", got)
+        self.assertEqual(got.count("budget:"), 2)
+        told = json.loads(agent.command("check", "--json").stdout)
+        self.assertEqual([c["budget"] for c in told["connectors"]], [
+            {"requests": 60, "per_seconds": 60, "shared_with": ["b"]},
+            {"requests": 60, "per_seconds": 60, "shared_with": ["a"]},
+            {"requests": 0, "per_seconds": 0, "shared_with": []}])
+
     def test_every_mistake_is_told_in_one_run_with_its_place(self):
         agent = self.agent({})
         self.write(agent, """listen:

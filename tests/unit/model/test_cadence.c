@@ -114,27 +114,34 @@ a_line_that_cannot_be_kept_is_refused(void **state)
 }
 
 static void
-the_shortest_time_between_two_runs_is_known(void **state)
+the_times_between_two_runs_are_known(void **state)
 {
     static const struct {
         const char *line;
         int64_t ms;
+        int64_t longest_ms;
     } rows[] = {
-        { "* * * * *", INSTANT_MINUTE_MS },
-        { "*/7 * * * *", 4 * INSTANT_MINUTE_MS },
-        { "0,50 * * * *", 10 * INSTANT_MINUTE_MS },
-        { "@hourly", INSTANT_HOUR_MS },
-        { "59 23 * * *", INSTANT_DAY_MS },
-        { "0,59 0,23 * * *", INSTANT_MINUTE_MS },
-        { "@weekly", 7 * INSTANT_DAY_MS },
-        { "0 0 1 * *", 28 * INSTANT_DAY_MS },
-        { "0 0 * * sat,sun", INSTANT_DAY_MS },
+        { "* * * * *", INSTANT_MINUTE_MS, INSTANT_MINUTE_MS },
+        { "*/7 * * * *", 4 * INSTANT_MINUTE_MS, 7 * INSTANT_MINUTE_MS },
+        { "0,50 * * * *", 10 * INSTANT_MINUTE_MS, 50 * INSTANT_MINUTE_MS },
+        { "@hourly", INSTANT_HOUR_MS, INSTANT_HOUR_MS },
+        { "*/5 8-17 * * *", 5 * INSTANT_MINUTE_MS,
+          14 * INSTANT_HOUR_MS + 5 * INSTANT_MINUTE_MS },
+        { "59 23 * * *", INSTANT_DAY_MS, INSTANT_DAY_MS },
+        { "0,59 0,23 * * *", INSTANT_MINUTE_MS,
+          22 * INSTANT_HOUR_MS + INSTANT_MINUTE_MS },
+        { "@weekly", 7 * INSTANT_DAY_MS, 7 * INSTANT_DAY_MS },
+        { "0 0 1 * *", 28 * INSTANT_DAY_MS, 31 * INSTANT_DAY_MS },
+        { "0 0 * * sat,sun", INSTANT_DAY_MS, 6 * INSTANT_DAY_MS },
+        { "0 9 * * mon-fri", INSTANT_DAY_MS, 3 * INSTANT_DAY_MS },
+        { "0 0 29 feb *", 1461 * INSTANT_DAY_MS, 1461 * INSTANT_DAY_MS },
     };
     (void)state;
     struct arena arena = { 0 };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(cron_shortest_ms(compiled(rows[i].line, &arena)),
-                         rows[i].ms);
+        const struct cron_plan *plan = compiled(rows[i].line, &arena);
+        assert_int_equal(cron_shortest_ms(plan), rows[i].ms);
+        assert_int_equal(cron_longest_ms(plan), rows[i].longest_ms);
     }
     arena_fini(&arena);
 }
@@ -266,7 +273,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cron_line_names_the_next_time),
         cmocka_unit_test(a_line_that_cannot_be_kept_is_refused),
-        cmocka_unit_test(the_shortest_time_between_two_runs_is_known),
+        cmocka_unit_test(the_times_between_two_runs_are_known),
         cmocka_unit_test(a_plan_without_memory_is_a_status),
         cmocka_unit_test(a_walk_is_due_one_interval_after_the_last_began),
         cmocka_unit_test(failures_wait_longer_each_time_up_to_the_interval),
