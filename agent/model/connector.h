@@ -205,8 +205,10 @@ struct cursor_spec {
     int64_t granularity_ms;
     int64_t overlap_ms; /* what `poll.overlap` is where it is not given */
     int64_t settle_ms;
-    bool send;    /* false: the server has no filter, we stop ourselves */
-    bool numeric; /* ids compare by length, then text */
+    int64_t window_ms; /* ask for so much at a time; 0: for all of it */
+    int64_t full;      /* so many rows, and an answer may hide more */
+    bool send;         /* false: the server has no filter, we stop ourselves */
+    bool numeric;      /* ids compare by length, then text */
     const struct template *start; /* value before anything was seen */
     struct expired_spec *expired; /* any of them */
     size_t expired_count;
@@ -421,6 +423,10 @@ enum status connector_bind(struct config_binding *binding, struct slice name,
 /* How late the list may show an event and it is found all the same: the deepest
  * overlap of all tiers. */
 int64_t connector_overlap_ms(const struct connector *connector);
+
+/* Whether the request has the place `kind` in its URL, query or body. */
+bool connector_request_names(const struct request_spec *request,
+                             const char *kind);
 
 /* Returns a parameter, or NULL. */
 const struct connector_param *

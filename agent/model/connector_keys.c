@@ -269,6 +269,12 @@ static const struct config_key cursor_keys[] = {
         .doc = "How far behind the watermark each walk reads again."),
     KEY(cursor_spec, "settle", CONFIG_DURATION, settle_ms,
         .doc = "How long recent pages are provisional."),
+    KEY(cursor_spec, "window", CONFIG_DURATION, window_ms,
+        .doc = "How much time one request asks for, from {cursor} to {until}; "
+               "default: all of it."),
+    KEY(cursor_spec, "full", CONFIG_INT, full, .min = "1",
+        .doc = "So many rows, and an answer may have left some out: the window "
+               "is halved."),
     KEY(cursor_spec, "send", CONFIG_BOOL, send, .fallback = "true",
         .doc = "false: the list has no filter, we stop by ourselves."),
     CUSTOM(cursor_spec, "compare", numeric, connector_poll_numeric, STRING,

@@ -12,9 +12,9 @@ const char *const connector_hook_kinds[] = { "body", "url",  "method", "secret",
                                              "form", "now",  "header", "query",
                                              "json", "item", "sig",    "var",
                                              NULL };
-const char *const connector_request_kinds[] = { "var",  "secret", "cursor",
-                                                "page", "now",    "start",
-                                                NULL };
+const char *const connector_request_kinds[] = { "var",   "secret", "cursor",
+                                                "page",  "now",    "until",
+                                                "start", NULL };
 static const char *const row_kinds[] = { "item", "var", "now", NULL };
 static const char *const answer_kinds[] = { "header", "json", "item", NULL };
 

@@ -230,6 +230,38 @@ check_cursor(struct rules *rules)
     }
 }
 
+/* A list that is asked for part by part needs to be told both ends of a part,
+ * and when an answer is full. */
+static void
+check_span(struct rules *rules)
+{
+    const struct poll_spec *poll = &rules->draft->c.poll;
+    const struct cursor_spec *cursor = &poll->cursor;
+    if ((cursor->window_ms > 0) != (cursor->full > 0)) {
+        refuse(rules, "poll", "cursor",
+               "'window' and 'full' go together: how much is asked for, and "
+               "when an answer is full?");
+    }
+    if (cursor->window_ms == 0) {
+        return;
+    }
+    if (cursor->kind != CURSOR_TIME || !cursor->send) {
+        refuse(rules, "poll", "cursor",
+               "'window' is for a time cursor that is sent");
+    }
+    if (!connector_request_names(&poll->request, "cursor") ||
+        !connector_request_names(&poll->request, "until")) {
+        refuse(rules, "poll", "request",
+               "with 'window' the request asks from {cursor} to {until}");
+    }
+    if (poll->pages.restart || poll->pages.kind == PAGE_CURSOR ||
+        (poll->pages.kind == PAGE_NONE && poll->pages.size > 0)) {
+        refuse(rules, "poll", "pages",
+               "a list with 'window' goes on by its windows, not by 'restart', "
+               "'kind: cursor' or 'size'");
+    }
+}
+
 static void
 check_auth(struct rules *rules)
 {
@@ -258,6 +290,7 @@ check_poll(struct rules *rules)
         refuse(rules, "poll", "record", "'record' needs an 'id'");
     }
     check_cursor(rules);
+    check_span(rules);
     check_auth(rules);
     const struct config_node *entry_poll =
         rules->draft->entry == NULL

@@ -6,6 +6,7 @@
 #include "model/request_body.h"
 #include "model/walk_cursor.h"
 #include "model/walk_expired.h"
+#include "model/walk_span.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 #include "wire/template.h"
@@ -95,8 +96,11 @@ walk_value(const struct rendering *r, struct slice kind,
         return page_value(r, ret_value);
     }
     if (slice_equal_text(kind, "now") || slice_equal_text(kind, "until")) {
-        return walk_cursor_time_text(cursor, state->now_ms, r->arena,
-                                     ret_value);
+        bool spans =
+            walk_span_used(r->connector) && slice_equal_text(kind, "until");
+        return walk_cursor_time_text(cursor,
+                                     spans ? state->until_ms : state->now_ms,
+                                     r->arena, ret_value);
     }
     if (slice_equal_text(kind, "start") && state->has_start) {
         /* While our clock alone knows the start, `a` has a margin. */
@@ -573,37 +577,10 @@ request_follow(const struct connector *connector, struct slice list_url,
     return status;
 }
 
-struct naming {
-    const char *kind;
-    bool found;
-};
-
-static bool
-look_for(void *arg, const struct template *t)
-{
-    struct naming *naming = arg;
-    naming->found = naming->found || template_names(t, naming->kind);
-    return !naming->found;
-}
-
-bool
-request_names(const struct request_spec *spec, const char *kind)
-{
-    struct naming naming = { .kind = kind };
-    (void)look_for(&naming, spec->url);
-    for (size_t i = 0; i < spec->query_count; i++) {
-        (void)look_for(&naming, spec->query[i].value);
-    }
-    for (size_t i = 0; i < spec->form_count; i++) {
-        (void)look_for(&naming, spec->form[i].value);
-    }
-    request_body_visit(spec->body, look_for, &naming);
-    return naming.found;
-}
-
 bool
 request_is_bounded(const struct connector *connector)
 {
     const struct request_spec *spec = &connector->poll.request;
-    return request_names(spec, "now") || request_names(spec, "until");
+    return connector_request_names(spec, "now") ||
+           connector_request_names(spec, "until");
 }

@@ -43,9 +43,6 @@ enum status request_based(const struct connector *connector,
                           struct slice absolute, struct buf *into,
                           struct error *err);
 
-/* Whether a place of this kind is in its URL, query, form or body. */
-bool request_names(const struct request_spec *spec, const char *kind);
-
 /* Whether the list's request is bounded above by `{now}` or `{until}`: then the
  * watermark may not pass what was sent. */
 bool request_is_bounded(const struct connector *connector);

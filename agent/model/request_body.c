@@ -111,28 +111,3 @@ request_body_json(const struct body_node *root,
     }
     return buf_status(into);
 }
-
-void
-request_body_visit(const struct body_node *root,
-                   bool (*visit)(void *arg, const struct template *t),
-                   void *arg)
-{
-    const struct body_node *open[DEPTH_MAX];
-    size_t depth = 0;
-    const struct body_node *node = root;
-    while (node != NULL) {
-        if (node->kind == CONFIG_SCALAR && !visit(arg, node->text)) {
-            return;
-        }
-        if (node->children != NULL && depth < DEPTH_MAX) {
-            open[depth++] = node;
-            node = node->children;
-            continue;
-        }
-        while (depth > 0 && node->next == NULL) {
-            node = open[--depth];
-        }
-        /* The root has no sibling that belongs to the body. */
-        node = depth == 0 ? NULL : node->next;
-    }
-}

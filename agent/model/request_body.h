@@ -19,9 +19,4 @@ enum status request_body_json(const struct body_node *root,
                               struct arena *arena, struct buf *into,
                               struct error *err);
 
-/* Visits each scalar's template; false from `visit` ends the walk. */
-void request_body_visit(const struct body_node *root,
-                        bool (*visit)(void *arg, const struct template *t),
-                        void *arg);
-
 #endif

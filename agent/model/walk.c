@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "model/walk_cursor.h"
 #include "model/walk_expired.h"
+#include "model/walk_span.h"
 #include "model/walk_window.h"
 
 /* Refused page tokens in one walk, and refused cursors in a row, before we
@@ -53,8 +54,16 @@ walk_begin(const struct walk_plan *plan, struct walk_state *state,
 {
     *ret_step = (struct walk_step){ .next = WALK_ASK };
     ret_step->state_changed = walk_window_start(plan, state, now);
-    bool resume = state->open && state->pages > 0 &&
-                  (plan->resumable || page_keeps(plan->connector, state));
+    bool keeps = plan->resumable || page_keeps(plan->connector, state);
+    bool spans = walk_span_used(plan->connector) && state->until_ms > 0;
+    if (state->open && spans && !keeps) {
+        /* The span begins again, and no other one does. */
+        state->page = (struct slice){ NULL, 0 };
+        state->has_page = false;
+        state->page_hash = 0;
+        state->span_rows = 0;
+    }
+    bool resume = state->open && state->pages > 0 && (keeps || spans);
     if (!resume) {
         return walk_window_open(plan, state, now, arena, ret_step);
     }
@@ -164,7 +173,7 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
     if (result != STATUS_OK) {
         return result;
     }
-    if (expired && state->has_cursor) {
+    if (expired && state->has_cursor && !state->anew) {
         walk_expired_reset(plan, state, status, ret_step);
         return STATUS_OK;
     }

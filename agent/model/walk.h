@@ -76,6 +76,10 @@ struct walk_state {
     int64_t cursor_ms; /* CURSOR_TIME: the time that `cursor` says */
     struct slice page; /* what `{page}` is, or the next URL */
     bool has_page;
+    int64_t from_ms;  /* walk_span: what is being asked for, both ends */
+    int64_t until_ms; /* 0: no span */
+    int64_t span_ms;  /* how long it is; stays between walks */
+    int64_t span_rows;
     int64_t running_ms;      /* largest stamp in this walk */
     struct slice running_id; /* largest or first id in this walk */
     int64_t pages;           /* pages stored in this walk */

@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "model/answer.h"
 #include "model/walk_expired.h"
+#include "model/walk_span.h"
 #include "wire/template.h"
 
 /* So many marks at most inside one overlap, so that WALK_IDS_MAX always holds
@@ -216,6 +217,9 @@ walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
     state->first = false;
     switch (connector->poll.cursor.kind) {
     case CURSOR_TIME:
+        if (walk_span_used(connector)) {
+            return walk_span_begin(connector, state, arena);
+        }
         if (state->anew) {
             return STATUS_OK; /* the whole list */
         }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/walk_expired.h"
 
-#include "model/request.h"
 #include "model/scope.h"
 #include "model/walk_window.h"
 
@@ -53,7 +52,7 @@ unknown_up_to(const struct walk_plan *plan, const struct walk_state *state,
     const struct poll_spec *spec = &plan->connector->poll;
     const struct request_spec *first =
         walk_expired_first(plan->connector, state);
-    if (first != NULL && request_names(first, "start")) {
+    if (first != NULL && connector_request_names(first, "start")) {
         return from_ms; /* the list is asked from there on */
     }
     if (first == NULL && spec->retention_ms > 0) {

@@ -6,6 +6,7 @@
 #include "model/walk_cursor.h"
 #include "model/walk_page_private.h"
 #include "model/walk_paging.h"
+#include "model/walk_span.h"
 #include "model/walk_window.h"
 #include "wire/timefmt.h"
 
@@ -125,6 +126,7 @@ take_rows(struct taking *t)
         }
     }
     t->state->pages++;
+    t->state->span_rows += (int64_t)page->row_count;
     t->state->rows += (int64_t)page->row_count;
     t->state->failures = 0;
     return status == STATUS_OK ? take_picked(t) : status;
@@ -246,6 +248,20 @@ whole(struct taking *t)
 
 /* ---- what follows a page ---- */
 
+/* Counts the walks that end on one full second; true when it is to be passed
+ * over. */
+static bool
+tie_is_final(struct walk_state *state, int64_t at_ms)
+{
+    state->ties = state->tie_ms == at_ms ? state->ties + 1 : 1;
+    state->tie_ms = at_ms;
+    if (state->ties < TIES_MAX) {
+        return false;
+    }
+    state->ties = 0;
+    return true;
+}
+
 /* A whole page of one stamp, and the cursor is the only way on. */
 static enum status
 take_tie(struct taking *t)
@@ -253,16 +269,13 @@ take_tie(struct taking *t)
     struct walk_state *state = t->state;
     int64_t unit = walk_cursor_unit_ms(t->cursor);
     int64_t behind = state->cursor_ms + unit;
-    state->ties = state->tie_ms == state->cursor_ms ? state->ties + 1 : 1;
-    state->tie_ms = state->cursor_ms;
-    if (state->ties < TIES_MAX) {
+    if (!tie_is_final(state, state->cursor_ms)) {
         return fail(t, "a whole page has one time stamp and there is no way "
                        "on: raise the page size");
     }
     int64_t from = state->running_ms - state->running_ms % unit;
     t->step->has_gap = true;
     t->step->gap = (struct walk_gap){ GAP_TIE, from, from + unit };
-    state->ties = 0;
     state->cursor_ms = behind;
     enum status status =
         walk_cursor_time_text(t->cursor, behind, t->arena, &state->cursor);
@@ -390,6 +403,40 @@ next_page(struct taking *t, struct slice next)
     return ask(t);
 }
 
+/* The list has no more of what was asked for. */
+static enum status
+take_end(struct taking *t)
+{
+    bool more = false;
+    enum status status = STATUS_OK;
+    if (walk_span_used(t->connector)) {
+        status = walk_span_next(t->connector, t->state, t->arena, &more);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return more ? ask(t) : whole(t);
+}
+
+/* A full answer says nothing of what it left out. Its rows are stored, and the
+ * span is asked for again in parts. */
+static enum status
+take_full(struct taking *t)
+{
+    struct walk_state *state = t->state;
+    if (walk_span_halve(t->connector, state)) {
+        return ask(t);
+    }
+    if (!tie_is_final(state, state->from_ms)) {
+        return fail(t, "the shortest span that can be asked for is full: what "
+                       "it leaves out cannot be read");
+    }
+    t->step->has_gap = true;
+    t->step->gap =
+        (struct walk_gap){ GAP_TIE, state->from_ms, state->until_ms };
+    return take_end(t);
+}
+
 static enum status
 go_on(struct taking *t)
 {
@@ -397,6 +444,10 @@ go_on(struct taking *t)
     struct walk_paging next;
     if (t->state->after_first && t->cursor->kind == CURSOR_ID) {
         return ask(t); /* what it showed lies before the cursor */
+    }
+    if (walk_span_used(t->connector) &&
+        walk_span_is_full(t->connector, t->state)) {
+        return take_full(t);
     }
     if (t->connector->poll.pages.until_cursor && page->row_count > 0 &&
         t->below == page->row_count) {
@@ -408,7 +459,7 @@ go_on(struct taking *t)
         return status;
     }
     switch (next.kind) {
-    case WALK_PAGING_END: return whole(t);
+    case WALK_PAGING_END: return take_end(t);
     case WALK_PAGING_PAGE: return next_page(t, next.text);
     case WALK_PAGING_ADVANCE: return advance(t, next.certain);
     case WALK_PAGING_BROKEN: break;

@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "model/request.h"
 #include "model/walk_cursor.h"
+#include "model/walk_span.h"
 #include "wire/timefmt.h"
 
 /* While `start` is by our clock alone, the first request asks from this much
@@ -186,6 +187,11 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
         step->state_changed = true;
     }
     if (has_date && !state->now_theirs) {
+        if (walk_span_used(plan->connector)) {
+            /* Up to a clock of ours that is years ahead there would be years of
+             * spans. */
+            state->now_ms = earlier_of(state->now_ms, date_ms);
+        }
         walk_window_cut(plan, state, date_ms, step);
     }
     if (!state->has_s) {

@@ -102,3 +102,25 @@ class Vocabulary(harness.Case):
         wait_until(lambda: provider.asked[-1].query.get("after") == "t4",
                    "it goes on behind the new cursor")
         self.assertEqual(len(agent.events()), 4)
+
+    def test_a_list_that_cuts_long_answers_is_read_in_windows(self):
+        provider = self.provider()
+        now = time.time()
+        rows = [entry(n, now - 3000 + n) for n in range(120)]
+        rows += [entry(n, now - 1000 + 4 * n) for n in range(120, 200)]
+
+        def serve(handler, asked):
+            shown = [r for r in rows if asked.query["from"] <= r["at"] and
+                     r["at"] <= asked.query["to"]]
+            answer(handler, 200, listing(shown[::-1][:20]))
+        provider.default = serve
+        agent = self.lister(provider, {
+            "request": {"url": "{var:base}/list", "query": {
+                "from": "{cursor}", "to": "{until}"}},
+            "order": "desc", "cursor": {
+                "kind": "time", "from": "at", "format": "iso8601",
+                "inclusive": True, "window": "30m", "full": 20}})
+        self.assertEqual({int(n) for n in self.ids(agent, 200)},
+                         set(range(200)))
+        wait_until(lambda: self.runs(agent, "ok") >= 1, "a whole walk")
+        self.assertEqual(agent.metric("gaps_total", connector="list"), 0)

@@ -428,6 +428,19 @@ static const struct rule_row rule_rows[] = {
       "with: {base: 'http://127.0.0.1:9'}", "a condition needs 'x'" },
     { POLLED("cursor: {kind: token, from: next, expired: [404]}"),
       "with: {base: 'http://127.0.0.1:9'}", "must be a mapping" },
+    { "poll: {request: {url: '{var:base}/x?a={cursor}&b={until}'}, items: "
+      "'$[*]', record: {id: id}, cursor: {kind: time, from: at, window: 1h, "
+      "full: 100}}\n",
+      "with: {base: 'http://127.0.0.1:9'}", NULL },
+    { POLLED("cursor: {kind: time, from: at, window: 1h}"),
+      "with: {base: 'http://127.0.0.1:9'}", "'window' and 'full' go together" },
+    { POLLED("cursor: {kind: time, from: at, window: 1h, full: 9}"),
+      "with: {base: 'http://127.0.0.1:9'}", "from {cursor} to {until}" },
+    { POLLED("cursor: {kind: id, from: id, window: 1h, full: 9}"),
+      "with: {base: 'http://127.0.0.1:9'}", "is for a time cursor" },
+    { POLLED("cursor: {kind: time, from: at, window: 1h, full: 9}, pages: "
+             "{size: 9}"),
+      "with: {base: 'http://127.0.0.1:9'}", "goes on by its windows" },
     { POLLED("start: yesterday"), "with: {base: 'http://127.0.0.1:9'}",
       "an age such as 7d" },
     { POLLED("cron: '61 * * * *'"), "with: {base: 'http://127.0.0.1:9'}",

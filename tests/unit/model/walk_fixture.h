@@ -83,7 +83,7 @@ static inline enum status
 take(struct fixture *f, unsigned status, const char *body)
 {
     struct slice text = slice_of(body);
-    struct slice rows[64];
+    struct slice rows[128];
     struct slice list;
     struct page page = { .body = text, .rows = rows };
     struct http_field fields[4];

@@ -135,6 +135,53 @@ a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew(void **state)
     site_close();
 }
 
+static void
+a_full_answer_is_stored_and_asked_for_again_in_parts(void **state)
+{
+    (void)state;
+    static const char connector[] = PARAMS
+        "poll:\n"
+        "  request: {url: '{var:base}/v1/list', query: {from: '{cursor}', "
+        "until: '{until}'}}\n"
+        "  auth: {type: bearer}\n"
+        "  items: '$.rows[*]'\n"
+        "  start: 50m\n"
+        "  cursor: {kind: time, from: at, format: unix_s, inclusive: true, "
+        "window: 2h, full: 2}\n"
+        "  record: {id: '{id}', type: t, time: at}\n"
+        "match: {mode: event, same_id: true}\n";
+    static const struct answer script[] = {
+        { 200, NULL, NULL, "{\"rows\":[{\"id\":1},{\"id\":2}]}" },
+        { 200, NULL, NULL, "{\"rows\":[{\"id\":2}]}" },
+        { 200, NULL, NULL, "{\"rows\":[{\"id\":3}]}" },
+        { 0, NULL, NULL, NULL },
+    };
+    long long from[3];
+    long long until[3];
+    site_open(connector, script);
+    start();
+    await_ends(1);
+    assert_int_equal(site.ended.outcome, POLL_OK);
+    assert_int_equal(site.requests, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sscanf(site.targets[i],
+                                "/v1/list?from=%lld&until=%lld", &from[i],
+                                &until[i]),
+                         2);
+    }
+    assert_int_equal(from[1], from[0]);
+    assert_in_range(until[1] - from[1], (until[0] - from[0]) / 2 - 1,
+                    (until[0] - from[0]) / 2);
+    assert_int_equal(from[2], until[1]);
+    assert_int_equal(until[2], until[0]);
+    assert_string_equal(first_rows()->ids, "1 2");
+    assert_string_equal(site.submitted[site.submissions - 1].ids, "3");
+    for (size_t i = 0; i + 1 < site.submissions; i++) {
+        assert_int_equal(site.submitted[i].hw_ms, 0);
+    }
+    site_close();
+}
+
 int
 main(void)
 {
@@ -145,6 +192,7 @@ main(void)
             a_failure_that_passes_is_asked_again_soon_and_others_later),
         cmocka_unit_test(
             a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew),
+        cmocka_unit_test(a_full_answer_is_stored_and_asked_for_again_in_parts),
         cmocka_unit_test(an_answer_that_stays_right_puts_the_next_walk_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
