@@ -165,10 +165,10 @@ make_listener(int *ret_fd, uint16_t *ret_port, struct error *err)
  * wait.
  */
 static const char *const faults[] = {
-    "--double",   "10", "--reorder",     "20",   "--late", "10",
-    "--limit",    "10", "--limit-rest",  "3000", "--lag",  "200",
-    "--lag-tail", "6",  "--lag-tail-ms", "5500", "--page", "250",
-    "--trailing", NULL,
+    "--double",   "10",  "--reorder",     "20",   "--late", "10",
+    "--limit",    "10",  "--limit-rest",  "3000", "--lag",  "200",
+    "--lag-tail", "6",   "--lag-tail-ms", "5500", "--page", "250",
+    "--wait",     "200", "--trailing",    NULL,
 };
 
 #define FAULTS (sizeof(faults) / sizeof(faults[0]))

@@ -87,7 +87,7 @@ class Accounting(harness.Case):
         port = harness.free_port()
         provider = harness.SimulatedProvider(
             self, "--events", "120", "--rate", "80", "--loss", "30",
-            "--wait", "1500",
+            "--wait", "1000",
             hook_url=f"http://127.0.0.1:{port}/hooks/shop")
         agent = self.shop(provider, "2s", poll={"start": "now"})
         agent.config["listen"]["address"] = f"127.0.0.1:{port}"
@@ -125,7 +125,7 @@ class Accounting(harness.Case):
             self, "--events", "120", "--rate", "60", "--loss", "20",
             "--double", "20", "--late", "30", "--late-ms", "5500",
             "--lag", "200", "--lag-tail", "30", "--lag-tail-ms", "5500",
-            "--trailing", "--wait", "1500",
+            "--trailing", "--wait", "1000",
             hook_url=f"http://127.0.0.1:{port}/hooks/shop")
         agent = self.shop(provider, f"{GRACE_MS}ms")
         agent.config["listen"]["address"] = f"127.0.0.1:{port}"

@@ -51,7 +51,7 @@ class Simulated(harness.Case):
         words = [w for pair in defaults.items() for w in pair]
         words += options
         provider = harness.SimulatedProvider(
-            self, "--wait", "1500", *words,
+            self, "--wait", "1000", *words,
             hook_url=f"http://127.0.0.1:{port}/hooks/shop")
         agent = self.agent({"shop": harness.pet_store(
             provider, poll={"start": "now", **poll})})

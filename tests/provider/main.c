@@ -47,7 +47,7 @@ static const struct {
     { "--journal", TEXT, O(journal), "FILE    facts and answered hooks" },
     { "--events", NUMBER, O(events), "N       so many facts happen" },
     { "--rate", NUMBER, O(rate), "N       facts a second; 0: all at once" },
-    { "--wait", NUMBER, O(wait_ms), "MS      before the first fact" },
+    { "--wait", NUMBER, O(wait_ms), "MS      after the list is asked for" },
     { "--seed", NUMBER, O(seed), "N       of chance" },
     { "--page", NUMBER, O(page), "N       rows a page" },
     { "--loss", NUMBER, O(lost), "P       % of the hooks never leave" },
@@ -161,11 +161,27 @@ let_happen(struct provider *provider)
     return hooks_send(provider->hooks, &fact);
 }
 
+/* Whether the first fact is still to wait for somebody who reads the list. */
+static bool
+is_waiting(struct provider *provider)
+{
+    const struct options *o = &provider->options;
+    int64_t now_ms = clock_monotonic_ms();
+    if (o->wait_ms > 0 && !showing_was_asked(provider->showing)) {
+        provider->began_ms = now_ms + o->wait_ms;
+    }
+    return now_ms < provider->began_ms;
+}
+
 static void
 on_tick(void *arg)
 {
     struct provider *provider = arg;
     const struct options *o = &provider->options;
+    if (is_waiting(provider)) {
+        loop_timer_arm(provider->tick, TICK_MS);
+        return;
+    }
     int64_t elapsed_ms = clock_monotonic_ms() - provider->began_ms;
     int64_t due = o->rate == 0 ? o->events : elapsed_ms * o->rate / 1000;
     while (provider->happened < o->events && provider->happened < due) {
@@ -260,8 +276,8 @@ serve(struct provider *provider)
         return status;
     }
     (void)printf("port %u\n", (unsigned)listing_port(provider->listing));
-    provider->began_ms = clock_monotonic_ms() + provider->options.wait_ms;
-    loop_timer_arm(provider->tick, provider->options.wait_ms);
+    provider->began_ms = clock_monotonic_ms();
+    loop_timer_arm(provider->tick, 0);
     loop_run(provider->loop);
     return STATUS_OK;
 }

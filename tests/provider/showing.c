@@ -20,6 +20,7 @@ struct showing {
     struct journal *journal;
     struct hooks *hooks;
     int64_t skew_ms;
+    bool was_asked;
     struct fact *pending; /* shown by the last answer */
     size_t count;
     size_t room;
@@ -67,6 +68,13 @@ showing_asked(struct showing *showing, int64_t now_ms)
         journal_listed(showing->journal, &showing->pending[i], &line);
     }
     showing->count = 0;
+    showing->was_asked = true;
+}
+
+bool
+showing_was_asked(const struct showing *showing)
+{
+    return showing->was_asked;
 }
 
 void

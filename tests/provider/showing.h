@@ -28,6 +28,9 @@ void showing_destroy(struct showing *showing);
 /* A request has come. */
 void showing_asked(struct showing *showing, int64_t now_ms);
 
+/* Whether one has ever come. */
+bool showing_was_asked(const struct showing *showing);
+
 /* Its answer shows this fact for the first time. Hooks that waited for that
  * begin to count their time. */
 void showing_fact(struct showing *showing, const struct fact *fact);
