@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/walks.h"
 
+#include "base/instant.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/clock.h"
 #include "model/cadence.h"
 #include "model/connector.h"
 #include "model/host.h"
+#include "model/walk_backfill.h"
+
+/* The longest wait between two attempts at one page of a span. */
+#define BACKFILL_RETRY_MS (5 * INSTANT_MINUTE_MS)
 
 /* One tier of a connector; the first one holds what all of them share. */
 struct walker {
     struct walks *walks;
     const struct connector *connector;
     unsigned tier;
+    struct walker *first;        /* tier's of the connector */
     struct poll_account account; /* of tier 0, for all tiers */
     struct source_poll *poll;
     struct telemetry_connector counts;
@@ -104,6 +110,36 @@ walk_ended(void *arg, const struct poll_ended *ended)
     }
 }
 
+static void
+log_backfill(struct slice name, const struct walk_backfill *span)
+{
+    enum log_level level =
+        span->phase == BACKFILL_FAILED ? LOG_ERROR : LOG_INFO;
+    LOG(level, "backfill is over", log_slice("connector", name),
+        log_text("state", walk_backfill_phase_name(span->phase)),
+        log_slice("why", span->why), log_i64("rows", span->rows),
+        log_i64("new", span->fresh), log_i64("known", span->known));
+}
+
+/* A part of a span's walk; what it says goes to who asked, and its end to the
+ * log. */
+static void
+backfill_ended(void *arg, const struct poll_ended *ended)
+{
+    const struct walker *walker = arg;
+    struct slice name = ended->connector->name;
+    const struct walk_backfill *span =
+        &source_poll_backfill(walker->poll)->backfill;
+    if (span->phase != BACKFILL_RUNNING) {
+        log_backfill(name, span);
+    } else if (ended->outcome == POLL_FAILED) {
+        LOG(LOG_WARN, "backfill failed on a page and tries again",
+            log_slice("connector", name), log_slice("why", ended->why),
+            log_i64("failures", ended->failures),
+            log_i64("next_in_ms", ended->next_ms - clock_unix_ms()));
+    }
+}
+
 /* ---- building ---- */
 
 /* The interval and overlap of the tier: `poll:` itself, or one of its sweeps.
@@ -121,7 +157,7 @@ poll_settings(struct walker *walker)
         .cadence = { .every_ms = spec->every_ms,
                      .cron = spec->cron_plan,
                      .interval_min_ms = spec->interval_min_ms },
-        .account = &(walker - walker->tier)->account, /* they stand in a row */
+        .account = &walker->first->account,
         .observer = { walker, walk_asked, walk_ended },
         .seed = settings->seed + walker->connector->id,
         .once = settings->once,
@@ -130,7 +166,12 @@ poll_settings(struct walker *walker)
         poll.pace = pace_plan_of(walker->connector);
         poll.cadence.every_ms = poll.pace.slowest_ms;
     }
-    if (walker->tier > 0) {
+    if (walker->tier == WALK_TIER_BACKFILL) {
+        poll.is_backfill = true;
+        poll.overlap_ms = 0;
+        poll.cadence = (struct cadence){ .every_ms = BACKFILL_RETRY_MS };
+        poll.observer.ended = backfill_ended;
+    } else if (walker->tier > 0) {
         poll.overlap_ms = sweeps[walker->tier - 1].overlap_ms;
         poll.cadence.every_ms = sweeps[walker->tier - 1].every_ms;
         poll.cadence.cron = NULL;
@@ -140,13 +181,14 @@ poll_settings(struct walker *walker)
 
 static enum status
 add_walker(struct walks *walks, const struct connector *connector,
-           unsigned tier, struct poll_host *host)
+           unsigned tier, struct walker *first, struct poll_host *host)
 {
     struct walker *walker = &walks->walkers[walks->count];
     const struct walks_settings *settings = &walks->settings;
     walker->walks = walks;
     walker->connector = connector;
     walker->tier = tier;
+    walker->first = first;
     walker->account.host = host;
     walker->counts = telemetry_of_connector(settings->telemetry, connector);
     struct source_poll_settings poll = poll_settings(walker);
@@ -163,12 +205,16 @@ static enum status
 add_tiers(struct walks *walks, const struct connector *connector,
           struct poll_host *host)
 {
-    size_t tiers = walks->settings.once ? 1 : 1 + connector->poll.sweeps.count;
+    bool once = walks->settings.once;
+    size_t tiers = once ? 1 : 1 + connector->poll.sweeps.count;
+    struct walker *first = &walks->walkers[walks->count];
     enum status status = STATUS_OK;
     for (unsigned tier = 0; tier < tiers && status == STATUS_OK; tier++) {
-        status = add_walker(walks, connector, tier, host);
+        status = add_walker(walks, connector, tier, first, host);
     }
-    return status;
+    return status != STATUS_OK || once
+               ? status
+               : add_walker(walks, connector, WALK_TIER_BACKFILL, first, host);
 }
 
 static size_t
@@ -176,7 +222,7 @@ count_tiers(const struct walks_settings *settings)
 {
     size_t count = 0;
     for (size_t i = 0; i < settings->connector_count; i++) {
-        count += 1 + settings->connectors[i].poll.sweeps.count;
+        count += 2 + settings->connectors[i].poll.sweeps.count;
     }
     return count;
 }
@@ -276,6 +322,19 @@ walks_start(struct walks *walks)
     for (size_t i = 0; i < walks->count; i++) {
         source_poll_start(walks->walkers[i].poll);
     }
+}
+
+struct source_poll *
+walks_backfill(const struct walks *walks, const struct connector *connector)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        const struct walker *walker = &walks->walkers[i];
+        if (walker->connector == connector &&
+            walker->tier == WALK_TIER_BACKFILL) {
+            return walker->poll;
+        }
+    }
+    return NULL;
 }
 
 void
@@ -435,7 +494,8 @@ walks_behind(const struct walks *walks, const struct connector *connector,
     int64_t until_ms = INT64_MAX;
     for (size_t i = 0; i < walks->count; i++) {
         const struct walker *walker = &walks->walkers[i];
-        if (walker->connector == connector) {
+        if (walker->connector == connector &&
+            walker->tier != WALK_TIER_BACKFILL) {
             int64_t first_ms = source_poll_first(walker->poll);
             int64_t lowest_ms = source_poll_lowest(walker->poll);
             from_ms = first_ms > from_ms ? first_ms : from_ms;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * walks: the walks of an agent: for each connector that polls one, and one more
- * for each of its sweeps; and trials that store nothing, for `poll --dry-run`.
+ * for each of its sweeps and for past spans; and trials that store nothing, for
+ * `poll --dry-run`.
  */
 #ifndef APP_WALKS_H
 #define APP_WALKS_H
@@ -47,6 +48,10 @@ void walks_poke(struct walks *walks, const struct connector *connector);
 /* Tells of a webhook request of `connector`, see source_poll_hooked. */
 void walks_hooked(struct walks *walks, const struct connector *connector,
                   size_t fresh, size_t caught_up);
+
+/* What reads the past spans of `connector`; NULL when it does not poll. */
+struct source_poll *walks_backfill(const struct walks *walks,
+                                   const struct connector *connector);
 
 /* Begins a trial of `connector`, or joins the one that runs; false when that
  * cannot be. */

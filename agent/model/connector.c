@@ -120,6 +120,11 @@ finish_cursor(struct connector_draft *draft)
         }
     }
     cursor->overlap_ms = poll->overlap_ms;
+    if (poll->backfill_rate == 0) {
+        /* Slow enough that the live walks are hardly ever in want. */
+        poll->backfill_rate = 2;
+        poll->backfill_rate_per_ms = INSTANT_SECOND_MS;
+    }
     if (poll->settle_ms == 0) {
         poll->settle_ms = cursor->settle_ms;
     }

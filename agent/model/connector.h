@@ -334,9 +334,11 @@ struct poll_spec {
     struct limit_spec limit;
     struct record_spec record;
     struct follow_spec follow;
-    int64_t timeout_ms; /* of one request */
-    int64_t max_body;   /* of one answer, decoded */
-    int64_t max_pages;  /* of one walk; 0: none */
+    int64_t timeout_ms;           /* of one request */
+    int64_t max_body;             /* of one answer, decoded */
+    int64_t max_pages;            /* of one walk; 0: none */
+    int64_t backfill_rate;        /* requests of a backfill … */
+    int64_t backfill_rate_per_ms; /* … in so long */
 };
 
 enum match_mode { MATCH_NONE, MATCH_EVENT, MATCH_STATE };

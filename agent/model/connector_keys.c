@@ -471,6 +471,9 @@ static const struct config_key poll_keys[] = {
     KEY(poll_spec, "max_pages", CONFIG_INT, max_pages, .fallback = "100000",
         .min = "0", .reloadable = true,
         .doc = "The most pages of one walk; 0: no limit."),
+    CUSTOM(poll_spec, "backfill_rate", backfill_rate,
+           connector_poll_backfill_rate, STRING,
+           "Requests of a backfill in a time; default: \"2/1s\"."),
 };
 TABLE(poll_table, "poll", poll_keys, poll_spec, "How the list is read.");
 

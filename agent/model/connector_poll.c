@@ -457,6 +457,19 @@ connector_poll_budget(struct config_binding *binding,
 }
 
 void
+connector_poll_backfill_rate(struct config_binding *binding,
+                             const struct config_node *node, void *place)
+{
+    struct poll_spec *poll =
+        (void *)((char *)place - offsetof(struct poll_spec, backfill_rate));
+    if (node->kind != CONFIG_SCALAR ||
+        instant_parse_rate(node->text, &poll->backfill_rate,
+                           &poll->backfill_rate_per_ms) != STATUS_OK) {
+        connector_parse_refuse(binding, node, "must be like \"2/1s\"");
+    }
+}
+
+void
 connector_poll_rate(struct config_binding *binding,
                     const struct config_node *node, void *place)
 {

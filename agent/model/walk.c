@@ -2,6 +2,7 @@
 #include "model/walk.h"
 
 #include "base/instant.h"
+#include "model/walk_backfill.h"
 #include "model/walk_cursor.h"
 #include "model/walk_expired.h"
 #include "model/walk_span.h"
@@ -182,7 +183,7 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
     }
     bool opaque = (cursor->kind == CURSOR_ID || cursor->kind == CURSOR_TOKEN) &&
                   state->has_token && state->has_cursor;
-    if (is_rejection(status) && opaque) {
+    if (is_rejection(status) && opaque && !plan->is_backfill) {
         lose_cursor(plan, state, status, ret_step);
     } else {
         count_failure(state, status, body, ret_step);
@@ -242,7 +243,8 @@ int64_t
 walk_lowest(const struct walk_plan *plan, const struct walk_state *state)
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;
-    if (!plan->connector->has_poll) {
+    if (!plan->connector->has_poll ||
+        (plan->is_backfill && state->backfill.phase != BACKFILL_RUNNING)) {
         return INT64_MAX;
     }
     if (!state->has_start) {

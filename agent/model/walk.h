@@ -32,6 +32,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Beside the tiers of `poll:` and its sweeps: where a past span is kept.
+ * Stored: never changes. */
+#define WALK_TIER_BACKFILL 1000
+
 #define WALK_IDS_MAX                                                           \
     64 /* (clock, id) pairs kept for an id cursor's overlap                    \
         */
@@ -41,6 +45,23 @@
 struct walk_mark {
     int64_t at_ms; /* provider's clock */
     struct slice id;
+};
+
+/* A past span of the list, read once beside the tiers; see walk_backfill.h. */
+struct walk_backfill {
+    unsigned phase;      /* enum walk_backfill_phase */
+    int64_t since_ms;    /* inclusive, provider's clock, as it was asked for */
+    int64_t until_ms;    /* exclusive */
+    int64_t rate;        /* requests … */
+    int64_t rate_per_ms; /* … in so long */
+    int64_t began_ms;    /* our clock */
+    int64_t ended_ms;
+    int64_t at_ms; /* the stamp that reading has come to; 0: none yet */
+    int64_t pages; /* stored, over all attempts */
+    int64_t rows;
+    int64_t fresh;
+    int64_t known;
+    struct slice why; /* it failed */
 };
 
 struct walk_state {
@@ -90,13 +111,15 @@ struct walk_state {
     bool after_first;    /* the last answer was that one's */
     unsigned rejections; /* cursors or page tokens refused in a row */
     unsigned failures;   /* other failures in a row on one page */
+    struct walk_backfill backfill;
 };
 
 /* One of a connector's walks; the first tier is `poll:` itself. */
 struct walk_plan {
     const struct connector *connector;
     int64_t overlap_ms;
-    bool resumable; /* false: this process did not begin the open walk */
+    bool resumable;   /* false: this process did not begin the open walk */
+    bool is_backfill; /* reads the state's span once and moves no watermark */
 };
 
 struct walk_now {

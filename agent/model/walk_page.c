@@ -3,6 +3,7 @@
 
 #include "base/instant.h"
 #include "model/answer.h"
+#include "model/walk_backfill.h"
 #include "model/walk_cursor.h"
 #include "model/walk_page_private.h"
 #include "model/walk_paging.h"
@@ -35,7 +36,8 @@ ask(struct taking *t)
 {
     int64_t most = t->connector->poll.max_pages;
     t->step->next = WALK_ASK;
-    if (most > 0 && t->state->pages % most == 0) {
+    /* A span was asked for as long as it is. */
+    if (!t->plan->is_backfill && most > 0 && t->state->pages % most == 0) {
         /* The walk stays open: the next one goes on here. */
         t->step->next = WALK_FAILED;
         (void)error_set(&t->step->why, STATUS_TOO_LARGE,
@@ -113,6 +115,29 @@ take_picked(struct taking *t)
     return arena_copy(t->arena, t->picked, running);
 }
 
+/* How far a span has been read. */
+static void
+note_backfill(struct taking *t)
+{
+    struct walk_backfill *span = &t->state->backfill;
+    span->pages++;
+    span->rows += (int64_t)t->answer->page->row_count;
+    if (t->connector->poll.order != ORDER_DESC) {
+        span->at_ms = t->state->running_ms;
+    } else if (t->oldest_ms != INT64_MAX) {
+        span->at_ms = t->oldest_ms;
+    }
+}
+
+/* Nothing that follows can lie in the span. */
+static bool
+is_past_backfill(const struct taking *t)
+{
+    return t->plan->is_backfill && t->connector->poll.order == ORDER_ASC &&
+           t->oldest_ms != INT64_MAX &&
+           t->oldest_ms >= t->state->backfill.until_ms;
+}
+
 static enum status
 take_rows(struct taking *t)
 {
@@ -129,6 +154,9 @@ take_rows(struct taking *t)
     t->state->span_rows += (int64_t)page->row_count;
     t->state->rows += (int64_t)page->row_count;
     t->state->failures = 0;
+    if (t->plan->is_backfill) {
+        note_backfill(t);
+    }
     return status == STATUS_OK ? take_picked(t) : status;
 }
 
@@ -215,6 +243,11 @@ whole(struct taking *t)
 {
     struct walk_state *state = t->state;
     const struct poll_spec *spec = &t->connector->poll;
+    if (t->plan->is_backfill) {
+        t->step->next = WALK_WHOLE;
+        return walk_backfill_end(state, BACKFILL_DONE, t->answer->our_ms,
+                                 (struct slice){ NULL, 0 }, t->arena);
+    }
     int64_t settle = spec->settle_ms > spec->cursor.settle_ms
                          ? spec->settle_ms
                          : spec->cursor.settle_ms;
@@ -291,6 +324,10 @@ take_cut(struct taking *t)
         t->state->hw_ms > t->state->a_ms ? t->state->hw_ms : t->state->a_ms;
     if (t->oldest_ms == INT64_MAX) {
         return fail_closed(t, "the list is full and its rows have no time");
+    }
+    if (t->plan->is_backfill && t->oldest_ms > reached) {
+        return fail_closed(t, "the list shows no more than its newest rows, "
+                              "and they do not reach back to 'since'");
     }
     if (t->oldest_ms > reached) {
         t->step->has_gap = true;
@@ -444,6 +481,9 @@ go_on(struct taking *t)
     struct walk_paging next;
     if (t->state->after_first && t->cursor->kind == CURSOR_ID) {
         return ask(t); /* what it showed lies before the cursor */
+    }
+    if (is_past_backfill(t)) {
+        return whole(t);
     }
     if (walk_span_used(t->connector) &&
         walk_span_is_full(t->connector, t->state)) {

@@ -68,6 +68,19 @@ static const struct member members[] = {
     MEMBER("after_first", KIND_BOOL, after_first),
     MEMBER("rejections", KIND_UNSIGNED, rejections),
     MEMBER("failures", KIND_UNSIGNED, failures),
+    MEMBER("backfill", KIND_UNSIGNED, backfill.phase),
+    MEMBER("back_since", KIND_I64, backfill.since_ms),
+    MEMBER("back_until", KIND_I64, backfill.until_ms),
+    MEMBER("back_rate", KIND_I64, backfill.rate),
+    MEMBER("back_rate_per", KIND_I64, backfill.rate_per_ms),
+    MEMBER("back_began", KIND_I64, backfill.began_ms),
+    MEMBER("back_ended", KIND_I64, backfill.ended_ms),
+    MEMBER("back_at", KIND_I64, backfill.at_ms),
+    MEMBER("back_pages", KIND_I64, backfill.pages),
+    MEMBER("back_rows", KIND_I64, backfill.rows),
+    MEMBER("back_fresh", KIND_I64, backfill.fresh),
+    MEMBER("back_known", KIND_I64, backfill.known),
+    MEMBER("back_why", KIND_TEXT, backfill.why),
 };
 
 #define MEMBER_COUNT (sizeof members / sizeof members[0])

@@ -71,6 +71,29 @@ whole_up_to(const struct walk_plan *plan, const struct walk_state *state)
     return later_of(state->hw_ms, by_start ? state->start_ms : 0);
 }
 
+/* What the provider keeps no longer is left out of a span: nobody was promised
+ * it. Pages that are stored stay read. */
+static void
+cut_span(struct walk_state *state, int64_t cut)
+{
+    if (state->pages == 0) {
+        state->start_ms = later_of(state->start_ms, cut);
+        state->a_ms = later_of(state->a_ms, cut);
+    }
+}
+
+/* A list whose requests have an upper bound is asked for the span alone. */
+static void
+bound_span(const struct connector *connector, struct walk_state *state)
+{
+    int64_t end = instant_add(state->backfill.until_ms,
+                              walk_cursor_unit_ms(&connector->poll.cursor));
+    state->now_ms = earlier_of(state->now_ms, end);
+    /* What an earlier attempt was led to is not where the span begins. */
+    state->has_token = false;
+    state->id_count = 0;
+}
+
 void
 walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                 int64_t now_ms, struct walk_step *step)
@@ -79,6 +102,10 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
     int64_t cut = now_ms - retention;
     state->now_theirs = true;
     if (retention == 0 || cut <= 0) {
+        return;
+    }
+    if (plan->is_backfill) {
+        cut_span(state, cut);
         return;
     }
     int64_t from = whole_up_to(plan, state);
@@ -116,6 +143,9 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     state->a_ms = walk_window_lower(plan, state);
     if (now->provider_ms != 0) {
         walk_window_cut(plan, state, now->provider_ms, step);
+    }
+    if (plan->is_backfill) {
+        bound_span(plan->connector, state);
     }
     return walk_cursor_begin(plan, state, arena);
 }

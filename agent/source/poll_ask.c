@@ -44,6 +44,12 @@ poll_ask_may(struct source_poll *poll)
     struct poll_host *host = poll->settings.account->host;
     int64_t now_ms = loop_now_ms(poll->loop);
     if (list_empty(&poll->turn)) {
+        int64_t yield_ms =
+            poll->settings.is_backfill ? poll_backfill_wait_ms(poll) : 0;
+        if (yield_ms > 0) {
+            loop_timer_arm(poll->timer, yield_ms);
+            return false;
+        }
         list_append(&host->waiting, &poll->turn);
     }
     if (host->waiting.next != &poll->turn) {

@@ -128,6 +128,9 @@ rows_looked_up(void *arg, enum status status, const bool *known)
         source_poll_tell_stopped(poll);
         return;
     }
+    if (poll_backfill_cancelled(poll)) {
+        return;
+    }
     if (status != STATUS_OK) {
         source_poll_fail(poll, status, NULL);
         return;

@@ -5,12 +5,19 @@
 #include "source/source_poll_private.h"
 
 #include "io/clock.h"
+#include "model/walk_backfill.h"
+
+static enum channel
+via_of(const struct source_poll *poll)
+{
+    return poll->settings.is_backfill ? CHANNEL_BACKFILL : CHANNEL_POLL;
+}
 
 enum status
 poll_page_empty(struct source_poll *poll)
 {
     poll_page_drop(poll);
-    return arrival_create(poll->settings.connector, ARRIVAL_PAGE, CHANNEL_POLL,
+    return arrival_create(poll->settings.connector, ARRIVAL_PAGE, via_of(poll),
                           clock_unix_ms(), &poll->page.arrival);
 }
 
@@ -87,7 +94,7 @@ poll_page_sightings(struct source_poll *poll, struct error *err)
         }
         const struct row_view view = { .row = page->page.rows[i],
                                        .body = page->bodies[i],
-                                       .via = CHANNEL_POLL,
+                                       .via = via_of(poll),
                                        .received_ms = arrival->received_ms };
         enum status status =
             extract_row(poll->settings.connector, &view, &arrival->arena,
@@ -95,6 +102,10 @@ poll_page_sightings(struct source_poll *poll, struct error *err)
         if (status != STATUS_OK) {
             return error_wrap(err, status, "row %zu", i + 1);
         }
+        page->wanted[i] =
+            !poll->settings.is_backfill ||
+            walk_backfill_holds(&poll->plan, &poll->next, view.row,
+                                arrival->sightings[i].time_ms, &arrival->arena);
     }
     arrival->sighting_count = count;
     return STATUS_OK;

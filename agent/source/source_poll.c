@@ -95,12 +95,25 @@ static int64_t
 schedule(struct source_poll *poll)
 {
     poll->phase = PHASE_IDLE;
+    if (poll->settings.is_backfill && !poll_backfill_goes_on(poll)) {
+        return 0;
+    }
     int64_t due_ms = next_due_ms(poll);
     if (!poll->settings.once || poll->poked ||
         poll->run.outcome == POLL_LIMITED) {
         wait_for(poll, due_ms);
     }
     return due_ms;
+}
+
+/* A span waits for the walks that are on their way. */
+static void
+count_walking(struct source_poll *poll, bool walks)
+{
+    if (!poll->settings.is_backfill && poll->counted != walks) {
+        poll->counted = walks;
+        poll->settings.account->host->walking += walks ? 1U : -1U;
+    }
 }
 
 /* Nothing is with the sink any more. */
@@ -117,6 +130,7 @@ source_poll_tell_stopped(struct source_poll *poll)
 static void
 end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
 {
+    count_walking(poll, false);
     poll->failures = outcome == POLL_FAILED ? poll->failures + 1
                      : outcome == POLL_OK   ? 0
                                             : poll->failures;
@@ -149,6 +163,9 @@ source_poll_fail(struct source_poll *poll, enum status status,
     struct error words;
     (void)error_set(&words, status, "%s", error_text(err, status));
     poll_page_drop(poll);
+    if (poll->settings.is_backfill && poll_backfill_gives_up(poll, &words)) {
+        return;
+    }
     end_run(poll, POLL_FAILED, slice_of(words.text));
 }
 
@@ -289,10 +306,17 @@ stored(void *arg, const struct verdict *verdict)
         count_stored(poll, verdict);
         status = adopt_state(poll, &err);
     }
+    if (durable && poll->settings.is_backfill) {
+        poll->phase = PHASE_IDLE; /* with the store all is well */
+        poll_backfill_count(poll, verdict);
+    }
     buf_fini(&poll->state_text);
     poll->page = (struct poll_page){ 0 };
+    poll->ending = false;
     if (poll->stopped != NULL) {
         source_poll_tell_stopped(poll);
+    } else if (poll_backfill_cancelled(poll)) {
+        return;
     } else if (!durable) {
         /* The page was not taken: ask for it again, soon. */
         (void)error_set(&err, STATUS_BUSY,
@@ -330,7 +354,10 @@ source_poll_submit(struct source_poll *poll)
     arrival->has_walk = true;
     arrival->tier = poll->settings.tier;
     arrival->hw_ms = poll->next.hw_ms;
-    arrival->complete_until_ms = poll->settings.account->complete_until_ms;
+    /* A span shows what lies far below on purpose: nothing is broken by it. */
+    arrival->complete_until_ms =
+        poll->settings.is_backfill ? 0
+                                   : poll->settings.account->complete_until_ms;
     arrival->past = past_of(poll);
     arrival->has_gap = poll->step.has_gap;
     arrival->gap = poll->step.gap;
@@ -366,16 +393,23 @@ source_poll_submit_rows(struct source_poll *poll)
     source_poll_submit(poll);
 }
 
+struct walk_now
+source_poll_now(const struct source_poll *poll)
+{
+    return (struct walk_now){ .our_ms = clock_unix_ms(),
+                              .provider_ms = source_poll_provider_ms(poll) };
+}
+
 /* Begins a walk, or goes on with the one that is open. */
 static void
 begin(struct source_poll *poll)
 {
-    struct walk_now now = { .our_ms = clock_unix_ms(),
-                            .provider_ms = source_poll_provider_ms(poll) };
+    struct walk_now now = source_poll_now(poll);
     poll->phase = PHASE_IDLE;
-    if (!poll_ask_may_store(poll)) {
+    if (!poll_ask_may_store(poll) || poll_backfill_cancelled(poll)) {
         return;
     }
+    count_walking(poll, true);
     poll->poked = false;
     poll->patient = false;
     poll->started_ms = now.our_ms;
@@ -445,7 +479,8 @@ asks_another_tier(struct source_poll *poll)
 {
     if (poll->asked_tier == poll->settings.tier) {
         poll->asked_tier = 0;
-        return poll->settings.tier > 0 && !poll->state.has_start;
+        return poll->settings.tier > 0 && !poll->settings.is_backfill &&
+               !poll->state.has_start;
     }
     poll->asked_tier++;
     return poll->asked_tier < poll->settings.tier;
@@ -476,7 +511,10 @@ state_loaded(void *arg, enum status status, struct slice text,
     } else {
         poll->loaded = true;
         note_complete(poll);
-        begin(poll);
+        poll->phase = PHASE_IDLE;
+        if (!poll->settings.is_backfill || poll_backfill_goes_on(poll)) {
+            begin(poll);
+        }
     }
 }
 
@@ -513,7 +551,8 @@ source_poll_create(struct loop *loop, struct http_client *client,
     list_init(&poll->turn);
     pace_begin(&poll->pace, &settings->pace, loop_now_ms(loop));
     poll->plan = (struct walk_plan){ .connector = settings->connector,
-                                     .overlap_ms = settings->overlap_ms };
+                                     .overlap_ms = settings->overlap_ms,
+                                     .is_backfill = settings->is_backfill };
     enum status status =
         loop_timer_create(loop, timer_fired, poll, &poll->timer);
     if (status != STATUS_OK) {
@@ -550,6 +589,7 @@ source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
 {
     poll->stopped = stopped;
     poll->stopped_arg = arg;
+    count_walking(poll, false);
     loop_timer_disarm(poll->timer);
     poll_ask_leave(poll);
     http_client_cancel(poll->call);

@@ -27,6 +27,7 @@ struct poll_host {
     int64_t not_before_ms; /* monotonic: asked by an answer to keep away */
     unsigned limited;      /* answers in a row that only asked to wait */
     struct list waiting;   /* walks, the one that asked first is the next */
+    unsigned walking;      /* walks on their way: a backfill waits for them */
 };
 
 void poll_host_init(struct poll_host *host, struct quota budget);
@@ -99,8 +100,9 @@ struct source_poll_settings {
     struct pace_plan pace;
     struct poll_account *account; /* of the connector; borrowed */
     struct poll_observer observer;
-    uint64_t seed; /* of the jitter */
-    bool once;     /* walk when poked only (the command `poll`) */
+    uint64_t seed;    /* of the jitter */
+    bool once;        /* walk when poked only (the command `poll`) */
+    bool is_backfill; /* reads past spans when asked (the command `backfill`) */
 };
 
 /* Borrows loop, client, sink and what the settings point to. */
@@ -121,6 +123,28 @@ void source_poll_poke(struct source_poll *poll);
  * `caught_up` ones that a walk had brought before it. */
 void source_poll_hooked(struct source_poll *poll, size_t fresh,
                         size_t caught_up);
+
+/*
+ * Reads a past span, by what walk_backfill_read made of a wish, below the live
+ * walks: only while none of them is on its way, and no faster than the span
+ * says. Goes on by itself in the next process. STATUS_BUSY while one is
+ * running.
+ */
+NODISCARD
+enum status source_poll_backfill_begin(struct source_poll *poll,
+                                       const struct walk_backfill *span,
+                                       struct error *err);
+
+/* Ends it where it is; false when none is running. */
+bool source_poll_backfill_cancel(struct source_poll *poll);
+
+/* The span that is read, or the last one; borrowed until the loop turns. What
+ * the last page of a process brought may be missing in its counts after a
+ * restart. */
+const struct walk_state *source_poll_backfill(const struct source_poll *poll);
+
+/* The clocks that a walk would begin by now. */
+struct walk_now source_poll_now(const struct source_poll *poll);
 
 /* Ends: no new request; `stopped` comes when nothing is with the sink. */
 void source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),

@@ -45,8 +45,12 @@ struct source_poll {
     unsigned asked_tier; /* whose state is being read: its own, or, for a tier
                             that is new, one it is seeded from */
     bool poked;
-    bool looks;       /* the timer only looks at the clock again (cron) */
-    int64_t fires_ms; /* monotonic: when the timer of IDLE fires */
+    bool looks;           /* the timer only looks at the clock again (cron) */
+    int64_t fires_ms;     /* monotonic: when the timer of IDLE fires */
+    bool counted;         /* in the host's `walking` */
+    bool cancelled;       /* a span: ends as soon as nothing is with the sink */
+    bool ending;          /* a span: its end is being stored */
+    struct quota spacing; /* of a span's requests */
     void (*stopped)(void *arg); /* set: stop when nothing is with the sink */
     void *stopped_arg;
 
@@ -132,6 +136,22 @@ void poll_detail_begin(struct source_poll *poll);
 
 /* Asks for the detail of the next row that is new, or submits the page. */
 void poll_detail_next(struct source_poll *poll);
+
+/* How long a span's next request has to wait; 0 takes the turn. */
+int64_t poll_backfill_wait_ms(struct source_poll *poll);
+
+/* Whether there is something to read, or at least to load. */
+bool poll_backfill_goes_on(struct source_poll *poll);
+
+/* Ends a span that was cancelled; false when it was not. */
+bool poll_backfill_cancelled(struct source_poll *poll);
+
+/* Ends a span that fails for good; false while it may be tried again. */
+bool poll_backfill_gives_up(struct source_poll *poll, const struct error *why);
+
+/* Counts what a stored page brought. */
+void poll_backfill_count(struct source_poll *poll,
+                         const struct verdict *verdict);
 
 /* Hands the page over, with the state that it leads to. */
 void source_poll_submit(struct source_poll *poll);

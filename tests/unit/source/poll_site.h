@@ -322,7 +322,7 @@ sink_load(void *self, const struct connector *connector, unsigned tier,
 {
     (void)self;
     (void)connector;
-    assert_int_equal(tier, 0);
+    assert_int_equal(tier, site.settings.tier);
     site.loads++;
     site.loaded = done;
     site.arg = arg;
