@@ -183,7 +183,8 @@ struct store_unlisted {
 };
 
 struct store_prune {
-    int64_t ledger_floor_ms;  /* keys whose T is before it go */
+    int64_t ledger_floor_ms;  /* keys whose T is before it go; one below an
+                                 earlier floor only spares them */
     int64_t events_before_ms; /* events recorded before it, without a delivery
                                  or dead letter, go */
     int64_t attempts_before_ms;
@@ -207,9 +208,9 @@ struct store_ops {
      * whether it is new. New: it gets a number greater than all before, its
      * event row, one delivery per `owed` and its keys in the ledger. Known: its
      * channel is marked, once, and when that was is kept with the event.
-     * `late`: the first webhook of an event of a walk that `account` has passed
-     * as recovered. `confirmed`: the first webhook of an event of a walk that
-     * it has not passed yet, and the first row of an event that a webhook
+     * `late`: the first webhook of an event of a live walk that `account` has
+     * passed as recovered. `confirmed`: the first webhook of an event of a walk
+     * that it has not passed yet, and the first row of an event that a webhook
      * brought no longer than the unit's grace ago. A unit whose sightings are
      * all known still applies its walks. A gap that is there already is not
      * written twice; one that was closed is open again. Sightings of one group
@@ -242,8 +243,9 @@ struct store_ops {
                            size_t count, struct error *err);
 
     /*
-     * Counts, in order of acceptance, the events of walks whose grace has ended
-     * and that no webhook has shown. A mark moves over them in the same
+     * Counts, in order of acceptance, the events of live walks whose grace has
+     * ended and that no webhook has shown; a backfill's events are never
+     * recovered. A mark moves over them in the same
      * transaction, so that none counts twice and none is left out, whenever the
      * process ends. Counting begins with what comes in after the first call
      * that `counts`; a call that does not ends it, and what comes in until the

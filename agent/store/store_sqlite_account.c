@@ -4,9 +4,11 @@
 /*
  * An event that a walk brought is, in the end, either confirmed by a webhook
  * that came before the mark passed it, or recovered; a webhook that comes later
- * is late, and leaves it recovered. All of this is decided by numbers and bits
- * that are in memory or in the hand: a second sighting costs one row, and the
- * totals one row for each transaction that changed them.
+ * is late, and leaves it recovered. What a backfill brought is neither: it was
+ * asked for, from a time whose webhooks nobody waited for. All of this is
+ * decided by numbers and bits that are in memory or in the hand: a second
+ * sighting costs one row, and the totals one row for each transaction that
+ * changed them.
  */
 
 #define BITS_WALK (1U << CHANNEL_POLL | 1U << CHANNEL_BACKFILL | LEDGER_BY_WALK)
@@ -131,14 +133,38 @@ is_within_grace(const struct sighting *sighting,
     return second->now_ms - accepted_ms <= second->unit->grace_ms;
 }
 
+/* Which of the two kinds of walks brought an event, where both have shown it:
+ * the ledger does not tell. What is gone was no backfill's to answer for. */
+static enum status
+was_backfilled(struct store_sqlite *store, const struct sighting *sighting,
+               unsigned before, bool *ret_was, struct error *err)
+{
+    *ret_was = (before & 1U << CHANNEL_BACKFILL) != 0;
+    if (!*ret_was || (before & 1U << CHANNEL_POLL) == 0) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_EVENT_VIA);
+    sql_event(&use, sighting->number);
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    *ret_was = false;
+    if (status == STATUS_OK && row) {
+        *ret_was = sqlite3_column_int(use.stmt, 0) == CHANNEL_BACKFILL;
+        sql_stop(&use);
+    }
+    return status;
+}
+
+/* The mark passes over what live walks brought; what a backfill did is in time
+ * or it is nothing: nobody has waited for its webhook. */
 static void
 judge_webhook(const struct account *account, struct sighting *sighting,
-              const struct second_sighting *second)
+              const struct second_sighting *second, bool backfilled)
 {
     if ((second->before & LEDGER_BY_WALK) == 0) {
         return; /* a stream's: no walk has to answer for it */
     }
-    if (!account->counts) {
+    if (!account->counts || backfilled) {
         sighting->confirmed = is_within_grace(sighting, second);
     } else if (sighting->number > account->mark) {
         sighting->confirmed = true;
@@ -170,8 +196,14 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
     if (status != STATUS_OK) {
         return status;
     }
+    bool backfilled = false;
     if (sighting->via == CHANNEL_WEBHOOK) {
-        judge_webhook(account, sighting, second);
+        status =
+            was_backfilled(store, sighting, second->before, &backfilled, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        judge_webhook(account, sighting, second, backfilled);
     } else if (meets(sighting, second->before)) {
         sighting->confirmed = is_within_grace(sighting, second);
     }

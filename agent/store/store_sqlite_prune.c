@@ -34,12 +34,15 @@ prune_ledger(struct store_sqlite *store, struct store_prune *prune,
             return status;
         }
     }
-    if (*floor_ms <= 0) {
+    /* A backfill may read below the floor, and what it brings is known to it
+     * for as long as it runs. */
+    int64_t below_ms = prune->ledger_floor_ms;
+    if (below_ms <= 0) {
         return STATUS_OK;
     }
     /* Rounded down: T is a whole second, and a stamp later in that second may
      * still be asked for. */
-    struct ledger_key floor = identity_floor_key(*floor_ms / 1000);
+    struct ledger_key floor = identity_floor_key(below_ms / 1000);
     struct sql_use use = sql_use(store, SQL_PRUNE_LEDGER);
     sql_blob(&use, floor.bytes, sizeof(floor.bytes));
     return run_limited(&use, prune->limit, &prune->removed, err);

@@ -23,6 +23,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_EVENT_ADD] =
         "INSERT INTO event(id,connector,via,time_ms,recorded_ms,ext_id,type,"
         "headers,content_type,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [SQL_EVENT_VIA] = "SELECT via FROM event WHERE id=?1",
     /* Only while the event is there, with which its row goes. */
     [SQL_SIGHTING_ADD] = "INSERT INTO sighting(event,via,at_ms) SELECT ?1,?2,?3"
                          " WHERE EXISTS(SELECT 1 FROM event WHERE id=?1)"
@@ -91,8 +92,8 @@ static const char *const texts[SQL_COUNT] = {
     /* The index is named so that a plan which reads bodies cannot be made. */
     [SQL_ACCOUNT_SCAN] =
         "SELECT id,EXISTS(SELECT 1 FROM sighting WHERE event=id AND via=0)"
-        " FROM event INDEXED BY event_walked WHERE connector=?1"
-        " AND via IN (1,3) AND id>?2 AND id<?3 ORDER BY id LIMIT ?4",
+        " FROM event INDEXED BY event_polled WHERE connector=?1"
+        " AND via=1 AND id>?2 AND id<?3 ORDER BY id LIMIT ?4",
     [SQL_UNLISTED] =
         "SELECT time_ms,id,EXISTS(SELECT 1 FROM sighting WHERE event=id"
         " AND via IN (1,3)) FROM event INDEXED BY event_hooked"

@@ -8,3 +8,8 @@ CREATE INDEX gap_open ON gap(connector) WHERE closed_ms IS NULL;
 -- known of it.
 ALTER TABLE account ADD COLUMN met INTEGER NOT NULL DEFAULT 0;
 UPDATE account SET met=late+confirmed;
+
+-- What live walks brought, by number, so that accounting reads no bodies; what
+-- a backfill brought counts neither as recovered nor as late.
+DROP INDEX event_walked;
+CREATE INDEX event_polled ON event(connector) WHERE via=1;

@@ -969,9 +969,9 @@ what_no_webhook_shows_within_grace_is_recovered_once(void **state)
     int64_t now_ms = clock_unix_ms();
     assert_int_equal(recover(now_ms), 0);
     /* what was accepted this millisecond is within its grace at its end */
-    assert_int_equal(recover(now_ms + GRACE_MS + 1), 2);
+    assert_int_equal(recover(now_ms + GRACE_MS + 1), 1);
     assert_int_equal(recover(now_ms + GRACE_MS + 1), 0);
-    assert_int_equal(account(FAR_MS, 100).recovered, 2);
+    assert_int_equal(account(FAR_MS, 100).recovered, 1);
 }
 
 static void
@@ -1035,6 +1035,24 @@ a_webhook_is_late_once_its_event_was_counted(void **state)
     struct store_account of = account(FAR_MS, 100);
     assert_int_equal(of.late, 1);
     assert_int_equal(of.confirmed, 1);
+}
+
+static void
+a_backfills_event_is_neither_recovered_nor_late(void **state)
+{
+    (void)state;
+    assert_int_equal(recover(FAR_MS), 0);
+    (void)show(CHANNEL_BACKFILL, "e1");
+    (void)show(CHANNEL_BACKFILL, "e2");
+    (void)show(CHANNEL_BACKFILL, "e3");
+    (void)show(CHANNEL_POLL, "e3"); /* the walk after it saw it too */
+    (void)show(CHANNEL_POLL, "e4");
+    (void)show(CHANNEL_BACKFILL, "e4"); /* recovered all the same */
+    assert_true(show(CHANNEL_WEBHOOK, "e1").confirmed);
+    assert_int_equal(recover(FAR_MS), 1);
+    assert_false(show(CHANNEL_WEBHOOK, "e2").late);
+    assert_false(show(CHANNEL_WEBHOOK, "e3").late);
+    assert_true(show(CHANNEL_WEBHOOK, "e4").late);
 }
 
 static void
@@ -1216,8 +1234,11 @@ keys_below_the_floor_go_and_the_floor_never_goes_back(void **state)
     /* The floor lies inside its second: a stamp above it has this key. */
     assert_true(is_known(&rows[1]));
     assert_true(is_known(&rows[2]));
+    /* What a backfill brings from below is kept while it holds the floor. */
+    apply_sightings(&rows[0], 1, FAR_MS);
     (void)prune((struct store_prune){ .ledger_floor_ms = 5, .limit = 10 });
     assert_int_equal(store->ops->ledger_floor_ms(store), floor);
+    assert_true(is_known(&rows[0]));
     reopen();
     assert_int_equal(store->ops->ledger_floor_ms(store), floor);
 }
@@ -1360,6 +1381,7 @@ store_suite_run(const struct store_suite_host *of)
         ROW(each_tier_has_a_state_of_its_own),
         ROW(figures_tell_what_is_owed),
         ROW(what_no_webhook_shows_within_grace_is_recovered_once),
+        ROW(a_backfills_event_is_neither_recovered_nor_late),
         ROW(a_restart_neither_loses_nor_doubles_a_count),
         ROW(a_count_looks_at_no_more_than_asked),
         ROW(a_webhook_is_late_once_its_event_was_counted),
