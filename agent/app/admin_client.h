@@ -13,6 +13,7 @@ struct admin_client {
     struct slice address;
     struct slice token; /* empty: none */
     int64_t timeout_ms;
+    struct slice body; /* JSON of a POST; may be empty */
 };
 
 /*

@@ -6,6 +6,7 @@
  * admin          listening, who may ask, the way to the route
  * admin_health   whether it lives, whether it is ready, metrics
  * admin_poll     asking for a walk
+ * admin_backfill asking for a past span of a list
  * admin_answer   ways to answer, and what answers are made of
  * admin_look     questions to the store's reader
  * admin_status   how it all stands, and each connector
@@ -50,6 +51,7 @@ extern const struct admin_table admin_status_table;
 extern const struct admin_table admin_keys_table;
 extern const struct admin_table admin_gaps_table;
 extern const struct admin_table admin_events_table;
+extern const struct admin_table admin_backfill_table;
 
 /* ---- admin_answer ---- */
 

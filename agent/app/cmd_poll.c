@@ -110,9 +110,11 @@ walk_there(struct poll_command *command, enum exit_code *ret_code)
                command->dry_run ? "?dry_run=1" : "");
     enum status status = buf_status(&path);
     if (status == STATUS_OK) {
-        const struct admin_client to = { configuration->places.admin_address,
-                                         configuration->admin_token,
-                                         WALK_TIMEOUT_MS };
+        const struct admin_client to = {
+            .address = configuration->places.admin_address,
+            .token = configuration->admin_token,
+            .timeout_ms = WALK_TIMEOUT_MS,
+        };
         status = admin_client_ask(&to, "POST", path.ptr, &http_status,
                                   &command->body, &err);
     }

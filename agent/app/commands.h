@@ -15,6 +15,7 @@ enum exit_code cmd_check(int argc, char **argv);
 enum exit_code cmd_init(int argc, char **argv);
 enum exit_code cmd_verify(int argc, char **argv);
 enum exit_code cmd_poll(int argc, char **argv);
+enum exit_code cmd_backfill(int argc, char **argv);
 enum exit_code cmd_demo(int argc, char **argv);
 enum exit_code cmd_schema(int argc, char **argv);
 enum exit_code cmd_version(int argc, char **argv);

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     { "init", cmd_init, "print a commented configuration to start from" },
     { "verify", cmd_verify, "say whether a captured webhook is genuine" },
     { "poll", cmd_poll, "one walk of a connector's list, now" },
+    { "backfill", cmd_backfill, "read a past span of a connector's list" },
     { "demo", cmd_demo, "lose hooks on purpose and see them recovered" },
     { "schema", cmd_schema, "print a JSON Schema" },
     { "version", cmd_version, "print the version" },

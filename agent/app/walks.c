@@ -128,10 +128,9 @@ backfill_ended(void *arg, const struct poll_ended *ended)
 {
     const struct walker *walker = arg;
     struct slice name = ended->connector->name;
-    const struct walk_backfill *span =
-        &source_poll_backfill(walker->poll)->backfill;
-    if (span->phase != BACKFILL_RUNNING) {
-        log_backfill(name, span);
+    const struct walk_state *state = source_poll_backfill(walker->poll);
+    if (state != NULL && state->backfill.phase != BACKFILL_RUNNING) {
+        log_backfill(name, &state->backfill);
     } else if (ended->outcome == POLL_FAILED) {
         LOG(LOG_WARN, "backfill failed on a page and tries again",
             log_slice("connector", name), log_slice("why", ended->why),

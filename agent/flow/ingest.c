@@ -28,6 +28,7 @@ struct entry {
     struct store_call call;
     struct store_walk walk;
     struct store_gap gap;
+    struct store_gap_close close;
 };
 
 struct ingest {
@@ -174,6 +175,11 @@ unit_over(struct store_call *call)
     }
     count_gap(entry);
     tell_hooked(entry);
+    if (arrival->has_read && entry->close.closed > 0) {
+        LOG(LOG_INFO, "gaps closed: a backfill has read them",
+            log_slice("connector", arrival->connector->name),
+            log_i64("gaps", (int64_t)entry->close.closed));
+    }
     if (entry->verdict.kind == VERDICT_STORED && entry->verdict.fresh == 0 &&
         entry->verdict.known > 0) {
         entry->verdict.kind = VERDICT_SEEN;
@@ -215,24 +221,22 @@ submit_look_up(struct entry *entry)
     return store_worker_submit(entry->ingest->worker, &entry->call);
 }
 
-static enum status
-submit_unit(struct entry *entry)
+/* All that the arrival brought is one unit. */
+static void
+fill_call(struct entry *entry, int64_t lease_until_ms)
 {
-    struct arrival *arrival = entry->arrival;
-    int64_t lease_until_ms = 0;
-    enum status status =
-        dispatch_route(entry->ingest->settings.dispatch, arrival->connector,
-                       arrival->sightings, arrival->sighting_count,
-                       &arrival->arena, &lease_until_ms);
-    if (status != STATUS_OK) {
-        return status;
-    }
+    const struct arrival *arrival = entry->arrival;
     entry->walk = (struct store_walk){ .connector = arrival->connector->id,
                                        .tier = arrival->tier,
                                        .state = arrival->walk_state,
                                        .hw_ms = arrival->hw_ms };
     entry->gap = (struct store_gap){ .connector = arrival->connector->id,
                                      .gap = arrival->gap };
+    entry->close =
+        (struct store_gap_close){ .connector = arrival->connector->id,
+                                  .from_ms = arrival->read_from_ms,
+                                  .to_ms = arrival->read_to_ms,
+                                  .by = GAP_BY_BACKFILL };
     entry->call = (struct store_call){
         .kind = STORE_CALL_UNIT,
         .done = unit_over,
@@ -245,8 +249,25 @@ submit_unit(struct entry *entry)
                   .walks = &entry->walk,
                   .walk_count = arrival->has_walk,
                   .gaps = &entry->gap,
-                  .gap_count = arrival->has_gap },
+                  .gap_count = arrival->has_gap,
+                  .closes = &entry->close,
+                  .close_count = arrival->has_read },
     };
+}
+
+static enum status
+submit_unit(struct entry *entry)
+{
+    struct arrival *arrival = entry->arrival;
+    int64_t lease_until_ms = 0;
+    enum status status =
+        dispatch_route(entry->ingest->settings.dispatch, arrival->connector,
+                       arrival->sightings, arrival->sighting_count,
+                       &arrival->arena, &lease_until_ms);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    fill_call(entry, lease_until_ms);
     status = store_worker_submit(entry->ingest->worker, &entry->call);
     if (status != STATUS_OK) {
         dispatch_dropped(entry->ingest->settings.dispatch, arrival->sightings,
@@ -316,6 +337,13 @@ is_writable(void *self)
     struct store_worker_figures figures;
     store_worker_figures(ingest->worker, &figures);
     return figures.health == STATUS_OK;
+}
+
+static int64_t
+ledger_floor_ms(void *self)
+{
+    const struct ingest *ingest = self;
+    return ingest->floor_ms;
 }
 
 /* ---- questions of a source to the store ---- */
@@ -431,6 +459,7 @@ ingest_create(struct loop *loop, struct store_worker *worker,
                                          .submit = submit,
                                          .has_room = has_room,
                                          .is_writable = is_writable,
+                                         .floor_ms = ledger_floor_ms,
                                          .load = load_walk,
                                          .known = ask_known };
     *ret = ingest;

@@ -209,7 +209,8 @@ telemetry_of_connector(const struct telemetry *telemetry,
         .bound_broken = series(telemetry->bound_broken, name, NULL),
     };
     bool used[CHANNEL_COUNT] = { [CHANNEL_WEBHOOK] = connector->has_webhook,
-                                 [CHANNEL_POLL] = connector->has_poll };
+                                 [CHANNEL_POLL] = connector->has_poll,
+                                 [CHANNEL_BACKFILL] = connector->has_poll };
     for (enum channel via = 0; via < CHANNEL_COUNT; via++) {
         if (used[via]) {
             of.events[via] = series(telemetry->events, name, channel_name(via));

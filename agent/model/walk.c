@@ -174,7 +174,7 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
     if (result != STATUS_OK) {
         return result;
     }
-    if (expired && state->has_cursor && !state->anew) {
+    if (expired && state->has_cursor && !state->anew && !plan->is_backfill) {
         walk_expired_reset(plan, state, status, ret_step);
         return STATUS_OK;
     }

@@ -61,6 +61,7 @@ struct walk_backfill {
     int64_t rows;
     int64_t fresh;
     int64_t known;
+    unsigned gaps;    /* gap rows it wrote itself */
     struct slice why; /* it failed */
 };
 

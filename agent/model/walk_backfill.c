@@ -190,6 +190,15 @@ walk_backfill_holds(const struct walk_plan *plan,
     return at_ms == 0 || (at_ms >= from_ms && at_ms < state->backfill.until_ms);
 }
 
+bool
+walk_backfill_whole(const struct walk_state *state, int64_t *ret_from_ms,
+                    int64_t *ret_to_ms)
+{
+    *ret_from_ms = state->start_ms;
+    *ret_to_ms = state->backfill.until_ms;
+    return state->backfill.phase == BACKFILL_DONE && state->backfill.gaps == 0;
+}
+
 int
 walk_backfill_permille(const struct connector *connector,
                        const struct walk_state *state)

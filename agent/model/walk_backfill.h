@@ -67,6 +67,13 @@ bool walk_backfill_holds(const struct walk_plan *plan,
                          const struct walk_state *state, struct slice row,
                          int64_t time_ms, struct arena *arena);
 
+/*
+ * Whether the walk that has ended in this state has read all of a span, and
+ * which: every gap wholly inside is one no more.
+ */
+bool walk_backfill_whole(const struct walk_state *state, int64_t *ret_from_ms,
+                         int64_t *ret_to_ms);
+
 /* How much of the span has been read: 0…1000. */
 int walk_backfill_permille(const struct connector *connector,
                            const struct walk_state *state);

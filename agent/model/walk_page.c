@@ -573,6 +573,7 @@ walk_page(const struct walk_plan *plan, struct walk_state *state,
     } else {
         status = take_page(&t);
     }
+    state->backfill.gaps += plan->is_backfill && ret_step->has_gap;
     arena_fini(&scratch);
     return status;
 }

@@ -80,6 +80,7 @@ static const struct member members[] = {
     MEMBER("back_rows", KIND_I64, backfill.rows),
     MEMBER("back_fresh", KIND_I64, backfill.fresh),
     MEMBER("back_known", KIND_I64, backfill.known),
+    MEMBER("back_gaps", KIND_UNSIGNED, backfill.gaps),
     MEMBER("back_why", KIND_TEXT, backfill.why),
 };
 

@@ -30,19 +30,13 @@ set_pace(struct source_poll *poll, const struct walk_backfill *span)
         (struct quota){ .count = span->rate, .per_ms = span->rate_per_ms };
 }
 
-enum status
-source_poll_backfill_begin(struct source_poll *poll,
-                           const struct walk_backfill *span, struct error *err)
+static enum status
+begin(struct source_poll *poll, const struct walk_backfill *span,
+      const struct walk_now *now, struct error *err)
 {
-    struct walk_now now = source_poll_now(poll);
-    PRE(poll->settings.is_backfill);
-    if (!poll->loaded || poll->stopped != NULL || is_running(poll) ||
-        poll->phase != PHASE_IDLE) {
-        return error_set(err, STATUS_BUSY, "a backfill is running already");
-    }
     arena_fini(&poll->next_arena);
     enum status status = walk_backfill_begin(
-        &poll->plan, span, &now, &poll->next_arena, &poll->next, &poll->step);
+        &poll->plan, span, now, &poll->next_arena, &poll->next, &poll->step);
     if (status != STATUS_OK) {
         poll->next = poll->state;
         return error_set(err, status, "%s", status_text(status));
@@ -54,6 +48,28 @@ source_poll_backfill_begin(struct source_poll *poll,
     set_pace(poll, span);
     source_poll_submit_state(poll);
     return STATUS_OK;
+}
+
+enum status
+source_poll_backfill_begin(struct source_poll *poll,
+                           const struct walk_backfill_wish *wish,
+                           struct error *err)
+{
+    struct walk_now now = source_poll_now(poll);
+    struct walk_backfill backfill;
+    PRE(poll->settings.is_backfill);
+    if (!poll->loaded || poll->stopped != NULL) {
+        return error_set(err, STATUS_UNAVAILABLE,
+                         "the agent is still reading its store, or is "
+                         "stopping: ask again");
+    }
+    if (is_running(poll) || poll->phase != PHASE_IDLE) {
+        return error_set(err, STATUS_BUSY, "a backfill is running already");
+    }
+    enum status status = walk_backfill_read(
+        poll->settings.connector, wish, &now,
+        poll->sink->floor_ms(poll->sink->self), &backfill, err);
+    return status == STATUS_OK ? begin(poll, &backfill, &now, err) : status;
 }
 
 /* Stores that the span is over. */
@@ -107,10 +123,12 @@ poll_backfill_cancelled(struct source_poll *poll)
 }
 
 bool
-poll_backfill_gives_up(struct source_poll *poll, const struct error *why)
+poll_backfill_gives_up(struct source_poll *poll, bool for_good,
+                       const struct error *why)
 {
     if (!poll->loaded || poll->ending || !is_running(poll) ||
-        poll->phase == PHASE_STORING || poll->failures + 1 < FAILURES_MAX) {
+        poll->phase == PHASE_STORING ||
+        (!for_good && poll->failures + 1 < FAILURES_MAX)) {
         return false;
     }
     struct error words = *why; /* which may live in the step */
@@ -153,5 +171,8 @@ source_poll_backfill(const struct source_poll *poll)
 {
     bool begins = poll->phase == PHASE_STORING &&
                   poll->next.backfill.began_ms != poll->state.backfill.began_ms;
+    if (!poll->loaded) {
+        return NULL;
+    }
     return begins ? &poll->next : &poll->state;
 }

@@ -45,6 +45,9 @@ struct arrival {
                                   break the bound */
     bool has_gap;
     struct walk_gap gap;
+    bool has_read; /* a backfill's last page: gaps within are closed */
+    int64_t read_from_ms;
+    int64_t read_to_ms;
 };
 
 enum verdict_kind {
@@ -83,6 +86,8 @@ struct source_sink {
     bool (*has_room)(void *self);
     /* Whether the store can be written; a walk waits when it cannot. */
     bool (*is_writable)(void *self);
+    /* Stamps below it may have been forgotten by the ledger. */
+    int64_t (*floor_ms)(void *self);
     /* Reads the stored state of a tier: STATUS_NOT_FOUND when there is none.
      * The text is borrowed for the callback, which comes once, later. */
     void (*load)(void *self, const struct connector *connector, unsigned tier,

@@ -7,6 +7,7 @@
 #include "io/clock.h"
 #include "io/loop.h"
 #include "model/request.h"
+#include "model/walk_backfill.h"
 #include "source/source_poll_private.h"
 #include "wire/json.h"
 
@@ -163,7 +164,8 @@ source_poll_fail(struct source_poll *poll, enum status status,
     struct error words;
     (void)error_set(&words, status, "%s", error_text(err, status));
     poll_page_drop(poll);
-    if (poll->settings.is_backfill && poll_backfill_gives_up(poll, &words)) {
+    if (poll->settings.is_backfill &&
+        poll_backfill_gives_up(poll, false, &words)) {
         return;
     }
     end_run(poll, POLL_FAILED, slice_of(words.text));
@@ -207,6 +209,10 @@ source_poll_end_gone(struct source_poll *poll, unsigned status)
         &(struct poll_asked){ .status = status, .why = slice_of(words.text) });
     poll_page_drop(poll);
     poll->phase = PHASE_IDLE;
+    if (poll->settings.is_backfill &&
+        poll_backfill_gives_up(poll, true, &words)) {
+        return;
+    }
     end_run(poll, POLL_GONE, slice_of(words.text));
 }
 
@@ -361,6 +367,9 @@ source_poll_submit(struct source_poll *poll)
     arrival->past = past_of(poll);
     arrival->has_gap = poll->step.has_gap;
     arrival->gap = poll->step.gap;
+    arrival->has_read = poll->settings.is_backfill &&
+                        walk_backfill_whole(&poll->next, &arrival->read_from_ms,
+                                            &arrival->read_to_ms);
     poll->page.arrival = NULL;
     poll->phase = PHASE_STORING;
     poll->sink->submit(poll->sink->self, arrival, stored, poll);

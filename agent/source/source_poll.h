@@ -19,6 +19,7 @@
 struct http_client;
 struct loop;
 struct source_poll;
+struct walk_backfill_wish;
 
 /* What all requests to one host with the same credentials share, of however
  * many connectors: to the provider they are one. */
@@ -125,22 +126,22 @@ void source_poll_hooked(struct source_poll *poll, size_t fresh,
                         size_t caught_up);
 
 /*
- * Reads a past span, by what walk_backfill_read made of a wish, below the live
- * walks: only while none of them is on its way, and no faster than the span
- * says. Goes on by itself in the next process. STATUS_BUSY while one is
- * running.
+ * Reads a past span below the live walks: only while none of them is on its
+ * way, and no faster than the span says. Goes on by itself in the next process.
+ * STATUS_BUSY while one is running, STATUS_UNAVAILABLE while the stored state
+ * is not known; else what walk_backfill_read says of the wish.
  */
 NODISCARD
 enum status source_poll_backfill_begin(struct source_poll *poll,
-                                       const struct walk_backfill *span,
+                                       const struct walk_backfill_wish *wish,
                                        struct error *err);
 
 /* Ends it where it is; false when none is running. */
 bool source_poll_backfill_cancel(struct source_poll *poll);
 
-/* The span that is read, or the last one; borrowed until the loop turns. What
- * the last page of a process brought may be missing in its counts after a
- * restart. */
+/* The span that is read, or the last one; borrowed until the loop turns; NULL
+ * while the stored state is not known. What the last page of a process brought
+ * may be missing in its counts after a restart. */
 const struct walk_state *source_poll_backfill(const struct source_poll *poll);
 
 /* The clocks that a walk would begin by now. */

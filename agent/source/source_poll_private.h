@@ -146,8 +146,10 @@ bool poll_backfill_goes_on(struct source_poll *poll);
 /* Ends a span that was cancelled; false when it was not. */
 bool poll_backfill_cancelled(struct source_poll *poll);
 
-/* Ends a span that fails for good; false while it may be tried again. */
-bool poll_backfill_gives_up(struct source_poll *poll, const struct error *why);
+/* Ends a span that fails `for_good`, or too often; false while it may be tried
+ * again. */
+bool poll_backfill_gives_up(struct source_poll *poll, bool for_good,
+                            const struct error *why);
 
 /* Counts what a stored page brought. */
 void poll_backfill_count(struct source_poll *poll,

@@ -1042,13 +1042,11 @@ a_backfills_event_is_neither_recovered_nor_late(void **state)
 {
     (void)state;
     assert_int_equal(recover(FAR_MS), 0);
-    (void)show(CHANNEL_BACKFILL, "e1");
     (void)show(CHANNEL_BACKFILL, "e2");
     (void)show(CHANNEL_BACKFILL, "e3");
     (void)show(CHANNEL_POLL, "e3"); /* the walk after it saw it too */
     (void)show(CHANNEL_POLL, "e4");
     (void)show(CHANNEL_BACKFILL, "e4"); /* recovered all the same */
-    assert_true(show(CHANNEL_WEBHOOK, "e1").confirmed);
     assert_int_equal(recover(FAR_MS), 1);
     assert_false(show(CHANNEL_WEBHOOK, "e2").late);
     assert_false(show(CHANNEL_WEBHOOK, "e3").late);
@@ -1234,7 +1232,6 @@ keys_below_the_floor_go_and_the_floor_never_goes_back(void **state)
     /* The floor lies inside its second: a stamp above it has this key. */
     assert_true(is_known(&rows[1]));
     assert_true(is_known(&rows[2]));
-    /* What a backfill brings from below is kept while it holds the floor. */
     apply_sightings(&rows[0], 1, FAR_MS);
     (void)prune((struct store_prune){ .ledger_floor_ms = 5, .limit = 10 });
     assert_int_equal(store->ops->ledger_floor_ms(store), floor);

@@ -71,6 +71,7 @@ struct site {
     enum status load_status; /* what loading says, if not OK */
     void (*looked_up)(void *arg, enum status status, const bool *known);
     void *arg;
+    int64_t floor_ms; /* of the ledger */
     size_t loads;
     size_t look_ups;
     /* The source. */
@@ -294,6 +295,13 @@ sink_has_room(void *self)
     return true;
 }
 
+static inline int64_t
+sink_floor_ms(void *self)
+{
+    (void)self;
+    return site.floor_ms;
+}
+
 static inline bool
 sink_is_writable(void *self)
 {
@@ -484,6 +492,7 @@ site_open(const char *connector, const struct answer *script)
     site.sink = (struct source_sink){ .submit = sink_submit,
                                       .has_room = sink_has_room,
                                       .is_writable = sink_is_writable,
+                                      .floor_ms = sink_floor_ms,
                                       .load = sink_load,
                                       .known = sink_known };
     site.settings = (struct source_poll_settings){

@@ -4,15 +4,10 @@
 #include "model/walk_backfill.h"
 
 /* September 2nd to 5th. */
-#define SINCE INT64_C(1788307200000)
-#define UNTIL (SINCE + 3 * INSTANT_DAY_MS)
-
-static const struct walk_backfill asked = { .phase = BACKFILL_RUNNING,
-                                            .since_ms = SINCE,
-                                            .until_ms = UNTIL,
-                                            .began_ms = 1,
-                                            .rate = 1000,
-                                            .rate_per_ms = 1000 };
+static const struct walk_backfill_wish wish = { .since = SLICE("2026-09-02"),
+                                                .until = SLICE("2026-09-05"),
+                                                .rate = SLICE("1000/1s"),
+                                                .again = true };
 
 static void
 open_span(const struct answer *script)
@@ -38,7 +33,7 @@ begin_span(void)
 {
     struct error err = { "" };
     run(is_loaded);
-    if (source_poll_backfill_begin(site.poll, &asked, &err) != STATUS_OK) {
+    if (source_poll_backfill_begin(site.poll, &wish, &err) != STATUS_OK) {
         fail_msg("%s", err.text);
     }
 }
@@ -102,10 +97,28 @@ one_at_a_time(void **state)
     (void)state;
     open_span(past_the_end);
     begin_span();
-    assert_int_equal(source_poll_backfill_begin(site.poll, &asked, &err),
+    assert_int_equal(source_poll_backfill_begin(site.poll, &wish, &err),
                      STATUS_BUSY);
     run(is_over);
-    assert_int_equal(source_poll_backfill_begin(site.poll, &asked, &err),
+    assert_int_equal(source_poll_backfill_begin(site.poll, &wish, &err),
+                     STATUS_OK);
+    site_close();
+}
+
+static void
+below_the_floor_it_is_refused(void **state)
+{
+    struct error err = { "" };
+    struct walk_backfill_wish once = wish;
+    (void)state;
+    open_span(past_the_end);
+    once.again = false;
+    run(is_loaded);
+    site.floor_ms = INT64_C(1788307200001);
+    assert_int_equal(source_poll_backfill_begin(site.poll, &once, &err),
+                     STATUS_DENIED);
+    site.floor_ms--;
+    assert_int_equal(source_poll_backfill_begin(site.poll, &once, &err),
                      STATUS_OK);
     site_close();
 }
@@ -147,10 +160,9 @@ it_keeps_its_own_pace(void **state)
     (void)state;
     open_span(past_the_end);
     run(is_loaded);
-    struct walk_backfill slow = asked;
+    struct walk_backfill_wish slow = wish;
     struct error err = { "" };
-    slow.rate = 1;
-    slow.rate_per_ms = 300;
+    slow.rate = slice_of("1/300ms");
     assert_int_equal(source_poll_backfill_begin(site.poll, &slow, &err),
                      STATUS_OK);
     int64_t began_ms = clock_monotonic_ms();
@@ -256,6 +268,7 @@ main(void)
         cmocka_unit_test(nothing_is_read_until_it_is_asked),
         cmocka_unit_test(a_span_is_read_and_no_more),
         cmocka_unit_test(one_at_a_time),
+        cmocka_unit_test(below_the_floor_it_is_refused),
         cmocka_unit_test(it_waits_for_the_walks_that_are_on_their_way),
         cmocka_unit_test(a_walk_counts_while_it_is_on_its_way),
         cmocka_unit_test(it_keeps_its_own_pace),
