@@ -15,6 +15,20 @@
 
 #include <stdint.h>
 
+/* What an event still lacks before a handler may see it. Stored. */
+enum event_needs {
+    NEEDS_NOTHING = 0,
+    NEEDS_FETCH = 1, /* its object, asked of the provider */
+    NEEDS_HOOK = 2   /* its webhook, which the provider is asked to repeat */
+};
+
+/* Whose bytes the body is since. Stored. */
+enum event_filled {
+    FILLED_NOT = 0, /* as it came */
+    FILLED_BY_FETCH = 1,
+    FILLED_BY_HOOK = 2
+};
+
 struct event {
     unsigned refs;
     uint64_t number;    /* the store's, grows with acceptance */
@@ -22,6 +36,9 @@ struct event {
     enum channel via;   /* the channel that brought it first */
     int64_t time_ms;    /* the provider's, 0 when none */
     int64_t recorded_ms;
+    enum event_needs needs;
+    enum event_filled filled;
+    int64_t asked_ms; /* when its webhook was asked for, our clock; 0: never */
     struct slice id;
     struct slice type;
     struct slice headers; /* "name: value\n" each */

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "model/channel.h"
+#include "model/event.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,7 +63,9 @@ struct sighting {
     int64_t received_ms;
     struct slice headers; /* kept request fields, "name: value\n" each */
     struct slice content_type;
-    struct slice body; /* the provider's bytes */
+    struct slice body;      /* the provider's bytes */
+    enum event_needs needs; /* of the event, if it is new */
+    bool may_fill; /* a webhook whose bytes an event of a walk may wait for */
     const struct owed *owed;
     size_t owed_count;
     /* Written by the store before its answer: */
@@ -70,7 +73,9 @@ struct sighting {
     uint64_t number;     /* of the event it is or was, 0 when that is gone */
     int64_t recorded_ms; /* fresh: when the event was recorded */
     bool seen_by_via;    /* not fresh: this channel had shown it before */
-    bool late; /* the first webhook of an event already counted recovered */
+    bool filled; /* not fresh: its bytes are now those of an event that waited
+                    for them, and its deliveries are due */
+    bool late;   /* the first webhook of an event already counted recovered */
     bool confirmed; /* the second of both channels, within grace of the first */
 };
 

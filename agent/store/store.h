@@ -59,7 +59,8 @@ enum outcome_kind {
     OUTCOME_DONE,   /* the delivery is over */
     OUTCOME_LATER,  /* due again at due_ms */
     OUTCOME_DEAD,   /* moves to the dead letters */
-    OUTCOME_RELEASE /* given back untried: due at once, attempt not counted */
+    OUTCOME_RELEASE /* given back untried: due at due_ms, or at once when that
+                       has passed; attempt not counted */
 };
 
 struct store_outcome {
@@ -68,14 +69,22 @@ struct store_outcome {
     unsigned attempt; /* fencing: an outcome of another attempt changes nothing
                        */
     enum outcome_kind kind;
-    int64_t due_ms;
+    int64_t due_ms; /* LATER, RELEASE; set to now by the store where the attempt
+                       waits for a webhook that has come meanwhile */
     const char *reason; /* DEAD: static or living as long as the unit */
     /* The attempt's log entry; written for LATER and DEAD. */
     int64_t started_ms;
     int64_t duration_ms;
     struct slice detail; /* "exit 1", "http 503", "timed out after 30s" */
     struct slice output; /* last 4 KiB */
-    /* Set by the store: false when the attempt was overtaken. */
+    /* What was learned of the event before its handler began. */
+    bool has_body; /* fetched: becomes the event's if it still needs one */
+    struct slice body;
+    struct slice content_type;
+    bool waits;       /* for the event's webhook */
+    int64_t asked_ms; /* when the provider was asked for it; 0: it was not */
+    /* Set by the store: false when the attempt was overtaken; then nothing of
+     * the above was kept. */
     bool applied;
 };
 
@@ -211,9 +220,13 @@ struct store_ops {
      * `late`: the first webhook of an event of a live walk that `account` has
      * passed as recovered. `confirmed`: the first webhook of an event of a walk
      * that it has not passed yet, and the first row of an event that a webhook
-     * brought no longer than the unit's grace ago. A unit whose sightings are
-     * all known still applies its walks. A gap that is there already is not
-     * written twice; one that was closed is open again. Sightings of one group
+     * brought no longer than the unit's grace ago. `filled`: the first webhook
+     * of an event that needs it (NEEDS_HOOK): its bytes, content type and
+     * headers become the event's, and what is owed of it is due. One that the
+     * provider was asked for, as is believed once an attempt was made, confirms
+     * nothing and is not late. A unit whose sightings are all known still
+     * applies its walks. A gap that is there already is not written twice; one
+     * that was closed is open again. Sightings of one group
      * see each other, in order. A unit with nothing in it asks whether the
      * store can be written at all: it writes and commits one small row.
      */
@@ -222,8 +235,9 @@ struct store_ops {
 
     /*
      * Gives out at most `limit` deliveries of `handler` due at `now_ms`, oldest
-     * due first, leased until `lease_until_ms`; attempt goes up by one. A
-     * delivery with a lane only when no earlier one of its lane is alive.
+     * due first, leased until `lease_until_ms`; attempt goes up by one. Events
+     * say what they need, until an outcome or a webhook brought it. A delivery
+     * with a lane only when no earlier one of its lane is alive.
      */
     enum status (*claim)(struct store *store, uint32_t handler, int64_t now_ms,
                          int64_t lease_until_ms, size_t limit,

@@ -197,6 +197,12 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
         return status;
     }
     bool backfilled = false;
+    account->met_change += meets(sighting, second->before);
+    if (second->asked) {
+        /* Unasked no webhook would have shown it: it stays what only the walk
+         * brought. */
+        return STATUS_OK;
+    }
     if (sighting->via == CHANNEL_WEBHOOK) {
         status =
             was_backfilled(store, sighting, second->before, &backfilled, err);
@@ -209,7 +215,6 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
     }
     account->late_change += sighting->late;
     account->confirmed_change += sighting->confirmed;
-    account->met_change += meets(sighting, second->before);
     struct sql_use use = sql_use(store, SQL_SIGHTING_ADD);
     sql_event(&use, sighting->number);
     sql_i64(&use, sighting->via);

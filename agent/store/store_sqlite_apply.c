@@ -124,6 +124,23 @@ add_delivery(struct store_sqlite *store, const struct owed *owed,
     return store_sqlite_sql_run(&use, err);
 }
 
+/* Adds what a new event needs, and the deliveries it is owed to. */
+static enum status
+add_owed(struct store_sqlite *store, const struct store_unit *unit,
+         const struct sighting *sighting, uint64_t number, int64_t now_ms,
+         struct error *err)
+{
+    enum status status = STATUS_OK;
+    if (sighting->needs != NEEDS_NOTHING) {
+        status = store_sqlite_fill_add(store, number, sighting->needs, err);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < sighting->owed_count; i++) {
+        status = add_delivery(store, &sighting->owed[i], number, now_ms,
+                              unit->lease_until_ms, err);
+    }
+    return status;
+}
+
 static enum status
 add_key(struct store_sqlite *store, const struct ledger_key *key,
         uint64_t number, enum channel via, struct error *err)
@@ -186,6 +203,11 @@ see_again(struct store_sqlite *store, const struct store_unit *unit,
         return STATUS_OK;
     }
     struct second_sighting second = { .unit = unit, .now_ms = now_ms };
+    enum status status =
+        store_sqlite_fill_by_hook(store, sighting, now_ms, &second.asked, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     for (size_t i = 0; i < sighting->key_count; i++) {
         if ((verdict->mark & 1U << i) != 0) {
             const struct key_seen *seen = &found->seen[i];
@@ -225,11 +247,9 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     if (!verdict.known) {
         status =
             add_event(store, unit->connector, sighting, number, now_ms, err);
-        for (size_t i = 0; status == STATUS_OK && i < sighting->owed_count;
-             i++) {
-            status = add_delivery(store, &sighting->owed[i], number, now_ms,
-                                  unit->lease_until_ms, err);
-        }
+    }
+    if (status == STATUS_OK && !verdict.known) {
+        status = add_owed(store, unit, sighting, number, now_ms, err);
     }
     if (status == STATUS_OK) {
         status = write_keys(store, sighting, &verdict, &found, number, err);
@@ -238,6 +258,7 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     sighting->number = number;
     sighting->recorded_ms = now_ms;
     sighting->seen_by_via = verdict.known && verdict.seen_by_via;
+    sighting->filled = false;
     sighting->late = false;
     sighting->confirmed = false;
     if (status == STATUS_OK) {
@@ -333,14 +354,22 @@ static enum status
 move_delivery(struct store_sqlite *store, struct store_outcome *outcome,
               int64_t now_ms, struct error *err)
 {
+    bool come;
+    enum status status = store_sqlite_fill_has_come(store, outcome, &come, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     bool released = outcome->kind == OUTCOME_RELEASE;
+    if (come || (released && outcome->due_ms < now_ms)) {
+        outcome->due_ms = now_ms;
+    }
     struct sql_use use =
         sql_use(store, released ? SQL_DELIVERY_RELEASE : SQL_DELIVERY_LATER);
     sql_i64(&use, outcome->handler);
     sql_event(&use, outcome->event);
     sql_i64(&use, outcome->attempt);
-    sql_i64(&use, released ? now_ms : outcome->due_ms);
-    enum status status = store_sqlite_sql_run(&use, err);
+    sql_i64(&use, outcome->due_ms);
+    status = store_sqlite_sql_run(&use, err);
     outcome->applied = status == STATUS_OK && sqlite3_changes(store->db) == 1;
     return status;
 }
@@ -361,7 +390,8 @@ apply_outcome(struct store_sqlite *store, struct store_outcome *outcome,
     if (status != STATUS_OK || !outcome->applied) {
         return status;
     }
-    if (outcome->kind == OUTCOME_DEAD) {
+    status = store_sqlite_fill_by_outcome(store, outcome, now_ms, err);
+    if (status == STATUS_OK && outcome->kind == OUTCOME_DEAD) {
         tally->dead_change++;
         status = add_dead(store, outcome, now_ms, err);
     }

@@ -14,7 +14,10 @@ enum {
     COLUMN_TYPE,
     COLUMN_HEADERS,
     COLUMN_CONTENT_TYPE,
-    COLUMN_BODY
+    COLUMN_BODY,
+    COLUMN_NEEDS, /* NULL, as the two behind it: 0 */
+    COLUMN_FILLED,
+    COLUMN_ASKED
 };
 
 static enum status
@@ -27,6 +30,9 @@ read_claim(const struct sql_use *use, struct store_claim *claim)
         .via = (enum channel)sqlite3_column_int(stmt, COLUMN_VIA),
         .time_ms = sqlite3_column_int64(stmt, COLUMN_TIME),
         .recorded_ms = sqlite3_column_int64(stmt, COLUMN_RECORDED),
+        .needs = (enum event_needs)sqlite3_column_int(stmt, COLUMN_NEEDS),
+        .filled = (enum event_filled)sqlite3_column_int(stmt, COLUMN_FILLED),
+        .asked_ms = sqlite3_column_int64(stmt, COLUMN_ASKED),
         .id = sql_bytes(use, COLUMN_ID),
         .type = sql_bytes(use, COLUMN_TYPE),
         .headers = sql_bytes(use, COLUMN_HEADERS),

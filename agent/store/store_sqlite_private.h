@@ -5,6 +5,7 @@
  * store_sqlite        open, recovery, close, the small operations
  * store_sqlite_sql    statements, transactions, checkpoints, what errors mean
  * store_sqlite_apply  units
+ * store_sqlite_fill   what events still lack, and who brings it
  * store_sqlite_claim  claims
  * store_sqlite_tally  how much each handler is owed
  * store_sqlite_account  what one channel brought and the other showed
@@ -51,6 +52,13 @@ enum sql {
     SQL_LEDGER_MARK,
     SQL_EVENT_ADD,
     SQL_SIGHTING_ADD,
+    SQL_FILL_ADD,
+    SQL_FILL_GET,
+    SQL_FILL_TAKE,
+    SQL_FILL_ASKED,
+    SQL_FILL_BODY,
+    SQL_DELIVERY_TRIED,
+    SQL_DELIVERY_WAKE,
     SQL_DELIVERY_ADD,
     SQL_DELIVERY_DROP,
     SQL_DELIVERY_LATER,
@@ -80,6 +88,7 @@ enum sql {
     SQL_PRUNE_EVENT_SCAN,
     SQL_PRUNE_EVENT_DROP,
     SQL_PRUNE_SIGHTING_DROP,
+    SQL_PRUNE_FILL_DROP,
     SQL_OWED,
     SQL_COUNT
 };
@@ -297,6 +306,7 @@ enum status store_sqlite_account_load(struct store_sqlite *store,
 struct second_sighting {
     const struct store_unit *unit;
     unsigned before; /* bits of ledger.channels, as they were */
+    bool asked;      /* the provider was asked to show it */
     int64_t now_ms;
 };
 /* Keeps when that was, and says whether it is late or confirms. */
@@ -317,6 +327,30 @@ enum status store_sqlite_account(struct store *base, struct store_account *of,
 enum status store_sqlite_account_unlisted(struct store *base,
                                           struct store_unlisted *of,
                                           struct error *err);
+
+/* store_sqlite_fill */
+
+/* Notes what a new event needs. */
+NODISCARD
+enum status store_sqlite_fill_add(struct store_sqlite *store, uint64_t event,
+                                  enum event_needs needs, struct error *err);
+/* Gives a webhook's bytes to the event that waits for them, if it does: then
+ * `sighting->filled`. Says whether the provider may have been asked for them.
+ */
+NODISCARD
+enum status store_sqlite_fill_by_hook(struct store_sqlite *store,
+                                      struct sighting *sighting, int64_t now_ms,
+                                      bool *ret_asked, struct error *err);
+/* Keeps what an outcome that was applied has learned of its event. */
+NODISCARD
+enum status store_sqlite_fill_by_outcome(struct store_sqlite *store,
+                                         const struct store_outcome *outcome,
+                                         int64_t now_ms, struct error *err);
+/* Whether what the outcome waits for has come meanwhile. */
+NODISCARD
+enum status store_sqlite_fill_has_come(struct store_sqlite *store,
+                                       const struct store_outcome *outcome,
+                                       bool *ret_come, struct error *err);
 
 /* The operations that have files of their own. */
 enum status store_sqlite_apply(struct store *base,

@@ -168,7 +168,13 @@ drop_event(struct store_sqlite *store, uint64_t event, size_t *removed,
     *removed += 1;
     use = sql_use(store, SQL_PRUNE_SIGHTING_DROP);
     sql_event(&use, event);
-    return store_sqlite_sql_run(&use, err);
+    status = store_sqlite_sql_run(&use, err);
+    if (status == STATUS_OK) {
+        use = sql_use(store, SQL_PRUNE_FILL_DROP);
+        sql_event(&use, event);
+        status = store_sqlite_sql_run(&use, err);
+    }
+    return status;
 }
 
 /* Goes on where the last slice ended, so that dead letters which are kept for

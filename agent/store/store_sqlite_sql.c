@@ -28,6 +28,21 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_SIGHTING_ADD] = "INSERT INTO sighting(event,via,at_ms) SELECT ?1,?2,?3"
                          " WHERE EXISTS(SELECT 1 FROM event WHERE id=?1)"
                          " ON CONFLICT DO NOTHING",
+    [SQL_FILL_ADD] = "INSERT INTO fill(event,needs,filled,asked_ms,filled_ms)"
+                     " VALUES(?1,?2,0,0,0)",
+    [SQL_FILL_GET] = "SELECT needs,asked_ms FROM fill WHERE event=?1",
+    /* Once: whoever comes second finds nothing that is needed. */
+    [SQL_FILL_TAKE] = "UPDATE fill SET needs=0,filled=?3,filled_ms=?4"
+                      " WHERE event=?1 AND needs=?2",
+    [SQL_FILL_ASKED] = "UPDATE fill SET asked_ms=?2"
+                       " WHERE event=?1 AND needs=2",
+    [SQL_FILL_BODY] = "UPDATE event SET content_type=?2,body=?3,"
+                      "headers=coalesce(?4,headers) WHERE id=?1",
+    [SQL_DELIVERY_TRIED] = "SELECT 1 FROM delivery WHERE handler=?1"
+                           " AND event=?2 AND attempt>0",
+    [SQL_DELIVERY_WAKE] = "UPDATE delivery SET due=?3 WHERE handler=?1"
+                          " AND event=?2 AND owner=0 AND due>?3"
+                          " AND due<>9223372036854775807",
     [SQL_DELIVERY_ADD] =
         "INSERT INTO delivery(handler,event,due,attempt,owner,lane)"
         " VALUES(?1,?2,?3,?4,?5,?6)",
@@ -70,8 +85,10 @@ static const char *const texts[SQL_COUNT] = {
         " ELSE id=?2 AND (connector=?1 OR ?1=0) END",
     [SQL_CLAIM_DUE] =
         "SELECT d.attempt,d.lane,e.id,e.connector,e.via,e.time_ms,"
-        "e.recorded_ms,e.ext_id,e.type,e.headers,e.content_type,e.body"
+        "e.recorded_ms,e.ext_id,e.type,e.headers,e.content_type,e.body,"
+        "f.needs,f.filled,f.asked_ms"
         " FROM delivery d JOIN event e ON e.id=d.event"
+        " LEFT JOIN fill f ON f.event=e.id"
         " WHERE d.handler=?1 AND d.due<=?2 AND (d.lane IS NULL OR NOT EXISTS"
         " (SELECT 1 FROM delivery b WHERE b.handler=?1 AND b.lane=d.lane"
         " AND b.event<d.event)) ORDER BY d.due,d.event LIMIT ?3",
@@ -114,6 +131,7 @@ static const char *const texts[SQL_COUNT] = {
                              " ORDER BY id LIMIT ?2",
     [SQL_PRUNE_EVENT_DROP] = "DELETE FROM event WHERE id=?1",
     [SQL_PRUNE_SIGHTING_DROP] = "DELETE FROM sighting WHERE event=?1",
+    [SQL_PRUNE_FILL_DROP] = "DELETE FROM fill WHERE event=?1",
     [SQL_OWED] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery"
                  " WHERE handler=?1 AND event=?2) OR EXISTS(SELECT 1 FROM dead"
                  " WHERE handler=?1 AND event=?2)",

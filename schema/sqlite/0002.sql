@@ -13,3 +13,14 @@ UPDATE account SET met=late+confirmed;
 -- a backfill brought counts neither as recovered nor as late.
 DROP INDEX event_walked;
 CREATE INDEX event_polled ON event(connector) WHERE via=1;
+
+-- Events that come in two steps: what they still lack, and whose bytes they
+-- have since. A row lives as long as its event; whole events have none. A
+-- webhook that came because it was asked for is here and not in `sighting`.
+CREATE TABLE fill(
+    event INTEGER PRIMARY KEY,
+    needs INTEGER NOT NULL,             -- 0 nothing, 1 a fetch, 2 its webhook
+    filled INTEGER NOT NULL,            -- 0 as it came, 1 fetched, 2 webhook
+    asked_ms INTEGER NOT NULL,          -- the webhook was asked for; 0: never
+    filled_ms INTEGER NOT NULL          -- 0: not yet
+) STRICT;

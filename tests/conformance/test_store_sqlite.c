@@ -55,8 +55,8 @@ main(void)
     (void)snprintf(url, sizeof(url), "sqlite:%s/db", folder);
     const struct store_suite_host host = { wipe, open_one, view_one,
                                            limit_row };
-    int failed =
-        store_suite_run(&host) + gap_suite_run(&host) + view_suite_run(&host);
+    int failed = store_suite_run(&host) + gap_suite_run(&host) +
+                 fill_suite_run(&host) + view_suite_run(&host);
     wipe();
     (void)rmdir(folder);
     return failed;

@@ -347,6 +347,22 @@ a_store_newer_than_the_program_is_refused(void **state)
 }
 
 static void
+what_an_event_needed_goes_with_it(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    struct sighting sighting = sighting_of(1, slice_of("x"));
+    sighting.needs = NEEDS_FETCH;
+    assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+    assert_int_equal(number(store, "SELECT count(*) FROM fill"), 1);
+    struct store_prune prune = { .events_before_ms = INT64_MAX, .limit = 10 };
+    assert_int_equal(store->store.ops->prune(&store->store, &prune, NULL),
+                     STATUS_OK);
+    assert_int_equal(number(store, "SELECT count(*) FROM fill"), 0);
+    close_store(store);
+}
+
+static void
 numbers_grow_though_the_clock_went_back(void **state)
 {
     (void)state;
@@ -718,6 +734,7 @@ main(void)
         ROW(another_programs_database_is_left_as_it_is),
         ROW(a_store_of_every_earlier_number_is_brought_up),
         ROW(a_store_newer_than_the_program_is_refused),
+        ROW(what_an_event_needed_goes_with_it),
         ROW(numbers_grow_though_the_clock_went_back),
         ROW(the_watermark_never_goes_back),
         ROW(a_gap_told_twice_is_one_gap),
