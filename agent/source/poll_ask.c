@@ -10,10 +10,6 @@
 #include "source/source_poll_private.h"
 #include "wire/json.h"
 
-/* "Too many" that does not say for how long: 1 s, 2 s, 4 s … 64 s. */
-#define LIMITED_LEAST_MS  INSTANT_SECOND_MS
-#define LIMITED_DOUBLINGS 6
-
 /* The store probes for room as often. */
 #define STORE_LOOK_MS INSTANT_SECOND_MS
 
@@ -55,10 +51,7 @@ poll_ask_may(struct source_poll *poll)
     if (host->waiting.next != &poll->turn) {
         return false; /* whoever stands before it wakes it */
     }
-    int64_t wait_ms = host->not_before_ms - now_ms;
-    if (wait_ms <= 0) {
-        wait_ms = quota_take(&host->budget, now_ms);
-    }
+    int64_t wait_ms = poll_host_take(host, now_ms);
     if (wait_ms > 0) {
         loop_timer_arm(poll->timer, wait_ms);
         return false;
@@ -134,19 +127,8 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
     }
     *ret_advice = advice;
     poll->asked_min_ms = advice.poll_interval_ms;
-    struct poll_host *host = poll->settings.account->host;
-    if (advice.limited && advice.wait_ms < LIMITED_LEAST_MS) {
-        unsigned doublings = host->limited < LIMITED_DOUBLINGS
-                                 ? host->limited
-                                 : LIMITED_DOUBLINGS;
-        advice.wait_ms = LIMITED_LEAST_MS << doublings;
-    }
-    host->limited = advice.limited ? host->limited + 1 : 0;
-    int64_t until_ms = loop_now_ms(poll->loop) + advice.wait_ms;
-    /* Another walk's answer may have asked for more meanwhile. */
-    if (advice.wait_ms > 0 && until_ms > host->not_before_ms) {
-        host->not_before_ms = until_ms;
-    }
+    poll_host_learn(poll->settings.account->host, &advice,
+                    loop_now_ms(poll->loop));
     if (advice.limited) {
         source_poll_tell_asked(
             poll, &(struct poll_asked){ .status = reply->status,

@@ -51,13 +51,6 @@ source_poll_provider_ms(const struct source_poll *poll)
                                        account->date_at_ms;
 }
 
-void
-poll_host_init(struct poll_host *host, struct quota budget)
-{
-    *host = (struct poll_host){ .budget = budget };
-    list_init(&host->waiting);
-}
-
 static int64_t
 next_due_ms(struct source_poll *poll)
 {

@@ -33,6 +33,15 @@ struct poll_host {
 
 void poll_host_init(struct poll_host *host, struct quota budget);
 
+/* Returns 0 and takes a request from the budget, or how long to wait before
+ * asking again. Monotonic ms. */
+int64_t poll_host_take(struct poll_host *host, int64_t now_ms);
+
+/* Keeps how long an answer asks to be left alone; where it does not say, a wait
+ * that doubles is put into the advice. */
+void poll_host_learn(struct poll_host *host, struct quota_advice *advice,
+                     int64_t now_ms);
+
 /* What all walks of one connector share. */
 struct poll_account {
     struct poll_host *host; /* borrowed */
