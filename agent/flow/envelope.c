@@ -45,8 +45,7 @@ envelope_write(const struct connector *connector, const struct event *event,
         .traceparent = traceparent_of(event),
         .data = event->body,
     };
-    cloudevent.is_json =
-        extract_data(connector, event->via, event->body, &cloudevent.data);
+    cloudevent.is_json = extract_data(connector, event, &cloudevent.data);
     if (!cloudevent.is_json) {
         cloudevent.content_type = event->content_type;
     }
@@ -68,6 +67,7 @@ envelope_preview(const struct connector *connector,
     return (struct event){ .connector = connector->id,
                            .via = sighting->via,
                            .time_ms = sighting->time_ms,
+                           .needs = sighting->needs,
                            .recorded_ms = sighting->recorded_ms != 0
                                               ? sighting->recorded_ms
                                               : sighting->received_ms,

@@ -128,10 +128,10 @@ intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
         return give_answer(arrival, &handshake->respond, ret_verdict);
     }
     ret_verdict->kind = VERDICT_STORED;
-    ret_verdict->signal = connector->event.signal;
+    ret_verdict->signal = connector->event.mode == EVENT_SIGNAL;
     status = give_answer(arrival, &connector->ack, ret_verdict);
     if (status != STATUS_OK || ret_verdict->kind != VERDICT_STORED ||
-        connector->event.signal) {
+        ret_verdict->signal) {
         return status;
     }
     return take_events(arrival, result.rule, now_ms, floor_ms, ret_verdict);

@@ -216,6 +216,7 @@ finish(struct config_binding *binding, struct connector_draft *draft)
     finish_pace(&draft->c.poll);
     finish_pages(binding, draft);
     finish_first(draft);
+    connector_fetch_finish(binding, draft);
 }
 
 /* How senders address this connector unless it says so itself. */

@@ -124,22 +124,6 @@ struct handshake {
     struct answer_spec respond;
 };
 
-/* What a webhook request says about its events. */
-struct event_spec {
-    const struct json_path *split; /* NULL: one event a request */
-    const struct template *id;
-    const struct template *type;
-    const struct template *time; /* NULL: none */
-    enum timefmt time_unit;
-    const struct template
-        *key_time; /* see identity.h; NULL: bucket of receipt */
-    enum timefmt key_time_unit;
-    const struct template *stamp; /* what makes equal bodies one webhook where
-                                     the id is not signed; NULL: nothing */
-    const struct json_path *data; /* what handlers get as `data`; NULL: all */
-    bool signal;                  /* stores nothing, asks for a walk */
-};
-
 enum auth_type { AUTH_NONE, AUTH_BEARER, AUTH_BASIC, AUTH_HEADER, AUTH_QUERY };
 
 struct auth_spec {
@@ -180,6 +164,37 @@ struct request_spec {
     const struct template *first_url; /* in place of `url` and `query`, */
     struct pair_spec *first_query;    /* while there is no cursor */
     size_t first_query_count;
+};
+
+/* A request for one event: for its object, or for its webhook once more. */
+struct fetch_spec {
+    struct request_spec request;  /* url NULL: none */
+    bool is_link;                 /* the URL itself comes with the event */
+    struct auth_spec *auth;       /* NULL: as the list's */
+    const struct json_path *body; /* of the answer, that is the event's body */
+    unsigned expect;              /* the status that means yes; 0: any 2xx */
+    enum { GONE_LATER, GONE_DEAD } gone; /* what follows 404 and 410 */
+};
+
+/* `thin`: what comes only names what happened, and the object is fetched.
+ * `signal`: nothing is stored, a walk is asked for. */
+enum event_mode { EVENT_FULL, EVENT_THIN, EVENT_SIGNAL };
+
+/* What a webhook request says about its events. */
+struct event_spec {
+    const struct json_path *split; /* NULL: one event a request */
+    const struct template *id;
+    const struct template *type;
+    const struct template *time; /* NULL: none */
+    enum timefmt time_unit;
+    const struct template
+        *key_time; /* see identity.h; NULL: bucket of receipt */
+    enum timefmt key_time_unit;
+    const struct template *stamp; /* what makes equal bodies one webhook where
+                                     the id is not signed; NULL: nothing */
+    const struct json_path *data; /* what handlers get as `data`; NULL: all */
+    enum event_mode mode;
+    struct fetch_spec fetch; /* of EVENT_THIN */
 };
 
 enum list_order { ORDER_NONE, ORDER_ASC, ORDER_DESC };
@@ -275,6 +290,7 @@ struct record_spec {
     enum timefmt key_time_unit;
     const struct json_path *body; /* part of the row that is the event's body */
     const struct json_path *data;
+    struct fetch_spec fetch;  /* of a row; none: event.fetch */
     struct slice *stands_for; /* globs of webhook types a row may be */
     size_t stands_for_count;
 };
@@ -341,6 +357,23 @@ struct poll_spec {
     int64_t backfill_rate_per_ms; /* … in so long */
 };
 
+/*
+ * How an event comes whole that only a walk has shown. RECOVER_NONE says that
+ * the provider offers nothing for it: as RECOVER_SELF, the row is delivered.
+ */
+enum recover_mode {
+    RECOVER_SELF,      /* the row is what there is */
+    RECOVER_FETCH,     /* its object is fetched before the first attempt */
+    RECOVER_REDELIVER, /* the provider is asked to send the webhook again */
+    RECOVER_NONE
+};
+
+struct recover_spec {
+    enum recover_mode mode;
+    struct fetch_spec redeliver;
+    const struct config_node *list_failed; /* for people; never asked */
+};
+
 enum match_mode { MATCH_NONE, MATCH_EVENT, MATCH_STATE };
 
 struct match_spec {
@@ -383,6 +416,7 @@ struct connector {
     struct event_spec event;
     struct poll_spec poll;
     struct match_spec match;
+    struct recover_spec recover;
     struct webhook_spec webhook;
     int64_t grace_ms;
     int64_t keep_ids_ms;

@@ -13,6 +13,7 @@
 enum draft_side {
     SIDE_WEBHOOK, /* verification, events, answers */
     SIDE_REQUEST, /* what is sent when polling */
+    SIDE_EVENT,   /* what is sent for one event: fetched, asked for again */
     SIDE_ROW      /* what is read from answers and rows */
 };
 
@@ -45,6 +46,7 @@ struct connector_draft {
     const struct config_node *file;
     const struct config_node *entry;
     struct draft_use *uses;
+    bool for_event; /* the request being read is one for an event */
     bool nomem;
 };
 
@@ -53,7 +55,6 @@ struct connector_draft {
 config_parse_fn connector_parse_hook_source;
 config_parse_fn connector_parse_hook_text;
 config_parse_fn connector_parse_hook_type;
-config_parse_fn connector_parse_event_mode;
 config_parse_fn connector_parse_event_time;
 config_parse_fn connector_parse_event_key_time;
 config_parse_fn connector_parse_path;
@@ -103,6 +104,11 @@ config_parse_fn connector_parse_texts;
 config_parse_fn connector_parse_same_id;
 config_parse_fn connector_poll_cidrs;
 config_parse_fn connector_poll_follow_url;
+config_parse_fn connector_fetch_text;
+config_parse_fn connector_fetch_query;
+config_parse_fn connector_fetch_headers;
+config_parse_fn connector_fetch_form;
+config_parse_fn connector_fetch_json;
 
 /* Says that the value of `node` is wrong. */
 void connector_parse_refuse(struct config_binding *binding,
@@ -116,6 +122,12 @@ const struct template *connector_parse_template(struct config_binding *binding,
                                                 enum template_bare bare,
                                                 const char *const *kinds,
                                                 enum draft_side side);
+
+/* Notes which parameters a template names. */
+void connector_parse_note_uses(struct config_binding *binding,
+                               const struct template *t,
+                               const struct config_node *node,
+                               enum draft_side side);
 
 /* Compiles a list of templates, or one. */
 const struct template **connector_parse_templates(
@@ -164,6 +176,20 @@ const char *connector_keyring_wanted(const struct verify_rule *rule);
 
 /* Frees what the arena does not hold. */
 void connector_keyring_release(struct verify_rule *rule);
+
+/* Fills in what follows from `recover`, `event.fetch` and `record.fetch`. */
+void connector_fetch_finish(struct config_binding *binding,
+                            struct connector_draft *draft);
+
+/* Holds them against the rules that span their keys. */
+void connector_fetch_check(struct config_binding *binding,
+                           struct connector_draft *draft);
+
+/* Makes the one word of `recover` a mapping; a file's requests stay when the
+ * entry says only a word. */
+NODISCARD
+enum status connector_fetch_tree(const struct connector_draft *draft,
+                                 struct arena *arena, struct config_node *root);
 
 /* Holds a bound connector against the rules that span its keys. */
 void connector_rules_check(struct config_binding *binding,

@@ -10,7 +10,8 @@
 #define TREE    "{\"type\":\"object\"}"
 #define STATUSES                                                               \
     "{\"type\":[\"integer\",\"array\"],\"items\":{\"type\":\"integer\"}}"
-#define NONE "{\"enum\":[\"none\"]}"
+#define NONE         "{\"enum\":[\"none\"]}"
+#define RECOVER_WORD "{\"enum\":[\"self\",\"fetch\",\"redeliver\",\"none\"]}"
 #define USE                                                                    \
     "{\"type\":\"object\",\"required\":[\"use\"],\"properties\":{"             \
     "\"use\":" STRING "},\"additionalProperties\":false}"
@@ -56,6 +57,10 @@ static const char *const page_kinds[] = { "none",   "link",    "url",
                                           "number", "offset",  NULL };
 static const char *const auth_types[] = { "none",   "bearer", "basic",
                                           "header", "query",  NULL };
+static const char *const event_modes[] = { "full", "thin", "signal", NULL };
+static const char *const gone_ways[] = { "later", "dead", NULL };
+static const char *const recover_modes[] = { "self", "fetch", "redeliver",
+                                             "none", NULL };
 static const char *const match_modes[] = { "none", "event", "state", NULL };
 static const char *const paces[] = { "fixed", "adaptive", NULL };
 
@@ -148,9 +153,56 @@ static const struct config_key handshake_keys[] = {
 TABLE(handshake_table, "handshake", handshake_keys, handshake,
       "Requests that prove who we are instead of bringing an event.");
 
+static const struct config_key fetch_auth_keys[] = {
+    KEY(auth_spec, "type", CONFIG_CHOICE, type, .choices = auth_types,
+        .fallback = "none", .doc = "How the request proves who we are."),
+    KEY(auth_spec, "name", CONFIG_TEXT, name,
+        .doc = "The field or the query parameter."),
+    CUSTOM(auth_spec, "value", value, connector_fetch_text, STRING,
+           "Its value; default: `{secret:api_key}`."),
+    CUSTOM(auth_spec, "user", user, connector_fetch_text, STRING,
+           "For basic; default: `{secret:api_key}`."),
+    CUSTOM(auth_spec, "password", password, connector_fetch_text, STRING,
+           "For basic; default: empty."),
+};
+TABLE(fetch_auth_table, "auth", fetch_auth_keys, auth_spec,
+      "How the request proves who we are.");
+
+static const struct config_key fetch_keys[] = {
+    KEY(fetch_spec, "method", CONFIG_TEXT, request.method, .fallback = "GET",
+        .doc = "The HTTP method."),
+    CUSTOM(fetch_spec, "url", request.url, connector_fetch_text, STRING,
+           "The URL: what comes from the event is percent-encoded in it. A "
+           "place alone (`json:self`) is a URL on `base`."),
+    CUSTOM(fetch_spec, "query", request.query, connector_fetch_query, PAIRS,
+           "Query parameters; one with an absent place is left out."),
+    CUSTOM(fetch_spec, "headers", request.headers, connector_fetch_headers,
+           PAIRS, "Request fields."),
+    CUSTOM(fetch_spec, "json", request.body, connector_fetch_json, TREE,
+           "A JSON body; a member with an absent place is left out."),
+    CUSTOM(fetch_spec, "form", request.form, connector_fetch_form, PAIRS,
+           "A form body."),
+    KEY(fetch_spec, "auth", CONFIG_TABLE_PTR, auth, .table = &fetch_auth_table,
+        .doc = "How the request proves who we are; default: as the list's."),
+    CUSTOM(fetch_spec, "body", body, connector_parse_path, STRING,
+           "The part of the answer that is the event's body; default: all."),
+    CUSTOM(fetch_spec, "expect", expect, connector_verify_status,
+           "{\"type\":\"integer\"}",
+           "The status that means yes; default: any 2xx."),
+    KEY(fetch_spec, "gone", CONFIG_CHOICE, gone, .choices = gone_ways,
+        .fallback = "later",
+        .doc = "After 404 or 410: `later` tries again, for lists and objects "
+               "of one API need not agree at once; `dead` gives up."),
+};
+TABLE(fetch_table, "fetch", fetch_keys, fetch_spec, "A request for one event.");
+
 static const struct config_key event_keys[] = {
-    CUSTOM(event_spec, "mode", signal, connector_parse_event_mode, STRING,
-           "`full`, or `signal`: the request only asks for a walk."),
+    KEY(event_spec, "mode", CONFIG_CHOICE, mode, .choices = event_modes,
+        .fallback = "full",
+        .doc = "`full`; `thin`: the request names an object that is fetched "
+               "before the first attempt; `signal`: it only asks for a walk."),
+    KEY(event_spec, "fetch", CONFIG_TABLE, fetch, .table = &fetch_table,
+        .doc = "The request for the object of a thin event."),
     CUSTOM(event_spec, "split", split, connector_parse_path, STRING,
            "The array whose elements are the events."),
     CUSTOM(event_spec, "id", id, connector_parse_hook_source, STRING,
@@ -358,6 +410,9 @@ static const struct config_key record_keys[] = {
            "The part of a row that is the event's body."),
     CUSTOM(record_spec, "data", data, connector_parse_path, STRING,
            "The part of it that handlers get as data."),
+    KEY(record_spec, "fetch", CONFIG_TABLE, fetch, .table = &fetch_table,
+        .doc = "The request for the object of a row, for `recover: fetch`; "
+               "default: that of `event`."),
     CUSTOM(record_spec, "stands_for", stands_for, connector_parse_texts,
            STRINGS, "Globs of the webhook types a row may be."),
 };
@@ -501,6 +556,22 @@ static const struct config_key match_keys[] = {
 TABLE(match_table, "match", match_keys, match_spec,
       "How rows and webhooks are known to be one event.");
 
+static const struct config_key recover_keys[] = {
+    KEY(recover_spec, "mode", CONFIG_CHOICE, mode, .choices = recover_modes,
+        .fallback = "self",
+        .doc = "`self`: the row is delivered; `fetch`: its object, fetched "
+               "first; `redeliver`: its webhook, which the provider is asked "
+               "to send again; `none`: as self, there is nothing to ask."),
+    KEY(recover_spec, "redeliver", CONFIG_TABLE, redeliver,
+        .table = &fetch_table, .schema = NONE,
+        .doc = "The request that has the webhook of a row sent again."),
+    KEY(recover_spec, "list_failed", CONFIG_NODE, list_failed,
+        .doc = "Where the provider lists what it could not deliver; for "
+               "people, never asked."),
+};
+TABLE(recover_table, "recover", recover_keys, recover_spec,
+      "How an event comes whole that only the list has shown.");
+
 static const struct config_key webhook_keys[] = {
     CUSTOM(webhook_spec, "allow_from", allow_from, connector_poll_cidrs,
            STRINGS, "Networks that may send; default: all."),
@@ -555,6 +626,10 @@ static const struct config_key connector_keys[] = {
     KEY(connector_draft, "match", CONFIG_TABLE, c.match, .table = &match_table,
         .schema = NONE,
         .doc = "How rows and webhooks are known to be one event."),
+    KEY(connector_draft, "recover", CONFIG_TABLE, c.recover,
+        .table = &recover_table, .schema = RECOVER_WORD,
+        .doc = "How an event comes whole that only the list has shown: one "
+               "word, or its requests besides."),
     KEY(connector_draft, "webhook", CONFIG_TABLE, c.webhook,
         .table = &webhook_table, .doc = "Who may send webhooks."),
     KEY(connector_draft, "grace", CONFIG_DURATION, c.grace_ms,

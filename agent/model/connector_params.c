@@ -75,7 +75,7 @@ list_params(struct params *params)
     for (const struct draft_use *use = draft->uses; use; use = use->next) {
         add_param(params, use->name, use->secret, NULL);
     }
-    if (draft->c.poll.declared) {
+    if (draft->c.poll.declared || draft->c.event.fetch.request.url != NULL) {
         add_param(params, slice_of("base"), false, NULL);
     }
     if (draft->c.verify_count > 0) {
@@ -354,6 +354,15 @@ decide_webhook(struct params *params)
     report_missing(params, SIDE_WEBHOOK, "verify");
 }
 
+/* Whether requests for single events will be sent. */
+static bool
+asks_for_events(const struct connector *c)
+{
+    return (c->has_webhook && c->event.mode == EVENT_THIN) ||
+           (c->has_poll && (c->recover.mode == RECOVER_FETCH ||
+                            c->recover.mode == RECOVER_REDELIVER));
+}
+
 /* Names what the requests of the list still lack: "'api_key' and 'base'". */
 static void
 name_lacking(const struct params *params, struct buf *into)
@@ -423,6 +432,9 @@ connector_params_bind(struct config_binding *binding,
      * one says nothing about what the user wants. */
     decide_poll(&params);
     decide_webhook(&params);
+    if (asks_for_events(&draft->c)) {
+        report_missing(&params, SIDE_EVENT, "fetch");
+    }
     take_defaults(&params);
     if (binding->report->errors == errors) {
         report_no_channel(&params);

@@ -44,10 +44,10 @@ connector_parse_scalar(struct config_binding *binding,
     return true;
 }
 
-/* Notes which parameters a template names. */
-static void
-note_uses(struct config_binding *binding, const struct template *t,
-          const struct config_node *node, enum draft_side side)
+void
+connector_parse_note_uses(struct config_binding *binding,
+                          const struct template *t,
+                          const struct config_node *node, enum draft_side side)
 {
     struct connector_draft *draft = draft_of(binding);
     const struct template_ref *ref;
@@ -94,7 +94,7 @@ connector_parse_template(struct config_binding *binding, struct slice text,
                           error_text(&err, status));
         return NULL;
     }
-    note_uses(binding, t, node, side);
+    connector_parse_note_uses(binding, t, node, side);
     return t;
 }
 
@@ -191,6 +191,10 @@ void
 connector_parse_request_text(struct config_binding *binding,
                              const struct config_node *node, void *place)
 {
+    if (draft_of(binding)->for_event) {
+        connector_fetch_text(binding, node, place);
+        return;
+    }
     put_template(place, scalar_template(binding, node, TEMPLATE_BARE_LITERAL,
                                         connector_request_kinds, SIDE_REQUEST));
 }
@@ -396,21 +400,6 @@ connector_parse_record_key_time(struct config_binding *binding,
     struct record_spec *record =
         (void *)((char *)place - offsetof(struct record_spec, key_time));
     parse_time(binding, node, true, &record->key_time, &record->key_time_unit);
-}
-
-void
-connector_parse_event_mode(struct config_binding *binding,
-                           const struct config_node *node, void *place)
-{
-    bool *signal = place;
-    struct slice text;
-    if (!connector_parse_scalar(binding, node, &text)) {
-        return;
-    }
-    *signal = slice_equal_text(text, "signal");
-    if (!*signal && !slice_equal_text(text, "full")) {
-        connector_parse_refuse(binding, node, "must be full or signal");
-    }
 }
 
 /* `same_id: true` says what `mode: event` means. */

@@ -116,7 +116,8 @@ static void
 check_event(struct rules *rules)
 {
     const struct connector *c = &rules->draft->c;
-    if (c->has_webhook && c->event.id == NULL && !c->event.signal) {
+    if (c->has_webhook && c->event.id == NULL &&
+        c->event.mode != EVENT_SIGNAL) {
         refuse(rules, "event", NULL, "'event' needs an 'id'");
     }
     check_stamp(rules);
@@ -412,4 +413,5 @@ connector_rules_check(struct config_binding *binding,
     check_sweeps(&rules);
     check_keep_ids(&rules);
     check_answers(&rules);
+    connector_fetch_check(binding, draft);
 }

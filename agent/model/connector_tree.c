@@ -179,6 +179,9 @@ connector_tree_prepare(struct config_binding *binding,
         status = put_child(root, over, binding->arena);
     }
     if (status == STATUS_OK) {
+        status = connector_fetch_tree(draft, binding->arena, root);
+    }
+    if (status == STATUS_OK) {
         status = resolve_verify(binding, env, root);
     }
     if (status == STATUS_NOMEM) {

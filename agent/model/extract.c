@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/extract_cover.h"
+#include "model/fetch.h"
 #include "model/identity.h"
 #include "model/scope.h"
 #include "wire/json.h"
@@ -335,7 +336,7 @@ extract_request(const struct connector *connector,
     struct slice content_type = { NULL, 0 };
     size_t count = 0;
     *ret = (struct extracted){ NULL, 0 };
-    if (connector->event.signal) {
+    if (connector->event.mode == EVENT_SIGNAL) {
         return STATUS_OK;
     }
     enum status status =
@@ -368,6 +369,7 @@ extract_request(const struct connector *connector,
                                .content_type = content_type,
                                .body = items == NULL ? request->body
                                                      : slice_trim(items[i]) };
+        fetch_mark(connector, sighting);
         status = read_hook(&reading, rule, sighting);
         if (status != STATUS_OK) {
             return status;
@@ -486,8 +488,11 @@ extract_row(const struct connector *connector, const struct row_view *view,
                                  .content_type = SLICE("application/json"),
                                  .body = slice_trim(view->body) };
     struct slice inner;
-    /* A follow request brought the body already. */
+    fetch_mark(connector, &sighting);
+    /* A follow request brought the body already; what is asked for later may
+     * need any part of the row. */
     if (record->body != NULL && view->body.ptr == view->row.ptr &&
+        sighting.needs == NEEDS_NOTHING &&
         json_path_first(record->body, view->row, &inner)) {
         sighting.body = slice_trim(inner);
     }
@@ -517,14 +522,24 @@ extract_row(const struct connector *connector, const struct row_view *view,
 }
 
 bool
-extract_data(const struct connector *connector, enum channel via,
-             struct slice body, struct slice *ret_data)
+extract_data(const struct connector *connector, const struct event *event,
+             struct slice *ret_data)
 {
-    const struct json_path *path = channel_is_walk(via)
-                                       ? connector->poll.record.data
-                                       : connector->event.data;
-    if (json_check(body, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK) {
+    const bool is_row =
+        channel_is_walk(event->via) && event->filled != FILLED_BY_HOOK;
+    const struct json_path *path =
+        is_row ? connector->poll.record.data : connector->event.data;
+    if (event->filled == FILLED_BY_FETCH) {
+        path = NULL; /* `fetch.body` has chosen already */
+    }
+    if (json_check(event->body, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK) {
         return false;
+    }
+    /* The whole row was kept for a request that is not configured any more. */
+    struct slice body = event->body;
+    if (is_row && event->needs != NEEDS_NOTHING &&
+        connector->poll.record.body != NULL) {
+        (void)json_path_first(connector->poll.record.body, body, &body);
     }
     if (path == NULL || !json_path_first(path, body, ret_data)) {
         *ret_data = slice_trim(body);

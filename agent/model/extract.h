@@ -7,6 +7,7 @@
 #define MODEL_EXTRACT_H
 
 #include "model/connector.h"
+#include "model/event.h"
 #include "model/sighting.h"
 #include "model/verify.h"
 
@@ -56,10 +57,10 @@ enum status extract_row(const struct connector *connector,
                         const struct row_view *view, struct arena *arena,
                         struct sighting *ret_sighting, struct error *err);
 
-/* Returns what handlers get as `data` of an event with this body: the part the
- * connector selects for the channel that brought it, or all of it. False when
- * the body is not JSON. */
-bool extract_data(const struct connector *connector, enum channel via,
-                  struct slice body, struct slice *ret_data);
+/* Returns what handlers get as `data` of an event: the part of its body that
+ * the connector selects for the channel the bytes are from, or all of it; what
+ * was fetched goes whole. False when the body is not JSON. */
+bool extract_data(const struct connector *connector, const struct event *event,
+                  struct slice *ret_data);
 
 #endif

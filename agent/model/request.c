@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/request.h"
+#include "model/request_private.h"
 
 #include <string.h>
 
@@ -16,19 +16,6 @@
  * If-None-Match, If-Modified-Since. */
 #define OWN_FIELDS 5
 
-/* What is being rendered, and what its templates may look at. */
-struct rendering {
-    const struct connector *connector;
-    const struct walk_state *state; /* NULL for a detail request */
-    struct slice list_url;          /* without its query */
-    struct slice row;
-    struct arena *arena;
-    struct error *err;
-    struct template_scope scope;
-    struct http_field *fields;
-    size_t field_count;
-};
-
 static enum status
 out_of_memory(struct error *err)
 {
@@ -36,8 +23,8 @@ out_of_memory(struct error *err)
 }
 
 /* Moves what was built into the arena; the buf is freed either way. */
-static enum status
-keep(struct rendering *r, struct buf *buf, struct slice *ret_text)
+enum status
+request_keep(struct rendering *r, struct buf *buf, struct slice *ret_text)
 {
     enum status status = buf_status(buf);
     if (status == STATUS_OK) {
@@ -47,9 +34,9 @@ keep(struct rendering *r, struct buf *buf, struct slice *ret_text)
     return status == STATUS_OK ? status : out_of_memory(r->err);
 }
 
-static enum status
-param_value(const struct rendering *r, struct slice name,
-            struct slice *ret_value)
+enum status
+request_param(const struct rendering *r, struct slice name,
+              struct slice *ret_value)
 {
     const struct connector_param *param =
         connector_param_find(r->connector, name);
@@ -111,9 +98,9 @@ walk_value(const struct rendering *r, struct slice kind,
     return STATUS_NOT_FOUND;
 }
 
-static enum status
-row_value(const struct rendering *r, const struct template_ref *ref,
-          struct slice *ret_value)
+enum status
+request_row(const struct rendering *r, const struct template_ref *ref,
+            struct slice *ret_value)
 {
     struct slice value = { NULL, 0 };
     if (ref->path == NULL || r->row.len == 0 ||
@@ -124,16 +111,16 @@ row_value(const struct rendering *r, const struct template_ref *ref,
     return json_text(value, r->arena, ret_value);
 }
 
-static enum status
-look_up(void *arg, const struct template_ref *ref, struct arena *arena,
-        struct slice *ret_value)
+enum status
+request_look_up(void *arg, const struct template_ref *ref, struct arena *arena,
+                struct slice *ret_value)
 {
-    const struct rendering *r = arg;
+    struct rendering *r = arg;
     (void)arena; /* r->arena lives at least as long */
     if (slice_equal_text(ref->kind, "var") ||
         slice_equal_text(ref->kind, "secret")) {
         /* `{secret}` without a name is the webhook's and not for requests. */
-        return param_value(r, ref->name, ret_value);
+        return request_param(r, ref->name, ret_value);
     }
     /* A bare "request.url" may have been compiled as a path in the row. */
     if (slice_equal_text(ref->kind, "request.url") ||
@@ -142,9 +129,12 @@ look_up(void *arg, const struct template_ref *ref, struct arena *arena,
         *ret_value = r->list_url;
         return r->list_url.len > 0 ? STATUS_OK : STATUS_NOT_FOUND;
     }
+    if (r->event != NULL) {
+        return request_event_value(r, ref, ret_value);
+    }
     if (slice_equal_text(ref->kind, "item") ||
         slice_equal_text(ref->kind, "json")) {
-        return row_value(r, ref, ret_value);
+        return request_row(r, ref, ret_value);
     }
     return r->state == NULL ? STATUS_NOT_FOUND
                             : walk_value(r, ref->kind, ret_value);
@@ -165,9 +155,9 @@ eval(struct rendering *r, const struct template *t, struct slice *ret_text)
 }
 
 /* As eval, but the place must be filled. */
-static enum status
-eval_needed(struct rendering *r, const struct template *t, const char *what,
-            struct slice *ret_text)
+enum status
+request_eval_needed(struct rendering *r, const struct template *t,
+                    const char *what, struct slice *ret_text)
 {
     enum status status = t == NULL ? STATUS_NOT_FOUND : eval(r, t, ret_text);
     if (status == STATUS_NOT_FOUND) {
@@ -239,7 +229,7 @@ add_bearer(struct rendering *r, struct slice token)
     struct slice value = { NULL, 0 };
     buf_text(&buf, "Bearer ");
     buf_append(&buf, slice_trim(token));
-    enum status status = keep(r, &buf, &value);
+    enum status status = request_keep(r, &buf, &value);
     return status == STATUS_OK ? add_field(r, slice_of("Authorization"), value)
                                : status;
 }
@@ -247,14 +237,14 @@ add_bearer(struct rendering *r, struct slice token)
 static enum status
 add_auth(struct rendering *r, struct rendered_request *request)
 {
-    const struct auth_spec *auth = &r->connector->poll.auth;
+    const struct auth_spec *auth = r->auth;
     struct slice value = { NULL, 0 };
     enum status status;
     switch (auth->type) {
     case AUTH_NONE:
     case AUTH_QUERY: /* with the URL */ return STATUS_OK;
     case AUTH_BASIC:
-        status = eval_needed(r, auth->user, "the user", &request->user);
+        status = request_eval_needed(r, auth->user, "the user", &request->user);
         if (status != STATUS_OK || auth->password == NULL) {
             return status;
         }
@@ -262,7 +252,7 @@ add_auth(struct rendering *r, struct rendered_request *request)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     case AUTH_BEARER:
     case AUTH_HEADER:
-        status = eval_needed(r, auth->value, "the credential", &value);
+        status = request_eval_needed(r, auth->value, "the credential", &value);
         if (status != STATUS_OK) {
             return status;
         }
@@ -273,10 +263,10 @@ add_auth(struct rendering *r, struct rendered_request *request)
 }
 
 /* A link that came with an answer may have kept our credential, or not. */
-static enum status
-add_auth_query(struct rendering *r, struct buf *url)
+enum status
+request_add_auth_query(struct rendering *r, struct buf *url)
 {
-    const struct auth_spec *auth = &r->connector->poll.auth;
+    const struct auth_spec *auth = r->auth;
     struct slice value = { NULL, 0 };
     struct url parsed;
     if (auth->type != AUTH_QUERY) {
@@ -290,7 +280,7 @@ add_auth_query(struct rendering *r, struct buf *url)
                                             &value) == STATUS_OK) {
         return STATUS_OK;
     }
-    status = eval_needed(r, auth->value, "the credential", &value);
+    status = request_eval_needed(r, auth->value, "the credential", &value);
     if (status == STATUS_OK) {
         url_add_query(url, auth->name, value);
     }
@@ -332,12 +322,12 @@ request_based(const struct connector *connector, struct slice absolute,
 }
 
 /* Renders a URL template onto `url`, moved to `base` where one is given. */
-static enum status
-render_url(struct rendering *r, const struct template *t, struct buf *url)
+enum status
+request_url(struct rendering *r, const struct template *t, struct buf *url)
 {
     struct slice text = { NULL, 0 };
     struct url parsed;
-    enum status status = eval_needed(r, t, "the URL", &text);
+    enum status status = request_eval_needed(r, t, "the URL", &text);
     if (status == STATUS_OK) {
         status = url_parse(text, &parsed, r->err);
     }
@@ -348,8 +338,9 @@ render_url(struct rendering *r, const struct template *t, struct buf *url)
     return status == STATUS_NOMEM ? out_of_memory(r->err) : status;
 }
 
-static enum status
-add_query(struct rendering *r, const struct request_spec *spec, struct buf *url)
+enum status
+request_add_query(struct rendering *r, const struct request_spec *spec,
+                  struct buf *url)
 {
     for (size_t i = 0; i < spec->query_count; i++) {
         struct slice value = { NULL, 0 };
@@ -363,8 +354,8 @@ add_query(struct rendering *r, const struct request_spec *spec, struct buf *url)
     return STATUS_OK;
 }
 
-static enum status
-same_origin(struct slice link, struct slice own, struct error *err)
+enum status
+request_same_origin(struct slice link, struct slice own, struct error *err)
 {
     struct url a;
     struct url b;
@@ -395,21 +386,21 @@ page_is_link(const struct connector *connector)
 static enum status
 list_url(struct rendering *r, const struct request_spec *spec, struct buf *url)
 {
-    enum status status = render_url(r, spec->url, url);
+    enum status status = request_url(r, spec->url, url);
     if (status != STATUS_OK) {
         return status;
     }
     if (!r->state->has_page || r->state->first || !page_is_link(r->connector)) {
-        status = add_query(r, spec, url);
-        return status == STATUS_OK ? add_auth_query(r, url) : status;
+        status = request_add_query(r, spec, url);
+        return status == STATUS_OK ? request_add_auth_query(r, url) : status;
     }
-    status = same_origin(r->state->page, buf_slice(url), r->err);
+    status = request_same_origin(r->state->page, buf_slice(url), r->err);
     if (status != STATUS_OK) {
         return status;
     }
     buf_clear(url);
     buf_append(url, r->state->page);
-    return add_auth_query(r, url);
+    return request_add_auth_query(r, url);
 }
 
 static enum status
@@ -456,8 +447,23 @@ add_body(struct rendering *r, const struct request_spec *spec,
         return status;
     }
     request->has_body = true;
-    status = keep(r, &body, &request->body);
+    status = request_keep(r, &body, &request->body);
     return status == STATUS_OK ? add_default(r, "Content-Type", type) : status;
+}
+
+/* Fills in what stands behind the URL, which is taken. */
+enum status
+request_fill(struct rendering *r, const struct request_spec *spec,
+             struct buf *url, struct rendered_request *request)
+{
+    enum status status = request_keep(r, url, &request->url);
+    if (status == STATUS_OK) {
+        status = add_headers(r, spec);
+    }
+    if (status == STATUS_OK) {
+        status = add_auth(r, request);
+    }
+    return status == STATUS_OK ? add_body(r, spec, request) : status;
 }
 
 /* Validators belong to the URL they came from (RFC 9110 §8.8). */
@@ -486,9 +492,11 @@ request_render(const struct connector *connector,
                const struct walk_state *state, struct arena *arena,
                struct rendered_request *ret_request, struct error *err)
 {
-    struct rendering r = {
-        .connector = connector, .state = state, .arena = arena, .err = err
-    };
+    struct rendering r = { .connector = connector,
+                           .auth = &connector->poll.auth,
+                           .state = state,
+                           .arena = arena,
+                           .err = err };
     const struct request_spec *spec = &connector->poll.request;
     if (state->first) {
         const struct request_spec *first = walk_expired_first(connector, state);
@@ -496,7 +504,7 @@ request_render(const struct connector *connector,
     }
     struct rendered_request request = { .method = spec->method };
     struct buf url = { 0 };
-    r.scope = (struct template_scope){ .lookup = look_up, .arg = &r };
+    r.scope = (struct template_scope){ .lookup = request_look_up, .arg = &r };
     if (request.method.len == 0) {
         request.method = slice_of("GET");
     }
@@ -505,16 +513,7 @@ request_render(const struct connector *connector,
         buf_fini(&url);
         return status;
     }
-    status = keep(&r, &url, &request.url);
-    if (status == STATUS_OK) {
-        status = add_headers(&r, spec);
-    }
-    if (status == STATUS_OK) {
-        status = add_auth(&r, &request);
-    }
-    if (status == STATUS_OK) {
-        status = add_body(&r, spec, &request);
-    }
+    status = request_fill(&r, spec, &url, &request);
     if (status == STATUS_OK) {
         status = add_validators(&r, request.url);
     }
@@ -538,6 +537,7 @@ request_follow(const struct connector *connector, struct slice list_url,
                struct rendered_request *ret_request, struct error *err)
 {
     struct rendering r = { .connector = connector,
+                           .auth = &connector->poll.auth,
                            .list_url = without_query(list_url),
                            .row = row,
                            .arena = arena,
@@ -545,25 +545,25 @@ request_follow(const struct connector *connector, struct slice list_url,
     struct rendered_request request = { .method = SLICE("GET") };
     struct buf url = { 0 };
     struct slice text = { NULL, 0 };
-    r.scope = (struct template_scope){ .lookup = look_up, .arg = &r };
+    r.scope = (struct template_scope){ .lookup = request_look_up, .arg = &r };
     enum status status =
-        eval_needed(&r, connector->poll.follow.url, "follow", &text);
+        request_eval_needed(&r, connector->poll.follow.url, "follow", &text);
     if (status == STATUS_OK) {
         status = slice_starts(text, r.list_url)
                      ? (buf_append(&url, text), buf_status(&url))
                      : request_based(connector, text, &url, err);
     }
     if (status == STATUS_OK) {
-        status = same_origin(buf_slice(&url), list_url, err);
+        status = request_same_origin(buf_slice(&url), list_url, err);
     }
     if (status == STATUS_OK) {
-        status = add_auth_query(&r, &url);
+        status = request_add_auth_query(&r, &url);
     }
     if (status != STATUS_OK) {
         buf_fini(&url);
         return status;
     }
-    status = keep(&r, &url, &request.url);
+    status = request_keep(&r, &url, &request.url);
     if (status == STATUS_OK) {
         status = add_headers(&r, &connector->poll.request);
     }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "model/connector.h"
+#include "model/event.h"
 #include "model/walk.h"
 #include "wire/http_field.h"
 
@@ -54,5 +55,18 @@ enum status request_follow(const struct connector *connector,
                            struct arena *arena,
                            struct rendered_request *ret_request,
                            struct error *err);
+
+/*
+ * Renders a request for one event, from its stored bytes and kept fields. What
+ * comes from the event is percent-encoded in the URL, and cannot lead to
+ * another origin (STATUS_DENIED) or up the path (STATUS_INVALID). A URL that
+ * cannot be filled is STATUS_NOT_FOUND.
+ */
+NODISCARD
+enum status request_for_event(const struct connector *connector,
+                              const struct fetch_spec *spec,
+                              const struct event *event, struct arena *arena,
+                              struct rendered_request *ret_request,
+                              struct error *err);
 
 #endif

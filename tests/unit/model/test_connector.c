@@ -245,6 +245,11 @@ secrets_come_from_files_and_credentials_too(void **state)
     "poll: {request: {url: '{var:base}/x'}, items: '$[*]', record: {id: "      \
     "id}, " rest_ "}\n"
 
+#define THIN(url_)                                                             \
+    VERIFY "event: {id: 'json:id', mode: thin, fetch: {url: " url_ "}}\n"
+#define RECOVERS VERIFY EVENT POLLED("")
+#define AGAIN    "recover: {redeliver: {method: POST, url: '{request.url}/{id}', "
+
 struct rule_row {
     const char *file;
     const char *entry;
@@ -256,7 +261,45 @@ static const struct rule_row rule_rows[] = {
     { VERIFY, "with: {webhook_secret: s}", "'event' needs an 'id'" },
     { VERIFY "event: {mode: signal}\n", "with: {webhook_secret: s}", NULL },
     { VERIFY "event: {mode: thin, id: 'json:id'}\n",
-      "with: {webhook_secret: s}", "must be full or signal" },
+      "with: {webhook_secret: s}", "'thin' needs 'fetch'" },
+    { VERIFY "event: {mode: thick, id: 'json:id'}\n",
+      "with: {webhook_secret: s}", "full, thin, signal" },
+    /* what is asked for one event */
+    { THIN("'https://x.example/{json:id}'"), "with: {webhook_secret: s}",
+      NULL },
+    { THIN("'{var:base}/{id}', auth: {type: bearer}"),
+      "with: {webhook_secret: s, base: 'http://127.0.0.1:9'}",
+      "cannot fetch: 'api_key' is missing" },
+    { THIN("'{var:base}/{id}', auth: {type: bearer}"),
+      "with: {webhook_secret: s, base: 'http://127.0.0.1:9', api_key: k}",
+      NULL },
+    { THIN("'{var:base}/{id}', auth: {type: header}"),
+      "with: {webhook_secret: s, base: 'http://127.0.0.1:9', api_key: k}",
+      "'auth' needs a 'name'" },
+    { THIN("'json:self'"), "with: {webhook_secret: s}",
+      "needs the parameter 'base'" },
+    { THIN("'json:self'"),
+      "with: {webhook_secret: s, base: 'http://127.0.0.1:9'}", NULL },
+    { THIN("'{cursor}'"), "with: {webhook_secret: s}", NULL },
+    { THIN("'{query:id}'"), "with: {webhook_secret: s}", "unknown source" },
+    { THIN("'https://x.example/{json:id}', gone: away"),
+      "with: {webhook_secret: s}", "later, dead" },
+    /* what brings an event whole that only the list has shown */
+    { RECOVERS "recover: fetch\n", WITH_BOTH, "'fetch' needs a request" },
+    { RECOVERS "recover: redeliver\n", WITH_BOTH,
+      "'redeliver' needs a request" },
+    { RECOVERS "recover: again\n", WITH_BOTH, "self, fetch, redeliver, none" },
+    { RECOVERS "recover: none\n", WITH_BOTH, NULL },
+    { RECOVERS "recover: {list_failed: {query: {status: failed}}, redeliver: "
+               "none}\n",
+      WITH_BOTH, NULL },
+    { RECOVERS AGAIN "expect: 202}}\n", WITH_BOTH, NULL },
+    { RECOVERS AGAIN "expect: 202}}\n", WITH_BOTH "recover: redeliver", NULL },
+    { RECOVERS AGAIN "expect: 202}}\n",
+      "recover: redeliver\nwith: {base: 'http://127.0.0.1:9'}",
+      "needs a way in" },
+    { RECOVERS AGAIN "body: a}}\n", WITH_BOTH, "takes no 'body'" },
+    { RECOVERS AGAIN "expct: 202}}\n", WITH_BOTH, "unknown key 'expct'" },
     { VERIFY "event: {id: 'jsn:id'}\n", "with: {webhook_secret: s}",
       "unknown source" },
     { VERIFY "event: {id: 'json:id', type: 'jsn:type'}\n",
@@ -489,9 +532,38 @@ static const struct rule_row rule_rows[] = {
       "must be a mapping" },
     { VERIFY EVENT "with: {webhook_secret: s}\n", "{}",
       "belongs into the configuration" },
-    { VERIFY EVENT "recover: none\n", "with: {webhook_secret: s}",
-      "unknown key 'recover'" },
+    { VERIFY EVENT "repair: none\n", "with: {webhook_secret: s}",
+      "unknown key 'repair'" },
 };
+
+/* A word in the configuration keeps the requests of the file. */
+static void
+one_word_says_how_rows_become_whole(void **state)
+{
+    (void)state;
+    static const char file[] = RECOVERS AGAIN "expect: 202}}\n";
+    static const struct {
+        const char *entry;
+        enum recover_mode mode;
+        bool has_request;
+    } rows[] = {
+        { WITH_BOTH, RECOVER_SELF, true },
+        { WITH_BOTH "recover: redeliver", RECOVER_REDELIVER, true },
+        { WITH_BOTH "recover: none", RECOVER_NONE, true },
+        { WITH_BOTH "recover: {mode: redeliver}", RECOVER_REDELIVER, true },
+        { WITH_BOTH "recover: {redeliver: none}", RECOVER_SELF, false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bound bound;
+        bound_texts(&bound, file, rows[i].entry, "");
+        bound_must(&bound);
+        const struct recover_spec *recover = &bound.connector.recover;
+        assert_int_equal(recover->mode, rows[i].mode);
+        assert_int_equal(recover->redeliver.request.url != NULL,
+                         rows[i].has_request);
+        bound_fini(&bound);
+    }
+}
 
 static void
 rules_are_held_and_mistakes_told(void **state)
@@ -685,6 +757,7 @@ main(void)
         cmocka_unit_test(channels_follow_from_the_parameters_that_are_given),
         cmocka_unit_test(a_list_without_parameters_is_read_when_asked_for),
         cmocka_unit_test(secrets_come_from_files_and_credentials_too),
+        cmocka_unit_test(one_word_says_how_rows_become_whole),
         cmocka_unit_test(rules_are_held_and_mistakes_told),
         cmocka_unit_test(a_mistake_names_the_place_of_its_key),
         cmocka_unit_test(what_is_not_written_has_its_default),

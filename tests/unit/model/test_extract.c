@@ -306,26 +306,36 @@ static void
 handlers_get_one_shape_from_both_channels(void **state)
 {
     (void)state;
-    static const char *const hooks[] = {
-        "{\"event\":\"a\",\"data\":{\"order\":{\"id\":1}}}",
-        "{\"event\":\"a\",\"data\":{\"id\":1}}",
+    static const struct {
+        enum channel via;
+        enum event_filled filled;
+        const char *body;
+        const char *data; /* NULL: it is no JSON */
+    } rows[] = {
+        { CHANNEL_WEBHOOK, FILLED_NOT,
+          "{\"event\":\"a\",\"data\":{\"order\":{\"id\":1}}}", "{\"id\":1}" },
+        { CHANNEL_WEBHOOK, FILLED_NOT, "{\"event\":\"a\",\"data\":{\"id\":1}}",
+          "{\"id\":1}" },
+        { CHANNEL_POLL, FILLED_NOT, "{\"id\":1}", "{\"id\":1}" },
+        { CHANNEL_WEBHOOK, FILLED_NOT, " [1] ", "[1]" },
+        { CHANNEL_WEBHOOK, FILLED_NOT, "a=b", NULL },
+        /* The bytes of a webhook, wherever the event came from at first. */
+        { CHANNEL_POLL, FILLED_BY_HOOK, "{\"data\":{\"id\":1}}", "{\"id\":1}" },
+        /* What was fetched was chosen by fetch.body. */
+        { CHANNEL_WEBHOOK, FILLED_BY_FETCH, "{\"data\":{\"id\":1}}",
+          "{\"data\":{\"id\":1}}" },
     };
     struct bound bound;
     struct slice part;
     open_file(&bound, "petstore", WITH_ALL);
-    for (size_t i = 0; i < 2; i++) {
-        assert_true(extract_data(&bound.connector, CHANNEL_WEBHOOK,
-                                 slice_of(hooks[i]), &part));
-        assert_true(slice_equal_text(part, "{\"id\":1}"));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct event event = { .via = rows[i].via,
+                                     .filled = rows[i].filled,
+                                     .body = slice_of(rows[i].body) };
+        bool is_json = extract_data(&bound.connector, &event, &part);
+        assert_int_equal(is_json, rows[i].data != NULL);
+        assert_true(!is_json || slice_equal_text(part, rows[i].data));
     }
-    assert_true(extract_data(&bound.connector, CHANNEL_POLL,
-                             slice_of("{\"id\":1}"), &part));
-    assert_true(slice_equal_text(part, "{\"id\":1}"));
-    assert_true(extract_data(&bound.connector, CHANNEL_WEBHOOK,
-                             slice_of(" [1] "), &part));
-    assert_true(slice_equal_text(part, "[1]"));
-    assert_false(extract_data(&bound.connector, CHANNEL_WEBHOOK,
-                              slice_of("a=b"), &part));
     bound_fini(&bound);
 }
 

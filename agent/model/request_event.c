@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests for one event. */
+#include "model/fetch.h"
+#include "model/request_private.h"
+#include "wire/encode.h"
+#include "wire/json.h"
+#include "wire/url.h"
+
+/* What stands in the event, as it may go into the request. Nothing, where one
+ * segment of a path belongs, would ask for something else. */
+enum status
+request_event_value(struct rendering *r, const struct template_ref *ref,
+                    struct slice *ret_value)
+{
+    struct buf encoded = { 0 };
+    enum status status = STATUS_NOT_FOUND;
+    if (slice_equal_text(ref->kind, "header")) {
+        const char *name = arena_text(r->arena, ref->name);
+        if (name == NULL) {
+            return STATUS_NOMEM;
+        }
+        *ret_value = event_header(r->event, name);
+        status = ret_value->len > 0 ? STATUS_OK : STATUS_NOT_FOUND;
+    } else if (slice_equal_text(ref->kind, "form")) {
+        status =
+            url_query_value(r->event->body, ref->name, r->arena, ret_value);
+    } else if (slice_equal_text(ref->kind, "item") ||
+               slice_equal_text(ref->kind, "json")) {
+        status = request_row(r, ref, ret_value);
+    }
+    if (status != STATUS_OK || !r->in_url) {
+        return status;
+    }
+    if (ret_value->len == 0) {
+        return STATUS_NOT_FOUND;
+    }
+    if (r->probes) {
+        *ret_value = slice_of("x");
+        return STATUS_OK;
+    }
+    encode_percent(*ret_value, "", &encoded);
+    return request_keep(r, &encoded, ret_value);
+}
+
+/* Resolves the URL that came with the event; it may not leave `base`. */
+static enum status
+linked_url(struct rendering *r, const struct template *t, struct buf *url)
+{
+    struct slice base;
+    struct slice link;
+    enum status status = request_param(r, slice_of("base"), &base);
+    if (status != STATUS_OK) {
+        return error_set(r->err, STATUS_INVALID,
+                         "a URL that comes with the event needs 'base'");
+    }
+    status = request_eval_needed(r, t, "the URL", &link);
+    if (status == STATUS_OK) {
+        status = url_resolve(base, link, url, r->err);
+    }
+    return status == STATUS_OK
+               ? request_same_origin(buf_slice(url), base, r->err)
+               : status;
+}
+
+/* Where `base` is not given, the URL must lead to the same place whatever came
+ * with the event. */
+static enum status
+check_origin(struct rendering *r, const struct template *t, struct slice url)
+{
+    struct buf probe = { 0 };
+    struct slice base;
+    if (request_param(r, slice_of("base"), &base) == STATUS_OK) {
+        return STATUS_OK;
+    }
+    r->probes = true;
+    enum status status = request_url(r, t, &probe);
+    r->probes = false;
+    if (status == STATUS_OK) {
+        status = request_same_origin(url, buf_slice(&probe), r->err);
+    }
+    buf_fini(&probe);
+    return status;
+}
+
+/* Dots that came with the event would lead up the path. */
+static enum status
+check_path(struct rendering *r, struct slice text)
+{
+    struct url url;
+    struct slice part;
+    enum status status = url_parse(text, &url, r->err);
+    struct slice rest = url.path;
+    while (status == STATUS_OK && slice_split(&rest, '/', &part)) {
+        if (slice_equal_text(part, ".") || slice_equal_text(part, "..")) {
+            status = error_set(r->err, STATUS_INVALID,
+                               "dots in the path would lead elsewhere");
+        }
+    }
+    return status;
+}
+
+static enum status
+event_url(struct rendering *r, const struct fetch_spec *spec, struct buf *url)
+{
+    const struct template *t = spec->request.url;
+    enum status status;
+    if (spec->is_link) {
+        status = linked_url(r, t, url);
+    } else {
+        r->in_url = true;
+        status = request_url(r, t, url);
+        if (status == STATUS_OK) {
+            status = check_origin(r, t, buf_slice(url));
+        }
+        r->in_url = false;
+    }
+    if (status == STATUS_OK) {
+        status = check_path(r, buf_slice(url));
+    }
+    if (status == STATUS_OK) {
+        status = request_add_query(r, &spec->request, url);
+    }
+    return status == STATUS_OK ? request_add_auth_query(r, url) : status;
+}
+
+/* What `{request.url}` stands for, where the list's URL can be told. */
+static void
+find_list_url(struct rendering *r)
+{
+    struct rendering list = *r;
+    struct buf url = { 0 };
+    struct slice text;
+    struct error err = { 0 };
+    list.scope.arg = &list;
+    list.event = NULL;
+    list.row = (struct slice){ NULL, 0 };
+    list.err = &err;
+    const struct template *t = r->connector->poll.request.url;
+    if (t == NULL || request_url(&list, t, &url) != STATUS_OK) {
+        buf_fini(&url);
+    } else if (request_keep(&list, &url, &text) == STATUS_OK) {
+        r->list_url = text;
+    }
+}
+
+enum status
+request_for_event(const struct connector *connector,
+                  const struct fetch_spec *spec, const struct event *event,
+                  struct arena *arena, struct rendered_request *ret_request,
+                  struct error *err)
+{
+    struct rendering r = { .connector = connector,
+                           .auth = fetch_auth(connector, spec),
+                           .event = event,
+                           .arena = arena,
+                           .err = err };
+    struct rendered_request request = { .method = spec->request.method };
+    struct buf url = { 0 };
+    r.scope = (struct template_scope){ .lookup = request_look_up, .arg = &r };
+    if (json_check(event->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK) {
+        r.row = event->body;
+    }
+    find_list_url(&r);
+    enum status status = event_url(&r, spec, &url);
+    if (status != STATUS_OK) {
+        buf_fini(&url);
+        return status;
+    }
+    status = request_fill(&r, &spec->request, &url, &request);
+    if (status == STATUS_OK) {
+        request.fields = (struct http_fields){ r.fields, r.field_count };
+        *ret_request = request;
+    }
+    return status;
+}
