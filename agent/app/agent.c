@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "flow/accounting.h"
 #include "flow/dispatch.h"
+#include "flow/fill.h"
 #include "flow/ingest.h"
 #include "flow/retention.h"
 #include "flow/telemetry.h"
@@ -51,6 +52,7 @@ struct agent {
     struct http_client *client;
     struct process_spawner *spawner;
     struct outlets outlets;
+    struct fills *fills;
     struct dispatch *dispatch;
     struct ingest *ingest;
     struct ingest *rehearsal; /* the sink of walks that store nothing */
@@ -312,17 +314,24 @@ static enum status
 build_flow(struct agent *agent)
 {
     const struct configuration *configuration = agent->configuration;
+    enum status status =
+        fills_create(agent->loop, agent->client, configuration->connectors,
+                     configuration->connector_count, &agent->fills);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct dispatch_settings dispatch = {
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
         .connectors = configuration->connectors,
         .connector_count = configuration->connector_count,
         .telemetry = &agent->telemetry,
+        .fills = agent->fills,
         .owe_only = agent->settings.mode != AGENT_RUN,
         .seed = random_seed(),
     };
-    enum status status = dispatch_create(agent->loop, agent->worker, &dispatch,
-                                         &agent->dispatch);
+    status = dispatch_create(agent->loop, agent->worker, &dispatch,
+                             &agent->dispatch);
     if (status != STATUS_OK) {
         return status;
     }
@@ -370,18 +379,9 @@ build_walks(struct agent *agent)
         .trial_observer = { agent, trial_asked, trial_ended },
         .seed = random_seed(),
     };
-    return walks_create(&settings, &agent->walks);
-}
-
-static int64_t
-longest_keep_ids(const struct configuration *configuration)
-{
-    int64_t longest_ms = 0;
-    for (size_t i = 0; i < configuration->connector_count; i++) {
-        int64_t ms = configuration->connectors[i].keep_ids_ms;
-        longest_ms = ms > longest_ms ? ms : longest_ms;
-    }
-    return longest_ms;
+    enum status status = walks_create(&settings, &agent->walks);
+    fills_share(agent->fills, walks_host, agent->walks);
+    return status;
 }
 
 static enum status
@@ -389,7 +389,9 @@ build_retention(struct agent *agent)
 {
     const struct keep_settings *keep = &agent->configuration->settings.keep;
     struct retention_settings settings = {
-        .keep_ids_ms = longest_keep_ids(agent->configuration),
+        .keep_ids_ms =
+            retention_keep_ids(agent->configuration->connectors,
+                               agent->configuration->connector_count),
         .keep_events_ms = retention_keep_events(
             keep->events_ms, agent->configuration->connectors,
             agent->configuration->connector_count),
@@ -684,6 +686,7 @@ agent_destroy(struct agent *agent)
     }
     outlets_fini(&agent->outlets);
     dispatch_destroy(agent->dispatch);
+    fills_destroy(agent->fills);
     process_spawner_destroy(agent->spawner);
     http_client_destroy(agent->client);
     telemetry_fini(&agent->telemetry);

@@ -4,16 +4,18 @@
 #include "app/paths.h"
 #include "base/instant.h"
 #include "handler/handler_file.h"
+#include "model/fetch.h"
 
-/* A lease must outlive any attempt: the deadline, the time to kill, and the
- * time an outcome may wait for the disk. */
+/* A lease must outlive any attempt: what is fetched first, the deadline, the
+ * time to kill, and the time an outcome may wait for the disk. */
 #define LEASE_SLACK_MS (60 * INSTANT_SECOND_MS)
 #define KILL_AFTER_MS  (5 * INSTANT_SECOND_MS)
 #define OUTPUT_LIMIT   4096
 
 struct making {
-    const struct outlets_parts *parts;
+    const struct outlets_parts *parts; /* NULL: no handler is made */
     struct arena *arena;
+    int64_t fetch_ms; /* the longest that may come before a handler */
 };
 
 /* argv[0] with a slash is relative to the file that names it. */
@@ -146,12 +148,13 @@ make_outlet(const struct making *making,
         .route = settings->route,
         .retry = settings->retry,
         .concurrency = settings->concurrency,
-        .lease_ms = settings->timeout_ms + KILL_AFTER_MS + LEASE_SLACK_MS,
+        .lease_ms = settings->timeout_ms + KILL_AFTER_MS + LEASE_SLACK_MS +
+                    making->fetch_ms,
         .format = (enum delivery_format)settings->format,
     };
     enum status status =
         store->ops->name(store, STORE_HANDLER, name, &outlet->number, err);
-    if (status == STATUS_OK && making != NULL) {
+    if (status == STATUS_OK && making->parts != NULL) {
         status = makers[settings->kind](making, settings, name,
                                         &outlet->handler, err);
     }
@@ -168,16 +171,19 @@ outlets_create(const struct outlets_parts *parts,
     const struct config_list *list = &configuration->settings.handlers;
     const struct handler_settings *all = list->at;
     *ret = (struct outlets){ 0 };
-    struct making making = { parts, &ret->arena };
+    struct making making = { parts, &ret->arena, 0 };
+    for (size_t i = 0; i < configuration->connector_count; i++) {
+        int64_t ms = fetch_timeout_ms(&configuration->connectors[i]);
+        making.fetch_ms = ms > making.fetch_ms ? ms : making.fetch_ms;
+    }
     ret->at = arena_array(&ret->arena, list->count, sizeof(*ret->at));
     if (ret->at == NULL) {
         return STATUS_NOMEM;
     }
     for (size_t i = 0; i < list->count; i++) {
         ret->count++;
-        enum status status =
-            make_outlet(parts != NULL ? &making : NULL, &all[i], list->names[i],
-                        store, &ret->at[i], err);
+        enum status status = make_outlet(&making, &all[i], list->names[i],
+                                         store, &ret->at[i], err);
         if (status != STATUS_OK) {
             outlets_fini(ret);
             return status;

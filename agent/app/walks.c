@@ -355,6 +355,14 @@ walks_hooked(struct walks *walks, const struct connector *connector,
     }
 }
 
+struct poll_host *
+walks_host(void *arg, const struct connector *connector)
+{
+    struct walks *walks = arg;
+    struct walker *walker = walker_of(walks, connector);
+    return walker == NULL ? NULL : walker->account.host;
+}
+
 static void
 trial_stopped(void *arg)
 {

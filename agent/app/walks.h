@@ -53,6 +53,10 @@ void walks_hooked(struct walks *walks, const struct connector *connector,
 struct source_poll *walks_backfill(const struct walks *walks,
                                    const struct connector *connector);
 
+/* What all requests to the connector's host share; NULL where no walk of it
+ * runs. `arg` is the walks. */
+struct poll_host *walks_host(void *arg, const struct connector *connector);
+
 /* Begins a trial of `connector`, or joins the one that runs; false when that
  * cannot be. */
 bool walks_try(struct walks *walks, const struct connector *connector);

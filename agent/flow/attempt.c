@@ -2,6 +2,7 @@
 #include "flow/attempt.h"
 
 #include "base/mem.h"
+#include "flow/envelope.h"
 #include "io/clock.h"
 
 enum status
@@ -24,11 +25,43 @@ attempt_create(struct outlet *outlet, struct event *event, unsigned number,
 }
 
 void
+attempt_take_whole(struct attempt *attempt, struct event *whole)
+{
+    event_unref(attempt->event);
+    attempt->event = event_ref(whole);
+    attempt->delivery.event = whole;
+    attempt->outcome.has_body = true;
+    attempt->outcome.body = whole->body;
+    attempt->outcome.content_type = whole->content_type;
+}
+
+enum status
+attempt_render(struct attempt *attempt, const struct connector *connector,
+               enum delivery_format format)
+{
+    struct delivery *delivery = &attempt->delivery;
+    const struct event *event = attempt->event;
+    handler_key(connector->name, event->id, &attempt->key);
+    delivery->key = buf_slice(&attempt->key);
+    if (format == FORMAT_RAW) {
+        delivery->envelope = event->body;
+        delivery->content_type = event->content_type;
+        return buf_status(&attempt->key);
+    }
+    envelope_write(connector, event, &attempt->envelope);
+    delivery->envelope = buf_slice(&attempt->envelope);
+    delivery->content_type = slice_of("application/cloudevents+json");
+    enum status status = buf_status(&attempt->envelope);
+    return status != STATUS_OK ? status : buf_status(&attempt->key);
+}
+
+void
 attempt_destroy(struct attempt *attempt)
 {
     if (attempt == NULL) {
         return;
     }
+    fill_leave(&attempt->wait);
     event_unref(attempt->event);
     buf_fini(&attempt->envelope);
     buf_fini(&attempt->key);

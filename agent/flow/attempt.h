@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "flow/dispatch.h"
+#include "flow/fill.h"
 #include "handler/handler.h"
 #include "store/store_worker.h"
 
@@ -16,7 +17,8 @@ struct outlet;
 struct attempt {
     struct list link;
     struct outlet *outlet;
-    struct event *event; /* our reference */
+    struct event *event;   /* our reference */
+    struct fill_wait wait; /* for what the event lacks */
     struct delivery delivery;
     struct buf envelope;
     struct buf key;
@@ -31,6 +33,17 @@ struct attempt {
 NODISCARD
 enum status attempt_create(struct outlet *outlet, struct event *event,
                            unsigned number, struct attempt **ret);
+
+/* Puts the whole event into the place of what came of it; its body goes to the
+ * store with the outcome. */
+void attempt_take_whole(struct attempt *attempt, struct event *whole);
+
+/* Fills in what the handler gets to see. STATUS_NOMEM. */
+NODISCARD
+enum status attempt_render(struct attempt *attempt,
+                           const struct connector *connector,
+                           enum delivery_format format);
+
 void attempt_destroy(struct attempt *attempt); /* NULL is allowed */
 
 #endif

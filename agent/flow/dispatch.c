@@ -6,9 +6,11 @@
 #include "base/mem.h"
 #include "flow/attempt.h"
 #include "flow/envelope.h"
+#include "flow/fill.h"
 #include "flow/settle.h"
 #include "io/clock.h"
 #include "io/loop.h"
+#include "model/fetch.h"
 
 /*
  * The happy path of a hot event: dispatch_route holds a slot, the transaction
@@ -17,6 +19,9 @@
  *
  * The happy path of any other: it is stored with due = now; `claim` asks the
  * store for as many as there are free slots; what comes back is started.
+ *
+ * An event that lacks something is made whole before its handler starts: fill
+ * does that, once for all its deliveries.
  *
  * What can go wrong: an event cannot be made for want of memory (its lease ends
  * by itself and it is claimed then); a claim fails (asked again after a
@@ -139,22 +144,31 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
     check_stopped(dispatch);
 }
 
+/* Frees the slot of an attempt. `release`: what is not done is given back. */
+static void
+end_attempt(struct attempt *attempt, const struct handler_result *result,
+            bool release)
+{
+    struct outlet *outlet = attempt->outlet;
+    struct dispatch *dispatch = outlet->dispatch;
+    dispatch->running--;
+    outlet->busy--;
+    settle_result(dispatch->settle, attempt, &outlet->rules, result,
+                  release || dispatch->stopping);
+    claim(outlet);
+}
+
 static void
 handler_reported(void *arg, const struct handler_result *result)
 {
     struct attempt *attempt = arg;
     struct outlet *outlet = attempt->outlet;
-    struct dispatch *dispatch = outlet->dispatch;
-    dispatch->running--;
-    outlet->busy--;
     if (result->pause && !outlet->paused) {
         outlet->paused = true;
         LOG(LOG_ERROR, "handler paused: it answered that it is gone (410)",
             log_slice("handler", outlet->settings->name));
     }
-    settle_result(dispatch->settle, attempt, &outlet->rules, result,
-                  dispatch->stopping);
-    claim(outlet);
+    end_attempt(attempt, result, false);
 }
 
 static const struct connector *
@@ -168,66 +182,31 @@ connector_of(const struct dispatch *dispatch, uint32_t number)
     return NULL;
 }
 
-/* Fills in what the handler gets to see. */
-static enum status
-render(struct attempt *attempt, const struct connector *connector)
+static bool
+may_go_on(const struct outlet *outlet)
 {
-    struct delivery *delivery = &attempt->delivery;
-    const struct event *event = attempt->event;
-    delivery->connector = connector->name;
-    handler_key(connector->name, event->id, &attempt->key);
-    delivery->key = buf_slice(&attempt->key);
-    if (attempt->outlet->settings->format == FORMAT_RAW) {
-        delivery->envelope = event->body;
-        delivery->content_type = event->content_type;
-        return buf_status(&attempt->key);
-    }
-    envelope_write(connector, event, &attempt->envelope);
-    delivery->envelope = buf_slice(&attempt->envelope);
-    delivery->content_type = slice_of("application/cloudevents+json");
-    enum status status = buf_status(&attempt->envelope);
-    return status != STATUS_OK ? status : buf_status(&attempt->key);
+    return !outlet->paused && !outlet->dispatch->stopping;
 }
 
-/* Gives back what was asked for while it could start, and may start no more. */
+/* Starts the handler; gives back what was asked for while it could start, and
+ * may start no more. */
 static void
-give_back(struct attempt *attempt)
+start_handler(struct attempt *attempt, const struct connector *connector)
 {
     static const struct handler_result untried = { .disposition =
                                                        DISPOSITION_LATER };
-    struct outlet *outlet = attempt->outlet;
-    outlet->busy--;
-    settle_result(outlet->dispatch->settle, attempt, &outlet->rules, &untried,
-                  true);
-}
-
-/* Starts an attempt in a slot that is already counted as busy; takes the
- * event's reference. */
-static void
-start_attempt(struct outlet *outlet, struct event *event, unsigned number)
-{
-    struct dispatch *dispatch = outlet->dispatch;
-    struct handler *handler = outlet->settings->handler;
-    struct attempt *attempt;
+    struct handler *handler = attempt->outlet->settings->handler;
     struct error err = { 0 };
-    if (attempt_create(outlet, event, number, &attempt) != STATUS_OK) {
-        outlet->busy--; /* the lease ends by itself */
-        wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+    if (!may_go_on(attempt->outlet)) {
+        end_attempt(attempt, &untried, true);
         return;
     }
-    attempt->outcome.handler = outlet->settings->number;
-    if (outlet->paused || dispatch->stopping) {
-        give_back(attempt);
-        return;
-    }
-    dispatch->running++;
-    const struct connector *connector =
-        connector_of(dispatch, event->connector);
     enum status status =
         connector == NULL
             ? error_set(&err, STATUS_NOT_FOUND,
                         "its connector is not in the configuration any more")
-            : render(attempt, connector);
+            : attempt_render(attempt, connector,
+                             attempt->outlet->settings->format);
     if (status == STATUS_OK) {
         status = handler->ops->start(handler, &attempt->delivery,
                                      handler_reported, attempt, &err);
@@ -238,6 +217,59 @@ start_attempt(struct outlet *outlet, struct event *event, unsigned number)
             .detail = slice_of(error_text(&err, status)),
         };
         handler_reported(attempt, &result);
+    }
+}
+
+/* The event is whole, or this attempt has failed. */
+static void
+filled(void *arg, const struct fill_result *result)
+{
+    struct attempt *attempt = arg;
+    if (result->disposition == DISPOSITION_DONE) {
+        attempt_take_whole(attempt, result->event);
+        start_handler(attempt, connector_of(attempt->outlet->dispatch,
+                                            attempt->event->connector));
+        return;
+    }
+    attempt->outcome.waits = result->waits;
+    attempt->outcome.asked_ms = result->asked_ms;
+    const struct handler_result failed = {
+        .disposition = result->disposition,
+        .not_before_ms = result->not_before_ms,
+        .reason = result->reason,
+        .detail = result->detail,
+        .duration_ms = result->duration_ms,
+    };
+    end_attempt(attempt, &failed, result->untried);
+}
+
+/* Starts an attempt in a slot that is already counted as busy; takes the
+ * event's reference. */
+static void
+start_attempt(struct outlet *outlet, struct event *event, unsigned number)
+{
+    struct dispatch *dispatch = outlet->dispatch;
+    struct attempt *attempt;
+    if (attempt_create(outlet, event, number, &attempt) != STATUS_OK) {
+        outlet->busy--; /* the lease ends by itself */
+        wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+        return;
+    }
+    attempt->outcome.handler = outlet->settings->number;
+    dispatch->running++;
+    const struct connector *connector =
+        connector_of(dispatch, event->connector);
+    if (connector != NULL) {
+        attempt->delivery.connector = connector->name;
+    }
+    bool lacks = dispatch->settings.fills != NULL && connector != NULL &&
+                 fetch_spec_of(connector, event) != NULL;
+    if (lacks && may_go_on(outlet)) {
+        attempt->wait.done = filled;
+        attempt->wait.arg = attempt;
+        fills_bring(dispatch->settings.fills, connector, event, &attempt->wait);
+    } else {
+        start_handler(attempt, connector);
     }
 }
 
@@ -452,6 +484,9 @@ dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
         const struct sighting *sighting = &sightings[i];
         if (!sighting->fresh) {
             free_held(dispatch, sighting);
+            if (sighting->filled) {
+                dispatch_start(dispatch); /* what waited for it is due */
+            }
             continue;
         }
         for (size_t j = 0; j < sighting->owed_count; j++) {
@@ -504,6 +539,9 @@ cancel_all(const struct dispatch *dispatch)
         if (handler != NULL) {
             handler->ops->cancel(handler);
         }
+    }
+    if (dispatch->settings.fills != NULL) {
+        fills_cancel(dispatch->settings.fills);
     }
 }
 

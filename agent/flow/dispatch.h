@@ -19,6 +19,7 @@
 #include "store/store_worker.h"
 
 struct dispatch;
+struct fills;
 struct loop;
 
 enum delivery_format { FORMAT_CLOUDEVENTS, FORMAT_RAW };
@@ -30,7 +31,8 @@ struct outlet_settings {
     struct route_spec route;
     struct retry_policy retry;
     int64_t concurrency;
-    int64_t lease_ms; /* longer than any attempt can last */
+    int64_t lease_ms; /* longer than any attempt can last, with what is
+                         fetched before it */
     enum delivery_format format;
     struct handler *handler; /* NULL where nothing is started (owe_only) */
 };
@@ -41,6 +43,7 @@ struct dispatch_settings {
     const struct connector *connectors;
     size_t connector_count;
     const struct telemetry *telemetry;
+    struct fills *fills; /* NULL: every event goes as it came */
     bool owe_only; /* starts nothing: what is owed waits for the next run */
     uint64_t seed;
 };

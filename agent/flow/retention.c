@@ -32,6 +32,17 @@ retention_floor(int64_t now_ms, int64_t keep_ids_ms, int64_t lowest_ms)
 }
 
 int64_t
+retention_keep_ids(const struct connector *connectors, size_t count)
+{
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < count; i++) {
+        int64_t ms = connectors[i].keep_ids_ms;
+        longest_ms = ms > longest_ms ? ms : longest_ms;
+    }
+    return longest_ms;
+}
+
+int64_t
 retention_keep_events(int64_t keep_ms, const struct connector *connectors,
                       size_t count)
 {

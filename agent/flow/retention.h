@@ -44,6 +44,9 @@ void retention_destroy(struct retention *retention);
  */
 int64_t retention_floor(int64_t now_ms, int64_t keep_ids_ms, int64_t lowest_ms);
 
+/* How long the ledger keeps ids: the longest that any connector wants. Pure. */
+int64_t retention_keep_ids(const struct connector *connectors, size_t count);
+
 /*
  * How long events stay: `keep_ms`, or where that is longer, until accounting
  * has passed them: the grace of their connector, and time to count. Pure.

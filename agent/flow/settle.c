@@ -52,8 +52,9 @@ submit(struct settle *settle, struct attempt *attempt)
 static void
 finish(struct settle *settle, struct attempt *attempt)
 {
-    int64_t due_ms =
-        attempt->outcome.kind == OUTCOME_LATER ? attempt->outcome.due_ms : 0;
+    bool comes_back = attempt->outcome.kind == OUTCOME_LATER ||
+                      attempt->outcome.kind == OUTCOME_RELEASE;
+    int64_t due_ms = comes_back ? attempt->outcome.due_ms : 0;
     settle->open--;
     settle->over(settle->arg, attempt, due_ms);
 }
@@ -127,7 +128,8 @@ decide(struct settle *settle, struct attempt *attempt,
                    &settle->prng);
     outcome->kind = plan.dead ? OUTCOME_DEAD : OUTCOME_LATER;
     outcome->due_ms = plan.due_ms;
-    outcome->reason = plan.reason;
+    outcome->reason =
+        plan.dead && result->reason != NULL ? result->reason : plan.reason;
     return plan.dead ? DELIVERY_DEAD : DELIVERY_RETRY;
 }
 
@@ -183,6 +185,7 @@ settle_result(struct settle *settle, struct attempt *attempt,
     settle->open++;
     if (release && result->disposition != DISPOSITION_DONE) {
         outcome->kind = OUTCOME_RELEASE;
+        outcome->due_ms = result->not_before_ms;
         submit(settle, attempt);
         return;
     }

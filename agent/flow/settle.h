@@ -35,7 +35,8 @@ void settle_destroy(struct settle *settle);
 
 /*
  * Decides what follows a result and stores it. `release`: what is not done is
- * given back instead of counted. `over` comes later, exactly once.
+ * given back instead of counted, due when the result says or at once. `over`
+ * comes later, exactly once.
  */
 void settle_result(struct settle *settle, struct attempt *attempt,
                    const struct settle_rules *rules,

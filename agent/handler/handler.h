@@ -27,6 +27,7 @@ struct delivery {
 struct handler_result {
     enum disposition disposition; /* DONE, LATER or NEVER (dead at once) */
     int64_t not_before_ms; /* Unix ms the other side asked for; 0: none */
+    const char *reason;    /* static: of a dead letter; NULL: the usual words */
     bool pause;            /* the handler asks to be paused (HTTP 410) */
     struct slice detail;   /* "exit 1", "http 503", "timed out after 30s" */
     struct slice output;   /* last 4 KiB */

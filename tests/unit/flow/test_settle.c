@@ -213,6 +213,31 @@ a_dead_letter_says_why(void **state)
     close_settle();
 }
 
+/* What was never tried says itself when it is due, and why it is dead. */
+static void
+what_came_before_the_handler_has_words_of_its_own(void **state)
+{
+    (void)state;
+    static const char gone[] = "its object is gone";
+    const int64_t later_ms = clock_unix_ms() + 60000;
+    struct handler_result result = { .disposition = DISPOSITION_NEVER,
+                                     .reason = gone };
+    open_settle();
+    settle_result(settle, make_attempt(1), &rules, &result, false);
+    flow_run(all_over);
+    assert_string_equal(fake.reason, gone);
+    wanted = 2;
+    result = (struct handler_result){ .disposition = DISPOSITION_LATER,
+                                      .not_before_ms = later_ms,
+                                      .reason = gone };
+    settle_result(settle, make_attempt(1), &rules, &result, true);
+    flow_run(all_over);
+    assert_int_equal(fake.last.kind, OUTCOME_RELEASE);
+    assert_int_equal(fake.last.due_ms, later_ms);
+    assert_int_equal(over_due_ms, later_ms);
+    close_settle();
+}
+
 static char logged[512];
 
 static void
@@ -390,6 +415,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_result_is_done_later_dead_or_given_back),
         cmocka_unit_test(a_dead_letter_says_why),
+        cmocka_unit_test(what_came_before_the_handler_has_words_of_its_own),
         cmocka_unit_test(the_log_has_the_last_line_a_handler_printed),
         cmocka_unit_test(what_the_other_side_asked_for_is_obeyed),
         cmocka_unit_test(an_outcome_is_tried_again_until_it_is_durable),
