@@ -5,6 +5,7 @@
 
 #include "app/paths.h"
 #include "io/fs.h"
+#include "model/fetch.h"
 #include "wire/url.h"
 
 /* What is looked at, and where it is said. */
@@ -229,6 +230,26 @@ check_handlers(const struct advice *advice)
     return status;
 }
 
+/* Conditions decide what is owed when an event comes: what it lacks then they
+ * do not see. */
+static void
+check_conditions(const struct advice *advice, const struct connector *c)
+{
+    const struct config_list *list = &advice->settings->handlers;
+    const struct handler_settings *all = list->at;
+    for (size_t i = 0; fetch_timeout_ms(c) > 0 && i < list->count; i++) {
+        if (route_reads_data(&all[i].route) &&
+            route_takes_from(&all[i].route, c->name)) {
+            config_report_add(
+                advice->report, CONFIG_WARNING, list->marks[i],
+                "handler '%.*s': 'where' and 'order_by' see the /data of "
+                "'%.*s' "
+                "as it comes, before the rest is fetched or sent again",
+                SLICE_ARG(list->names[i]), SLICE_ARG(c->name));
+        }
+    }
+}
+
 void
 advice_give(const struct settings *settings, const struct connector *connectors,
             size_t count, struct arena *arena, struct config_report *report)
@@ -242,6 +263,7 @@ advice_give(const struct settings *settings, const struct connector *connectors,
             child(settings->connectors, connectors[i].name.ptr);
         check_public(&advice, entry);
         check_route(&advice, &connectors[i], entry);
+        check_conditions(&advice, &connectors[i]);
     }
     if (check_handlers(&advice) != STATUS_OK) {
         report->failed_memory = true;

@@ -95,8 +95,8 @@ route_fini(struct route_spec *spec)
 
 /* ---- judging ---- */
 
-static bool
-wants_connector(const struct route_spec *spec, struct slice name)
+bool
+route_takes_from(const struct route_spec *spec, struct slice name)
 {
     for (size_t i = 0; i < spec->from_count; i++) {
         if (slice_equal(spec->from[i], name)) {
@@ -189,7 +189,7 @@ route_wants(const struct route_spec *spec, struct route_input *input,
     *ret_wants = false;
     *ret_has_lane = false;
     *ret_lane = 0;
-    if (!wants_connector(spec, input->connector->name) ||
+    if (!route_takes_from(spec, input->connector->name) ||
         !wants_type(spec, input)) {
         return STATUS_OK;
     }

@@ -64,6 +64,9 @@ enum status route_wants(const struct route_spec *spec,
                         struct route_input *input, bool *ret_wants,
                         bool *ret_has_lane, int64_t *ret_lane);
 
+/* Whether the connector is among those of `from`. */
+bool route_takes_from(const struct route_spec *spec, struct slice connector);
+
 /* Whether any condition or order_by reads below /data. */
 bool route_reads_data(const struct route_spec *spec);
 

@@ -17,8 +17,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define LISTEN   "listen: {address: 127.0.0.1:8080}\n"
-#define SHOP     "connectors: {shop: {use: petstore, with: {webhook_secret: s}}}\n"
+#define LISTEN "listen: {address: 127.0.0.1:8080}\n"
+#define SHOP   "connectors: {shop: {use: petstore, with: {webhook_secret: s}}}\n"
+#define THIN                                                                   \
+    "connectors: {shop: {use: petstore, with: {webhook_secret: s, base: "      \
+    "'http://h'}, event: {mode: thin, fetch: {url: '{var:base}/{id}', auth: "  \
+    "{type: none}}}}}\n"
 #define POLLED   "{base: http://127.0.0.1:1, api_key: k}"
 #define HANDLERS "handlers: {log: {file: events.jsonl}}\n"
 
@@ -168,6 +172,11 @@ what_will_not_work_is_warned_of(void **state)
         { LISTEN SHOP "handlers: {e: {file: no/where.jsonl}}\n",
           "a.yaml:3:12: warning: the folder of no/where.jsonl" },
         { LISTEN SHOP "handlers: {e: {exec: [cat]}}\n", "0 warnings" },
+        { LISTEN THIN "handlers: {e: {exec: [cat], order_by: /data/id}}\n",
+          "a.yaml:3:12: warning: handler 'e': 'where' and 'order_by' see the "
+          "/data of 'shop' as it comes" },
+        { LISTEN THIN "handlers: {e: {exec: [cat], order_by: /type}}\n",
+          "0 warnings" },
     };
     check_rows(rows, COUNT(rows), STATUS_OK);
 }
