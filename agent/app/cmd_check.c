@@ -26,6 +26,20 @@ channels_text(const struct connector *connector)
                  connector->has_poll ? "poll" : "");
 }
 
+/* What no walk makes up for. */
+static void
+print_unlisted(const struct record_spec *record)
+{
+    for (size_t i = 0; i < record->unlisted_count; i++) {
+        (void)printf("%s%.*s", i == 0 ? "  only by webhook: " : ", ",
+                     SLICE_ARG(record->unlisted[i]));
+    }
+    if (record->unlisted_count > 0) {
+        (void)printf("; the list never shows them, and one whose webhook does "
+                     "not come is not recovered\n");
+    }
+}
+
 static void
 print_bounds(const struct poll_spec *poll, const struct promise *promise)
 {
@@ -160,6 +174,7 @@ connector_text(const struct hosts *hosts, size_t at)
     if (connector->has_poll) {
         const struct promise promise = promise_of(connector);
         print_bounds(poll, &promise);
+        print_unlisted(&poll->record);
         print_walks(connector, &promise);
         print_budget(hosts, at);
         if (poll->retention_ms > 0) {
@@ -271,6 +286,16 @@ promise_json(struct json_tree *tree, struct json_node *node,
 }
 
 static void
+unlisted_json(struct json_tree *tree, struct json_node *node,
+              const struct record_spec *record)
+{
+    struct json_node *list = json_add_array(tree, node, "only_by_webhook");
+    for (size_t i = 0; i < record->unlisted_count; i++) {
+        json_add_text(tree, list, NULL, record->unlisted[i]);
+    }
+}
+
+static void
 connector_json(struct json_tree *tree, struct json_node *list,
                const struct hosts *hosts, size_t at)
 {
@@ -281,6 +306,7 @@ connector_json(struct json_tree *tree, struct json_node *list,
     json_add_bool(tree, node, "webhook", connector->has_webhook);
     json_add_bool(tree, node, "poll", connector->has_poll);
     promise_json(tree, node, hosts, at);
+    unlisted_json(tree, node, &connector->poll.record);
     seconds_json(tree, node, "dedup_horizon_seconds", connector->keep_ids_ms);
     seconds_json(tree, node, "grace_seconds", connector->grace_ms);
 }

@@ -342,6 +342,18 @@ connector_overlap_ms(const struct connector *connector)
     return deepest_ms;
 }
 
+bool
+connector_is_unlisted(const struct connector *connector, struct slice type)
+{
+    const struct record_spec *record = &connector->poll.record;
+    for (size_t i = 0; i < record->unlisted_count; i++) {
+        if (glob_match(record->unlisted[i], type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct connector_param *
 connector_param_find(const struct connector *connector, struct slice name)
 {

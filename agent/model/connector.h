@@ -293,6 +293,8 @@ struct record_spec {
     struct fetch_spec fetch;  /* of a row; none: event.fetch */
     struct slice *stands_for; /* globs of webhook types a row may be */
     size_t stands_for_count;
+    struct slice *unlisted; /* globs of webhook types that no row is */
+    size_t unlisted_count;
 };
 
 /* A detail request for each row that is not known yet. */
@@ -471,6 +473,11 @@ connector_param_find(const struct connector *connector, struct slice name);
 /* Whether `text` meets the glob: '*' is any run of bytes, nothing else is
  * special. */
 bool glob_match(struct slice glob, struct slice text);
+
+/* Whether the list never shows what a webhook of this type says, such as a
+ * deletion. For a glob: whether that holds for all types it stands for. */
+bool connector_is_unlisted(const struct connector *connector,
+                           struct slice type);
 
 /* Whether any text meets both globs. */
 bool glob_meet(struct slice a, struct slice b);

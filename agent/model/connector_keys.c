@@ -415,6 +415,8 @@ static const struct config_key record_keys[] = {
                "default: that of `event`."),
     CUSTOM(record_spec, "stands_for", stands_for, connector_parse_texts,
            STRINGS, "Globs of the webhook types a row may be."),
+    CUSTOM(record_spec, "unlisted", unlisted, connector_parse_texts, STRINGS,
+           "Globs of the webhook types that no row is, such as deletions."),
 };
 TABLE(record_table, "record", record_keys, record_spec,
       "What a row of the list says about its event.");

@@ -162,7 +162,8 @@ covered_by_row(const struct connector *connector, struct slice type)
 {
     const struct record_spec *record = &connector->poll.record;
     struct slice literal;
-    if (connector->match.mode != MATCH_STATE) {
+    if (connector->match.mode != MATCH_STATE ||
+        connector_is_unlisted(connector, type)) {
         return false;
     }
     for (size_t i = 0; i < record->stands_for_count; i++) {
@@ -182,11 +183,13 @@ covered_by_row(const struct connector *connector, struct slice type)
 
 /* Whether a row may be the fact of this webhook. A connector that lists what
  * its rows stand for says of all other types that they are something else: a
- * pet must not make the order of the same number known. */
+ * pet must not make the order of the same number known, nor an order that was
+ * changed the same order that was deleted. */
 static bool
 shares_rows(const struct connector *connector, const struct sighting *sighting)
 {
     return connector->match.mode == MATCH_STATE &&
+           !connector_is_unlisted(connector, sighting->type) &&
            (sighting->covered_by_row ||
             connector->poll.record.stands_for_count == 0);
 }

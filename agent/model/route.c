@@ -116,8 +116,11 @@ glob_wants(struct slice glob, const struct route_input *input)
     if (glob_match(glob, sighting->type)) {
         return true;
     }
-    for (size_t i = 0;
-         channel_is_walk(sighting->via) && i < record->stands_for_count; i++) {
+    if (!channel_is_walk(sighting->via) ||
+        connector_is_unlisted(input->connector, glob)) {
+        return false;
+    }
+    for (size_t i = 0; i < record->stands_for_count; i++) {
         if (glob_meet(glob, record->stands_for[i])) {
             return true;
         }

@@ -29,6 +29,9 @@ class Check(harness.Case):
         told = json.loads(as_json.stdout)
         self.assertTrue(told["ok"])
         self.assertEqual(told["connectors"][0]["loss_bound_seconds"], 60)
+        self.assertEqual(told["connectors"][0]["only_by_webhook"],
+                         ["order.deleted"])
+        self.assertIn(b"only by webhook: order.deleted;", got.stdout)
         self.assertEqual(provider.asked, [], "check is offline")
         self.assertFalse(os.path.exists(agent.path("longstop.db")))
 

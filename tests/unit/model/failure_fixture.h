@@ -50,7 +50,7 @@
     "  order: " order "\n"                                                     \
     "  cursor: " cursor "\n"                                                   \
     "  pages: " pages "\n"                                                     \
-    "match: {mode: event, same_id: true}\n"
+    "match: {mode: event}\n"
 #define WITH "with: {base: 'http://127.0.0.1:9', webhook_secret: s}\n"
 
 /* ---- the ledger, as a store keeps it ---- */

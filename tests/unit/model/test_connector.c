@@ -720,7 +720,8 @@ running_out_of_memory_is_told(void **state)
         "event: {id: 'json:id'}\n"
         "poll: {request: {url: '{var:base}/{var:tenant}', query: {a: b}, "
         "graphql: {query: 'q{a}', variables: {v: '{cursor}'}}}, items: "
-        "'$[*]', record: {id: id, type: a/b, stands_for: [a, b]}, fail_when: "
+        "'$[*]', record: {id: id, type: a/b, stands_for: [a, b], unlisted: "
+        "[b]}, fail_when: "
         "{x: 'json:e', regex: 'b$'}, cron: '@daily', limit: {statuses: "
         "[1, 403]}}\n";
     static const char entry[] =
