@@ -359,6 +359,16 @@ site_ask(struct site *site)
     return site->step.next;
 }
 
+/* The provider answers with an error and `body`, JSON or empty. */
+static inline void
+site_refuse(struct site *site, unsigned status, const char *body)
+{
+    site_request(site);
+    assert_int_equal(walk_failed(&site->plan, &site->state, status,
+                                 slice_of(body), &site->arena, &site->step),
+                     STATUS_OK);
+}
+
 static inline void
 site_begin(struct site *site)
 {

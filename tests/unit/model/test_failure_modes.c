@@ -9,7 +9,7 @@
 #define NEWEST PROVIDER("desc", BY_TIME, BY_TOKEN)
 
 static void
-f01_a_second_that_lies_across_two_pages_loses_none_of_its_events(void **state)
+f01_a_second_across_two_pages_loses_none_of_its_events(void **state)
 {
     struct site *site = *state;
     struct fact split[] = {
@@ -56,8 +56,7 @@ f01_a_second_that_lies_across_two_pages_loses_none_of_its_events(void **state)
 }
 
 static void
-f02_an_event_the_list_shows_late_is_read_again_behind_the_watermark(
-    void **state)
+f02_an_event_that_the_list_shows_late_is_found_in_the_overlap(void **state)
 {
     struct site *site = *state;
     struct fact facts[] = {
@@ -217,6 +216,45 @@ f07_what_the_provider_no_longer_keeps_becomes_one_gap_row(void **state)
     assert_int_equal(site_ask(site), WALK_WHOLE);
     assert_int_equal(site_asked(site, "since", 0), (NOW - 30 * DAY) / SECOND);
     assert_int_equal(facts[1].times, 1);
+}
+
+static void
+f08_a_refused_cursor_is_a_gap_and_the_list_is_read_anew(void **state)
+{
+    struct site *site = *state;
+    site_open(site,
+              PROVIDER("none",
+                       "{kind: token, from: mark, expired:"
+                       " [{status: 400, x: 'json:code', equals: expired}]}",
+                       "{kind: none}"),
+              WITH);
+    site->answer = "{\"rows\":[{\"id\":\"a\",\"at\":1700000000}],"
+                   "\"mark\":\"7\"}";
+    assert_int_equal(site_walk(site), WALK_WHOLE);
+    const int64_t hw_ms = site->state.hw_ms;
+    /* An error that says nothing of the cursor leaves it as it is. */
+    site->now_ms += HOUR;
+    site_begin(site);
+    site_refuse(site, 400, "{\"code\":\"slow down\"}");
+    assert_false(site->step.has_gap);
+    site_begin(site);
+    site_refuse(site, 400, "{\"code\":\"expired\"}");
+    assert_int_equal(site_asked(site, "since", -1), 7);
+    assert_int_equal(site->step.next, WALK_FAILED);
+    assert_true(site->step.has_gap);
+    assert_int_equal(site->step.gap.kind, GAP_CURSOR);
+    assert_int_equal(site->step.gap.from_ms,
+                     walk_complete_until(&site->plan, &site->state));
+    assert_int_equal(site->step.gap.to_ms, site->now_ms);
+    assert_int_equal(site->state.hw_ms, hw_ms);
+    /* Not from now on: what the list still shows is read. */
+    site_crash(site);
+    site->answer = "{\"rows\":[{\"id\":\"a\",\"at\":1700000000},"
+                   "{\"id\":\"missed\",\"at\":1700000100}],"
+                   "\"mark\":\"9\"}";
+    assert_int_equal(site_walk(site), WALK_WHOLE);
+    assert_int_equal(site_asked(site, "since", -1), -1);
+    assert_int_equal(site->ledger.events, 2);
 }
 
 static void
@@ -413,15 +451,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        FAILURE_TEST(f01_a_second_across_two_pages_loses_none_of_its_events),
         FAILURE_TEST(
-            f01_a_second_that_lies_across_two_pages_loses_none_of_its_events),
-        FAILURE_TEST(
-            f02_an_event_the_list_shows_late_is_read_again_behind_the_watermark),
+            f02_an_event_that_the_list_shows_late_is_found_in_the_overlap),
         FAILURE_TEST(f03_an_event_with_an_old_stamp_is_left_to_the_sweep),
         FAILURE_TEST(f04_a_crash_amid_a_newest_first_walk_moves_no_watermark),
         FAILURE_TEST(f05_rows_that_move_while_they_are_listed_are_not_skipped),
         FAILURE_TEST(f06_a_clock_of_ours_that_is_wrong_decides_nothing),
         FAILURE_TEST(f07_what_the_provider_no_longer_keeps_becomes_one_gap_row),
+        FAILURE_TEST(f08_a_refused_cursor_is_a_gap_and_the_list_is_read_anew),
         FAILURE_TEST(f20_ids_that_come_in_no_order_lose_nothing),
         FAILURE_TEST(f21_a_limit_of_pages_never_holds_the_cursor),
         FAILURE_TEST(f22_an_empty_page_is_a_whole_walk_and_moves_the_watermark),

@@ -185,6 +185,199 @@ f13_no_row_is_taken_for_a_deletion_that_the_list_cannot_show(void **state)
                      .fresh);
 }
 
+static void
+f14_a_delivery_that_fails_is_owed_until_it_is_done_or_dead(void **state)
+{
+    static const struct retry_policy policy = {
+        .attempts = 5, .first_ms = SECOND, .cap_ms = MINUTE, .give_up_ms = DAY
+    };
+    static const enum status failures[] = { STATUS_UNAVAILABLE, STATUS_TIMEOUT,
+                                            STATUS_UNKNOWN, STATUS_PROTOCOL };
+    struct site *site = *state;
+    struct prng prng = { .state = 7 };
+    int64_t now_ms = NOW;
+    site_open(site, EVENTS, WITH);
+    /* The provider had its 2xx, so it never sends again of its own accord. */
+    assert_true(site_hook(site, "", "{\"id\":\"a\"}").fresh);
+    for (unsigned attempt = 1; attempt < policy.attempts; attempt++) {
+        const enum disposition outcome = status_disposition(
+            failures[attempt % (sizeof failures / sizeof failures[0])]);
+        assert_int_equal(outcome, DISPOSITION_LATER);
+        const struct retry_plan plan =
+            retry_next(&policy, attempt, outcome, NOW, now_ms, 0, &prng);
+        assert_false(plan.dead);
+        assert_true(plan.due_ms > now_ms &&
+                    plan.due_ms <= now_ms + policy.cap_ms);
+        now_ms = plan.due_ms;
+        /* The ledger holds back a second event, never a second attempt. */
+        assert_false(site_row(site, "{\"id\":\"a\"}").fresh);
+    }
+    const struct retry_plan last =
+        retry_next(&policy, 5, DISPOSITION_LATER, NOW, now_ms, 0, &prng);
+    assert_true(last.dead);
+    assert_non_null(last.reason);
+}
+
+static void
+f15_what_no_delivery_log_has_is_found_in_the_list_of_objects(void **state)
+{
+    static const char *const order =
+        "{\"id\":17,\"updated_at\":\"2023-11-14T22:13:20Z\"}";
+    struct site *site = *state;
+    site_ship(site, "shopify", WITH_SHOP);
+    /* No webhook was ever made of it. The object is there, in a list that is
+     * made of the objects and not of what was sent about them. */
+    const struct sighting row = site_row(site, order);
+    assert_true(row.fresh);
+    assert_true(wants(site, "orders/create", &row));
+    assert_true(wants(site, "orders/paid", &row));
+    assert_false(wants(site, "customers/create", &row));
+    /* Should the provider find it after all, it is that event. */
+    const struct sighting hook = site_hook(
+        site, "X-Shopify-Event-Id: a\nX-Shopify-Topic: orders/create\n", order);
+    assert_false(hook.fresh);
+    assert_int_equal(hook.number, row.number);
+}
+
+static void
+f17_a_retry_with_an_old_payload_never_looks_newer_than_it_is(void **state)
+{
+    static const char *const fields = "X-Shopify-Event-Id: a\n"
+                                      "X-Shopify-Topic: orders/updated\n"
+                                      "X-Shopify-Triggered-At: "
+                                      "2023-11-14T22:13:20Z\n";
+    static const char *const v1 =
+        "{\"id\":17,\"updated_at\":\"2023-11-14T22:13:20Z\"}";
+    static const char *const v2 =
+        "{\"id\":17,\"updated_at\":\"2023-11-14T23:00:00Z\"}";
+    struct site *site = *state;
+    site_ship(site, "shopify", WITH_SHOP);
+    site->now_ms += HOUR;
+    const struct sighting newer = site_row(site, v2);
+    /* The first attempts failed; the fourth comes hours later as it was. */
+    site->now_ms += 3 * HOUR;
+    const struct sighting retry = site_hook(site, fields, v1);
+    assert_true(retry.fresh);
+    assert_int_equal(retry.time_ms, NOW);
+    assert_true(retry.time_ms < newer.time_ms);
+    assert_true(retry.number != newer.number);
+    /* Nor is the version it speaks of the one that was there. */
+    assert_false(site_row(site, v2).fresh);
+    assert_false(site_row(site, v1).fresh);
+    site->now_ms += 20 * DAY;
+    assert_int_equal(site_hook(site, fields, v1).number, retry.number);
+    assert_int_equal(site->ledger.events, 2);
+}
+
+static void
+f18_both_channels_at_once_make_one_event_and_one_confirmation(void **state)
+{
+    struct site *site = *state;
+    site_open(site, EVENTS, WITH);
+    for (int first = 0; first < 2; first++) {
+        static const char *const bodies[] = { "{\"id\":\"a\"}",
+                                              "{\"id\":\"b\"}" };
+        const char *body = bodies[first];
+        struct sighting seen[3];
+        for (int i = 0; i < 3; i++) {
+            seen[i] = (i + first) % 2 == 0 ? site_hook(site, "", body)
+                                           : site_row(site, body);
+        }
+        assert_true(seen[0].fresh);
+        assert_false(seen[1].fresh || seen[2].fresh);
+        assert_int_equal(seen[1].number, seen[0].number);
+        assert_int_equal(seen[2].number, seen[0].number);
+        /* The second is the other channel's word, the third a repetition. */
+        assert_false(seen[1].seen_by_via);
+        assert_true(seen[2].seen_by_via);
+    }
+}
+
+static void
+f24_a_provider_that_asks_to_wait_is_not_asked_before(void **state)
+{
+    struct site *site = *state;
+    struct http_field after = { SLICE("Retry-After"), SLICE("300") };
+    struct http_field interval = { SLICE("X-Poll-Interval"), SLICE("120") };
+    struct quota_advice advice;
+    struct prng prng = { .state = 7 };
+    struct cadence cadence = { .every_ms = MINUTE };
+    struct cadence_input input = { .started_ms = NOW - SECOND, .now_ms = NOW };
+    site_ship(site, "github", WITH_REPO);
+    assert_int_equal(quota_advise(site->connector, 429,
+                                  (struct http_fields){ &after, 1 },
+                                  (struct slice){ NULL, 0 }, NOW, &advice),
+                     STATUS_OK);
+    assert_true(advice.limited);
+    assert_int_equal(advice.wait_ms, 5 * MINUTE);
+    input.not_before_ms = NOW + advice.wait_ms;
+    /* However often it has failed, and however short its interval. */
+    for (input.failures = 0; input.failures < 10; input.failures++) {
+        assert_true(cadence_next(&cadence, &input, &prng) >= NOW + 5 * MINUTE);
+    }
+    assert_int_equal(quota_advise(site->connector, 200,
+                                  (struct http_fields){ &interval, 1 },
+                                  (struct slice){ NULL, 0 }, NOW, &advice),
+                     STATUS_OK);
+    input = (struct cadence_input){ .started_ms = NOW,
+                                    .now_ms = NOW + SECOND,
+                                    .asked_min_ms = advice.poll_interval_ms };
+    assert_true(cadence_next(&cadence, &input, &prng) >= NOW + 2 * MINUTE);
+    /* And of its own accord no more often than the budget says. */
+    struct quota budget = { .count = 2, .per_ms = MINUTE };
+    assert_int_equal(quota_take(&budget, NOW), 0);
+    assert_int_equal(quota_take(&budget, NOW), 0);
+    assert_int_equal(quota_take(&budget, NOW), 30 * SECOND);
+}
+
+static void
+f28_fields_that_a_webhook_leaves_out_hide_no_change(void **state)
+{
+    static const char *const topic =
+        "X-Shopify-Topic: orders/updated\nX-Shopify-Event-Id: ";
+    static const char *const filtered = "{\"id\":17,\"status\":\"open\"}";
+    char fields[2][120];
+    struct site *site = *state;
+    site_ship(site, "shopify", WITH_SHOP);
+    (void)snprintf(fields[0], sizeof fields[0], "%sa\n", topic);
+    (void)snprintf(fields[1], sizeof fields[1], "%sb\n", topic);
+    /* Two changes of what the subscription leaves out look the same, and are
+     * two facts; neither says which version it is about. */
+    const struct sighting first = site_hook(site, fields[0], filtered);
+    const struct sighting second = site_hook(site, fields[1], filtered);
+    assert_true(first.fresh && second.fresh);
+    assert_false(site_hook(site, fields[1], filtered).fresh);
+    /* A change for which nothing was sent: the walk has every version. */
+    assert_true(site_row(site, "{\"id\":17,\"status\":\"open\",\"note\":\"x\","
+                               "\"updated_at\":\"2023-11-14T22:13:20Z\"}")
+                    .fresh);
+    assert_true(site_row(site, "{\"id\":17,\"status\":\"open\",\"note\":\"y\","
+                               "\"updated_at\":\"2023-11-14T22:13:21Z\"}")
+                    .fresh);
+}
+
+static void
+f30_a_batch_that_comes_again_is_known_and_answered_again(void **state)
+{
+    static const char *const batch =
+        "{\"events\":[{\"id\":\"a\"},{\"id\":\"b\"},{\"id\":\"c\"}]}";
+    struct site *site = *state;
+    site_open(site, EVENTS,
+              WITH "event: {split: 'events[*]', id: 'item:id'}\n");
+    for (int time = 0; time < 2; time++) {
+        /* The provider sends nothing behind a batch that was not answered: an
+         * answer that got lost must not hold it for ever. */
+        const struct extracted all = site_read_hook(site, "", batch);
+        assert_int_equal(all.count, 3);
+        for (size_t i = 0; i < all.count; i++) {
+            ledger_show(&site->ledger, &all.at[i]);
+            assert_int_equal(all.at[i].fresh, time == 0);
+            assert_int_equal(all.at[i].number, i + 1);
+        }
+    }
+    assert_int_equal(site->connector->ack.status / 100, 2);
+}
+
 int
 main(void)
 {
@@ -196,6 +389,17 @@ main(void)
             f12_versions_that_a_list_skips_are_not_taken_from_webhooks),
         FAILURE_TEST(
             f13_no_row_is_taken_for_a_deletion_that_the_list_cannot_show),
+        FAILURE_TEST(
+            f14_a_delivery_that_fails_is_owed_until_it_is_done_or_dead),
+        FAILURE_TEST(
+            f15_what_no_delivery_log_has_is_found_in_the_list_of_objects),
+        FAILURE_TEST(
+            f17_a_retry_with_an_old_payload_never_looks_newer_than_it_is),
+        FAILURE_TEST(
+            f18_both_channels_at_once_make_one_event_and_one_confirmation),
+        FAILURE_TEST(f24_a_provider_that_asks_to_wait_is_not_asked_before),
+        FAILURE_TEST(f28_fields_that_a_webhook_leaves_out_hide_no_change),
+        FAILURE_TEST(f30_a_batch_that_comes_again_is_known_and_answered_again),
     };
     return cmocka_run_group_tests(tests, site_once, NULL);
 }
