@@ -74,7 +74,7 @@ complete_until_goes_back_neither_at_a_restart_nor_with_the_overlap(void **state)
     source_poll_destroy(site.poll);
     memcpy(site.stored, site.submitted[site.submissions - 1].state,
            sizeof(site.stored));
-    site.account = (struct poll_account){ 0 };
+    site.account = (struct poll_account){ .host = &site.host };
     site.settings.overlap_ms += INSTANT_HOUR_MS;
     make_poll();
     start();
