@@ -199,7 +199,13 @@ struct event_spec {
 
 enum list_order { ORDER_NONE, ORDER_ASC, ORDER_DESC };
 
-enum cursor_kind { CURSOR_TIME, CURSOR_ID, CURSOR_TOKEN, CURSOR_NONE };
+enum cursor_kind {
+    CURSOR_TIME,
+    CURSOR_ID,
+    CURSOR_TOKEN,
+    CURSOR_SEEN, /* nothing is sent: the ledger says what is new */
+    CURSOR_NONE
+};
 
 /* first(p), last(p), max(p), max(p)+1, or plain p (of the answer, for token) */
 enum pick { PICK_MAX, PICK_FIRST, PICK_LAST, PICK_MAX_PLUS_1 };
@@ -222,6 +228,7 @@ struct cursor_spec {
     int64_t settle_ms;
     int64_t window_ms; /* ask for so much at a time; 0: for all of it */
     int64_t full;      /* so many rows, and an answer may hide more */
+    int64_t keep;      /* SEEN: ids kept at least; the ledger keeps more */
     bool send;         /* false: the server has no filter, we stop ourselves */
     bool numeric;      /* ids compare by length, then text */
     const struct template *start; /* value before anything was seen */

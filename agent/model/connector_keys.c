@@ -50,8 +50,8 @@ static const char *const algs[] = { "sha1", "sha256", "sha384", "sha512",
                                     NULL };
 static const char *const encodings[] = { "utf8", "hex", "base64", NULL };
 static const char *const orders[] = { "none", "asc", "desc", NULL };
-static const char *const cursor_kinds[] = { "time", "id", "token", "none",
-                                            NULL };
+static const char *const cursor_kinds[] = { "time", "id",   "token",
+                                            "seen", "none", NULL };
 static const char *const page_kinds[] = { "none",   "link",    "url",
                                           "token",  "last_id", "cursor",
                                           "number", "offset",  NULL };
@@ -327,6 +327,10 @@ static const struct config_key cursor_keys[] = {
     KEY(cursor_spec, "full", CONFIG_INT, full, .min = "1",
         .doc = "So many rows, and an answer may have left some out: the window "
                "is halved."),
+    KEY(cursor_spec, "keep", CONFIG_INT, keep, .min = "1",
+        .doc = "For seen: how many ids have to be known at least. The ledger "
+               "keeps every id that the list can show, so this asks nothing "
+               "more of it."),
     KEY(cursor_spec, "send", CONFIG_BOOL, send, .fallback = "true",
         .doc = "false: the list has no filter, we stop by ourselves."),
     CUSTOM(cursor_spec, "compare", numeric, connector_poll_numeric, STRING,

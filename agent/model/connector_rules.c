@@ -215,7 +215,17 @@ static void
 check_cursor(struct rules *rules)
 {
     const struct poll_spec *poll = &rules->draft->c.poll;
-    if (poll->cursor.kind != CURSOR_NONE && poll->cursor.from == NULL) {
+    const bool needs_from =
+        poll->cursor.kind != CURSOR_NONE && poll->cursor.kind != CURSOR_SEEN;
+    if (poll->cursor.keep > 0 && poll->cursor.kind != CURSOR_SEEN) {
+        refuse(rules, "poll", "cursor", "'keep' belongs to 'kind: seen'");
+    }
+    if (poll->pages.until_cursor && poll->cursor.kind == CURSOR_SEEN &&
+        poll->record.time == NULL) {
+        refuse(rules, "poll", "pages",
+               "'until_cursor' needs 'record.time': how old is a row?");
+    }
+    if (needs_from && poll->cursor.from == NULL) {
         refuse(rules, "poll", "cursor", "'cursor' needs 'from'");
     }
     if (poll->pages.kind == PAGE_URL && poll->pages.from == NULL) {

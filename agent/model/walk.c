@@ -265,10 +265,24 @@ walk_lowest(const struct walk_plan *plan, const struct walk_state *state)
                    ? state->ids[0].at_ms
                    : lowest;
     case CURSOR_TOKEN: return lowest;
+    case CURSOR_SEEN:
     case CURSOR_NONE: break;
     }
     /* No filter: whatever the list shows. */
-    return state->start_ms < lowest ? state->start_ms : lowest;
+    int64_t shown = state->start_ms;
+    int64_t retention = plan->connector->poll.retention_ms;
+    if (cursor->kind == CURSOR_SEEN && retention > 0 &&
+        state->hw_ms - retention > shown) {
+        shown = state->hw_ms - retention;
+    }
+    return shown < lowest ? shown : lowest;
+}
+
+bool
+walk_wants_known(const struct walk_plan *plan, const struct walk_state *state)
+{
+    return plan->connector->poll.cursor.kind == CURSOR_SEEN &&
+           state->last_rows > 0 && !state->met;
 }
 
 bool
@@ -280,14 +294,16 @@ walk_below(const struct walk_plan *plan, const struct walk_state *state,
     if (cursor->kind == CURSOR_ID) {
         return state->after_first;
     }
-    if (cursor->kind != CURSOR_TIME ||
-        walk_cursor_row_ms(cursor, row, arena, &at_ms) != STATUS_OK) {
+    bool timed = cursor->kind == CURSOR_TIME || cursor->kind == CURSOR_SEEN;
+    if (!timed ||
+        walk_cursor_row_ms(plan->connector, row, arena, &at_ms) != STATUS_OK) {
         return false;
     }
-    if (!cursor->send) {
+    if (cursor->kind == CURSOR_TIME && !cursor->send) {
         return at_ms < walk_cursor_floor_ms(cursor, state->a_ms);
     }
-    /* What was asked for is believed, but for what lies before the start. */
+    /* What was asked for is believed, and what the ledger says, but for what
+     * lies before the start. */
     return state->has_start && !state->start_ours &&
            at_ms < walk_cursor_floor_ms(cursor, state->start_ms);
 }

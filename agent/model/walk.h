@@ -102,6 +102,11 @@ struct walk_state {
     int64_t until_ms; /* 0: no span */
     int64_t span_ms;  /* how long it is; stays between walks */
     int64_t span_rows;
+    int64_t listed_ms; /* CURSOR_SEEN: largest stamp of the last whole walk, or
+                          hw */
+    int64_t oldest_ms; /* the smallest one above it in this walk */
+    bool met; /* CURSOR_SEEN: this walk has met a row of an earlier one */
+    int64_t last_rows;       /* of the last whole walk */
     int64_t running_ms;      /* largest stamp in this walk */
     struct slice running_id; /* largest or first id in this walk */
     int64_t pages;           /* pages stored in this walk */
@@ -173,9 +178,16 @@ struct walk_answer {
     unsigned status;  /* 200…299 or 304 */
     struct http_fields fields;
     const struct page *page; /* rows; NULL with 304 */
+    const bool *known;       /* one per row, see walk_wants_known; or NULL */
     int64_t duration_ms;     /* until its first byte */
     int64_t our_ms;          /* our wall clock when it came */
 };
+
+/* Whether the walk has to be told which rows of a page the ledger knows: by
+ * these it sees whether a list that keeps only so many rows has dropped some.
+ */
+bool walk_wants_known(const struct walk_plan *plan,
+                      const struct walk_state *state);
 
 /* Takes one page into the state. Texts it keeps are copied into `arena`. */
 NODISCARD

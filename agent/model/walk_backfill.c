@@ -42,6 +42,7 @@ check_list(const struct connector *connector, struct error *err)
                        : "its list is read by an opaque cursor, which only "
                          "leads on";
         break;
+    case CURSOR_SEEN:
     case CURSOR_NONE:
         why = "every walk reads its whole list already: there is nothing "
               "further back";
@@ -183,7 +184,8 @@ walk_backfill_holds(const struct walk_plan *plan,
     int64_t from_ms = state->start_ms;
     if (cursor->kind == CURSOR_TIME) {
         from_ms = INT64_MIN; /* walk_below has looked */
-        if (walk_cursor_row_ms(cursor, row, arena, &at_ms) != STATUS_OK) {
+        if (walk_cursor_row_ms(plan->connector, row, arena, &at_ms) !=
+            STATUS_OK) {
             at_ms = 0;
         }
     }

@@ -235,21 +235,29 @@ walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
         return state->has_token
                    ? walk_cursor_set_text(connector, state, state->token, arena)
                    : begin_unseen(connector, state, arena);
+    case CURSOR_SEEN:
     case CURSOR_NONE: break;
     }
     return STATUS_OK;
 }
 
 enum status
-walk_cursor_row_ms(const struct cursor_spec *cursor, struct slice row,
+walk_cursor_row_ms(const struct connector *connector, struct slice row,
                    struct arena *arena, int64_t *ret_ms)
 {
+    const struct cursor_spec *cursor = &connector->poll.cursor;
+    const struct record_spec *record = &connector->poll.record;
+    const struct answer_view view = { .row = row };
+    bool by_record = cursor->kind == CURSOR_SEEN;
     struct slice text;
-    enum status status = answer_at(cursor->from, row, arena, &text);
+    enum status status = by_record
+                             ? answer_text(record->time, &view, arena, &text)
+                             : answer_at(cursor->from, row, arena, &text);
     if (status != STATUS_OK) {
         return status;
     }
-    return timefmt_read(cursor->parse, text, ret_ms) == STATUS_OK
+    return timefmt_read(by_record ? record->time_unit : cursor->parse, text,
+                        ret_ms) == STATUS_OK
                ? STATUS_OK
                : STATUS_NOT_FOUND;
 }

@@ -45,7 +45,7 @@ enum status walk_cursor_begin(const struct walk_plan *plan,
 
 /* Reads a row's stamp; STATUS_NOT_FOUND when it has none that can be read. */
 NODISCARD
-enum status walk_cursor_row_ms(const struct cursor_spec *cursor,
+enum status walk_cursor_row_ms(const struct connector *connector,
                                struct slice row, struct arena *arena,
                                int64_t *ret_ms);
 

@@ -50,12 +50,38 @@ ask(struct taking *t)
 
 /* ---- what the rows say ---- */
 
+/* A row that stood in the list before the last whole walk began shows that the
+ * list still reaches back to it. One that a webhook brought since does not, nor
+ * does one that became visible late. */
+static void
+take_sight(struct taking *t, size_t at, int64_t at_ms)
+{
+    struct walk_state *state = t->state;
+    bool known = t->answer->known != NULL && t->answer->known[at];
+    bool before_start =
+        !state->start_ours &&
+        at_ms < walk_cursor_floor_ms(t->cursor, state->start_ms);
+    if ((known && at_ms <= state->listed_ms) || before_start) {
+        state->met = true;
+    }
+    if (at_ms > state->listed_ms &&
+        (state->oldest_ms == 0 || at_ms < state->oldest_ms)) {
+        state->oldest_ms = at_ms;
+    }
+}
+
 static enum status
-take_stamp(struct taking *t, struct slice row)
+take_stamp(struct taking *t, size_t at)
 {
     struct walk_state *state = t->state;
     int64_t at_ms;
-    enum status status = walk_cursor_row_ms(t->cursor, row, t->scratch, &at_ms);
+    enum status status = walk_cursor_row_ms(
+        t->connector, t->answer->page->rows[at], t->scratch, &at_ms);
+    if (t->cursor->kind == CURSOR_SEEN && status == STATUS_OK) {
+        take_sight(t, at, at_ms);
+    } else if (t->cursor->kind == CURSOR_SEEN && t->answer->known != NULL) {
+        state->met = state->met || t->answer->known[at];
+    }
     if (status != STATUS_OK) {
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
@@ -144,8 +170,8 @@ take_rows(struct taking *t)
     const struct page *page = t->answer->page;
     enum status status = STATUS_OK;
     for (size_t i = 0; i < page->row_count && status == STATUS_OK; i++) {
-        if (t->cursor->kind == CURSOR_TIME) {
-            status = take_stamp(t, page->rows[i]);
+        if (t->cursor->kind == CURSOR_TIME || t->cursor->kind == CURSOR_SEEN) {
+            status = take_stamp(t, i);
         } else if (t->cursor->kind == CURSOR_ID) {
             status = take_id(t, page->rows[i]);
         }
@@ -275,6 +301,11 @@ whole(struct taking *t)
     state->tie_ms = 0;
     state->rejections = 0;
     state->anew = false;
+    if (t->answer->page != NULL) {
+        state->last_rows = state->rows;
+        state->listed_ms =
+            state->hw_ms > state->largest_ms ? state->hw_ms : state->largest_ms;
+    }
     t->step->next = WALK_WHOLE;
     return status;
 }
@@ -385,6 +416,7 @@ advance(struct taking *t, bool certain)
     case CURSOR_TIME: return advance_time(t, certain);
     case CURSOR_ID:
     case CURSOR_TOKEN: return advance_text(t, certain);
+    case CURSOR_SEEN:
     case CURSOR_NONE: break;
     }
     return whole(t);
@@ -440,10 +472,29 @@ next_page(struct taking *t, struct slice next)
     return ask(t);
 }
 
+/* A list that keeps only so many rows was read to its end, and what the last
+ * walk saw of it is there no more: whatever stood between was never seen. */
+static void
+look_for_dropped(struct taking *t)
+{
+    const struct walk_state *state = t->state;
+    bool timed = t->connector->poll.record.time != NULL;
+    if (t->cursor->kind != CURSOR_SEEN || state->last_rows == 0 ||
+        state->rows == 0 || state->met || (timed && state->oldest_ms == 0)) {
+        return;
+    }
+    int64_t to_ms = timed ? state->oldest_ms : state->s_ms;
+    t->step->has_gap = true;
+    t->step->gap =
+        (struct walk_gap){ GAP_COUNT, state->hw_ms,
+                           to_ms > state->hw_ms ? to_ms : state->hw_ms };
+}
+
 /* The list has no more of what was asked for. */
 static enum status
 take_end(struct taking *t)
 {
+    look_for_dropped(t);
     bool more = false;
     enum status status = STATUS_OK;
     if (walk_span_used(t->connector)) {

@@ -17,11 +17,17 @@ walk_span_used(const struct connector *connector)
     return cursor->kind == CURSOR_TIME && cursor->window_ms > 0;
 }
 
-/* Where the walk ends: what is behind was not there when it began. */
+/* Where the walk ends: what is behind was not there when it began, or lies
+ * behind what is to be filled in. */
 static int64_t
 top_of(const struct cursor_spec *cursor, const struct walk_state *state)
 {
-    return state->now_ms - state->now_ms % walk_cursor_unit_ms(cursor);
+    int64_t unit = walk_cursor_unit_ms(cursor);
+    int64_t now = state->now_ms - state->now_ms % unit;
+    int64_t wanted = instant_add(state->backfill.until_ms, unit - 1);
+    return state->backfill.until_ms > 0
+               ? shorter_of(now, wanted - wanted % unit)
+               : now;
 }
 
 /* Puts the upper end where the span's length says, and forgets what belonged to

@@ -135,6 +135,8 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     state->has_page = false;
     state->page_hash = 0;
     state->running_ms = 0;
+    state->oldest_ms = 0;
+    state->met = false;
     state->running_id = (struct slice){ NULL, 0 };
     state->pages = 0;
     state->rows = 0;
@@ -182,7 +184,9 @@ began_ms(const struct walk_plan *plan, const struct walk_state *state,
     int64_t s;
     if (has_date) {
         s = earlier_of(date_ms, instant_add(answer->our_ms, DATE_AHEAD_MS));
-    } else if (cursor->kind == CURSOR_TIME) {
+    } else if (cursor->kind == CURSOR_TIME ||
+               (cursor->kind == CURSOR_SEEN &&
+                plan->connector->poll.record.time != NULL)) {
         /* A stamp that was read before this walk began is surely not ahead of
          * the provider's clock when it did. */
         s = earlier_of(state->largest_ms, state->began_ms);

@@ -199,27 +199,11 @@ take_garbage(struct source_poll *poll, const struct http_reply *reply,
     }
 }
 
-static void
-take_page(struct source_poll *poll, const struct http_reply *reply)
+void
+poll_ask_decide(struct source_poll *poll)
 {
-    struct error err = { 0 };
-    bool not_modified = reply->status == 304;
-    enum status status = not_modified ? poll_page_empty(poll)
-                                      : poll_page_open(poll, reply, &err);
-    if (status != STATUS_OK) {
-        take_garbage(poll, reply, status, &err);
-        return;
-    }
-    struct walk_answer answer = {
-        .url = poll->url,
-        .status = reply->status,
-        .fields = reply->fields,
-        .page = not_modified ? NULL : &poll->page.page,
-        .duration_ms = reply->first_byte_ms,
-        .our_ms = clock_unix_ms(),
-    };
-    status = walk_page(&poll->plan, &poll->next, &answer, &poll->next_arena,
-                       &poll->step);
+    enum status status = walk_page(&poll->plan, &poll->next, &poll->page.answer,
+                                   &poll->next_arena, &poll->step);
     if (status != STATUS_OK) {
         source_poll_fail(poll, status, &poll->step.why);
         return;
@@ -231,6 +215,34 @@ take_page(struct source_poll *poll, const struct http_reply *reply)
         poll_detail_begin(poll);
     } else {
         source_poll_submit_rows(poll);
+    }
+}
+
+static void
+decide_knowing(struct source_poll *poll)
+{
+    poll->page.answer.known = poll->known;
+    poll_ask_decide(poll);
+}
+
+static void
+take_page(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct error err = { 0 };
+    enum status status = reply->status == 304
+                             ? poll_page_empty(poll)
+                             : poll_page_open(poll, reply, &err);
+    if (status == STATUS_OK) {
+        status = poll_page_note(poll, reply);
+    }
+    if (status != STATUS_OK) {
+        take_garbage(poll, reply, status, &err);
+    } else if (poll->page.page.row_count > 0 &&
+               walk_wants_known(&poll->plan, &poll->next)) {
+        poll_page_choose(poll);
+        poll_look(poll, decide_knowing);
+    } else {
+        poll_ask_decide(poll);
     }
 }
 

@@ -3,8 +3,6 @@
  * poll_detail: the detail request of each row that is not known yet (follow),
  * one behind the other.
  */
-#include <string.h>
-
 #include "model/request.h"
 #include "source/source_poll_private.h"
 #include "wire/json.h"
@@ -119,24 +117,10 @@ poll_detail_next(struct source_poll *poll)
     }
 }
 
+/* Asks from the first row on. */
 static void
-rows_looked_up(void *arg, enum status status, const bool *known)
+begin(struct source_poll *poll)
 {
-    struct source_poll *poll = arg;
-    if (poll->stopped != NULL) {
-        poll_page_drop(poll);
-        source_poll_tell_stopped(poll);
-        return;
-    }
-    if (poll_backfill_cancelled(poll)) {
-        return;
-    }
-    if (status != STATUS_OK) {
-        source_poll_fail(poll, status, NULL);
-        return;
-    }
-    memcpy(poll->known, known,
-           poll->page.page.row_count * sizeof(*poll->known));
     poll->page.at = 0;
     poll_detail_next(poll);
 }
@@ -145,17 +129,5 @@ rows_looked_up(void *arg, enum status status, const bool *known)
 void
 poll_detail_begin(struct source_poll *poll)
 {
-    struct poll_page *page = &poll->page;
-    struct error err = { 0 };
-    poll->known = arena_array(&page->arrival->arena, page->page.row_count,
-                              sizeof(*poll->known));
-    enum status status =
-        poll->known == NULL ? STATUS_NOMEM : poll_page_sightings(poll, &err);
-    if (status != STATUS_OK) {
-        source_poll_fail(poll, status, &err);
-        return;
-    }
-    poll->phase = PHASE_LOOKING;
-    poll->sink->known(poll->sink->self, page->arrival->sightings,
-                      page->page.row_count, rows_looked_up, poll);
+    poll_look(poll, begin);
 }

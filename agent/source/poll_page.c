@@ -77,6 +77,38 @@ poll_page_open(struct source_poll *poll, const struct http_reply *reply,
     return status;
 }
 
+static enum status
+copy_fields(struct http_fields from, struct arena *arena,
+            struct http_fields *ret_fields)
+{
+    struct http_field *fields =
+        arena_array(arena, from.count + 1, sizeof(*fields));
+    enum status status = fields == NULL ? STATUS_NOMEM : STATUS_OK;
+    for (size_t i = 0; i < from.count && status == STATUS_OK; i++) {
+        status = arena_copy(arena, from.at[i].name, &fields[i].name);
+        if (status == STATUS_OK) {
+            status = arena_copy(arena, from.at[i].value, &fields[i].value);
+        }
+    }
+    *ret_fields = (struct http_fields){ fields, from.count };
+    return status;
+}
+
+enum status
+poll_page_note(struct source_poll *poll, const struct http_reply *reply)
+{
+    struct poll_page *page = &poll->page;
+    page->answer = (struct walk_answer){
+        .url = poll->url,
+        .status = reply->status,
+        .page = reply->status == 304 ? NULL : &page->page,
+        .duration_ms = reply->first_byte_ms,
+        .our_ms = clock_unix_ms(),
+    };
+    return copy_fields(reply->fields, &page->arrival->arena,
+                       &page->answer.fields);
+}
+
 enum status
 poll_page_sightings(struct source_poll *poll, struct error *err)
 {

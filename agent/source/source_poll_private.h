@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source_poll_private: what source_poll.c, poll_ask.c, poll_detail.c and
- * poll_page.c share: the state of one walk, and the steps between them.
+ * source_poll_private: what source_poll.c and the files poll_*.c share: the
+ * state of one walk, and the steps between them.
  */
 #ifndef SOURCE_SOURCE_POLL_PRIVATE_H
 #define SOURCE_SOURCE_POLL_PRIVATE_H
@@ -19,6 +19,7 @@ struct poll_page {
     bool *wanted;         /* one per row: below the walk, or known: not */
     size_t at;            /* row whose detail is being asked */
     size_t details;       /* asked so far in this page */
+    struct walk_answer answer; /* what walk_page will be told */
 };
 
 struct source_poll {
@@ -36,7 +37,7 @@ struct source_poll {
         PHASE_IDLE,    /* until the timer or a poke */
         PHASE_WAITING, /* for the budget, to ask again */
         PHASE_ASKING,  /* http_client */
-        PHASE_LOOKING, /* the sink looks rows up, before follow */
+        PHASE_LOOKING, /* the sink looks rows up, for the walk or follow */
         PHASE_DETAIL,  /* http_client, one row's detail */
         PHASE_STORING, /* the sink stores */
         PHASE_STOPPED
@@ -66,6 +67,7 @@ struct source_poll {
     struct slice url;
     struct slice method;
     struct poll_page page;
+    void (*looked)(struct source_poll *poll); /* once that is known */
     bool *known; /* the sink's answer is copied here, in the page's arena */
 
     int64_t started_ms;       /* Unix ms, when the last walk began */
@@ -90,6 +92,11 @@ enum status poll_page_open(struct source_poll *poll,
 /* Leaves out the rows below the walk, by what walk_page made of the page: the
  * first answer of all decides where `start` is. */
 void poll_page_choose(struct source_poll *poll);
+
+/* Notes what the walk will be told of the answer, in the page's arena. */
+NODISCARD
+enum status poll_page_note(struct source_poll *poll,
+                           const struct http_reply *reply);
 
 /* A page without rows, for a state or a gap alone. */
 NODISCARD
@@ -130,6 +137,14 @@ void poll_ask_note(struct source_poll *poll, const struct http_reply *reply);
  * The rest of what it asks is left in *ret_advice. */
 bool poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
                      struct quota_advice *ret_advice);
+
+/* Lets the walk decide about the page, and stores what follows. */
+void poll_ask_decide(struct source_poll *poll);
+
+/* Looks up which of the wanted rows of the page are known, into poll->known;
+ * then goes on. */
+void poll_look(struct source_poll *poll,
+               void (*then)(struct source_poll *poll));
 
 /* Looks up which rows of the page are known, then asks for the others. */
 void poll_detail_begin(struct source_poll *poll);

@@ -124,3 +124,21 @@ class Vocabulary(harness.Case):
                          set(range(200)))
         wait_until(lambda: self.runs(agent, "ok") >= 1, "a whole walk")
         self.assertEqual(agent.metric("gaps_total", connector="list"), 0)
+
+    def test_a_feed_that_dropped_rows_unseen_has_a_gap(self):
+        provider = self.provider()
+        rows = []
+        provider.default = lambda handler, asked: answer(
+            handler, 200, listing(rows[-3:][::-1]))
+        agent = self.lister(provider, {"order": "desc", "cursor": {
+            "kind": "seen", "from": "id", "keep": 3}})
+        rows += [entry(1), entry(2)]
+        self.assertEqual(self.ids(agent, 2), ["1", "2"])
+        runs = self.runs(agent, "ok")
+        wait_until(lambda: self.runs(agent, "ok") > runs + 1, "known rows")
+        self.assertEqual(agent.metric("gaps_total", connector="list"), 0)
+        # Five at once, of which the feed keeps three.
+        rows.extend([entry(n, time.time() + 1) for n in range(3, 8)])
+        self.assertEqual(self.ids(agent, 5), ["1", "2", "5", "6", "7"])
+        agent.wait_metric(1, "gaps_total", connector="list")
+        self.assertIn("kind=count", agent.log())

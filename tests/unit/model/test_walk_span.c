@@ -158,6 +158,18 @@ a_clock_of_ours_that_is_years_ahead_makes_no_years_of_spans(void **state)
     assert_int_equal(f->state.hw_ms, NOW - 1500);
 }
 
+static void
+a_past_span_is_not_read_beyond_its_end(void **state)
+{
+    struct fixture *f = *state;
+    use_spans(f, HOUR, 100);
+    set_hw(f, NOW - HOUR);
+    f->state.backfill.until_ms = NOW - 30 * MINUTE + 1;
+    begin(f);
+    assert_span(f, NOW - 61 * MINUTE, NOW - 30 * MINUTE + SECOND);
+    page(f, NIL, WALK_WHOLE);
+}
+
 /* ---- a list of 30,000 rows ---- */
 
 enum { ROWS = 30000, FULL = 100, ASKED_MAX = 20000 };
@@ -303,6 +315,7 @@ main(void)
         TEST(a_walk_that_is_resumed_does_not_read_a_span_twice),
         TEST(a_span_counts_the_rows_of_all_its_pages),
         TEST(a_clock_of_ours_that_is_years_ahead_makes_no_years_of_spans),
+        TEST(a_past_span_is_not_read_beyond_its_end),
         TEST(thirty_thousand_rows_are_read_through_answers_of_a_hundred),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ struct fixture {
     const char *etag;
     const char *modified;
     const char *url;
+    const bool *known;
 };
 
 static inline int
@@ -110,6 +111,7 @@ take(struct fixture *f, unsigned status, const char *body)
                                   .status = status,
                                   .fields = { fields, count },
                                   .page = body == NULL ? NULL : &page,
+                                  .known = f->known,
                                   .duration_ms = 500,
                                   .our_ms = f->now.our_ms + 500 };
     return walk_page(&f->plan, &f->state, &answer, &f->arena, &f->step);

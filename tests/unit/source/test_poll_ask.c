@@ -182,6 +182,48 @@ a_full_answer_is_stored_and_asked_for_again_in_parts(void **state)
     site_close();
 }
 
+static void
+a_feed_that_was_seen_before_is_looked_up_before_the_walk_decides(void **state)
+{
+    (void)state;
+    static const char connector[] =
+        PARAMS "poll:\n"
+               "  request: {url: '{var:base}/v1/list'}\n"
+               "  auth: {type: bearer}\n"
+               "  items: '$.rows[*]'\n"
+               "  order: desc\n"
+               "  start: 2026-09-01T00:00:00Z\n"
+               "  cursor: {kind: seen}\n"
+               "  record: {id: '{id}', type: t}\n"
+               "match: {mode: event, same_id: true}\n";
+    static const struct answer script[] = {
+        { 200, NULL, NULL, "{\"rows\":[" ROW("a", "02") "]}" },
+        { 200, NULL, NULL,
+          "{\"rows\":[" ROW("b", "03") "," ROW("a", "02") "]}" },
+        { 200, NULL, NULL,
+          "{\"rows\":[" ROW("d", "05") "," ROW("c", "04") "]}" },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(connector, script);
+    site.settings.cadence.every_ms = 1;
+    site.known = "a b";
+    source_poll_destroy(site.poll);
+    make_poll();
+    start();
+    await_ends(1);
+    assert_int_equal(site.look_ups, 0);
+    await_ends(2);
+    assert_int_equal(site.look_ups, 1);
+    size_t before = site.submissions;
+    assert_false(site.submitted[before - 1].has_gap);
+    assert_submitted(before - 1, "a b");
+    await_ends(3);
+    assert_int_equal(site.look_ups, 2);
+    assert_true(site.submitted[site.submissions - 1].has_gap);
+    assert_submitted(site.submissions - 1, "c d");
+    site_close();
+}
+
 int
 main(void)
 {
@@ -193,6 +235,8 @@ main(void)
         cmocka_unit_test(
             a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew),
         cmocka_unit_test(a_full_answer_is_stored_and_asked_for_again_in_parts),
+        cmocka_unit_test(
+            a_feed_that_was_seen_before_is_looked_up_before_the_walk_decides),
         cmocka_unit_test(an_answer_that_stays_right_puts_the_next_walk_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
