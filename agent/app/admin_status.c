@@ -83,8 +83,7 @@ add_tiers(struct portrait *of)
     struct json_node *tiers = json_add_array(of->tree, of->node, "tiers");
     for (size_t i = 0; i < walks_count(walks); i++) {
         struct walks_tier tier;
-        walks_tier(walks, i, &tier);
-        if (tier.connector == of->connector) {
+        if (walks_tier(walks, i, &tier) && tier.connector == of->connector) {
             add_tier(of, tiers, &tier);
         }
     }

@@ -437,12 +437,15 @@ walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg)
     return calls;
 }
 
-void
+bool
 walks_tier(const struct walks *walks, size_t at, struct walks_tier *ret_tier)
 {
     const struct walker *walker = &walks->walkers[at];
     const struct poll_spec *spec = &walker->connector->poll;
     const struct sweep_spec *sweeps = spec->sweeps.at;
+    if (walker->tier == WALK_TIER_BACKFILL) {
+        return false;
+    }
     *ret_tier = (struct walks_tier){
         .connector = walker->connector,
         .tier = walker->tier,
@@ -465,6 +468,7 @@ walks_tier(const struct walks *walks, size_t at, struct walks_tier *ret_tier)
         ret_tier->every_ms = sweeps[walker->tier - 1].every_ms;
         ret_tier->cron = (struct slice){ NULL, 0 };
     }
+    return true;
 }
 
 int64_t

@@ -83,8 +83,9 @@ struct walks_tier {
     struct slice why; /* of a failure; borrowed until its next walk ends */
 };
 
-/* Tells of one of walks_count tiers; those of a connector stand together. */
-void walks_tier(const struct walks *walks, size_t at,
+/* Tells of one of walks_count tiers; those of a connector stand together. False
+ * for what reads its past spans. */
+bool walks_tier(const struct walks *walks, size_t at,
                 struct walks_tier *ret_tier);
 
 /* Up to when `connector` is complete: the latest of its tiers, never going

@@ -316,10 +316,10 @@ class Agent:
         except OSError:
             return 0
 
-    def admin(self, path, method="GET", **fields):
+    def admin(self, path, method="GET", body=None, **fields):
         connection = UnixConnection(self.socket)
         try:
-            connection.request(method, path, headers=fields)
+            connection.request(method, path, body, fields)
             reply = connection.getresponse()
             return Answer(reply.status, dict(reply.getheaders()), reply.read())
         finally:

@@ -116,7 +116,7 @@ def load():
 
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool,
-         "integer": int, "null": type(None)}
+         "integer": int, "number": float, "null": type(None)}
 
 
 class Spec:

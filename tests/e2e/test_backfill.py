@@ -41,14 +41,9 @@ class Backfill(harness.Case):
         return progress and progress["state"]
 
     def ask(self, agent, **wish):
-        connection = harness.UnixConnection(agent.socket)
-        try:
-            connection.request("POST", "/api/v1/connectors/shop/backfill",
-                               json.dumps(wish))
-            reply = connection.getresponse()
-            return reply.status, json.loads(reply.read())
-        finally:
-            connection.close()
+        reply = agent.admin("/api/v1/connectors/shop/backfill", "POST",
+                            json.dumps(wish))
+        return reply.status, json.loads(reply.body)
 
     def hw(self, agent):
         return dict(agent.query("SELECT tier, hw_ms FROM walk"))
