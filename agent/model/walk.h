@@ -112,6 +112,9 @@ struct walk_state {
     int64_t pages;           /* pages stored in this walk */
     int64_t rows;
     uint64_t page_hash;  /* of the last page token: the same twice fails */
+    uint64_t anchor;     /* PAGE_OFFSET: the row that the next page overlaps by;
+                            0: none */
+    unsigned restarts;   /* of this walk, because that row had moved up */
     bool first;          /* the next request is `first`, or `resync` */
     bool anew;           /* the cursor was refused, and no walk whole since */
     bool after_first;    /* the last answer was that one's */

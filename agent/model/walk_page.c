@@ -14,6 +14,9 @@
 /* Walks in a row that end on one full second before it becomes a gap. */
 #define TIES_MAX 3
 
+/* So often a walk begins again because rows moved while it read. */
+#define RESTARTS_MAX 5
+
 static enum status
 fail(struct taking *t, const char *why)
 {
@@ -449,14 +452,42 @@ hash_of(const struct taking *t, struct slice next)
                : walk_cursor_hash(t->answer->page->body);
 }
 
+static void
+forget_page(struct walk_state *state)
+{
+    state->has_page = false;
+    state->page = (struct slice){ NULL, 0 };
+    state->page_hash = 0;
+    state->anchor = 0;
+}
+
+/* Rows have moved up past the end of the last page: back a page, and another,
+ * until the row is met that both have to show. It may be gone itself: then from
+ * the first page on, though not for ever. */
 static enum status
-next_page(struct taking *t, struct slice next)
+step_back(struct taking *t)
+{
+    struct walk_state *state = t->state;
+    bool more = false;
+    enum status status = walk_paging_back(t->connector, state, t->arena, &more);
+    state->page_hash = 0;
+    if (status != STATUS_OK || more) {
+        return status == STATUS_OK ? ask(t) : status;
+    }
+    forget_page(state);
+    if (++state->restarts > RESTARTS_MAX) {
+        return fail_closed(t, "rows move away between the pages, however often "
+                              "the list is begun");
+    }
+    return ask(t);
+}
+
+static enum status
+next_page(struct taking *t, struct slice next, uint64_t anchor)
 {
     struct walk_state *state = t->state;
     if (may_restart(t)) {
-        state->has_page = false;
-        state->page = (struct slice){ NULL, 0 };
-        state->page_hash = 0;
+        forget_page(state);
         enum status status = walk_cursor_set_time(t->connector, state,
                                                   state->running_ms, t->arena);
         return status == STATUS_OK ? ask(t) : status;
@@ -469,6 +500,7 @@ next_page(struct taking *t, struct slice next)
     state->page_hash = hash;
     state->page = next;
     state->has_page = true;
+    state->anchor = anchor;
     return ask(t);
 }
 
@@ -544,14 +576,22 @@ go_on(struct taking *t)
         t->below == page->row_count) {
         return whole(t);
     }
-    enum status status = walk_paging_next(t->connector, t->state, t->answer,
-                                          t->arena, &next, &t->step->why);
+    bool holds;
+    enum status status =
+        walk_paging_holds(t->connector, t->state, page, t->scratch, &holds);
+    if (status == STATUS_OK && !holds) {
+        return step_back(t);
+    }
+    if (status == STATUS_OK) {
+        status = walk_paging_next(t->connector, t->state, t->answer, t->arena,
+                                  &next, &t->step->why);
+    }
     if (status != STATUS_OK) {
         return status;
     }
     switch (next.kind) {
     case WALK_PAGING_END: return take_end(t);
-    case WALK_PAGING_PAGE: return next_page(t, next.text);
+    case WALK_PAGING_PAGE: return next_page(t, next.text, next.anchor);
     case WALK_PAGING_ADVANCE: return advance(t, next.certain);
     case WALK_PAGING_BROKEN: break;
     }

@@ -3,8 +3,13 @@
 
 #include "model/answer.h"
 #include "model/request.h"
+#include "model/walk_cursor.h"
 #include "wire/json.h"
 #include "wire/url.h"
+
+/* How far back to look for the row that two pages share, where it is not known
+ * how long a page is. */
+#define BACK_ROWS 20
 
 /* What a decision is made from. */
 struct turn {
@@ -192,10 +197,74 @@ after_number(struct turn *turn, struct walk_paging *ret_next)
     return status;
 }
 
+/* What tells a row from its neighbours, whatever else of it changes. */
+static enum status
+row_hash(const struct connector *connector, struct slice row,
+         struct arena *arena, uint64_t *ret_hash)
+{
+    const struct answer_view view = { .row = row };
+    struct slice id;
+    enum status status =
+        answer_text(connector->poll.record.id, &view, arena, &id);
+    *ret_hash = walk_cursor_hash(status == STATUS_OK ? id : row);
+    return status == STATUS_NOMEM ? status : STATUS_OK;
+}
+
+enum status
+walk_paging_holds(const struct connector *connector,
+                  const struct walk_state *state, const struct page *page,
+                  struct arena *arena, bool *ret_holds)
+{
+    enum status status = STATUS_OK;
+    *ret_holds = state->anchor == 0 || !state->has_page ||
+                 connector->poll.pages.kind != PAGE_OFFSET;
+    for (size_t i = 0;
+         i < page->row_count && !*ret_holds && status == STATUS_OK; i++) {
+        uint64_t hash = 0;
+        status = row_hash(connector, page->rows[i], arena, &hash);
+        *ret_holds = hash == state->anchor;
+    }
+    return status;
+}
+
+enum status
+walk_paging_back(const struct connector *connector, struct walk_state *state,
+                 struct arena *arena, bool *ret_more)
+{
+    const struct page_spec *spec = &connector->poll.pages;
+    int64_t at = spec->start;
+    int64_t back = spec->size > 0 ? spec->size : BACK_ROWS;
+    if (slice_to_i64(state->page, &at) != STATUS_OK || at <= spec->start) {
+        *ret_more = false;
+        return STATUS_OK;
+    }
+    struct buf buf = { 0 };
+    buf_i64(&buf, at - spec->start > back ? at - back : spec->start);
+    enum status status = buf_status(&buf);
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&buf), &state->page);
+    }
+    buf_fini(&buf);
+    *ret_more = true;
+    return status;
+}
+
+/* The next page begins with the last row of this one, where that is not all of
+ * it. */
 static enum status
 after_offset(struct turn *turn, struct walk_paging *ret_next)
 {
-    return step_by(turn, (int64_t)turn->answer->page->row_count, ret_next);
+    const struct page *page = turn->answer->page;
+    int64_t rows = (int64_t)page->row_count;
+    bool alone = rows == 1 && turn->state->anchor == 0;
+    if (rows == 0 || alone || turn->spec->size == 1) {
+        return step_by(turn, rows, ret_next);
+    }
+    enum status status = step_by(turn, rows - 1, ret_next);
+    return status == STATUS_OK && ret_next->kind == WALK_PAGING_PAGE
+               ? row_hash(turn->connector, page->rows[rows - 1], turn->arena,
+                          &ret_next->anchor)
+               : status;
 }
 
 static enum status

@@ -24,6 +24,7 @@ struct walk_paging {
     enum walk_paging_kind kind;
     struct slice text; /* in the arena */
     bool certain;      /* ADVANCE: the answer itself says there is more */
+    uint64_t anchor;   /* PAGE: the last row, which it shows again; 0: none */
 };
 
 /* Decides. STATUS_NOMEM, or STATUS_OK with the decision; why it is broken is
@@ -34,5 +35,22 @@ enum status walk_paging_next(const struct connector *connector,
                              const struct walk_answer *answer,
                              struct arena *arena, struct walk_paging *ret_next,
                              struct error *err);
+
+/*
+ * Whether the page shows the row again that it overlaps the last one by.
+ * Offsets count from the top: where a row above was deleted all below have
+ * moved up, and the one that came to stand between two pages is on neither.
+ */
+NODISCARD
+enum status walk_paging_holds(const struct connector *connector,
+                              const struct walk_state *state,
+                              const struct page *page, struct arena *arena,
+                              bool *ret_holds);
+
+/* Moves the offset in the state back by a page; false when it is the first. */
+NODISCARD
+enum status walk_paging_back(const struct connector *connector,
+                             struct walk_state *state, struct arena *arena,
+                             bool *ret_more);
 
 #endif

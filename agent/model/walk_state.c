@@ -67,6 +67,8 @@ static const struct member members[] = {
     MEMBER("pages", KIND_I64, pages),
     MEMBER("rows", KIND_I64, rows),
     MEMBER("page_hash", KIND_U64, page_hash),
+    MEMBER("anchor", KIND_U64, anchor),
+    MEMBER("restarts", KIND_UNSIGNED, restarts),
     MEMBER("first", KIND_BOOL, first),
     MEMBER("anew", KIND_BOOL, anew),
     MEMBER("after_first", KIND_BOOL, after_first),

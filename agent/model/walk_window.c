@@ -135,6 +135,8 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     state->has_page = false;
     state->page_hash = 0;
     state->running_ms = 0;
+    state->anchor = 0;
+    state->restarts = 0;
     state->oldest_ms = 0;
     state->met = false;
     state->running_id = (struct slice){ NULL, 0 };

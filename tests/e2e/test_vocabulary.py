@@ -142,3 +142,20 @@ class Vocabulary(harness.Case):
         self.assertEqual(self.ids(agent, 5), ["1", "2", "5", "6", "7"])
         agent.wait_metric(1, "gaps_total", connector="list")
         self.assertIn("kind=count", agent.log())
+
+    def test_rows_deleted_while_a_list_is_read_by_offset_hide_none(self):
+        provider = self.provider()
+        rows = [entry(n) for n in range(12, 0, -1)]
+
+        def serve(handler, asked):
+            at = int(asked.query["at"])
+            if at > 0 and len(rows) == 12:
+                del rows[:2]  # the rows of the next page move up
+            answer(handler, 200, listing(rows[at:at + 4]))
+        provider.default = serve
+        agent = self.lister(provider, {
+            "request": {"url": "{var:base}/list", "query": {"at": "{page}"}},
+            "order": "desc", "pages": {"kind": "offset", "size": 4}})
+        wait_until(lambda: self.runs(agent, "ok") >= 1, "a whole walk")
+        self.assertEqual({int(n) for n in self.ids(agent, 12)},
+                         set(range(1, 13)))

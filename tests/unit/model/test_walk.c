@@ -376,7 +376,7 @@ each_page_kind_finds_its_next_page_and_its_end(void **state)
         { PAGE_NUMBER, 0, false, false, NULL,
           "{\"rows\":[{\"at\":1}],\"total\":2}", "2" },
         { PAGE_OFFSET, 2, false, false, NULL,
-          "{\"rows\":[{\"at\":1},{\"at\":2}]}", "3" },
+          "{\"rows\":[{\"at\":1},{\"at\":2}]}", "2" },
         { PAGE_OFFSET, 0, false, false, NULL, "{\"rows\":[]}", NULL },
     };
     struct fixture *f = *state;
