@@ -456,6 +456,7 @@ ingest_create(struct loop *loop, struct store_worker *worker,
     ingest->worker = worker;
     ingest->settings = *settings;
     ingest->sink = (struct source_sink){ .self = ingest,
+                                         .is_rehearsal = settings->dry_run,
                                          .submit = submit,
                                          .has_room = has_room,
                                          .is_writable = is_writable,

@@ -115,8 +115,9 @@ finish_cursor(struct connector_draft *draft)
         if (connector_tree_node(draft, file, 3) != NULL) {
             poll->overlap_ms = cursor->overlap_ms;
         } else {
-            poll->overlap_ms =
-                cursor->kind == CURSOR_ID ? OVERLAP_ID_MS : OVERLAP_MS;
+            poll->overlap_ms = cursor->acks                ? 0
+                               : cursor->kind == CURSOR_ID ? OVERLAP_ID_MS
+                                                           : OVERLAP_MS;
         }
     }
     cursor->overlap_ms = poll->overlap_ms;

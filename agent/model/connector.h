@@ -228,9 +228,10 @@ struct cursor_spec {
     int64_t settle_ms;
     int64_t window_ms; /* ask for so much at a time; 0: for all of it */
     int64_t full;      /* so many rows, and an answer may hide more */
-    int64_t keep;      /* SEEN: ids kept at least; the ledger keeps more */
-    bool send;         /* false: the server has no filter, we stop ourselves */
-    bool numeric;      /* ids compare by length, then text */
+    bool acks;    /* sending it makes the provider forget what lies before */
+    int64_t keep; /* SEEN: ids kept at least; the ledger keeps more */
+    bool send;    /* false: the server has no filter, we stop ourselves */
+    bool numeric; /* ids compare by length, then text */
     const struct template *start; /* value before anything was seen */
     struct expired_spec *expired; /* any of them */
     size_t expired_count;
@@ -359,9 +360,12 @@ struct poll_spec {
     struct limit_spec limit;
     struct record_spec record;
     struct follow_spec follow;
-    int64_t timeout_ms;           /* of one request */
-    int64_t max_body;             /* of one answer, decoded */
-    int64_t max_pages;            /* of one walk; 0: none */
+    bool exclusive;     /* no list while the provider sends webhooks */
+    int64_t wait_ms;    /* how long the list itself holds a request that it has
+                           nothing for; 0: it answers at once */
+    int64_t timeout_ms; /* of one request */
+    int64_t max_body;   /* of one answer, decoded */
+    int64_t max_pages;  /* of one walk; 0: none */
     int64_t backfill_rate;        /* requests of a backfill … */
     int64_t backfill_rate_per_ms; /* … in so long */
 };

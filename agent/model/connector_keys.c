@@ -327,6 +327,10 @@ static const struct config_key cursor_keys[] = {
     KEY(cursor_spec, "full", CONFIG_INT, full, .min = "1",
         .doc = "So many rows, and an answer may have left some out: the window "
                "is halved."),
+    KEY(cursor_spec, "acks", CONFIG_BOOL, acks, .fallback = "false",
+        .doc = "Sending the cursor makes the provider forget what lies before: "
+               "there is no overlap, and a walk that stores nothing ends with "
+               "its first page."),
     KEY(cursor_spec, "keep", CONFIG_INT, keep, .min = "1",
         .doc = "For seen: how many ids have to be known at least. The ledger "
                "keeps every id that the list can show, so this asks nothing "
@@ -523,6 +527,12 @@ static const struct config_key poll_keys[] = {
         .doc = "What a row says about its event."),
     KEY(poll_spec, "follow", CONFIG_TABLE, follow, .table = &follow_table,
         .doc = "A request for each row that is not known yet."),
+    KEY(poll_spec, "wait", CONFIG_DURATION, wait_ms, .max = "10m",
+        .doc = "How long the list holds a request that it has nothing for; the "
+               "next walk begins at once."),
+    KEY(poll_spec, "exclusive_with_webhook", CONFIG_BOOL, exclusive,
+        .fallback = "false",
+        .doc = "The provider shows its list only while it sends no webhooks."),
     KEY(poll_spec, "timeout", CONFIG_DURATION, timeout_ms, .fallback = "30s",
         .min = "1s", .max = "10m", .reloadable = true,
         .doc = "The longest time one request may take."),

@@ -273,6 +273,24 @@ check_span(struct rules *rules)
     }
 }
 
+/* What a provider forgets as it is asked, and what it shows to nobody else. */
+static void
+check_queue(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    const struct poll_spec *poll = &c->poll;
+    if (poll->cursor.acks && (poll->overlap_ms > 0 || poll->sweeps.count > 0)) {
+        refuse(rules, "poll", "cursor",
+               "with 'acks' nothing can be read twice: neither 'overlap' nor "
+               "'sweeps'");
+    }
+    if (poll->exclusive && c->has_webhook && c->has_poll) {
+        refuse(rules, "poll", "exclusive_with_webhook",
+               "this provider shows no list while it sends webhooks: leave out "
+               "'webhook_secret' to poll, or say 'poll: none' to listen");
+    }
+}
+
 static void
 check_auth(struct rules *rules)
 {
@@ -302,6 +320,7 @@ check_poll(struct rules *rules)
     }
     check_cursor(rules);
     check_span(rules);
+    check_queue(rules);
     check_auth(rules);
     const struct config_node *entry_poll =
         rules->draft->entry == NULL

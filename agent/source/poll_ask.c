@@ -18,6 +18,9 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
                http_reply_fn *done, struct error *err)
 {
     const struct poll_spec *spec = &poll->settings.connector->poll;
+    /* Only the list itself holds what it is asked. */
+    int64_t timeout_ms =
+        spec->timeout_ms + (poll->phase == PHASE_ASKING ? spec->wait_ms : 0);
     struct http_call_spec call = {
         .method = request->method,
         .url = request->url,
@@ -27,8 +30,8 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
         .user = request->user,
         .password = request->password,
         .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
-        .timeout_ms = spec->timeout_ms,
-        .stall_timeout_ms = spec->timeout_ms,
+        .timeout_ms = timeout_ms,
+        .stall_timeout_ms = timeout_ms,
         .body_limit = (size_t)spec->max_body,
     };
     return http_client_start(poll->client, &call, done, poll, &poll->call, err);

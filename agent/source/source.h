@@ -79,6 +79,7 @@ typedef void verdict_fn(void *arg, const struct verdict *verdict);
 
 struct source_sink {
     void *self;
+    bool is_rehearsal; /* says stored, and stores nothing */
     /* Takes ownership of `arrival`, in every case. */
     void (*submit)(void *self, struct arrival *arrival, verdict_fn *done,
                    void *arg);

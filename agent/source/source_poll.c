@@ -51,6 +51,17 @@ source_poll_provider_ms(const struct source_poll *poll)
                                        account->date_at_ms;
 }
 
+/* Whether the list holds requests, and has: the next one is to be there when
+ * something comes. An answer that came at once with nothing new shows a list
+ * that does not wait as it should. */
+static bool
+has_waited(const struct source_poll *poll)
+{
+    int64_t wait_ms = poll->settings.connector->poll.wait_ms;
+    return wait_ms > 0 && poll->run.outcome == POLL_OK &&
+           (poll->run.fresh > 0 || poll->duration_ms >= wait_ms / 2);
+}
+
 static int64_t
 next_due_ms(struct source_poll *poll)
 {
@@ -58,7 +69,7 @@ next_due_ms(struct source_poll *poll)
     int64_t wait_ms =
         poll->settings.account->host->not_before_ms - loop_now_ms(poll->loop);
     struct cadence_input input = {
-        .started_ms = poll->poked ? 0 : poll->started_ms,
+        .started_ms = poll->poked || has_waited(poll) ? 0 : poll->started_ms,
         .now_ms = now_ms,
         .failures = poll->patient ? 0 : poll->failures,
         .asked_min_ms = poll->poked ? 0 : poll->asked_min_ms,
@@ -292,6 +303,15 @@ count_stored(struct source_poll *poll, const struct verdict *verdict)
     }
 }
 
+/* Whether the next request would make the provider forget what was not stored.
+ */
+static bool
+would_acknowledge(const struct source_poll *poll)
+{
+    return poll->sink->is_rehearsal && poll->run.pages > 0 &&
+           poll->settings.connector->poll.cursor.acks;
+}
+
 /* The sink's verdict on a page. */
 static void
 stored(void *arg, const struct verdict *verdict)
@@ -325,9 +345,9 @@ stored(void *arg, const struct verdict *verdict)
         source_poll_fail(poll, STATUS_BUSY, &err);
     } else if (status != STATUS_OK) {
         source_poll_fail(poll, status, &err);
-    } else if (poll->step.next == WALK_ASK) {
+    } else if (poll->step.next == WALK_ASK && !would_acknowledge(poll)) {
         poll_ask(poll);
-    } else if (poll->step.next == WALK_WHOLE) {
+    } else if (poll->step.next != WALK_FAILED) {
         end_run(poll, POLL_OK, (struct slice){ NULL, 0 });
     } else {
         source_poll_fail(poll, STATUS_PROTOCOL, &poll->step.why);

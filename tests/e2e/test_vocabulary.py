@@ -2,6 +2,7 @@
 """What a list can ask of its reader: words of `poll`, each over the real
 program."""
 import json
+import threading
 import time
 
 import harness
@@ -17,17 +18,17 @@ def listing(rows, **more):
 
 
 class Vocabulary(harness.Case):
-    def lister(self, provider, poll, **sections):
+    def lister(self, provider, poll, every="1s"):
         """An agent that reads one list, started."""
         declared = {
             "request": {"url": "{var:base}/list"}, "items": "rows[*]",
             "record": {"id": "{id}", "type": "row", "time": "at"}, **poll}
-        agent = self.agent({}, listen=False, **sections)
+        agent = self.agent({}, listen=False)
         with open(agent.path("list.yaml"), "w", encoding="utf-8") as file:
             json.dump({"params": {"base": {}}, "poll": declared}, file)
         agent.config["connectors"]["list"] = {
             "use": "./list.yaml", "with": {"base": provider.url},
-            "poll": {"every": "1s", "start": "1h"}}
+            "poll": {"every": every, "start": "1h"}}
         agent.write_config()
         return agent.start()
 
@@ -159,3 +160,40 @@ class Vocabulary(harness.Case):
         wait_until(lambda: self.runs(agent, "ok") >= 1, "a whole walk")
         self.assertEqual({int(n) for n in self.ids(agent, 12)},
                          set(range(1, 13)))
+
+    def test_a_list_that_holds_requests_shows_rows_as_they_come(self):
+        provider = self.provider()
+        rows = [dict(entry(1), n=1)]
+        came = threading.Condition()
+
+        def serve(handler, asked):
+            offset = int(asked.query.get("offset", 0))
+            with came:
+                del rows[:sum(r["n"] < offset for r in rows)]
+                came.wait_for(lambda: rows or provider.ended.is_set(), 30)
+                answer(handler, 200, listing(rows))
+        provider.default = serve
+        agent = self.lister(provider, {
+            "request": {"url": "{var:base}/list",
+                        "query": {"offset": "{cursor}"}},
+            "order": "asc", "wait": "30s", "cursor": {
+                "kind": "id", "from": "max(n)+1", "compare": "numeric",
+                "acks": True},
+            "pages": {"kind": "cursor", "size": 100}}, every="1h")
+        self.ids(agent, 1)
+        for n in range(2, 5):
+            wait_until(lambda: provider.asked[-1].query.get("offset") ==
+                       str(n), "the next request waits")
+            with came:
+                rows.append(dict(entry(n), n=n))
+                came.notify_all()
+            self.ids(agent, n)
+        self.assertEqual(len(agent.events()), 4)
+        wait_until(lambda: provider.asked[-1].query.get("offset") == "5",
+                   "one more request waits")
+        code, seconds = agent.stop()
+        self.assertEqual(code, 0)
+        self.assertLess(seconds, 5)
+        with came:
+            provider.ended.set()
+            came.notify_all()

@@ -224,6 +224,84 @@ a_feed_that_was_seen_before_is_looked_up_before_the_walk_decides(void **state)
     site_close();
 }
 
+static void
+a_list_that_holds_requests_is_asked_again_at_once(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, NULL, NULL, "{\"rows\":[" ROW("a", "02") "]}" },
+        { 0, NULL, NULL, NO_ROWS },
+        { 200, NULL, NULL, NO_ROWS },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(LISTED("  wait: 200ms\n  timeout: 1s\n"), script);
+    start();
+    await_ends(1);
+    assert_in_range(next_in_ms() + 1000, 0, 1000);
+    /* It had nothing and held the request, longer than `timeout`. */
+    run(is_held);
+    rest(1100);
+    provider_answer(site.held, &(struct answer){ 200, NULL, NULL, NO_ROWS });
+    site.held = NULL;
+    await_ends(2);
+    assert_int_equal(site.ended.outcome, POLL_OK);
+    assert_in_range(next_in_ms() + 1000, 0, 1000);
+    /* It had nothing and said so at once. */
+    await_ends(3);
+    assert_in_range(next_in_ms(), INSTANT_HOUR_MS - 60000, INSTANT_HOUR_MS);
+    assert_int_equal(site.requests, 3);
+    site_close();
+}
+
+static void
+it_stops_at_once_while_a_list_holds_its_request(void **state)
+{
+    (void)state;
+    static const struct answer script[] = { { 0, NULL, NULL, NULL } };
+    site_open(LISTED("  wait: 60s\n"), script);
+    start();
+    run(is_held);
+    int64_t began_ms = loop_now_ms(site.loop);
+    source_poll_stop(site.poll, says_stopped, NULL);
+    run(is_stopped);
+    assert_in_range(loop_now_ms(site.loop) - began_ms, 0, 999);
+    site_close();
+}
+
+static void
+what_is_not_stored_is_not_acknowledged(void **state)
+{
+    (void)state;
+    static const char connector[] = PARAMS
+        "poll:\n"
+        "  request: {url: '{var:base}/v1/list', query: {offset: '{cursor}'}}\n"
+        "  auth: {type: bearer}\n"
+        "  items: '$.rows[*]'\n"
+        "  order: asc\n"
+        "  cursor: {kind: id, from: max(id)+1, compare: numeric, acks: true}\n"
+        "  pages: {kind: cursor, size: 1}\n"
+        "  record: {id: '{id}', type: t}\n"
+        "match: {mode: event, same_id: true}\n";
+    static const struct answer script[] = {
+        { 200, NULL, NULL, "{\"rows\":[{\"id\":7}]}" },
+        { 200, NULL, NULL, NO_ROWS },
+        { 0, NULL, NULL, NULL },
+    };
+    for (int i = 0; i < 2; i++) {
+        site_open(connector, script);
+        site.sink.is_rehearsal = i == 0;
+        start();
+        await_ends(1);
+        assert_int_equal(site.ended.outcome, POLL_OK);
+        assert_int_equal(site.requests, 1 + i);
+        assert_string_equal(first_rows()->ids, "7");
+        if (i == 1) {
+            assert_string_equal(site.targets[1], "/v1/list?offset=8");
+        }
+        site_close();
+    }
+}
+
 int
 main(void)
 {
@@ -237,6 +315,9 @@ main(void)
         cmocka_unit_test(a_full_answer_is_stored_and_asked_for_again_in_parts),
         cmocka_unit_test(
             a_feed_that_was_seen_before_is_looked_up_before_the_walk_decides),
+        cmocka_unit_test(a_list_that_holds_requests_is_asked_again_at_once),
+        cmocka_unit_test(it_stops_at_once_while_a_list_holds_its_request),
+        cmocka_unit_test(what_is_not_stored_is_not_acknowledged),
         cmocka_unit_test(an_answer_that_stays_right_puts_the_next_walk_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
