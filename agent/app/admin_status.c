@@ -56,17 +56,20 @@ add_last_walk(struct portrait *of, struct json_node *item,
 }
 
 static void
-add_tier(struct portrait *of, struct json_node *tiers,
+add_tier(struct portrait *of, struct json_node *tiers, unsigned number,
          const struct walks_tier *tier)
 {
     struct json_node *item = json_add_object(of->tree, tiers, NULL);
-    json_add_i64(of->tree, item, "tier", tier->tier);
+    json_add_i64(of->tree, item, "tier", number);
     if (tier->cron.len > 0) {
         json_add_null(of->tree, item, "every_ms");
+        json_add_null(of->tree, item, "interval_ms");
     } else {
         json_add_i64(of->tree, item, "every_ms", tier->every_ms);
+        json_add_i64(of->tree, item, "interval_ms", tier->interval_ms);
     }
     admin_add_words(of->tree, item, "cron", tier->cron);
+    json_add_bool(of->tree, item, "hurried", tier->hurried);
     json_add_i64(of->tree, item, "overlap_ms", tier->overlap_ms);
     admin_add_time(of->tree, item, "complete_until", tier->complete_until_ms);
     add_last_walk(of, item, tier);
@@ -81,11 +84,9 @@ add_tiers(struct portrait *of)
     admin_add_time(of->tree, of->node, "complete_until",
                    walks_complete_until(walks, of->connector));
     struct json_node *tiers = json_add_array(of->tree, of->node, "tiers");
-    for (size_t i = 0; i < walks_count(walks); i++) {
-        struct walks_tier tier;
-        if (walks_tier(walks, i, &tier) && tier.connector == of->connector) {
-            add_tier(of, tiers, &tier);
-        }
+    struct walks_tier tier;
+    for (unsigned i = 0; walks_tier(walks, of->connector, i, &tier); i++) {
+        add_tier(of, tiers, i, &tier);
     }
 }
 

@@ -323,17 +323,25 @@ walks_start(struct walks *walks)
     }
 }
 
-struct source_poll *
-walks_backfill(const struct walks *walks, const struct connector *connector)
+static const struct walker *
+find_walker(const struct walks *walks, const struct connector *connector,
+            unsigned tier)
 {
     for (size_t i = 0; i < walks->count; i++) {
         const struct walker *walker = &walks->walkers[i];
-        if (walker->connector == connector &&
-            walker->tier == WALK_TIER_BACKFILL) {
-            return walker->poll;
+        if (walker->connector == connector && walker->tier == tier) {
+            return walker;
         }
     }
     return NULL;
+}
+
+struct source_poll *
+walks_backfill(const struct walks *walks, const struct connector *connector)
+{
+    const struct walker *walker =
+        find_walker(walks, connector, WALK_TIER_BACKFILL);
+    return walker == NULL ? NULL : walker->poll;
 }
 
 void
@@ -438,20 +446,23 @@ walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg)
 }
 
 bool
-walks_tier(const struct walks *walks, size_t at, struct walks_tier *ret_tier)
+walks_tier(const struct walks *walks, const struct connector *connector,
+           unsigned tier, struct walks_tier *ret_tier)
 {
-    const struct walker *walker = &walks->walkers[at];
-    const struct poll_spec *spec = &walker->connector->poll;
+    const struct poll_spec *spec = &connector->poll;
     const struct sweep_spec *sweeps = spec->sweeps.at;
-    if (walker->tier == WALK_TIER_BACKFILL) {
+    const struct walker *walker = find_walker(walks, connector, tier);
+    if (walker == NULL || tier == WALK_TIER_BACKFILL) {
         return false;
     }
+    struct poll_figures figures = source_poll_figures(walker->poll);
     *ret_tier = (struct walks_tier){
-        .connector = walker->connector,
-        .tier = walker->tier,
-        .overlap_ms = spec->overlap_ms,
-        .every_ms = spec->every_ms,
-        .cron = spec->cron,
+        .overlap_ms =
+            tier == 0 ? spec->overlap_ms : sweeps[tier - 1].overlap_ms,
+        .every_ms = tier == 0 ? spec->every_ms : sweeps[tier - 1].every_ms,
+        .cron = tier == 0 ? spec->cron : (struct slice){ NULL, 0 },
+        .interval_ms = figures.interval_ms,
+        .hurried = figures.hurried,
         .complete_until_ms = source_poll_complete_until(walker->poll),
         .failures = source_poll_failures(walker->poll),
         .has_walked = walker->has_walked,
@@ -463,11 +474,6 @@ walks_tier(const struct walks *walks, size_t at, struct walks_tier *ret_tier)
         .known = walker->last.known,
         .why = walker->last.why,
     };
-    if (walker->tier > 0) {
-        ret_tier->overlap_ms = sweeps[walker->tier - 1].overlap_ms;
-        ret_tier->every_ms = sweeps[walker->tier - 1].every_ms;
-        ret_tier->cron = (struct slice){ NULL, 0 };
-    }
     return true;
 }
 
@@ -475,13 +481,8 @@ int64_t
 walks_complete_until(const struct walks *walks,
                      const struct connector *connector)
 {
-    for (size_t i = 0; i < walks->count; i++) {
-        const struct walker *walker = &walks->walkers[i];
-        if (walker->connector == connector && walker->tier == 0) {
-            return walker->account.complete_until_ms;
-        }
-    }
-    return 0;
+    const struct walker *walker = find_walker(walks, connector, 0);
+    return walker == NULL ? 0 : walker->account.complete_until_ms;
 }
 
 void

@@ -67,11 +67,11 @@ size_t walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg);
 
 /* One tier as it stands, for people. */
 struct walks_tier {
-    const struct connector *connector;
-    unsigned tier;
     int64_t overlap_ms;
-    int64_t every_ms;  /* where there is no cron line */
-    struct slice cron; /* empty: `every` */
+    int64_t every_ms;    /* as configured; of no meaning with a cron line */
+    struct slice cron;   /* empty: `every` */
+    int64_t interval_ms; /* from one walk to the next as it is now; 0: cron */
+    bool hurried;        /* webhooks are overdue */
     /* hw − overlap, provider's clock; 0: not yet. */
     int64_t complete_until_ms;
     unsigned failures; /* in a row */
@@ -83,10 +83,10 @@ struct walks_tier {
     struct slice why; /* of a failure; borrowed until its next walk ends */
 };
 
-/* Tells of one of walks_count tiers; those of a connector stand together. False
- * for what reads its past spans. */
-bool walks_tier(const struct walks *walks, size_t at,
-                struct walks_tier *ret_tier);
+/* Tells of a tier of `connector`, `poll:` itself or a sweep; false when it has
+ * no such tier. */
+bool walks_tier(const struct walks *walks, const struct connector *connector,
+                unsigned tier, struct walks_tier *ret_tier);
 
 /* Up to when `connector` is complete: the latest of its tiers, never going
  * back; provider's clock, 0: not yet, or it does not poll. */
