@@ -125,8 +125,9 @@ static enum options_verdict
 complain_count(const struct command_spec *spec, char *const *given,
                size_t count)
 {
-    if (count > spec->operand_count) {
-        struct slice word = slice_of(given[spec->operand_count]);
+    size_t most = spec->operand_count + spec->operand_more;
+    if (count > most) {
+        struct slice word = slice_of(given[most]);
         (void)fprintf(stderr, "longstop %s: '%.*s' is a word too many%s\n",
                       spec->name, SLICE_ARG(word),
                       slice_ends(word, slice_of(".yaml"))
@@ -168,8 +169,10 @@ options_parse(const struct command_spec *spec, int argc, char **argv,
             *option->text = optarg;
         }
     }
-    if ((size_t)(argc - optind) != spec->operand_count) {
-        return complain_count(spec, argv + optind, (size_t)(argc - optind));
+    size_t count = (size_t)(argc - optind);
+    if (count < spec->operand_count ||
+        count > spec->operand_count + spec->operand_more) {
+        return complain_count(spec, argv + optind, count);
     }
     *ret_operands = argv + optind;
     return OPTIONS_OK;

@@ -21,7 +21,8 @@ struct option_spec {
 struct command_spec {
     const char *name;
     const char *operands; /* "CONNECTOR REQUEST", "" for none */
-    size_t operand_count; /* exactly so many */
+    size_t operand_count; /* so many */
+    size_t operand_more;  /* or up to so many more; the rest is NULL */
     const char *summary;
     const char *examples; /* lines, or NULL */
     const struct option_spec *options;
@@ -34,7 +35,8 @@ enum options_verdict {
     OPTIONS_WRONG /* said on stderr, with the usage */
 };
 
-/* Parses; *ret_operands points into argv. */
+/* Parses; *ret_operands points into argv, where a NULL stands behind the last.
+ */
 enum options_verdict options_parse(const struct command_spec *spec, int argc,
                                    char **argv, char ***ret_operands);
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "app/told.h"
 #include "base/instant.h"
 #include "wire/json.h"
 
@@ -83,29 +84,16 @@ poll_report_json(const struct poll_report *report,
     }
 }
 
-/* Returns the text of a member of our own report, "" where it is null. */
-static struct slice
-member(struct slice object, const char *name, struct arena *arena)
-{
-    struct slice value, text = SLICE("");
-    if (!json_member(object, slice_of(name), &value) ||
-        json_type(value) == JSON_NULL ||
-        json_text(value, arena, &text) != STATUS_OK) {
-        return (struct slice)SLICE("");
-    }
-    return text;
-}
-
 static void
 request_text(struct slice request, struct arena *arena, struct buf *into)
 {
-    struct slice status = member(request, "status", arena);
-    struct slice error = member(request, "error", arena);
-    struct slice wait = member(request, "wait_ms", arena);
-    struct slice rows = member(request, "rows", arena);
+    struct slice status = told_text(request, "status", arena);
+    struct slice error = told_text(request, "error", arena);
+    struct slice wait = told_text(request, "wait_ms", arena);
+    struct slice rows = told_text(request, "rows", arena);
     buf_format(into, "%.*s %.*s\n  ",
-               SLICE_ARG(member(request, "method", arena)),
-               SLICE_ARG(member(request, "url", arena)));
+               SLICE_ARG(told_text(request, "method", arena)),
+               SLICE_ARG(told_text(request, "url", arena)));
     if (slice_equal_text(status, "0")) {
         buf_text(into, "no answer");
     } else {
@@ -113,10 +101,10 @@ request_text(struct slice request, struct arena *arena, struct buf *into)
                    "HTTP %.*s in %.*s ms, %.*s row%s: %.*s new, %.*s "
                    "known",
                    SLICE_ARG(status),
-                   SLICE_ARG(member(request, "duration_ms", arena)),
+                   SLICE_ARG(told_text(request, "duration_ms", arena)),
                    SLICE_ARG(rows), slice_equal_text(rows, "1") ? "" : "s",
-                   SLICE_ARG(member(request, "new", arena)),
-                   SLICE_ARG(member(request, "known", arena)));
+                   SLICE_ARG(told_text(request, "new", arena)),
+                   SLICE_ARG(told_text(request, "known", arena)));
     }
     if (!slice_equal_text(wait, "0")) {
         buf_format(into, "; asked to wait %.*s ms", SLICE_ARG(wait));
@@ -142,13 +130,13 @@ poll_report_text(struct slice json, struct buf *into)
             request_text(request, &arena, into);
         }
     }
-    struct slice error = member(json, "error", &arena);
-    struct slice until = member(json, "complete_until", &arena);
+    struct slice error = told_text(json, "error", &arena);
+    struct slice until = told_text(json, "complete_until", &arena);
     buf_format(into, "%.*s: %.*s, %.*s new, %.*s known",
-               SLICE_ARG(member(json, "connector", &arena)),
-               SLICE_ARG(member(json, "outcome", &arena)),
-               SLICE_ARG(member(json, "new", &arena)),
-               SLICE_ARG(member(json, "known", &arena)));
+               SLICE_ARG(told_text(json, "connector", &arena)),
+               SLICE_ARG(told_text(json, "outcome", &arena)),
+               SLICE_ARG(told_text(json, "new", &arena)),
+               SLICE_ARG(told_text(json, "known", &arena)));
     if (error.len > 0) {
         buf_format(into, ": %.*s", SLICE_ARG(error));
     }

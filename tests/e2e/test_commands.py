@@ -310,6 +310,7 @@ class Words(unittest.TestCase):
 
     def test_every_command_has_help(self):
         for name in ("run", "check", "init", "verify", "poll", "demo",
+                     "status", "events", "show", "gaps", "keys",
                      "schema", "version"):
             got = longstop(name, "--help")
             self.assertEqual(got.returncode, 0, name)

@@ -53,9 +53,10 @@ struct parsed {
     struct caught err;
 };
 
-/* Parses "verify …" as a command with two options and two operands. */
+/* Parses "verify …" as a command with two options, two operands, and so many
+ * more. */
 static enum options_verdict
-parse(const char *const *words, struct parsed *ret)
+parse_more(const char *const *words, size_t more, struct parsed *ret)
 {
     static char room[WORDS_MAX][64];
     static char *argv[WORDS_MAX + 1];
@@ -73,6 +74,7 @@ parse(const char *const *words, struct parsed *ret)
     const struct command_spec spec = { .name = "verify",
                                        .operands = "CONNECTOR REQUEST",
                                        .operand_count = 2,
+                                       .operand_more = more,
                                        .summary = "Judges.",
                                        .examples = "  longstop verify a b\n",
                                        .options = options,
@@ -84,6 +86,12 @@ parse(const char *const *words, struct parsed *ret)
     release_stream(&ret->err);
     release_stream(&ret->out);
     return verdict;
+}
+
+static enum options_verdict
+parse(const char *const *words, struct parsed *ret)
+{
+    return parse_more(words, 0, ret);
 }
 
 static void
@@ -158,6 +166,31 @@ a_wrong_word_is_named_with_a_way_out(void **state)
 }
 
 static void
+operands_may_be_more_where_the_command_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[WORDS_MAX];
+        enum options_verdict verdict;
+        size_t count;
+    } rows[] = {
+        { { "a" }, OPTIONS_WRONG, 0 },
+        { { "a", "b" }, OPTIONS_OK, 2 },
+        { { "a", "--json", "b", "c" }, OPTIONS_OK, 3 },
+        { { "a", "b", "c", "d" }, OPTIONS_WRONG, 0 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct parsed parsed;
+        assert_int_equal(parse_more(rows[i].words, 1, &parsed),
+                         rows[i].verdict);
+        if (rows[i].verdict == OPTIONS_OK) {
+            assert_non_null(parsed.operands[rows[i].count - 1]);
+            assert_null(parsed.operands[rows[i].count]);
+        }
+    }
+}
+
+static void
 help_says_all_there_is_on_stdout(void **state)
 {
     (void)state;
@@ -189,6 +222,7 @@ main(void)
         cmocka_unit_test(options_stand_anywhere_among_operands),
         cmocka_unit_test(what_begins_with_a_dash_can_be_an_operand),
         cmocka_unit_test(a_wrong_word_is_named_with_a_way_out),
+        cmocka_unit_test(operands_may_be_more_where_the_command_says_so),
         cmocka_unit_test(help_says_all_there_is_on_stdout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

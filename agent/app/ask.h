@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask: what commands do that talk to the running agent: the question, its
+ * answer as checked JSON, and otherwise words on stderr and an exit code.
+ */
+#ifndef APP_ASK_H
+#define APP_ASK_H
+
+#include "app/configuration.h"
+#include "app/exit_code.h"
+
+/* Whom to ask, for whom. */
+struct ask {
+    const struct configuration *configuration;
+    const char *command; /* its name, for words */
+};
+
+/*
+ * Asks `method path` of the agent. EXIT_OK: its answer, checked JSON, is in
+ * `into`. Otherwise what was wrong is on stderr: EXIT_UNAVAILABLE when no agent
+ * runs, EXIT_USAGE for a question that it calls wrong, EXIT_FAILED for what is
+ * not there, EXIT_DENIED, EXIT_STORE or EXIT_LATER for what they say.
+ */
+enum exit_code ask_agent(const struct ask *ask, const char *method,
+                         const char *path, struct buf *into);
+
+/*
+ * Asks for at most `limit` items of a paged `path`, page after page, and makes
+ * one page of them all: {"items":[…],"next_cursor":…}.
+ */
+enum exit_code ask_pages(const struct ask *ask, const char *path, size_t limit,
+                         struct buf *into);
+
+/* Says an answer for people. */
+typedef void ask_text_fn(struct slice body, const void *arg, struct buf *into);
+
+/* How an answer is printed. */
+struct ask_form {
+    bool json; /* as it came; else: */
+    ask_text_fn *text;
+    const void *arg;
+};
+
+/* Prints what came, unless `code` says that nothing did; returns how the
+ * process ends. Frees `body`. */
+enum exit_code ask_print(const struct ask *ask, enum exit_code code,
+                         struct buf *body, const struct ask_form *form);
+
+/* GETs `path`, which it frees, and prints the answer. */
+enum exit_code ask_show(const struct ask *ask, struct buf *path,
+                        const struct ask_form *form);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd_status: how the running agent stands: what each connector brought, up to
+ * when it is complete, what handlers are owed, and open gaps.
+ */
+#include <stdio.h>
+
+#include "app/ask.h"
+#include "app/commands.h"
+#include "app/load.h"
+#include "app/options.h"
+#include "app/table.h"
+#include "app/told.h"
+#include "wire/json.h"
+
+/* What a connector's lines are written from. */
+struct lines {
+    struct slice connector;
+    struct arena *arena;
+    int64_t now_ms;
+    struct buf *into;
+};
+
+static void
+title_text(const struct lines *lines)
+{
+    struct slice use = told_text(lines->connector, "use", lines->arena);
+    struct slice channels = told_array(lines->connector, "channels");
+    struct slice channel;
+    size_t at = 0;
+    buf_byte(lines->into, '\n');
+    told_plain(told_text(lines->connector, "name", lines->arena), lines->into);
+    if (use.len > 0) {
+        buf_text(lines->into, " (");
+        told_plain(use, lines->into);
+        buf_byte(lines->into, ')');
+    }
+    for (const char *before = ": "; json_next_element(channels, &at, &channel);
+         before = " and ") {
+        struct slice name;
+        if (json_text(channel, lines->arena, &name) == STATUS_OK) {
+            buf_format(lines->into, "%s%.*s", before, SLICE_ARG(name));
+        }
+    }
+    buf_byte(lines->into, '\n');
+}
+
+static void
+last_walk_text(const struct lines *lines, struct slice tier)
+{
+    struct slice walk = told_object(tier, "last_walk");
+    struct slice error = told_text(walk, "error", lines->arena);
+    int64_t failures = told_number(tier, "failures");
+    int64_t ended_ms = told_time(walk, "ended");
+    if (ended_ms == 0) {
+        buf_text(lines->into, "    no walk has ended yet\n");
+        return;
+    }
+    buf_text(lines->into, "    last walk ");
+    told_when(ended_ms, lines->now_ms, lines->into);
+    buf_format(lines->into, ": %.*s, %lld new, %lld known",
+               SLICE_ARG(told_text(walk, "outcome", lines->arena)),
+               (long long)told_number(walk, "new"),
+               (long long)told_number(walk, "known"));
+    if (failures > 0) {
+        buf_format(lines->into, ", %lld failed in a row", (long long)failures);
+    }
+    buf_text(lines->into, "; next ");
+    told_when(told_time(tier, "next_walk"), lines->now_ms, lines->into);
+    if (error.len > 0) {
+        buf_text(lines->into, "\n      ");
+        told_plain(error, lines->into);
+    }
+    buf_byte(lines->into, '\n');
+}
+
+/* "12:03:10 if the list shows events within 2m" */
+static void
+tier_text(const struct lines *lines, struct slice tier)
+{
+    char span[INSTANT_TEXT_BYTES];
+    struct slice cron = told_text(tier, "cron", lines->arena);
+    int64_t until_ms = told_time(tier, "complete_until");
+    if (cron.len > 0) {
+        buf_format(lines->into, "  cron %.*s: ", SLICE_ARG(cron));
+    } else {
+        buf_format(lines->into, "  every %s: ",
+                   instant_span_text(told_number(tier, "interval_ms"), span));
+    }
+    if (until_ms == 0) {
+        buf_text(lines->into, "not complete yet");
+    } else {
+        buf_text(lines->into, "complete until ");
+        told_when(until_ms, lines->now_ms, lines->into);
+        buf_format(lines->into, " if the list shows events within %s",
+                   instant_span_text(told_number(tier, "overlap_ms"), span));
+    }
+    buf_byte(lines->into, '\n');
+    last_walk_text(lines, tier);
+}
+
+static void
+tiers_text(const struct lines *lines)
+{
+    struct slice tiers = told_array(lines->connector, "tiers");
+    struct slice tier;
+    size_t at = 0;
+    int64_t until_ms = told_time(lines->connector, "complete_until");
+    if (until_ms > 0) {
+        buf_text(lines->into, "  complete until ");
+        told_when(until_ms, lines->now_ms, lines->into);
+        buf_byte(lines->into, '\n');
+    }
+    while (json_next_element(tiers, &at, &tier)) {
+        tier_text(lines, tier);
+    }
+}
+
+static void
+by_channel_text(const struct lines *lines, const char *name)
+{
+    struct slice counts = told_object(lines->connector, name);
+    struct slice channel, count;
+    size_t at = 0;
+    buf_format(lines->into, "  %s:", name);
+    for (const char *before = " ";
+         json_next_member(counts, &at, &channel, &count); before = ", ") {
+        struct slice plain;
+        if (json_text(channel, lines->arena, &plain) == STATUS_OK) {
+            buf_format(lines->into, "%s%.*s by %.*s", before, SLICE_ARG(count),
+                       SLICE_ARG(plain));
+        }
+    }
+    buf_text(lines->into, ", since the start\n");
+}
+
+static void
+counts_text(const struct lines *lines)
+{
+    struct slice connector = lines->connector;
+    int64_t only = told_number(connector, "webhook_only");
+    int64_t gaps = told_number(connector, "open_gaps");
+    by_channel_text(lines, "events");
+    by_channel_text(lines, "duplicates");
+    buf_format(lines->into,
+               "  %lld recovered, %lld late, %lld confirmed, ever\n",
+               (long long)told_number(connector, "recovered"),
+               (long long)told_number(connector, "late"),
+               (long long)told_number(connector, "confirmed"));
+    if (only > 0) {
+        buf_format(lines->into,
+                   "  %lld by webhook only: genuine, and in no list; 'longstop "
+                   "keys' says of which types\n",
+                   (long long)only);
+    }
+    if (gaps > 0) {
+        buf_format(lines->into,
+                   "  %lld open gap%s: 'longstop gaps' lists, 'longstop gaps "
+                   "close ID' accepts\n",
+                   (long long)gaps, gaps == 1 ? "" : "s");
+    }
+}
+
+static void
+handlers_text(struct slice body, struct arena *arena, int64_t now_ms,
+              struct buf *into)
+{
+    static const char *const heads[] = { "HANDLER", "OWED",  "OLDEST",
+                                         "DEAD",    "STATE", NULL };
+    struct slice handlers = told_array(body, "handlers");
+    struct slice handler;
+    struct table table = { 0 };
+    size_t at = 0;
+    table_heads(&table, heads);
+    while (json_next_element(handlers, &at, &handler)) {
+        struct buf when = { 0 };
+        told_when(told_time(handler, "oldest"), now_ms, &when);
+        table_cell(&table, told_text(handler, "name", arena));
+        table_number(&table, told_number(handler, "pending"));
+        table_cell(&table, buf_slice(&when));
+        table_number(&table, told_number(handler, "dead"));
+        table_cell(&table,
+                   slice_of(told_true(handler, "paused") ? "paused" : "ok"));
+        buf_fini(&when);
+    }
+    buf_byte(into, '\n');
+    table_print(&table, "", into);
+    table_fini(&table);
+}
+
+static void
+status_text_of(struct slice body, const void *arg, struct buf *into)
+{
+    (void)arg;
+    char span[INSTANT_TEXT_BYTES];
+    struct arena arena = { 0 };
+    struct slice connectors = told_array(body, "connectors");
+    struct slice connector;
+    size_t at = 0;
+    int64_t now_ms = told_time(body, "now");
+    int64_t up_ms = (now_ms - told_time(body, "started")) / INSTANT_SECOND_MS *
+                    INSTANT_SECOND_MS;
+    buf_format(into, "longstop %.*s, up %s; store: %.*s; times are UTC\n",
+               SLICE_ARG(told_text(body, "version", &arena)),
+               instant_span_text(up_ms, span),
+               SLICE_ARG(told_text(body, "store", &arena)));
+    while (json_next_element(connectors, &at, &connector)) {
+        const struct lines lines = { connector, &arena, now_ms, into };
+        title_text(&lines);
+        tiers_text(&lines);
+        counts_text(&lines);
+    }
+    handlers_text(body, &arena, now_ms, into);
+    arena_fini(&arena);
+}
+
+static enum exit_code
+show_status(const struct ask *ask, bool json)
+{
+    const struct ask_form form = { json, status_text_of, NULL };
+    struct buf body = { 0 };
+    enum exit_code code = ask_agent(ask, "GET", "/api/v1/status", &body);
+    bool has_gap =
+        code == EXIT_OK && told_number(buf_slice(&body), "open_gaps") > 0;
+    code = ask_print(ask, code, &body, &form);
+    return code == EXIT_OK && has_gap ? EXIT_FAILED : code;
+}
+
+enum exit_code
+cmd_status(int argc, char **argv)
+{
+    const char *path = NULL;
+    bool json = false;
+    const struct option_spec options[] = {
+        { "config", 'c', "FILE", "the configuration", &path, NULL },
+        { "json", 0, NULL, "as JSON", NULL, &json },
+    };
+    const struct command_spec spec = {
+        .name = "status",
+        .operands = "",
+        .summary = "Shows how the running agent stands: what each connector "
+                   "brought, up to when it\nis complete, what handlers are "
+                   "owed. Exit 1 while a gap is open.",
+        .examples = "  longstop status\n"
+                    "  longstop status --json | jq .open_gaps\n",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+    };
+    char **operands;
+    enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
+    if (verdict != OPTIONS_OK) {
+        return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    }
+    struct configuration configuration;
+    enum exit_code code = load_configuration(path, &configuration);
+    if (code == EXIT_OK) {
+        const struct ask ask = { &configuration, spec.name };
+        code = show_status(&ask, json);
+        configuration_fini(&configuration);
+    }
+    return code;
+}
