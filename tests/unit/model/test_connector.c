@@ -299,7 +299,7 @@ static const struct rule_row rule_rows[] = {
       "recover: redeliver\nwith: {base: 'http://127.0.0.1:9'}",
       "needs a way in" },
     { RECOVERS AGAIN "body: a}}\n", WITH_BOTH, "takes no 'body'" },
-    { RECOVERS AGAIN "expct: 202}}\n", WITH_BOTH, "unknown key 'expct'" },
+    { RECOVERS AGAIN "expects: 202}}\n", WITH_BOTH, "unknown key 'expects'" },
     { VERIFY "event: {id: 'jsn:id'}\n", "with: {webhook_secret: s}",
       "unknown source" },
     { VERIFY "event: {id: 'json:id', type: 'jsn:type'}\n",
