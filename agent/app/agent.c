@@ -220,7 +220,7 @@ static void
 webhook_signalled(void *arg, const struct connector *connector)
 {
     const struct agent *agent = arg;
-    walks_poke(agent->walks, connector);
+    walks_signal(agent->walks, connector);
 }
 
 /* ingest's `hooked`. */

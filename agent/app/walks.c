@@ -354,6 +354,15 @@ walks_poke(struct walks *walks, const struct connector *connector)
 }
 
 void
+walks_signal(struct walks *walks, const struct connector *connector)
+{
+    struct walker *walker = walker_of(walks, connector);
+    if (walker != NULL) {
+        source_poll_signal(walker->poll);
+    }
+}
+
+void
 walks_hooked(struct walks *walks, const struct connector *connector,
              size_t fresh, size_t caught_up)
 {

@@ -45,6 +45,9 @@ void walks_start(struct walks *walks);
 /* Asks for a walk of `connector`, if it has any. */
 void walks_poke(struct walks *walks, const struct connector *connector);
 
+/* The same for a webhook's signal, see source_poll_signal. */
+void walks_signal(struct walks *walks, const struct connector *connector);
+
 /* Tells of a webhook request of `connector`, see source_poll_hooked. */
 void walks_hooked(struct walks *walks, const struct connector *connector,
                   size_t fresh, size_t caught_up);

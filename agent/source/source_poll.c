@@ -31,7 +31,8 @@
  * where to go on).
  */
 
-#define CRON_LOOK_MS INSTANT_MINUTE_MS
+#define CRON_LOOK_MS  INSTANT_MINUTE_MS
+#define SIGNAL_GAP_MS INSTANT_SECOND_MS
 
 static void load(struct source_poll *poll);
 
@@ -75,7 +76,13 @@ next_due_ms(struct source_poll *poll)
         .asked_min_ms = poll->poked ? 0 : poll->asked_min_ms,
         .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
     };
-    return cadence_next(&poll->settings.cadence, &input, &poll->prng);
+    int64_t due_ms = cadence_next(&poll->settings.cadence, &input, &poll->prng);
+    int64_t gap_ms = poll->settings.cadence.interval_min_ms;
+    gap_ms = gap_ms > SIGNAL_GAP_MS ? gap_ms : SIGNAL_GAP_MS;
+    bool is_soon = poll->poked && !poll->at_once && poll->started_ms <= now_ms;
+    return is_soon && due_ms < poll->started_ms + gap_ms
+               ? poll->started_ms + gap_ms
+               : due_ms;
 }
 
 /* Arms the timer for a walk at `due_ms` (Unix ms). */
@@ -433,6 +440,7 @@ begin(struct source_poll *poll)
     }
     count_walking(poll, true);
     poll->poked = false;
+    poll->at_once = false;
     poll->patient = false;
     poll->started_ms = now.our_ms;
     poll->next = poll->state;
@@ -591,10 +599,11 @@ source_poll_start(struct source_poll *poll)
     load(poll);
 }
 
-void
-source_poll_poke(struct source_poll *poll)
+static void
+poke(struct source_poll *poll, bool at_once)
 {
     poll->poked = true;
+    poll->at_once = poll->at_once || at_once;
     if (poll->phase != PHASE_IDLE) {
         return;
     }
@@ -603,6 +612,18 @@ source_poll_poke(struct source_poll *poll)
     if (!loop_timer_armed(poll->timer) || fires_ms < poll->fires_ms) {
         wait_for(poll, due_ms);
     }
+}
+
+void
+source_poll_poke(struct source_poll *poll)
+{
+    poke(poll, true);
+}
+
+void
+source_poll_signal(struct source_poll *poll)
+{
+    poke(poll, false);
 }
 
 void

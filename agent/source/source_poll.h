@@ -129,6 +129,11 @@ void source_poll_start(struct source_poll *poll);
  * it is one walk, asked during a walk there is one more behind it. */
 void source_poll_poke(struct source_poll *poll);
 
+/* The same for a webhook that only says that something has changed: between the
+ * beginnings of such walks there is a second, or the provider's shortest
+ * interval, however many webhooks come. */
+void source_poll_signal(struct source_poll *poll);
+
 /* Tells that a webhook request has brought `fresh` new events, and shown
  * `caught_up` ones that a walk had brought before it. */
 void source_poll_hooked(struct source_poll *poll, size_t fresh,

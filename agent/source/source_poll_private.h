@@ -46,6 +46,7 @@ struct source_poll {
     unsigned asked_tier; /* whose state is being read: its own, or, for a tier
                             that is new, one it is seeded from */
     bool poked;
+    bool at_once;         /* by a person, whom no webhook's gap holds up */
     bool looks;           /* the timer only looks at the clock again (cron) */
     int64_t fires_ms;     /* monotonic: when the timer of IDLE fires */
     bool counted;         /* in the host's `walking` */

@@ -568,6 +568,32 @@ pokes_during_a_walk_are_one_more_behind_it(void **state)
     site_close();
 }
 
+/* However many webhooks signal, their walks have a second between them; what a
+ * person asks for does not wait for it. */
+static void
+signals_are_walks_a_second_apart(void **state)
+{
+    (void)state;
+    site_open(pages, two_pages);
+    start();
+    await_ends(1);
+    int64_t began_ms = loop_now_ms(site.loop);
+    for (int i = 0; i < 5; i++) {
+        source_poll_signal(site.poll);
+    }
+    rest(50);
+    assert_int_equal(site.ends, 1);
+    await_ends(2);
+    assert_true(loop_now_ms(site.loop) - began_ms > 500);
+    source_poll_signal(site.poll);
+    rest(20);
+    assert_int_equal(site.ends, 2);
+    source_poll_poke(site.poll);
+    rest(200);
+    assert_int_equal(site.ends, 3);
+    site_close();
+}
+
 static void
 a_command_walks_once(void **state)
 {
@@ -866,6 +892,7 @@ main(void)
         cmocka_unit_test(a_detail_that_fails_fails_the_walk),
         cmocka_unit_test(pokes_before_a_walk_are_one_walk),
         cmocka_unit_test(pokes_during_a_walk_are_one_more_behind_it),
+        cmocka_unit_test(signals_are_walks_a_second_apart),
         cmocka_unit_test(a_command_walks_once),
         cmocka_unit_test(it_stops_before_it_has_begun),
         cmocka_unit_test(it_stops_while_its_state_is_read),
