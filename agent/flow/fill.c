@@ -2,6 +2,7 @@
 #include "flow/fill.h"
 
 #include "base/instant.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "io/clock.h"
 #include "io/http_client.h"
@@ -177,7 +178,8 @@ make_whole(struct fill *fill, const struct http_reply *reply, struct error *err)
 }
 
 /* The provider will send it: until then, or until its grace is over, there is
- * nothing to do. */
+ * nothing to do. To ask for it the first time is no attempt, for nothing has
+ * failed yet; so that even a handler that gets one attempt waits for it. */
 static enum status
 note_asked(struct fill *fill, const struct http_reply *reply, struct error *err)
 {
@@ -185,12 +187,16 @@ note_asked(struct fill *fill, const struct http_reply *reply, struct error *err)
     if (status == STATUS_OK) {
         fill->result.disposition = DISPOSITION_LATER;
         fill->result.waits = true;
+        fill->result.untried = fill->event->asked_ms == 0;
         fill->result.asked_ms = clock_unix_ms();
         fill->result.not_before_ms =
             fill->result.asked_ms + fill->connector->grace_ms;
         fill->result.reason = never_sent;
         fill->result.detail =
-            slice_of("redeliver: the provider was asked to send it again");
+            slice_of("redeliver: it has not come, and was asked for again");
+        LOG(LOG_INFO, "the provider was asked to send a webhook again",
+            log_slice("connector", fill->connector->name),
+            log_slice("event", fill->event->id));
     }
     return status;
 }

@@ -33,7 +33,7 @@ struct fill_result {
     /* DONE: `event` is whole. LATER, NEVER: it is not. */
     enum disposition disposition;
     struct event *event;
-    bool untried; /* LATER: the provider was not asked, nothing is counted */
+    bool untried; /* LATER: nothing has failed, so that nothing is counted */
     bool waits;   /* LATER: for the webhook, which the provider will send */
     int64_t asked_ms;      /* it was asked for just now; 0: it was not */
     int64_t not_before_ms; /* Unix ms; 0: none */

@@ -286,7 +286,7 @@ answers_are_worth_what_they_say(void **state)
           ANSWER("200 OK", "{}"), DISPOSITION_LATER, false, false, NULL,
           "the URL cannot be filled" },
         { "", NEEDS_HOOK, ANSWER("202 OK", ""), DISPOSITION_LATER, true, true,
-          "has not come", "asked to send it again" },
+          "has not come", "was asked for again" },
         { "", NEEDS_HOOK, ANSWER("500 Oops", ""), DISPOSITION_LATER, false,
           false, NULL, "redeliver: HTTP 500" },
     };
@@ -347,8 +347,12 @@ a_webhook_is_not_asked_for_again_within_grace(void **state)
     forget(&site.told[0]);
     bring(0, 7, NEEDS_HOOK, asked_ms - 60000);
     run_until_told(1);
+    /* It has not come: now that is a failure. */
     assert_false(site.told[0].last.untried);
     assert_int_equal(site.server.requests, 1);
+    bring(1, 8, NEEDS_HOOK, 0);
+    run_until_told(2);
+    assert_true(site.told[1].last.untried && site.told[1].last.waits);
     close_fills();
 }
 
