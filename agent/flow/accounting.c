@@ -34,6 +34,10 @@ struct book {
     int64_t pass_ms;            /* monotonic: its begin, or the next one's */
     int64_t shown;              /* recovered, as the metric says it */
     bool has_answer;            /* the first has come, good or bad */
+    /* What was said in the log. */
+    size_t told_unlisted;  /* as it was then, or fewer since */
+    double walks_to_judge; /* whole walks until ids must have met; 0: no time */
+    bool told_never;
 };
 
 struct accounting {
@@ -88,6 +92,48 @@ show_totals(struct book *book, const struct store_account *account)
     }
 }
 
+/* A genuine webhook whose event no walk lists: the list lags by more than the
+ * overlap, or does not list that type, or somebody has the secret. */
+static void
+tell_unlisted(struct book *book)
+{
+    if (book->unlisted > book->told_unlisted) {
+        LOG(LOG_WARN,
+            "webhooks brought events that no walk has listed; 'longstop keys' "
+            "says of which types",
+            log_slice("connector", book->connector->name),
+            log_i64("webhook_only", (int64_t)book->unlisted));
+    }
+    book->told_unlisted = book->unlisted;
+}
+
+/* Says once that ids of the two channels never meet: not before walks have
+ * ended that began behind the webhooks they should have listed. */
+static void
+tell_meeting(struct book *book, const struct store_account *account)
+{
+    const struct telemetry_connector *counts = &book->counts;
+    double walks = metric_value(counts->poll_runs[POLL_OK]);
+    int64_t webhook = (int64_t)metric_value(counts->events[CHANNEL_WEBHOOK]);
+    int64_t walk = (int64_t)metric_value(counts->events[CHANNEL_POLL]);
+    if (book->told_never ||
+        accounting_meeting(webhook, walk, account->met) != MEETING_NEVER) {
+        return;
+    }
+    if (book->walks_to_judge <= 0) {
+        /* One walk of each tier may be under way, and one comes behind it. */
+        book->walks_to_judge =
+            walks + 2 + (double)book->connector->poll.sweeps.count;
+    } else if (walks >= book->walks_to_judge) {
+        book->told_never = true;
+        LOG(LOG_WARN,
+            "misconfigured: no id of a webhook was ever one of the list, so "
+            "each fact is two events; see 'longstop keys'",
+            log_slice("connector", book->connector->name),
+            log_i64("webhook", webhook), log_i64("walk", walk));
+    }
+}
+
 static void
 rest(struct book *book, bool more)
 {
@@ -111,6 +157,7 @@ looked(struct store_call *call)
     book->passing = call->status == STATUS_OK && call->unlisted.more;
     if (call->status == STATUS_OK && !book->passing) {
         metric_set(book->counts.webhook_only, (double)book->unlisted);
+        tell_unlisted(book);
     }
     if (!book->passing) {
         book->pass_ms = now_ms + PASS_SHARE * (now_ms - book->pass_ms);
@@ -165,6 +212,7 @@ counted(struct store_call *call)
             log_text("why", error_text(&call->err, call->status)));
     } else if (account->counts) {
         show_totals(book, account);
+        tell_meeting(book, account);
         more = account->more;
     }
     book->has_answer = true;

@@ -7,7 +7,8 @@
  * Late and confirmed events are counted by ingest as they come; this module
  * only adds those of the processes before. What a webhook brought and no walk
  * has listed, where rows are the events themselves, is counted in passes over
- * all that is stored, a slice at a time.
+ * all that is stored, a slice at a time, and logged when there are more of
+ * them. Ids of the two channels that never meet are logged once.
  */
 #ifndef FLOW_ACCOUNTING_H
 #define FLOW_ACCOUNTING_H

@@ -153,6 +153,22 @@ class Accounting(harness.Case):
                 for name in ("events", "duplicates")]
         self.assertEqual(sum(seen), book.hooks)
 
+    def test_ids_that_never_meet_are_said_once(self):
+        stamp = iso()
+        provider = self.provider([row(100 + i, stamp) for i in range(25)])
+        agent = self.shop(provider, "2s").start()
+        agent.wait_metric(25, "events_total", connector="shop", via="poll")
+        self.assertEqual(json.loads(agent.command("keys", "shop", "--json")
+                                    .stdout)["verdict"], "one_channel")
+        for order in range(25):
+            Hook(order, stamp).send(agent)
+        said = "no id of a webhook was ever one of the list"
+        wait_until(lambda: said in agent.log(), "it is said")
+        got = agent.command("keys", "shop")
+        self.assertIn(b"misconfigured: webhooks brought 25 events and walks "
+                      b"25", got.stdout)
+        stays(lambda: agent.log().count(said) == 1, "once", 2)
+
     def test_complete_until_is_told_over_a_restart_and_never_goes_back(self):
         provider = self.provider([row(1, iso())])
         agent = self.pet_shop(provider)
@@ -227,6 +243,7 @@ class Accounting(harness.Case):
             hook = Hook(0, "", body=body.encode())
             self.assertEqual(hook.send(agent, "/hooks/feed").status, 202)
         agent.wait_metric(1, "webhook_only", connector="feed")
+        self.assertEqual(agent.log().count("no walk has listed"), 1)
         stays(lambda: agent.metric("webhook_only", connector="feed") == 1,
               "one is not listed, one is older than the first walk", 1.5)
         provider.rows.append({"id": "it-1", "type": "item",
