@@ -385,6 +385,7 @@ connector_fini(struct connector *connector)
         forget_all(&connector->handshakes[i].when);
     }
     forget_all(&connector->poll.fail_when);
+    forget_all(&connector->poll.gate.go_when);
     for (size_t i = 0; i < connector->poll.cursor.expired_count; i++) {
         forget_all(&connector->poll.cursor.expired[i].when);
     }
@@ -398,5 +399,6 @@ connector_fini(struct connector *connector)
     connector->handshake_count = 0;
     connector->poll.fail_when.count = 0;
     connector->poll.cursor.expired_count = 0;
+    connector->poll.gate.go_when.count = 0;
     connector->param_count = 0;
 }

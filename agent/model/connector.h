@@ -312,6 +312,15 @@ struct follow_spec {
     const struct json_path *body; /* in the answer */
 };
 
+/* A request that the provider holds until the list has something to show. */
+struct gate_spec {
+    struct request_spec request; /* url NULL: there is none */
+    enum { GATE_AUTH_SAME, GATE_AUTH_NONE } auth;
+    struct conditions go_when;
+    const struct template *backoff; /* seconds */
+    int64_t timeout_ms;
+};
+
 enum poll_pace { PACE_FIXED, PACE_ADAPTIVE };
 
 /* A slower walk over the same list, with an overlap and a watermark of its own:
@@ -360,6 +369,7 @@ struct poll_spec {
     struct limit_spec limit;
     struct record_spec record;
     struct follow_spec follow;
+    struct gate_spec gate;
     bool exclusive;     /* no list while the provider sends webhooks */
     int64_t wait_ms;    /* how long the list itself holds a request that it has
                            nothing for; 0: it answers at once */

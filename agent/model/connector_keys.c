@@ -1,47 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The vocabulary: every key of a connector, in its file and its entry. */
-#include "model/connector_draft.h"
-
-#define STRING  "{\"type\":\"string\"}"
-#define SCALAR  "{\"type\":[\"string\",\"number\",\"boolean\"]}"
-#define STRINGS "{\"type\":[\"string\",\"array\"],\"items\":" STRING "}"
-#define TIMES   "{\"type\":[\"string\",\"object\"]}"
-#define PAIRS   "{\"type\":\"object\",\"additionalProperties\":" SCALAR "}"
-#define TREE    "{\"type\":\"object\"}"
-#define STATUSES                                                               \
-    "{\"type\":[\"integer\",\"array\"],\"items\":{\"type\":\"integer\"}}"
-#define NONE         "{\"enum\":[\"none\"]}"
-#define RECOVER_WORD "{\"enum\":[\"self\",\"fetch\",\"redeliver\",\"none\"]}"
-#define USE                                                                    \
-    "{\"type\":\"object\",\"required\":[\"use\"],\"properties\":{"             \
-    "\"use\":" STRING "},\"additionalProperties\":false}"
-#define WHEN "{\"type\":[\"object\",\"array\"]}"
-
-#define KEY(struct_, name_, type_, field_, ...)                                \
-    {                                                                          \
-        .name = (name_), .type = (type_),                                      \
-        .offset = offsetof(struct struct_, field_), __VA_ARGS__                \
-    }
-#define CUSTOM(struct_, name_, field_, parse_, schema_, doc_)                  \
-    {                                                                          \
-        .name = (name_), .type = CONFIG_CUSTOM,                                \
-        .offset = offsetof(struct struct_, field_), .parse = (parse_),         \
-        .schema = (schema_), .doc = (doc_)                                     \
-    }
-/* A mapping that is only grouping: its keys fill the struct around it. */
-#define GROUP(name_, table_, doc_)                                             \
-    {                                                                          \
-        .name = (name_), .type = CONFIG_TABLE, .offset = 0,                    \
-        .table = &(table_), .doc = (doc_)                                      \
-    }
-#define TABLE(var_, name_, keys_, struct_, doc_)                               \
-    static const struct config_table var_ = {                                  \
-        .name = (name_),                                                       \
-        .keys = (keys_),                                                       \
-        .count = sizeof(keys_) / sizeof((keys_)[0]),                           \
-        .size = sizeof(struct struct_),                                        \
-        .doc = (doc_),                                                         \
-    }
+#include "model/connector_keys_private.h"
 
 static const char *const verify_types[] = { "hmac",  "hash",    "token",
                                             "basic", "ed25519", "ecdsa",
@@ -527,6 +486,9 @@ static const struct config_key poll_keys[] = {
         .doc = "What a row says about its event."),
     KEY(poll_spec, "follow", CONFIG_TABLE, follow, .table = &follow_table,
         .doc = "A request for each row that is not known yet."),
+    KEY(poll_spec, "gate", CONFIG_TABLE, gate, .table = &connector_gate_table,
+        .doc = "A request that is held until there is something to read; then "
+               "the list is."),
     KEY(poll_spec, "wait", CONFIG_DURATION, wait_ms, .max = "10m",
         .doc = "How long the list holds a request that it has nothing for; the "
                "next walk begins at once."),

@@ -284,6 +284,11 @@ check_queue(struct rules *rules)
                "with 'acks' nothing can be read twice: neither 'overlap' nor "
                "'sweeps'");
     }
+    if (poll->gate.request.url != NULL && poll->gate.go_when.count == 0) {
+        refuse(rules, "poll", "gate",
+               "'gate' needs 'go_when': what does its answer say when there is "
+               "something to read?");
+    }
     if (poll->exclusive && c->has_webhook && c->has_poll) {
         refuse(rules, "poll", "exclusive_with_webhook",
                "this provider shows no list while it sends webhooks: leave out "

@@ -20,7 +20,10 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
     const struct poll_spec *spec = &poll->settings.connector->poll;
     /* Only the list itself holds what it is asked. */
     int64_t timeout_ms =
-        spec->timeout_ms + (poll->phase == PHASE_ASKING ? spec->wait_ms : 0);
+        poll->phase == PHASE_GATE
+            ? spec->gate.timeout_ms
+            : spec->timeout_ms +
+                  (poll->phase == PHASE_ASKING ? spec->wait_ms : 0);
     struct http_call_spec call = {
         .method = request->method,
         .url = request->url,

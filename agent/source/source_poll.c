@@ -58,7 +58,12 @@ source_poll_provider_ms(const struct source_poll *poll)
 static bool
 has_waited(const struct source_poll *poll)
 {
-    int64_t wait_ms = poll->settings.connector->poll.wait_ms;
+    const struct poll_spec *spec = &poll->settings.connector->poll;
+    int64_t wait_ms = spec->wait_ms;
+    bool gated = spec->gate.request.url != NULL && poll->settings.tier == 0;
+    if (gated && !poll->gate_open && poll->run.outcome == POLL_OK) {
+        return true; /* the gate is asked, which holds */
+    }
     return wait_ms > 0 && poll->run.outcome == POLL_OK &&
            (poll->run.fresh > 0 || poll->duration_ms >= wait_ms / 2);
 }
@@ -126,6 +131,19 @@ count_walking(struct source_poll *poll, bool walks)
         poll->counted = walks;
         poll->settings.account->host->walking += walks ? 1U : -1U;
     }
+}
+
+void
+source_poll_wait(struct source_poll *poll)
+{
+    (void)schedule(poll);
+}
+
+void
+source_poll_wait_ms(struct source_poll *poll, int64_t wait_ms)
+{
+    poll->phase = PHASE_IDLE;
+    wait_for(poll, clock_unix_ms() + wait_ms);
 }
 
 /* Nothing is with the sink any more. */
@@ -438,7 +456,11 @@ begin(struct source_poll *poll)
     if (!poll_ask_may_store(poll) || poll_backfill_cancelled(poll)) {
         return;
     }
+    if (poll_gate_holds(poll)) {
+        return;
+    }
     count_walking(poll, true);
+    poll->gate_open = false;
     poll->poked = false;
     poll->at_once = false;
     poll->patient = false;
@@ -469,6 +491,8 @@ timer_fired(void *arg)
         source_poll_tell_stopped(poll);
     } else if (poll->phase == PHASE_WAITING) {
         poll_ask(poll);
+    } else if (poll->phase == PHASE_GATE) {
+        poll_gate_ask(poll);
     } else if (poll->phase == PHASE_DETAIL) {
         poll_detail_next(poll);
     } else if (poll->phase == PHASE_IDLE && !poll->loaded) {
@@ -604,6 +628,7 @@ poke(struct source_poll *poll, bool at_once)
 {
     poll->poked = true;
     poll->at_once = poll->at_once || at_once;
+    poll_gate_leave(poll);
     if (poll->phase != PHASE_IDLE) {
         return;
     }

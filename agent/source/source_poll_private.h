@@ -36,6 +36,7 @@ struct source_poll {
         PHASE_LOADING, /* the sink reads the state */
         PHASE_IDLE,    /* until the timer or a poke */
         PHASE_WAITING, /* for the budget, to ask again */
+        PHASE_GATE,    /* http_client, before a walk; or for the budget */
         PHASE_ASKING,  /* http_client */
         PHASE_LOOKING, /* the sink looks rows up, for the walk or follow */
         PHASE_DETAIL,  /* http_client, one row's detail */
@@ -47,6 +48,7 @@ struct source_poll {
                             that is new, one it is seeded from */
     bool poked;
     bool at_once;         /* by a person, whom no webhook's gap holds up */
+    bool gate_open;       /* the next walk comes without asking the gate */
     bool looks;           /* the timer only looks at the clock again (cron) */
     int64_t fires_ms;     /* monotonic: when the timer of IDLE fires */
     bool counted;         /* in the host's `walking` */
@@ -111,6 +113,18 @@ enum status poll_page_sightings(struct source_poll *poll, struct error *err);
 void poll_page_order(struct source_poll *poll);
 
 void poll_page_drop(struct source_poll *poll);
+
+/* Asks the gate instead of walking, where the list has one that has not spoken
+ * for this walk; false: walk. */
+bool poll_gate_holds(struct source_poll *poll);
+void poll_gate_ask(struct source_poll *poll);
+
+/* Ends the gate's request: a walk is wanted. */
+void poll_gate_leave(struct source_poll *poll);
+
+/* Idle until the next walk is due, or for so long. */
+void source_poll_wait(struct source_poll *poll);
+void source_poll_wait_ms(struct source_poll *poll, int64_t wait_ms);
 
 /* Sends the request that follows from the next state. */
 void poll_ask(struct source_poll *poll);

@@ -197,3 +197,45 @@ class Vocabulary(harness.Case):
         with came:
             provider.ended.set()
             came.notify_all()
+
+    def test_a_gate_says_when_there_is_something_to_read(self):
+        provider = self.provider()
+        rows = [entry(1)]
+        came = threading.Condition()
+
+        def serve(handler, asked):
+            at = int(asked.query["at"])
+            with came:
+                if asked.path == "/gate":
+                    came.wait_for(lambda: len(rows) > at or
+                                  provider.ended.is_set(), 30)
+                    body = json.dumps({"changes": len(rows) > at}).encode()
+                else:
+                    body = listing(rows[at:], next=str(len(rows)))
+            answer(handler, 200, body)
+        provider.default = serve
+        agent = self.lister(provider, {
+            "request": {"url": "{var:base}/list",
+                        "query": {"at": "{cursor}"}},
+            "order": "asc",
+            "cursor": {"kind": "token", "from": "next", "start": "0"},
+            "gate": {"url": "{var:base}/gate", "query": {"at": "{cursor}"},
+                     "go_when": {"x": "json:changes", "equals": True}}},
+            every="1h")
+        self.ids(agent, 1)
+        for n in range(2, 4):
+            wait_until(lambda: provider.asked[-1].path == "/gate" and
+                       provider.asked[-1].query["at"] == str(n - 1),
+                       "the gate is asked")
+            with came:
+                rows.append(entry(n))
+                came.notify_all()
+            self.ids(agent, n)
+        self.assertEqual([a.path for a in provider.asked].count("/list"), 3)
+        wait_until(lambda: provider.asked[-1].path == "/gate", "the gate")
+        code, seconds = agent.stop()
+        self.assertEqual(code, 0)
+        self.assertLess(seconds, 5)
+        with came:
+            provider.ended.set()
+            came.notify_all()

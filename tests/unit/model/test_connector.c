@@ -516,8 +516,12 @@ static const struct rule_row rule_rows[] = {
       "with: {base: 'http://127.0.0.1:9'}", "longer than 'slowest'" },
     { POLLED("pace: slow"), "with: {base: 'http://127.0.0.1:9'}",
       "'slow' is not one of" },
-    { POLLED("gate: {}"), "with: {base: 'http://127.0.0.1:9'}",
-      "unknown key 'gate'" },
+    { POLLED("gate: {url: '{var:base}/g', auth: none, json: {c: '{cursor}'}, "
+             "go_when: {x: 'json:changes', equals: true}, backoff: "
+             "'json:backoff', client_timeout: 150s}"),
+      "with: {base: 'http://127.0.0.1:9'}", NULL },
+    { POLLED("gate: {url: '{var:base}/g'}"),
+      "with: {base: 'http://127.0.0.1:9'}", "'gate' needs 'go_when'" },
     { POLLED("interval: {min: 0}"),
       "{with: {base: 'http://127.0.0.1:9'}, poll: {every: 5m, cron: '@daily'}}",
       "" },
