@@ -66,6 +66,9 @@ struct sighting {
     struct slice body;      /* the provider's bytes */
     enum event_needs needs; /* of the event, if it is new */
     bool may_fill; /* a webhook whose bytes an event of a walk may wait for */
+    /* Its keys are made as those of the stored past were not: when they are
+     * unknown it is an event of its stamp that is here already. */
+    bool seed;
     const struct owed *owed;
     size_t owed_count;
     /* Written by the store before its answer: */
@@ -75,6 +78,7 @@ struct sighting {
     bool seen_by_via;    /* not fresh: this channel had shown it before */
     bool filled; /* not fresh: its bytes are now those of an event that waited
                     for them, and its deliveries are due */
+    bool seeded; /* not fresh: its keys were led to an event of its stamp */
     bool late;   /* the first webhook of an event already counted recovered */
     bool confirmed; /* the second of both channels, within grace of the first */
 };

@@ -217,6 +217,9 @@ struct store_ops {
      * whether it is new. New: it gets a number greater than all before, its
      * event row, one delivery per `owed` and its keys in the ledger. Known: its
      * channel is marked, once, and when that was is kept with the event.
+     * A sighting to be seeded that is not known, when an event of its connector
+     * and stamp is stored: its keys enter the ledger for that event, one of its
+     * type first, none twice in a unit; no event is made.
      * `late`: the first webhook of an event of a live walk that `account` has
      * passed as recovered. `confirmed`: the first webhook of an event of a walk
      * that it has not passed yet, and the first row of an event that a webhook

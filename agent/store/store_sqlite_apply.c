@@ -242,6 +242,20 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
         return status;
     }
     struct identity_verdict verdict = identity_judge(sighting, found.seen);
+    sighting->seeded = false;
+    sighting->filled = false;
+    sighting->late = false;
+    sighting->confirmed = false;
+    if (sighting->seed && !verdict.known && sighting->time_ms > 0) {
+        struct seed seed;
+        status = store_sqlite_seed_find(store, unit, sighting, &seed, err);
+        if (status != STATUS_OK || seed.number != 0) {
+            return status != STATUS_OK
+                       ? status
+                       : store_sqlite_seed_keys(store, sighting, &seed, now_ms,
+                                                err);
+        }
+    }
     uint64_t number =
         verdict.known ? verdict.event : next_number(store, now_ms);
     if (!verdict.known) {
@@ -258,9 +272,6 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     sighting->number = number;
     sighting->recorded_ms = now_ms;
     sighting->seen_by_via = verdict.known && verdict.seen_by_via;
-    sighting->filled = false;
-    sighting->late = false;
-    sighting->confirmed = false;
     if (status == STATUS_OK) {
         status =
             see_again(store, unit, sighting, &verdict, &found, now_ms, err);

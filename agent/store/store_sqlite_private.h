@@ -79,6 +79,7 @@ enum sql {
     SQL_FIGURE_NEXT,
     SQL_ACCOUNT_PUT,
     SQL_EVENT_VIA,
+    SQL_SEED_FIND,
     SQL_ACCOUNT_SCAN,
     SQL_UNLISTED,
     SQL_PRUNE_LEDGER,
@@ -427,6 +428,28 @@ enum status store_sqlite_view_detail(struct store_view *base,
                                      struct arena *arena, struct error *err);
 enum status store_sqlite_view_keys(struct store_view *base,
                                    struct view_keys *keys, struct arena *arena,
+                                   struct error *err);
+
+/* ---- store_sqlite_seed ---- */
+
+struct seed {
+    uint64_t number; /* of the event; 0: none */
+    bool by_walk;    /* a walk brought it */
+};
+
+/* Finds the stored event that a row with unknown keys is, by its stamp, one of
+ * its type first. */
+NODISCARD
+enum status store_sqlite_seed_find(struct store_sqlite *store,
+                                   const struct store_unit *unit,
+                                   const struct sighting *sighting,
+                                   struct seed *ret_seed, struct error *err);
+
+/* Leads the row's keys to it. */
+NODISCARD
+enum status store_sqlite_seed_keys(struct store_sqlite *store,
+                                   struct sighting *sighting,
+                                   const struct seed *seed, int64_t now_ms,
                                    struct error *err);
 
 #endif

@@ -24,6 +24,13 @@ static const char *const texts[SQL_COUNT] = {
         "INSERT INTO event(id,connector,via,time_ms,recorded_ms,ext_id,type,"
         "headers,content_type,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
     [SQL_EVENT_VIA] = "SELECT via FROM event WHERE id=?1",
+    /* Each half by the index that has its events. */
+    [SQL_SEED_FIND] =
+        "SELECT id,via FROM (SELECT id,via,type FROM event INDEXED BY"
+        " event_hooked WHERE connector=?1 AND via=0 AND time_ms=?2"
+        " UNION ALL SELECT id,via,type FROM event INDEXED BY event_listed"
+        " WHERE connector=?1 AND via IN (1,3) AND time_ms=?2)"
+        " ORDER BY type<>?3,id",
     /* Only while the event is there, with which its row goes. */
     [SQL_SIGHTING_ADD] = "INSERT INTO sighting(event,via,at_ms) SELECT ?1,?2,?3"
                          " WHERE EXISTS(SELECT 1 FROM event WHERE id=?1)"

@@ -24,3 +24,7 @@ CREATE TABLE fill(
     asked_ms INTEGER NOT NULL,          -- the webhook was asked for; 0: never
     filled_ms INTEGER NOT NULL          -- 0: not yet
 ) STRICT;
+
+-- What walks brought, by stamp, as event_hooked has it of webhooks: where keys
+-- made anew find the event that they are.
+CREATE INDEX event_listed ON event(connector, time_ms) WHERE via IN (1,3);

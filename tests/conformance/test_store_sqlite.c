@@ -56,7 +56,8 @@ main(void)
     const struct store_suite_host host = { wipe, open_one, view_one,
                                            limit_row };
     int failed = store_suite_run(&host) + gap_suite_run(&host) +
-                 fill_suite_run(&host) + view_suite_run(&host);
+                 fill_suite_run(&host) + seed_suite_run(&host) +
+                 view_suite_run(&host);
     wipe();
     (void)rmdir(folder);
     return failed;

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seed_suite: what store.h says of keys that are led to stored events, one test
+ * per sentence, for any store.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "conformance/store_suite.h"
+#include "model/identity.h"
+#include "wire/digest.h"
+
+#define STAMP INT64_C(1700000000000)
+
+static const struct store_suite_host *host;
+static struct store *store;
+static uint32_t shop;
+
+#define assert_ok(status) assert_int_equal((status), STATUS_OK)
+
+static int
+set_up(void **state)
+{
+    struct error err = { 0 };
+    (void)state;
+    assert_ok(digest_init(&err));
+    host->wipe();
+    assert_ok(host->open(&store, &err));
+    assert_ok(store->ops->name(store, STORE_CONNECTOR, slice_of("shop"), &shop,
+                               &err));
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    store->ops->close(store);
+    store = NULL;
+    return 0;
+}
+
+static struct sighting
+seen(enum channel via, const char *id, const char *type, int64_t time_ms)
+{
+    static const struct connector connector = { .name = SLICE("shop") };
+    struct sighting sighting = { .via = via,
+                                 .id = slice_of(id),
+                                 .type = slice_of(type),
+                                 .time_ms = time_ms,
+                                 .content_type = slice_of("a/b"),
+                                 .body = slice_of("{}"),
+                                 .headers = slice_of("") };
+    assert_ok(identity_add(&connector, &sighting, KEY_ID, sighting.id, STAMP));
+    return sighting;
+}
+
+static void
+apply_rows(uint32_t connector, struct sighting *rows, size_t count)
+{
+    struct store_unit unit = { .connector = connector,
+                               .sightings = rows,
+                               .sighting_count = count };
+    struct store_unit *const units[] = { &unit };
+    struct error err = { 0 };
+    assert_ok(store->ops->apply(store, units, 1, &err));
+    assert_ok(unit.status);
+}
+
+static uint64_t
+add(enum channel via, const char *id, const char *type, int64_t time_ms)
+{
+    struct sighting one = seen(via, id, type, time_ms);
+    apply_rows(shop, &one, 1);
+    assert_true(one.fresh);
+    return one.number;
+}
+
+static struct sighting
+seed(const char *id, const char *type, int64_t time_ms)
+{
+    struct sighting one = seen(CHANNEL_POLL, id, type, time_ms);
+    one.seed = true;
+    apply_rows(shop, &one, 1);
+    return one;
+}
+
+static void
+a_seeded_row_is_the_event_of_its_stamp(void **state)
+{
+    (void)state;
+    uint64_t hooked = add(CHANNEL_WEBHOOK, "a", "t", STAMP);
+    uint64_t walked = add(CHANNEL_POLL, "b", "t", STAMP + 1);
+    struct sighting one = seed("A", "t", STAMP);
+    assert_true(one.seeded);
+    assert_false(one.fresh);
+    assert_true(one.number == hooked);
+    one = seed("B", "t", STAMP + 1);
+    assert_true(one.number == walked);
+    /* From now on the new key is known like any other. */
+    one = seen(CHANNEL_POLL, "A", "t", STAMP);
+    apply_rows(shop, &one, 1);
+    assert_false(one.fresh || one.seeded);
+    assert_true(one.number == hooked);
+}
+
+static void
+what_has_no_event_of_its_stamp_is_new(void **state)
+{
+    (void)state;
+    (void)add(CHANNEL_POLL, "a", "t", STAMP);
+    struct sighting one = seed("A", "t", STAMP + 1);
+    assert_true(one.fresh);
+    assert_false(one.seeded);
+}
+
+static void
+a_row_that_is_not_to_be_seeded_is_new(void **state)
+{
+    (void)state;
+    (void)add(CHANNEL_POLL, "a", "t", STAMP);
+    assert_int_not_equal(add(CHANNEL_POLL, "A", "t", STAMP), 0);
+}
+
+static void
+another_connectors_event_does_not_count(void **state)
+{
+    (void)state;
+    (void)add(CHANNEL_POLL, "a", "t", STAMP);
+    struct sighting one = seen(CHANNEL_POLL, "A", "t", STAMP);
+    one.seed = true;
+    apply_rows(shop + 1, &one, 1);
+    assert_true(one.fresh);
+}
+
+static void
+an_event_of_its_type_comes_first(void **state)
+{
+    (void)state;
+    (void)add(CHANNEL_POLL, "a", "t", STAMP);
+    uint64_t same = add(CHANNEL_POLL, "b", "u", STAMP);
+    assert_true(seed("B", "u", STAMP).number == same);
+}
+
+static void
+two_rows_of_one_stamp_are_two_events(void **state)
+{
+    (void)state;
+    (void)add(CHANNEL_POLL, "a", "t", STAMP);
+    (void)add(CHANNEL_POLL, "b", "t", STAMP);
+    struct sighting rows[3] = { seen(CHANNEL_POLL, "A", "t", STAMP),
+                                seen(CHANNEL_POLL, "B", "t", STAMP),
+                                seen(CHANNEL_POLL, "C", "t", STAMP) };
+    for (size_t i = 0; i < 3; i++) {
+        rows[i].seed = true;
+    }
+    apply_rows(shop, rows, 3);
+    assert_true(rows[0].seeded && rows[1].seeded);
+    assert_true(rows[0].number != rows[1].number);
+    assert_true(rows[2].fresh);
+}
+
+int
+seed_suite_run(const struct store_suite_host *of)
+{
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        ROW(a_seeded_row_is_the_event_of_its_stamp),
+        ROW(what_has_no_event_of_its_stamp_is_new),
+        ROW(a_row_that_is_not_to_be_seeded_is_new),
+        ROW(another_connectors_event_does_not_count),
+        ROW(an_event_of_its_type_comes_first),
+        ROW(two_rows_of_one_stamp_are_two_events),
+    };
+    host = of;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
