@@ -104,6 +104,13 @@ walk_ended(void *arg, const struct poll_ended *ended)
                    (double)figures.interval_ms / 1000);
     }
     log_walk(ended);
+    if (ended->seeded > 0) {
+        LOG(LOG_WARN,
+            "keys are made by other words now: rows were taken for the events "
+            "of their stamp and not handed over again",
+            log_slice("connector", ended->connector->name),
+            log_i64("rows", (int64_t)ended->seeded));
+    }
     keep_last(walker, ended);
     if (ended->tier == 0) {
         observer->ended(observer->arg, ended);
@@ -152,6 +159,7 @@ poll_settings(struct walker *walker)
     struct source_poll_settings poll = {
         .connector = walker->connector,
         .tier = walker->tier,
+        .tiers = 1 + (unsigned)spec->sweeps.count,
         .overlap_ms = spec->overlap_ms,
         .cadence = { .every_ms = spec->every_ms,
                      .cron = spec->cron_plan,

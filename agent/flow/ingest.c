@@ -120,6 +120,7 @@ count_sighting(struct entry *entry, const struct sighting *sighting)
     }
     if (!sighting->fresh) {
         entry->verdict.known++;
+        entry->verdict.seeded += sighting->seeded;
         entry->caught_up += !channel_is_walk(via) && !sighting->seen_by_via;
         return;
     }

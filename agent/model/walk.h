@@ -85,6 +85,12 @@ struct walk_state {
     uint64_t etag_url;     /* hash of the URL that gave them */
     unsigned ties;         /* walks in a row that failed on one full second */
     int64_t tie_ms;
+    /* What the last whole walk went by; see walk_change.h. 0: not known. */
+    uint64_t keys_hash;
+    uint64_t cursor_hash;
+    uint64_t list_hash;
+    int64_t overlap_ms;
+    unsigned tiers; /* so many there were, this one the first of them */
     /* The open walk. */
     bool open;
     bool has_s;
@@ -128,6 +134,7 @@ struct walk_plan {
     const struct connector *connector;
     int64_t overlap_ms;
     bool resumable;   /* false: this process did not begin the open walk */
+    unsigned tiers;   /* that are configured, for the first of them */
     bool is_backfill; /* reads the state's span once and moves no watermark */
 };
 

@@ -29,9 +29,11 @@ check_list(const struct connector *connector, struct error *err)
 {
     const struct poll_spec *spec = &connector->poll;
     const char *why = NULL;
+    /* What `first` shows of a list of ids lies before its cursor. */
     bool by_start = template_names(spec->cursor.start, "start") ||
-                    connector_request_names(&spec->first, "start") ||
-                    connector_request_names(&spec->request, "start");
+                    connector_request_names(&spec->request, "start") ||
+                    (spec->cursor.kind == CURSOR_TOKEN &&
+                     connector_request_names(&spec->first, "start"));
     switch (spec->cursor.kind) {
     case CURSOR_TIME: break;
     case CURSOR_ID:

@@ -62,8 +62,8 @@ unknown_up_to(const struct walk_plan *plan, const struct walk_state *state,
 }
 
 void
-walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
-                   unsigned status, struct walk_step *step)
+walk_expired_forget(const struct walk_plan *plan, struct walk_state *state,
+                    struct walk_step *step)
 {
     int64_t from_ms = walk_window_lower(plan, state);
     state->anew = true;
@@ -77,6 +77,13 @@ walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
     step->has_gap = true;
     step->gap = (struct walk_gap){ GAP_CURSOR, from_ms,
                                    to_ms > from_ms ? to_ms : from_ms };
+}
+
+void
+walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
+                   unsigned status, struct walk_step *step)
+{
+    walk_expired_forget(plan, state, step);
     (void)error_set(&step->why, STATUS_PROTOCOL,
                     "HTTP %u: the provider refuses the cursor; the list is "
                     "read from its beginning",

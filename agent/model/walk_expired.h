@@ -20,6 +20,10 @@ enum status walk_expired_says(const struct connector *connector,
 
 /* Forgets the cursor and ends the walk; the next one begins anew. Writes the
  * gap row: from what was complete up to where the list still reaches. */
+void walk_expired_forget(const struct walk_plan *plan, struct walk_state *state,
+                         struct walk_step *step);
+
+/* The same for an answer, with words. */
 void walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
                         unsigned status, struct walk_step *step);
 

@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "model/answer.h"
 #include "model/walk_backfill.h"
+#include "model/walk_change.h"
 #include "model/walk_cursor.h"
 #include "model/walk_page_private.h"
 #include "model/walk_paging.h"
@@ -287,6 +288,7 @@ whole(struct taking *t)
     if (until_ms > state->complete_ms) {
         state->complete_ms = until_ms;
     }
+    walk_change_note(t->plan, state);
     if (spec->cursor.kind == CURSOR_ID) {
         if (state->running_id.len > 0) {
             state->token = state->running_id;

@@ -6,6 +6,7 @@
 
 #include "io/clock.h"
 #include "model/walk_backfill.h"
+#include "model/walk_change.h"
 
 static enum channel
 via_of(const struct source_poll *poll)
@@ -134,6 +135,9 @@ poll_page_sightings(struct source_poll *poll, struct error *err)
         if (status != STATUS_OK) {
             return error_wrap(err, status, "row %zu", i + 1);
         }
+        /* By the state before this page: its last one ends the change. */
+        arrival->sightings[i].seed = walk_change_seeds(
+            &poll->plan, &poll->state, arrival->sightings[i].time_ms);
         page->wanted[i] =
             !poll->settings.is_backfill ||
             walk_backfill_holds(&poll->plan, &poll->next, view.row,

@@ -65,6 +65,7 @@ struct verdict {
     enum verdict_kind kind;
     size_t fresh; /* new events */
     size_t known;
+    size_t seeded; /* of the known: taken for events of their stamp */
     int64_t
         oldest_ms; /* stamp of the oldest of the new ones; 0: none has one */
     bool signal;   /* a walk is asked for */

@@ -34,8 +34,6 @@
 #define CRON_LOOK_MS  INSTANT_MINUTE_MS
 #define SIGNAL_GAP_MS INSTANT_SECOND_MS
 
-static void load(struct source_poll *poll);
-
 const char *
 poll_outcome_name(enum poll_outcome outcome)
 {
@@ -313,6 +311,7 @@ count_stored(struct source_poll *poll, const struct verdict *verdict)
 {
     poll->run.fresh += verdict->fresh;
     poll->run.known += verdict->known;
+    poll->run.seeded += verdict->seeded;
     poll_pace_stored(poll, verdict);
     if (poll->step.has_gap) {
         poll->run.has_gap = true;
@@ -447,6 +446,18 @@ source_poll_now(const struct source_poll *poll)
                               .provider_ms = source_poll_provider_ms(poll) };
 }
 
+/* What an edited connector leaves unread becomes durable with the first state
+ * that goes by it. */
+static void
+take_fitted(struct source_poll *poll)
+{
+    if (poll->fitted.has_gap && !poll->step.has_gap) {
+        poll->step.has_gap = true;
+        poll->step.gap = poll->fitted.gap;
+    }
+    poll->step.state_changed |= poll->fitted.state_changed;
+}
+
 /* Begins a walk, or goes on with the one that is open. */
 static void
 begin(struct source_poll *poll)
@@ -475,6 +486,7 @@ begin(struct source_poll *poll)
         return;
     }
     poll->plan.resumable = true;
+    take_fitted(poll);
     if (poll->step.state_changed || poll->step.has_gap) {
         source_poll_submit_state(poll);
     } else {
@@ -496,7 +508,7 @@ timer_fired(void *arg)
     } else if (poll->phase == PHASE_DETAIL) {
         poll_detail_next(poll);
     } else if (poll->phase == PHASE_IDLE && !poll->loaded) {
-        load(poll);
+        poll_load(poll);
     } else if (poll->phase == PHASE_IDLE && poll->looks && !poll->poked) {
         (void)schedule(poll);
     } else if (poll->phase == PHASE_IDLE) {
@@ -506,86 +518,15 @@ timer_fired(void *arg)
 
 /* ---- lifecycle ---- */
 
-/* Takes a stored state: its own, or part of what a new tier begins with. */
-static enum status
-take_state(struct source_poll *poll, struct slice text, struct error *err)
+void
+source_poll_loaded(struct source_poll *poll)
 {
-    struct arena arena = { 0 };
-    struct walk_state state;
-    enum status status = walk_decode(text, &arena, &state, err);
-    if (status == STATUS_OK && poll->asked_tier != poll->settings.tier) {
-        walk_seed(&poll->state, &state);
-        arena_fini(&arena);
-    } else if (status == STATUS_OK) {
-        arena_fini(&poll->state_arena); /* of an attempt that failed */
-        poll->state = state;
-        poll->state_arena = arena;
-    } else {
-        arena_fini(&arena);
+    poll->loaded = true;
+    note_complete(poll);
+    poll->phase = PHASE_IDLE;
+    if (!poll->settings.is_backfill || poll_backfill_goes_on(poll)) {
+        begin(poll);
     }
-    return status;
-}
-
-/* A tier that is new looks at those before it, one by one: it begins at the
- * lowest watermark there is. */
-static bool
-asks_another_tier(struct source_poll *poll)
-{
-    if (poll->asked_tier == poll->settings.tier) {
-        poll->asked_tier = 0;
-        return poll->settings.tier > 0 && !poll->settings.is_backfill &&
-               !poll->state.has_start;
-    }
-    poll->asked_tier++;
-    return poll->asked_tier < poll->settings.tier;
-}
-
-static void ask_tier(struct source_poll *poll);
-
-static void
-state_loaded(void *arg, enum status status, struct slice text,
-             const struct error *err)
-{
-    struct source_poll *poll = arg;
-    struct error words = { 0 };
-    if (poll->stopped != NULL) {
-        source_poll_tell_stopped(poll);
-        return;
-    }
-    if (status == STATUS_OK) {
-        status = take_state(poll, text, &words);
-        err = &words;
-    } else if (status == STATUS_NOT_FOUND) {
-        status = STATUS_OK;
-    }
-    if (status != STATUS_OK) {
-        source_poll_fail(poll, status, err);
-    } else if (asks_another_tier(poll)) {
-        ask_tier(poll);
-    } else {
-        poll->loaded = true;
-        note_complete(poll);
-        poll->phase = PHASE_IDLE;
-        if (!poll->settings.is_backfill || poll_backfill_goes_on(poll)) {
-            begin(poll);
-        }
-    }
-}
-
-static void
-ask_tier(struct source_poll *poll)
-{
-    poll->sink->load(poll->sink->self, poll->settings.connector,
-                     poll->asked_tier, state_loaded, poll);
-}
-
-static void
-load(struct source_poll *poll)
-{
-    poll->phase = PHASE_LOADING;
-    poll->asked_tier = poll->settings.tier;
-    poll->state = (struct walk_state){ 0 };
-    ask_tier(poll);
 }
 
 enum status
@@ -606,6 +547,7 @@ source_poll_create(struct loop *loop, struct http_client *client,
     pace_begin(&poll->pace, &settings->pace, loop_now_ms(loop));
     poll->plan = (struct walk_plan){ .connector = settings->connector,
                                      .overlap_ms = settings->overlap_ms,
+                                     .tiers = settings->tiers,
                                      .is_backfill = settings->is_backfill };
     enum status status =
         loop_timer_create(loop, timer_fired, poll, &poll->timer);
@@ -620,7 +562,7 @@ source_poll_create(struct loop *loop, struct http_client *client,
 void
 source_poll_start(struct source_poll *poll)
 {
-    load(poll);
+    poll_load(poll);
 }
 
 static void

@@ -86,6 +86,7 @@ struct poll_ended {
     size_t rows;
     size_t fresh;
     size_t known;
+    size_t seeded;             /* of the known: see walk_change.h */
     unsigned failures;         /* in a row, this one included */
     int64_t next_ms;           /* Unix ms when the next walk is due; 0: none */
     int64_t complete_until_ms; /* provider's clock, 0: not yet */
@@ -103,6 +104,7 @@ struct poll_observer {
 struct source_poll_settings {
     const struct connector *connector;
     unsigned tier;
+    unsigned tiers; /* that the connector has */
     int64_t overlap_ms;
     struct cadence cadence;
     /* Where the interval follows what is seen; slowest_ms 0: it is the

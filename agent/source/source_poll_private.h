@@ -43,9 +43,13 @@ struct source_poll {
         PHASE_STORING, /* the sink stores */
         PHASE_STOPPED
     } phase;
-    bool loaded;         /* the stored state was read */
-    unsigned asked_tier; /* whose state is being read: its own, or, for a tier
-                            that is new, one it is seeded from */
+    bool loaded;           /* the stored state was read */
+    unsigned asked_tier;   /* whose state is being read: its own, or, for a tier
+                              that is new, one it is seeded from */
+    bool asked_others;     /* its own state was asked for before */
+    unsigned stored_tiers; /* when the first one walked last; 0: not known */
+    struct walk_state seed;  /* the lowest of the others; without texts */
+    struct walk_step fitted; /* what an edit leaves to be stored */
     bool poked;
     bool at_once;         /* by a person, whom no webhook's gap holds up */
     bool gate_open;       /* the next walk comes without asking the gate */
@@ -85,6 +89,12 @@ struct source_poll {
     unsigned status;          /* of the last answer */
     int64_t duration_ms;
 };
+
+/* Reads the stored state, then calls source_poll_loaded. */
+void poll_load(struct source_poll *poll);
+
+/* The state is known: begins. */
+void source_poll_loaded(struct source_poll *poll);
 
 /* Makes a page of an answer: copies the body, finds the rows. STATUS_PROTOCOL
  * when it is no page; words in err. */
