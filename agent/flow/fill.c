@@ -117,7 +117,7 @@ fail(struct fill *fill, enum disposition disposition, enum status status,
     fill->result.detail = slice_of(fill->why.text);
     if (disposition == DISPOSITION_NEVER) {
         fill->result.reason = is_gone;
-    } else if (fill->event->asked_ms != 0) {
+    } else if (asks_again && fill->event->asked_ms != 0) {
         fill->result.reason = never_sent;
     }
     tell(fill);
@@ -268,7 +268,8 @@ must_wait(struct fill *fill)
     int64_t again_ms =
         instant_add(fill->event->asked_ms, fill->connector->grace_ms);
     result->disposition = DISPOSITION_LATER;
-    if (fill->event->asked_ms != 0 && now_ms < again_ms) {
+    if (fill->event->needs == NEEDS_HOOK && fill->event->asked_ms != 0 &&
+        now_ms < again_ms) {
         result->waits = true;
         result->untried = true;
         result->not_before_ms = again_ms;

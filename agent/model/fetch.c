@@ -32,9 +32,9 @@ fetch_spec_of(const struct connector *connector, const struct event *event)
         spec = &connector->recover.redeliver;
     } else if (event->needs == NEEDS_FETCH) {
         const struct fetch_spec *of_row = &connector->poll.record.fetch;
-        spec = channel_is_walk(event->via) && is_given(of_row)
-                   ? of_row
-                   : &connector->event.fetch;
+        const bool is_row =
+            channel_is_walk(event->via) && event->filled != FILLED_BY_HOOK;
+        spec = is_row && is_given(of_row) ? of_row : &connector->event.fetch;
     }
     return spec != NULL && is_given(spec) ? spec : NULL;
 }

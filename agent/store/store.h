@@ -225,7 +225,8 @@ struct store_ops {
      * that it has not passed yet, and the first row of an event that a webhook
      * brought no longer than the unit's grace ago. `filled`: the first webhook
      * of an event that needs it (NEEDS_HOOK): its bytes, content type and
-     * headers become the event's, and what is owed of it is due. One that the
+     * headers become the event's, what it needs itself is what the event
+     * needs, and what is owed of it is due. One that the
      * provider was asked for, as is believed once an attempt was made, confirms
      * nothing and is not late. A unit whose sightings are all known still
      * applies its walks. A gap that is there already is not written twice; one

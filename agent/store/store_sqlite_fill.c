@@ -17,17 +17,26 @@ store_sqlite_fill_add(struct store_sqlite *store, uint64_t event,
     return store_sqlite_sql_run(&use, err);
 }
 
+/* What takes a need away, and what is needed then: a webhook that was sent
+ * again may be a thin one. */
+struct filling {
+    enum event_needs needs;
+    enum event_filled filled;
+    enum event_needs next;
+};
+
 /* Takes the need of an event away; false where it has none of that kind. */
 static enum status
-take_need(struct store_sqlite *store, uint64_t event, enum event_needs needs,
-          enum event_filled filled, int64_t now_ms, bool *ret_taken,
+take_need(struct store_sqlite *store, uint64_t event,
+          const struct filling *filling, int64_t now_ms, bool *ret_taken,
           struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_FILL_TAKE);
     sql_event(&use, event);
-    sql_i64(&use, needs);
-    sql_i64(&use, filled);
+    sql_i64(&use, filling->needs);
+    sql_i64(&use, filling->filled);
     sql_i64(&use, now_ms);
+    sql_i64(&use, filling->next);
     enum status status = store_sqlite_sql_run(&use, err);
     *ret_taken = status == STATUS_OK && sqlite3_changes(store->db) == 1;
     return status;
@@ -124,8 +133,10 @@ store_sqlite_fill_by_hook(struct store_sqlite *store, struct sighting *sighting,
     *ret_asked = asked_ms != 0;
     status = was_tried(store, sighting->number, ret_asked, err);
     if (status == STATUS_OK) {
-        status = take_need(store, sighting->number, NEEDS_HOOK, FILLED_BY_HOOK,
-                           now_ms, &sighting->filled, err);
+        const struct filling filling = { NEEDS_HOOK, FILLED_BY_HOOK,
+                                         sighting->needs };
+        status = take_need(store, sighting->number, &filling, now_ms,
+                           &sighting->filled, err);
     }
     if (status == STATUS_OK) {
         status = replace_body(store, sighting->number, sighting->content_type,
@@ -150,8 +161,10 @@ store_sqlite_fill_by_outcome(struct store_sqlite *store,
         status = store_sqlite_sql_run(&use, err);
     }
     if (status == STATUS_OK && outcome->has_body) {
-        status = take_need(store, outcome->event, NEEDS_FETCH, FILLED_BY_FETCH,
-                           now_ms, &taken, err);
+        static const struct filling filling = { NEEDS_FETCH, FILLED_BY_FETCH,
+                                                NEEDS_NOTHING };
+        status =
+            take_need(store, outcome->event, &filling, now_ms, &taken, err);
     }
     return status == STATUS_OK && taken
                ? replace_body(store, outcome->event, outcome->content_type,
@@ -172,6 +185,6 @@ store_sqlite_fill_has_come(struct store_sqlite *store,
     }
     enum status status =
         read_need(store, outcome->event, &needs, &asked_ms, err);
-    *ret_come = status == STATUS_OK && needs == NEEDS_NOTHING;
+    *ret_come = status == STATUS_OK && needs != NEEDS_HOOK;
     return status;
 }

@@ -39,7 +39,7 @@ static const char *const texts[SQL_COUNT] = {
                      " VALUES(?1,?2,0,0,0)",
     [SQL_FILL_GET] = "SELECT needs,asked_ms FROM fill WHERE event=?1",
     /* Once: whoever comes second finds nothing that is needed. */
-    [SQL_FILL_TAKE] = "UPDATE fill SET needs=0,filled=?3,filled_ms=?4"
+    [SQL_FILL_TAKE] = "UPDATE fill SET needs=?5,filled=?3,filled_ms=?4"
                       " WHERE event=?1 AND needs=?2",
     [SQL_FILL_ASKED] = "UPDATE fill SET asked_ms=?2"
                        " WHERE event=?1 AND needs=2",

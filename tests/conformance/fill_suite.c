@@ -267,6 +267,23 @@ a_webhook_may_be_faster_than_the_outcome_that_asked_for_it(void **state)
 }
 
 static void
+a_thin_webhook_that_was_sent_again_is_fetched(void **state)
+{
+    (void)state;
+    const struct owed owed = { .handler = mail };
+    uint64_t event = accept_needing(NEEDS_HOOK, "e1", &owed, 1).number;
+    struct sighting hook = seen_by(CHANNEL_WEBHOOK, "e1");
+    hook.may_fill = true;
+    hook.needs = NEEDS_FETCH;
+    show(&hook);
+    assert_true(hook.filled);
+    assert_claimed(mail, FAR_MS, NEEDS_FETCH, FILLED_BY_HOOK, "{\"a\":1}");
+    int64_t due_ms = FAR_MS;
+    assert_true(learn(event, 1, OUTCOME_LATER, "[1]", 0, &due_ms));
+    assert_claimed(mail, FAR_MS, NEEDS_NOTHING, FILLED_BY_FETCH, "[1]");
+}
+
+static void
 a_webhook_fills_no_event_that_is_fetched(void **state)
 {
     (void)state;
@@ -307,6 +324,7 @@ fill_suite_run(const struct store_suite_host *of)
         ROW(a_webhook_fills_the_event_that_waits_for_it),
         ROW(a_webhook_that_comes_before_any_attempt_confirms),
         ROW(a_webhook_may_be_faster_than_the_outcome_that_asked_for_it),
+        ROW(a_thin_webhook_that_was_sent_again_is_fetched),
         ROW(a_webhook_fills_no_event_that_is_fetched),
         ROW(a_delivery_released_for_later_is_due_then),
     };

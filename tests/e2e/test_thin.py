@@ -261,6 +261,17 @@ class Thin(harness.Case):
         self.assertEqual(agent.metric("confirmed_total", connector="pay"), 0)
         self.assertEqual(len(agent.events()), 1)
 
+    def test_a_thin_webhook_that_is_sent_again_is_fetched(self):
+        provider = self.pay()
+        event = provider.make(1)
+        provider.listed.append(event)
+        agent = self.pay_shop(provider, start=False, recover="redeliver")
+        provider.hooked = lambda _: send(agent, event)
+        agent.start()
+        self.assertEqual(agent.wait_events(1)[0]["data"], event)
+        self.assertEqual(len(provider.resent), 1)
+        self.assertEqual(len(provider.fetched(1)), 1)
+
     def test_a_webhook_that_came_first_is_not_asked_for(self):
         provider = self.pay()
         event = provider.make(1)

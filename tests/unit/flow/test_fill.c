@@ -353,6 +353,11 @@ a_webhook_is_not_asked_for_again_within_grace(void **state)
     bring(1, 8, NEEDS_HOOK, 0);
     run_until_told(2);
     assert_true(site.told[1].last.untried && site.told[1].last.waits);
+    /* A thin one that has come is fetched, whenever it was asked for. */
+    site.answer = ANSWER("200 OK", "{}");
+    bring(2, 9, NEEDS_FETCH, asked_ms);
+    run_until_told(3);
+    assert_int_equal(site.told[2].last.disposition, DISPOSITION_DONE);
     close_fills();
 }
 

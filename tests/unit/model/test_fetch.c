@@ -96,6 +96,8 @@ a_row_has_a_request_of_its_own_or_that_of_events(void **state)
     assert_ptr_equal(fetch_spec_of(c, &event), &c->event.fetch);
     event.via = CHANNEL_POLL;
     assert_ptr_equal(fetch_spec_of(c, &event), &c->poll.record.fetch);
+    event.filled = FILLED_BY_HOOK;
+    assert_ptr_equal(fetch_spec_of(c, &event), &c->event.fetch);
     bound_fini(&bound);
 }
 
