@@ -26,6 +26,7 @@ struct walker {
     struct poll_ended last; /* its `why` lies in last_why */
     int64_t last_ms;
     struct error last_why;
+    bool is_short; /* of tier 0: the overlap does not cover the lag */
     struct source_poll *trial; /* that runs, or the last one */
     bool trial_runs;
 };
@@ -55,6 +56,12 @@ walk_asked(void *arg, const struct poll_asked *asked)
     if (asked->tier == 0) {
         observer->asked(observer->arg, asked);
     }
+}
+
+static int64_t
+longer_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 static void
@@ -92,17 +99,58 @@ keep_last(struct walker *walker, const struct poll_ended *ended)
     walker->has_walked = true;
 }
 
+/* What the connector's tiers measure, together. */
+static struct poll_figures
+figures_of(const struct walker *first)
+{
+    const struct walker *end = first->walks->walkers + first->walks->count;
+    struct poll_figures all = source_poll_figures(first->poll);
+    for (const struct walker *at = first + 1;
+         at < end && at->connector == first->connector; at++) {
+        struct poll_figures of = source_poll_figures(at->poll);
+        all.overlap_ms = longer_of(all.overlap_ms, of.overlap_ms);
+        all.covered_ms = longer_of(all.covered_ms, of.covered_ms);
+        all.lag_max_ms = longer_of(all.lag_max_ms, of.lag_max_ms);
+        all.lag_p99_ms = longer_of(all.lag_p99_ms, of.lag_p99_ms);
+    }
+    return all;
+}
+
+/* Says once that the overlap has become too short, and once that it no longer
+ * is. */
+static void
+watch_overlap(struct walker *first, const struct poll_figures *figures)
+{
+    bool is_short = lag_is_short(figures->lag_max_ms, figures->covered_ms);
+    metric_set(first->counts.overlap_short, is_short);
+    if (is_short == first->is_short) {
+        return;
+    }
+    first->is_short = is_short;
+    LOG(is_short ? LOG_WARN : LOG_INFO,
+        is_short ? "the list shows events nearly as late as the overlap "
+                   "covers, or later: raise poll.overlap"
+                 : "the overlap covers the list's lag again",
+        log_slice("connector", first->connector->name),
+        log_i64("lag_ms", figures->lag_max_ms),
+        log_i64("covered_ms", figures->covered_ms));
+}
+
+static void
+watch_figures(struct walker *first)
+{
+    struct poll_figures figures = figures_of(first);
+    metric_set(first->counts.poll_interval, (double)figures.interval_ms / 1000);
+    watch_overlap(first, &figures);
+}
+
 static void
 walk_ended(void *arg, const struct poll_ended *ended)
 {
     struct walker *walker = arg;
     const struct poll_observer *observer = &walker->walks->settings.observer;
     metric_add(walker->counts.poll_runs[ended->outcome], 1);
-    if (ended->tier == 0) {
-        struct poll_figures figures = source_poll_figures(walker->poll);
-        metric_set(walker->counts.poll_interval,
-                   (double)figures.interval_ms / 1000);
-    }
+    watch_figures(walker->first);
     log_walk(ended);
     if (ended->seeded > 0) {
         LOG(LOG_WARN,
@@ -386,6 +434,19 @@ walks_host(void *arg, const struct connector *connector)
     struct walks *walks = arg;
     struct walker *walker = walker_of(walks, connector);
     return walker == NULL ? NULL : walker->account.host;
+}
+
+bool
+walks_figures(const struct walks *walks, const struct connector *connector,
+              struct poll_figures *ret_figures)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        if (walks->walkers[i].connector == connector) {
+            *ret_figures = figures_of(&walks->walkers[i]);
+            return true;
+        }
+    }
+    return false;
 }
 
 static void

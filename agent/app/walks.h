@@ -60,6 +60,11 @@ struct source_poll *walks_backfill(const struct walks *walks,
  * runs. `arg` is the walks. */
 struct poll_host *walks_host(void *arg, const struct connector *connector);
 
+/* The connector's figures: those of its first tier, overlap and lag the largest
+ * of all tiers. False when it does not poll. */
+bool walks_figures(const struct walks *walks, const struct connector *connector,
+                   struct poll_figures *ret_figures);
+
 /* Begins a trial of `connector`, or joins the one that runs; false when that
  * cannot be. */
 bool walks_try(struct walks *walks, const struct connector *connector);

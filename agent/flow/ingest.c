@@ -76,13 +76,14 @@ give_kind(struct entry *entry, enum verdict_kind kind)
 
 /* How late the list shows events is measured on every one it shows first. */
 static void
-measure_lag(const struct entry *entry, const struct sighting *sighting)
+measure_lag(struct entry *entry, const struct sighting *sighting)
 {
     if (!channel_is_walk(sighting->via) || sighting->seen_by_via ||
         sighting->time_ms <= 0) {
         return;
     }
     int64_t lag_ms = walk_lag_ms(&entry->arrival->past, sighting->time_ms);
+    lag_note(&entry->verdict.lag, lag_ms);
     if (lag_ms >= 0) {
         metric_observe(
             counts_of(entry->ingest, entry->arrival->connector)->visibility_lag,

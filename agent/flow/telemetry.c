@@ -27,6 +27,7 @@ enum family {
     FAMILY_COMPLETE_UNTIL,
     FAMILY_VISIBILITY_LAG,
     FAMILY_BOUND_BROKEN,
+    FAMILY_OVERLAP_SHORT,
     FAMILY_GAPS,
     FAMILY_DELIVERIES,
     FAMILY_PENDING,
@@ -105,6 +106,12 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                       "small.",
                               .kind = METRIC_COUNTER,
                               .labels = { "connector" } },
+    [FAMILY_OVERLAP_SHORT] = { .name = "longstop_overlap_short",
+                               .help = "1 while the list shows events later "
+                                       "than four fifths of what overlap and "
+                                       "settle cover.",
+                               .kind = METRIC_GAUGE,
+                               .labels = { "connector" } },
     [FAMILY_GAPS] = { .name = "longstop_gaps_total",
                       .help = "Spans that could not be read any more.",
                       .kind = METRIC_COUNTER,
@@ -176,6 +183,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
     telemetry->visibility_lag = families[FAMILY_VISIBILITY_LAG];
     telemetry->bound_broken = families[FAMILY_BOUND_BROKEN];
+    telemetry->overlap_short = families[FAMILY_OVERLAP_SHORT];
     telemetry->gaps = families[FAMILY_GAPS];
     telemetry->deliveries = families[FAMILY_DELIVERIES];
     telemetry->pending = families[FAMILY_PENDING];
@@ -225,6 +233,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
     }
     if (connector->has_poll) {
         of.poll_interval = series(telemetry->poll_interval, name, NULL);
+        of.overlap_short = series(telemetry->overlap_short, name, NULL);
         of.visibility_lag = series(telemetry->visibility_lag, name, NULL);
     }
     if (connector->has_poll && connector->has_webhook) {

@@ -35,6 +35,7 @@ struct telemetry {
     struct metric_family *complete_until;
     struct metric_family *visibility_lag;
     struct metric_family *bound_broken;
+    struct metric_family *overlap_short;
     struct metric_family *gaps;
     struct metric_family *deliveries;
     struct metric_family *pending;
@@ -54,6 +55,7 @@ struct telemetry_connector {
     struct metric *poll_interval;
     struct metric *visibility_lag;
     struct metric *bound_broken;
+    struct metric *overlap_short;
     struct metric *gaps;
 };
 

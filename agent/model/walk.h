@@ -27,6 +27,7 @@
 #include "base/status.h"
 #include "model/connector.h"
 #include "model/extract.h"
+#include "model/lag.h"
 #include "wire/http_field.h"
 
 #include <stdbool.h>
@@ -83,6 +84,7 @@ struct walk_state {
     struct slice etag; /* only while the last whole walk was that one page */
     struct slice modified; /* Last-Modified, likewise */
     uint64_t etag_url;     /* hash of the URL that gave them */
+    struct lag lag;        /* of what this tier's walks have listed */
     unsigned ties;         /* walks in a row that failed on one full second */
     int64_t tie_ms;
     /* What the last whole walk went by; see walk_change.h. 0: not known. */

@@ -133,6 +133,34 @@ write_member(const struct member *member, const void *place, struct buf *into)
     }
 }
 
+static void
+write_tally(const struct lag_tally *tally, struct buf *into)
+{
+    size_t count = LAG_BUCKETS;
+    while (count > 0 && tally->counts[count - 1] == 0) {
+        count--;
+    }
+    buf_format(into, "[%" PRId64, tally->max_ms);
+    for (size_t i = 0; i < count; i++) {
+        buf_format(into, ",%" PRIu32, tally->counts[i]);
+    }
+    buf_byte(into, ']');
+}
+
+/* "lag":[turned,[max,count,…],[max,count,…]], trailing zeros left out. */
+static void
+write_lag(const struct lag *lag, struct buf *into)
+{
+    if (lag->turned_ms == 0) {
+        return;
+    }
+    buf_format(into, ",\"lag\":[%" PRId64 ",", lag->turned_ms);
+    write_tally(&lag->now, into);
+    buf_byte(into, ',');
+    write_tally(&lag->before, into);
+    buf_byte(into, ']');
+}
+
 void
 walk_encode(const struct walk_state *state, struct buf *into)
 {
@@ -147,7 +175,9 @@ walk_encode(const struct walk_state *state, struct buf *into)
         buf_json(into, state->ids[i].id);
         buf_byte(into, ']');
     }
-    buf_text(into, state->id_count > 0 ? "]}" : "}");
+    buf_text(into, state->id_count > 0 ? "]" : "");
+    write_lag(&state->lag, into);
+    buf_byte(into, '}');
 }
 
 static enum status
@@ -230,6 +260,49 @@ read_marks(struct slice array, struct arena *arena, struct walk_state *state)
     return STATUS_OK;
 }
 
+static bool
+read_tally(struct slice array, struct lag_tally *tally)
+{
+    struct slice value;
+    size_t place = 0;
+    uint64_t count;
+    if (json_type(array) != JSON_ARRAY ||
+        !json_next_element(array, &place, &value) ||
+        slice_to_i64(slice_trim(value), &tally->max_ms) != STATUS_OK) {
+        return false;
+    }
+    for (size_t i = 0; json_next_element(array, &place, &value); i++) {
+        if (i == LAG_BUCKETS ||
+            slice_to_u64(slice_trim(value), &count) != STATUS_OK ||
+            count > UINT32_MAX) {
+            return false;
+        }
+        tally->counts[i] = (uint32_t)count;
+    }
+    return true;
+}
+
+/* What was measured can be measured again: damage to it is no reason to refuse
+ * the watermark beside it. */
+static void
+read_lag(struct slice array, struct lag *ret_lag)
+{
+    struct lag lag = { 0 };
+    struct slice parts[3];
+    size_t place = 0;
+    for (size_t i = 0; i < 3; i++) {
+        if (json_type(array) != JSON_ARRAY ||
+            !json_next_element(array, &place, &parts[i])) {
+            return;
+        }
+    }
+    if (slice_to_i64(slice_trim(parts[0]), &lag.turned_ms) == STATUS_OK &&
+        read_tally(slice_trim(parts[1]), &lag.now) &&
+        read_tally(slice_trim(parts[2]), &lag.before)) {
+        *ret_lag = lag;
+    }
+}
+
 static enum status
 read_state(struct slice text, struct arena *arena, struct walk_state *state,
            struct error *err)
@@ -248,6 +321,9 @@ read_state(struct slice text, struct arena *arena, struct walk_state *state,
     }
     if (status == STATUS_OK && json_member(text, slice_of("ids"), &value)) {
         status = read_marks(value, arena, state);
+    }
+    if (status == STATUS_OK && json_member(text, slice_of("lag"), &value)) {
+        read_lag(slice_trim(value), &state->lag);
     }
     return status == STATUS_OK
                ? status

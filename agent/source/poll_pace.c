@@ -55,6 +55,10 @@ source_poll_figures(const struct source_poll *poll)
     const struct cadence *cadence = &poll->settings.cadence;
     struct poll_figures figures = {
         .interval_ms = cadence->cron != NULL ? 0 : cadence->every_ms,
+        .overlap_ms = poll->plan.overlap_ms,
+        .covered_ms = poll_lag_covered_ms(poll),
+        .lag_max_ms = lag_max_ms(&poll->state.lag),
+        .lag_p99_ms = lag_p99_ms(&poll->state.lag),
         .hurried = is_paced(poll) && pace_is_panic(&poll->pace),
     };
     return figures;

@@ -352,6 +352,8 @@ stored(void *arg, const struct verdict *verdict)
     if (durable && poll->settings.is_backfill) {
         poll->phase = PHASE_IDLE; /* with the store all is well */
         poll_backfill_count(poll, verdict);
+    } else if (durable && status == STATUS_OK) {
+        poll_lag_stored(poll, verdict);
     }
     buf_fini(&poll->state_text);
     poll->page = (struct poll_page){ 0 };
@@ -371,6 +373,9 @@ stored(void *arg, const struct verdict *verdict)
         source_poll_fail(poll, status, &err);
     } else if (poll->step.next == WALK_ASK && !would_acknowledge(poll)) {
         poll_ask(poll);
+    } else if (poll->step.next == WALK_WHOLE && poll->unsaved) {
+        poll->step.has_gap = false; /* written with the page */
+        source_poll_submit_state(poll);
     } else if (poll->step.next != WALK_FAILED) {
         end_run(poll, POLL_OK, (struct slice){ NULL, 0 });
     } else {
@@ -383,6 +388,7 @@ void
 source_poll_submit(struct source_poll *poll)
 {
     struct arrival *arrival = poll->page.arrival;
+    poll->unsaved = false;
     walk_encode(&poll->next, &poll->state_text);
     enum status status = buf_status(&poll->state_text);
     if (status == STATUS_OK) {

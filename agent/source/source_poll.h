@@ -185,6 +185,11 @@ int64_t source_poll_first(const struct source_poll *poll);
 struct poll_figures {
     int64_t interval_ms; /* from one walk to the next as it is now; 0: cron */
     bool hurried;        /* webhooks are overdue: walks come at the fastest */
+    int64_t overlap_ms;  /* how far back walks read again */
+    int64_t covered_ms;  /* so late the list may be: overlap and settle; 0
+                            where nothing is read twice */
+    int64_t lag_max_ms;  /* how late the list shows events, see lag.h */
+    int64_t lag_p99_ms;
 };
 
 struct poll_figures source_poll_figures(const struct source_poll *poll);

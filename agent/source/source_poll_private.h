@@ -85,8 +85,9 @@ struct source_poll {
     struct pace pace;         /* where settings.pace is given */
     bool walked;              /* this process has ended a whole walk */
     struct pace_walk brought; /* by the walk so far */
-    struct poll_ended run;    /* the walk so far */
-    unsigned status;          /* of the last answer */
+    bool unsaved; /* the state has learnt what its last page did not know */
+    struct poll_ended run; /* the walk so far */
+    unsigned status;       /* of the last answer */
     int64_t duration_ms;
 };
 
@@ -221,6 +222,14 @@ void source_poll_tell_asked(const struct source_poll *poll,
 
 /* The provider's clock now, by its last answer; 0 when it has not spoken. */
 int64_t source_poll_provider_ms(const struct source_poll *poll);
+
+/* ---- lag ---- */
+
+/* Takes into the state how late the list showed what a page brought. */
+void poll_lag_stored(struct source_poll *poll, const struct verdict *verdict);
+
+/* Returns how late the list may be for what it shows to be found. */
+int64_t poll_lag_covered_ms(const struct source_poll *poll);
 
 /* ---- pace ---- */
 

@@ -218,6 +218,26 @@ class Channels(harness.Case):
             self.assertEqual({a.headers["X-Which"] for a in asked[i:i + 2]},
                              {"shop", "books"})
 
+    def test_an_overlap_that_does_not_cover_the_lag_is_said_once(self):
+        provider = self.provider()
+        agent = self.pet_shop(provider, poll={"overlap": "20s"})
+        def is_short():
+            return agent.metric("overlap_short", connector="shop")
+        wait_until(lambda: len(provider.asked) >= 3, "walks")
+        provider.rows.append(row(1, iso(time.time() - 10)))
+        agent.wait_events(1)
+        self.assertEqual(is_short(), 0)
+        for n in (2, 3):
+            provider.rows.append(row(n, iso(time.time() - 19)))
+            agent.wait_events(n)
+            wait_until(lambda: is_short() == 1, "the gauge says so")
+        words = "nearly as late as the overlap"
+        self.assertEqual(agent.log().count(words), 1)
+        # what was measured outlives the process
+        agent.kill()
+        agent.start()
+        wait_until(lambda: is_short() == 1, "the gauge says so again")
+
     def test_an_adaptive_pace_slows_down_and_hurries_when_a_webhook_is_missed(
             self):
         provider = self.provider()

@@ -250,6 +250,34 @@ it_tells_what_webhooks_bring_and_what_walks_had_brought_before(void **state)
     flow_close();
 }
 
+static void
+a_verdict_says_how_late_the_list_was(void **state)
+{
+    (void)state;
+    flow_open(0);
+    struct arrival *arrival = flow_page("a b c d", CHANNEL_POLL, NULL);
+    arrival->past.own_ms = 100000;
+    arrival->sightings[0].time_ms = 100001; /* the first walk that could */
+    arrival->sightings[1].time_ms = 98000;
+    arrival->sightings[2].time_ms = 40000;
+    arrival->sightings[3].time_ms = 0; /* nobody knows */
+    flow_submit(arrival);
+    flow_run(flow_all_judged);
+    assert_int_equal(flow.last.lag.max_ms, 60000);
+    assert_int_equal(flow.last.lag.counts[0], 1);
+    assert_int_equal(flow.last.lag.counts[2], 1);
+    assert_int_equal(flow.last.lag.counts[7], 1);
+    /* Seen again it says nothing. */
+    arrival = flow_page("c", CHANNEL_POLL, NULL);
+    arrival->past.own_ms = 900000;
+    arrival->sightings[0].time_ms = 40000;
+    flow_submit(arrival);
+    flow_run(flow_all_judged);
+    assert_int_equal(flow.last.lag.max_ms, 0);
+    assert_int_equal(flow.last.lag.counts[0], 0);
+    flow_close();
+}
+
 static bool known_answer[3];
 static enum status known_status;
 
@@ -427,6 +455,7 @@ main(void)
         cmocka_unit_test(an_event_that_no_handler_wants_is_stored_all_the_same),
         cmocka_unit_test(a_full_queue_is_busy_and_says_so_at_the_head),
         cmocka_unit_test(a_walks_state_is_durable_with_its_page),
+        cmocka_unit_test(a_verdict_says_how_late_the_list_was),
         cmocka_unit_test(gaps_and_broken_bounds_are_counted),
         cmocka_unit_test(
             it_tells_what_webhooks_bring_and_what_walks_had_brought_before),

@@ -919,6 +919,42 @@ a_text_that_is_no_state_is_damaged(void **state)
 }
 
 static void
+what_was_measured_is_read_back_or_measured_anew(void **state)
+{
+    static const struct {
+        const char *lag;
+        int64_t turned_ms;
+        int64_t max_ms;
+    } rows[] = {
+        { "[5,[7000,1,0,2],[9000,0,0,0,0,1]]", 5, 9000 },
+        { "[5,[0],[0]]", 5, 0 },
+        { "[5,[7000,1,0,2]]", 0, 0 },
+        { "[5,[7000,-1],[0]]", 0, 0 },
+        { "[5,[7000,4294967296],[0]]", 0, 0 },
+        { "[5,[],[0]]", 0, 0 },
+        { "[5,[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],[0]]", 0, 0 },
+        { "{\"now\":1}", 0, 0 },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct walk_state back;
+        struct buf text = { 0 };
+        struct buf again = { 0 };
+        buf_format(&text, "{\"v\":1,\"hw\":4,\"lag\":%s}", rows[i].lag);
+        assert_int_equal(walk_decode(buf_slice(&text), &f->arena, &back, NULL),
+                         STATUS_OK);
+        assert_int_equal(back.hw_ms, 4);
+        assert_int_equal(back.lag.turned_ms, rows[i].turned_ms);
+        assert_int_equal(lag_max_ms(&back.lag), rows[i].max_ms);
+        walk_encode(&back, &again);
+        assert_int_equal(slice_equal(buf_slice(&again), buf_slice(&text)),
+                         rows[i].turned_ms != 0);
+        buf_fini(&text);
+        buf_fini(&again);
+    }
+}
+
+static void
 the_ledger_keeps_what_a_walk_can_still_read(void **state)
 {
     struct fixture *f = *state;
@@ -1068,6 +1104,7 @@ main(void)
         TEST(an_opaque_cursor_is_kept_with_its_page),
         TEST(a_refused_cursor_is_a_gap_and_a_new_start),
         TEST(a_state_is_read_back_as_it_was_written),
+        TEST(what_was_measured_is_read_back_or_measured_anew),
         TEST(a_text_that_is_no_state_is_damaged),
         TEST(the_ledger_keeps_what_a_walk_can_still_read),
         TEST(a_walk_without_memory_is_a_status),

@@ -58,7 +58,8 @@ struct site {
     struct submitted submitted[SUBMITTED_MAX];
     size_t submissions;
     enum verdict_kind verdicts[SUBMITTED_MAX]; /* 0 is STORED */
-    int64_t oldest_ms; /* what verdicts say of what is new */
+    struct lag_tally lag; /* what verdicts say of the list */
+    int64_t oldest_ms;    /* what verdicts say of what is new */
     bool holds_load;
     bool holds_known;
     bool holds_verdict;
@@ -243,6 +244,7 @@ give_verdict(void *arg)
         .kind = site.verdicts[site.submissions - 1],
         .fresh = site.arrival->sighting_count,
         .oldest_ms = site.oldest_ms,
+        .lag = site.lag,
         .why = SLICE("the sink's words"),
     };
     if (verdict.kind == VERDICT_STORED && site.arrival->has_walk) {

@@ -323,6 +323,36 @@ a_good_answer_that_says_nothing_remains_is_obeyed(void **state)
     site_close();
 }
 
+/* ---- lag ---- */
+
+static void
+a_larger_lag_is_durable_once_the_walk_is_whole(void **state)
+{
+    (void)state;
+    site_open(pages, two_pages);
+    lag_note(&site.lag, 5000);
+    start();
+    await_ends(1);
+    const struct submitted *last = &site.submitted[site.submissions - 1];
+    assert_string_equal(last->ids, "");
+    assert_non_null(strstr(last->state, "\"lag\":["));
+    assert_non_null(strstr(last->state, "[5000,0,0,0,"));
+    assert_false(last->has_gap);
+    assert_int_equal(site.ended.outcome, POLL_OK);
+    assert_int_equal(site.ended.fresh, 3);
+    assert_int_equal(site.ended.pages, 2);
+    struct poll_figures figures = source_poll_figures(site.poll);
+    assert_int_equal(figures.lag_max_ms, 5000);
+    assert_int_equal(figures.overlap_ms, 120000);
+    assert_int_equal(figures.covered_ms, 120000);
+    /* The same again is nothing to write at once. */
+    size_t submissions = site.submissions;
+    source_poll_poke(site.poll);
+    await_ends(2);
+    assert_int_equal(site.submissions, submissions + 1);
+    site_close();
+}
+
 /* ---- pace ---- */
 
 static const struct answer no_rows[] = {
@@ -880,6 +910,7 @@ main(void)
         cmocka_unit_test(a_limit_without_a_wait_is_not_asked_again_at_once),
         cmocka_unit_test(the_budget_spaces_the_pages),
         cmocka_unit_test(a_good_answer_that_says_nothing_remains_is_obeyed),
+        cmocka_unit_test(a_larger_lag_is_durable_once_the_walk_is_whole),
         cmocka_unit_test(
             an_adaptive_pace_slows_down_until_a_webhook_is_overdue),
         cmocka_unit_test(the_first_walk_says_nothing_about_webhooks),
