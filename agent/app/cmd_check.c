@@ -41,21 +41,43 @@ print_unlisted(const struct record_spec *record)
 }
 
 static void
-print_bounds(const struct poll_spec *poll, const struct promise *promise)
+print_loss(const struct promise *promise)
 {
-    char shown[INSTANT_TEXT_BYTES], stale[INSTANT_TEXT_BYTES];
-    char interval[INSTANT_TEXT_BYTES], request[INSTANT_TEXT_BYTES];
+    char shown[INSTANT_TEXT_BYTES], most[INSTANT_TEXT_BYTES];
     (void)printf("  loss bound: nothing is lost that the list shows within %s "
-                 "of its time\n"
-                 "  staleness: what only the list shows is here within %s: %s "
+                 "of its time",
+                 instant_span_text(promise->shown_ms, shown));
+    if (promise->shown_most_ms > promise->shown_ms) {
+        (void)printf("; it follows what the list was late, up to %s",
+                     instant_span_text(promise->shown_most_ms, most));
+    }
+    (void)printf("\n");
+}
+
+static void
+print_staleness(const struct poll_spec *poll, const struct promise *promise)
+{
+    char stale[INSTANT_TEXT_BYTES];
+    char interval[INSTANT_TEXT_BYTES], request[INSTANT_TEXT_BYTES];
+    (void)printf("  staleness: what only the list shows is here within %s: %s "
                  "%s + a walk (a request may take %s) + a commit\n",
-                 instant_span_text(promise->shown_ms, shown),
                  instant_span_text(promise->stale_ms, stale),
                  poll->pace == PACE_ADAPTIVE ? "slowest"
                  : poll->cron.len > 0        ? "cron's longest pause"
                                              : "every",
                  instant_span_text(promise->interval_ms, interval),
                  instant_span_text(poll->timeout_ms, request));
+}
+
+static void
+print_overlap(int64_t overlap_ms, int64_t most_ms)
+{
+    char first[INSTANT_TEXT_BYTES], second[INSTANT_TEXT_BYTES];
+    (void)printf(", overlap %s", instant_span_text(overlap_ms, first));
+    if (most_ms > overlap_ms) {
+        (void)printf(" to %s", instant_span_text(most_ms, second));
+    }
+    (void)printf("\n");
 }
 
 static void
@@ -93,16 +115,15 @@ print_calls(const struct promise *promise)
 static void
 print_walks(const struct connector *connector, const struct promise *promise)
 {
-    char every[INSTANT_TEXT_BYTES], overlap[INSTANT_TEXT_BYTES];
+    char every[INSTANT_TEXT_BYTES];
     const struct poll_spec *poll = &connector->poll;
     const struct sweep_spec *sweeps = poll->sweeps.at;
     print_pace(connector);
-    (void)printf(", overlap %s\n",
-                 instant_span_text(poll->overlap_ms, overlap));
+    print_overlap(poll->overlap_ms, poll->overlap_most_ms);
     for (size_t i = 0; i < poll->sweeps.count; i++) {
-        (void)printf("  sweep: every %s, overlap %s\n",
-                     instant_span_text(sweeps[i].every_ms, every),
-                     instant_span_text(sweeps[i].overlap_ms, overlap));
+        (void)printf("  sweep: every %s",
+                     instant_span_text(sweeps[i].every_ms, every));
+        print_overlap(sweeps[i].overlap_ms, sweeps[i].overlap_most_ms);
     }
     if (promise->calls_most > 0) {
         print_calls(promise);
@@ -173,7 +194,8 @@ connector_text(const struct hosts *hosts, size_t at)
     }
     if (connector->has_poll) {
         const struct promise promise = promise_of(connector);
-        print_bounds(poll, &promise);
+        print_loss(&promise);
+        print_staleness(poll, &promise);
         print_unlisted(&poll->record);
         print_walks(connector, &promise);
         print_budget(hosts, at);
@@ -261,8 +283,9 @@ static void
 promise_json(struct json_tree *tree, struct json_node *node,
              const struct hosts *hosts, size_t at)
 {
-    static const char *const names[] = { "loss_bound_seconds", "every_seconds",
-                                         "staleness_seconds" };
+    static const char *const names[] = { "loss_bound_seconds",
+                                         "loss_bound_most_seconds",
+                                         "every_seconds", "staleness_seconds" };
     const struct connector *connector = &hosts->configuration->connectors[at];
     if (!connector->has_poll) {
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -271,8 +294,8 @@ promise_json(struct json_tree *tree, struct json_node *node,
         return;
     }
     const struct promise promise = promise_of(connector);
-    const int64_t values[] = { promise.shown_ms, promise.interval_ms,
-                               promise.stale_ms };
+    const int64_t values[] = { promise.shown_ms, promise.shown_most_ms,
+                               promise.interval_ms, promise.stale_ms };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         seconds_json(tree, node, names[i], values[i]);
     }

@@ -209,6 +209,7 @@ poll_settings(struct walker *walker)
         .tier = walker->tier,
         .tiers = 1 + (unsigned)spec->sweeps.count,
         .overlap_ms = spec->overlap_ms,
+        .overlap_most_ms = spec->overlap_most_ms,
         .cadence = { .every_ms = spec->every_ms,
                      .cron = spec->cron_plan,
                      .interval_min_ms = spec->interval_min_ms },
@@ -228,6 +229,7 @@ poll_settings(struct walker *walker)
         poll.observer.ended = backfill_ended;
     } else if (walker->tier > 0) {
         poll.overlap_ms = sweeps[walker->tier - 1].overlap_ms;
+        poll.overlap_most_ms = sweeps[walker->tier - 1].overlap_most_ms;
         poll.cadence.every_ms = sweeps[walker->tier - 1].every_ms;
         poll.cadence.cron = NULL;
     }

@@ -91,6 +91,15 @@ measure_lag(struct entry *entry, const struct sighting *sighting)
     }
 }
 
+/* Lowers `oldest_ms` (0: none yet) to a stamp; 0 is no stamp. */
+static void
+note_oldest(int64_t *oldest_ms, int64_t time_ms)
+{
+    if (time_ms > 0 && (*oldest_ms == 0 || time_ms < *oldest_ms)) {
+        *oldest_ms = time_ms;
+    }
+}
+
 static void
 count_sighting(struct entry *entry, const struct sighting *sighting)
 {
@@ -114,6 +123,7 @@ count_sighting(struct entry *entry, const struct sighting *sighting)
         sighting->time_ms > 0 &&
         sighting->time_ms < entry->arrival->complete_until_ms) {
         metric_add(counts->bound_broken, 1);
+        note_oldest(&entry->verdict.broken_ms, sighting->time_ms);
         LOG(LOG_WARN,
             "first listed below the complete-until: the overlap is too small",
             log_slice("connector", entry->arrival->connector->name),
@@ -126,11 +136,7 @@ count_sighting(struct entry *entry, const struct sighting *sighting)
         return;
     }
     entry->verdict.fresh++;
-    if (sighting->time_ms > 0 &&
-        (entry->verdict.oldest_ms == 0 ||
-         sighting->time_ms < entry->verdict.oldest_ms)) {
-        entry->verdict.oldest_ms = sighting->time_ms;
-    }
+    note_oldest(&entry->verdict.oldest_ms, sighting->time_ms);
 }
 
 static void

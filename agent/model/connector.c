@@ -12,6 +12,12 @@
 #define TOLERANCE_MS  (5 * INSTANT_MINUTE_MS)
 #define FASTEST_MS    (10 * INSTANT_SECOND_MS)
 
+static int64_t
+deeper_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* A template of ours, where the file leaves the usual one out. */
 static const struct template *
 usual(struct config_binding *binding, const char *text,
@@ -98,6 +104,33 @@ granularity_of(enum timefmt format)
     return INSTANT_SECOND_MS;
 }
 
+/* The deepest an overlap may become: so far that what retention cuts off is
+ * still far away. */
+static int64_t
+most_of(const struct poll_spec *poll, int64_t least_ms)
+{
+    int64_t most_ms = poll->overlap_max_ms;
+    if (poll->retention_ms > 0 && most_ms > poll->retention_ms / 2) {
+        most_ms = poll->retention_ms / 2;
+    }
+    return most_ms > least_ms ? most_ms : least_ms;
+}
+
+/* Gives an overlap that is `auto` its bounds. */
+static void
+finish_overlaps(struct poll_spec *poll, bool follows)
+{
+    struct sweep_spec *sweeps = poll->sweeps.at;
+    poll->overlap_most_ms = follows ? most_of(poll, poll->overlap_ms) : 0;
+    for (size_t i = 0; i < poll->sweeps.count; i++) {
+        if (sweeps[i].overlap_ms == OVERLAP_AUTO) {
+            sweeps[i].overlap_ms =
+                deeper_of(poll->overlap_ms, poll->overlap_most_ms);
+            sweeps[i].overlap_most_ms = most_of(poll, sweeps[i].overlap_ms);
+        }
+    }
+}
+
 static void
 finish_cursor(struct connector_draft *draft)
 {
@@ -111,7 +144,8 @@ finish_cursor(struct connector_draft *draft)
     if (cursor->granularity_ms == 0) {
         cursor->granularity_ms = granularity_of(cursor->format);
     }
-    if (connector_tree_node(draft, own, 2) == NULL) {
+    const bool follows = poll->overlap_ms == OVERLAP_AUTO;
+    if (connector_tree_node(draft, own, 2) == NULL || follows) {
         if (connector_tree_node(draft, file, 3) != NULL) {
             poll->overlap_ms = cursor->overlap_ms;
         } else {
@@ -126,6 +160,7 @@ finish_cursor(struct connector_draft *draft)
         poll->backfill_rate = 2;
         poll->backfill_rate_per_ms = INSTANT_SECOND_MS;
     }
+    finish_overlaps(poll, follows);
     if (poll->settle_ms == 0) {
         poll->settle_ms = cursor->settle_ms;
     }
@@ -336,9 +371,19 @@ connector_overlap_ms(const struct connector *connector)
     const struct sweep_spec *sweeps = connector->poll.sweeps.at;
     int64_t deepest_ms = connector->poll.overlap_ms;
     for (size_t i = 0; i < connector->poll.sweeps.count; i++) {
-        if (sweeps[i].overlap_ms > deepest_ms) {
-            deepest_ms = sweeps[i].overlap_ms;
-        }
+        deepest_ms = deeper_of(deepest_ms, sweeps[i].overlap_ms);
+    }
+    return deepest_ms;
+}
+
+int64_t
+connector_overlap_most_ms(const struct connector *connector)
+{
+    const struct sweep_spec *sweeps = connector->poll.sweeps.at;
+    int64_t deepest_ms = deeper_of(connector_overlap_ms(connector),
+                                   connector->poll.overlap_most_ms);
+    for (size_t i = 0; i < connector->poll.sweeps.count; i++) {
+        deepest_ms = deeper_of(deepest_ms, sweeps[i].overlap_most_ms);
     }
     return deepest_ms;
 }

@@ -328,7 +328,11 @@ enum poll_pace { PACE_FIXED, PACE_ADAPTIVE };
 struct sweep_spec {
     int64_t every_ms;
     int64_t overlap_ms;
+    int64_t overlap_most_ms; /* as in poll_spec */
 };
+
+/* What `overlap: auto` is until its bounds are known. */
+#define OVERLAP_AUTO INT64_C(-1)
 
 struct poll_spec {
     bool declared; /* the connector says how */
@@ -340,6 +344,8 @@ struct poll_spec {
     struct slice cron;     /* empty: `every` */
     const void *cron_plan; /* compiled, see cadence.h */
     int64_t overlap_ms;
+    int64_t overlap_most_ms;   /* the deepest it may become; 0: it stays */
+    int64_t overlap_max_ms;    /* the key that bounds that */
     struct config_list sweeps; /* of struct sweep_spec: tiers 1, 2, … */
     int64_t settle_ms;
     int64_t retention_ms; /* 0: not known */
@@ -482,6 +488,9 @@ enum status connector_bind(struct config_binding *binding, struct slice name,
 /* How late the list may show an event and it is found all the same: the deepest
  * overlap of all tiers. */
 int64_t connector_overlap_ms(const struct connector *connector);
+
+/* The same where each overlap that follows the lag is the deepest it may be. */
+int64_t connector_overlap_most_ms(const struct connector *connector);
 
 /* Whether the request has the place `kind` in its URL, query or body. */
 bool connector_request_names(const struct request_spec *request,

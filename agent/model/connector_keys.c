@@ -414,9 +414,9 @@ TABLE(interval_table, "interval", interval_keys, poll_spec,
 static const struct config_key sweep_keys[] = {
     KEY(sweep_spec, "every", CONFIG_DURATION, every_ms, .required = true,
         .min = "1s", .max = "30d", .doc = "How often it walks."),
-    KEY(sweep_spec, "overlap", CONFIG_DURATION, overlap_ms, .required = true,
-        .min = "1s", .max = "365d",
-        .doc = "How far behind its own watermark it reads again."),
+    CUSTOM(sweep_spec, "overlap", overlap_ms, connector_poll_overlap, OVERLAP,
+           "How far behind its own watermark it reads again; auto: as "
+           "poll.overlap, from where that ends."),
 };
 TABLE(sweep_table, "sweep", sweep_keys, sweep_spec,
       "A slower walk with a deeper overlap and a watermark of its own.");
@@ -442,9 +442,14 @@ static const struct config_key poll_keys[] = {
         .max = "1000000",
         .doc = "adaptive: how many seconds one event may be late for one walk "
                "less."),
-    KEY(poll_spec, "overlap", CONFIG_DURATION, overlap_ms,
-        .doc = "How far behind the watermark each walk reads again; default: "
-               "the connector's, else 2m, for an id cursor 5m."),
+    CUSTOM(poll_spec, "overlap", overlap_ms, connector_poll_overlap, OVERLAP,
+           "How far behind the watermark each walk reads again; default: the "
+           "connector's, else 2m, for an id cursor 5m. auto: twice the largest "
+           "lag of the list, from the default to `overlap_max`."),
+    KEY(poll_spec, "overlap_max", CONFIG_DURATION, overlap_max_ms,
+        .fallback = "1h", .min = "1s", .max = "365d",
+        .doc = "The deepest that `overlap: auto` becomes; half the retention "
+               "where that is less."),
     KEY(poll_spec, "sweeps", CONFIG_TABLES, sweeps, .table = &sweep_table,
         .doc = "Slower walks that look further back."),
     KEY(poll_spec, "settle", CONFIG_DURATION, settle_ms,

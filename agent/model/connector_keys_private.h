@@ -15,7 +15,9 @@
 #define TREE    "{\"type\":\"object\"}"
 #define STATUSES                                                               \
     "{\"type\":[\"integer\",\"array\"],\"items\":{\"type\":\"integer\"}}"
-#define NONE         "{\"enum\":[\"none\"]}"
+#define NONE "{\"enum\":[\"none\"]}"
+#define OVERLAP                                                                \
+    "{\"type\":[\"string\",\"integer\"],\"minimum\":0,\"maximum\":0}"
 #define RECOVER_WORD "{\"enum\":[\"self\",\"fetch\",\"redeliver\",\"none\"]}"
 #define USE                                                                    \
     "{\"type\":\"object\",\"required\":[\"use\"],\"properties\":{"             \

@@ -289,6 +289,19 @@ connector_poll_cron(struct config_binding *binding,
     }
 }
 
+/* A duration, or `auto`. */
+void
+connector_poll_overlap(struct config_binding *binding,
+                       const struct config_node *node, void *place)
+{
+    int64_t *overlap_ms = place;
+    if (node->kind == CONFIG_SCALAR && slice_equal_text(node->text, "auto")) {
+        *overlap_ms = OVERLAP_AUTO;
+    } else {
+        (void)config_bind_duration(binding, node, overlap_ms);
+    }
+}
+
 void
 connector_poll_start(struct config_binding *binding,
                      const struct config_node *node, void *place)

@@ -370,24 +370,49 @@ check_pace(struct rules *rules)
     }
 }
 
+static bool
+is_read_twice(const struct poll_spec *poll)
+{
+    return poll->cursor.kind == CURSOR_TIME || poll->cursor.kind == CURSOR_ID;
+}
+
+static void
+check_overlap(struct rules *rules)
+{
+    const struct poll_spec *poll = &rules->draft->c.poll;
+    if (poll->overlap_most_ms > 0 && !is_read_twice(poll)) {
+        refuse(rules, "poll", "overlap",
+               "'auto' is for lists that are read from a time or an id: this "
+               "cursor has no overlap");
+    }
+}
+
 /* A sweep that looks no further back than the walk it backs finds nothing. */
 static void
 check_sweeps(struct rules *rules)
 {
     const struct poll_spec *poll = &rules->draft->c.poll;
     const struct sweep_spec *sweeps = poll->sweeps.at;
-    if (poll->sweeps.count > 0 && poll->cursor.kind != CURSOR_TIME &&
-        poll->cursor.kind != CURSOR_ID) {
+    const int64_t first_ms = poll->overlap_most_ms > poll->overlap_ms
+                                 ? poll->overlap_most_ms
+                                 : poll->overlap_ms;
+    if (poll->sweeps.count > 0 && !is_read_twice(poll)) {
         refuse(rules, "poll", "sweeps",
                "this list is read by a cursor that has no overlap: a sweep "
                "would read nothing twice");
     }
     for (size_t i = 0; i < poll->sweeps.count; i++) {
-        if (sweeps[i].overlap_ms <= poll->overlap_ms) {
+        if (sweeps[i].overlap_ms == 0) {
             config_report_add(rules->binding->report, CONFIG_ERROR,
                               poll->sweeps.marks[i],
-                              "a sweep's overlap must be deeper than "
-                              "poll.overlap");
+                              "a sweep needs an 'overlap'");
+        } else if (sweeps[i].overlap_ms <= first_ms &&
+                   sweeps[i].overlap_most_ms <= first_ms) {
+            config_report_add(
+                rules->binding->report, CONFIG_ERROR, poll->sweeps.marks[i],
+                "a sweep's overlap must be deeper than "
+                "poll.overlap%s",
+                poll->overlap_most_ms > 0 ? " may become (overlap_max)" : "");
         }
     }
 }
@@ -398,7 +423,7 @@ check_keep_ids(struct rules *rules)
     const struct connector *c = &rules->draft->c;
     char keep[INSTANT_TEXT_BYTES];
     char needed[INSTANT_TEXT_BYTES];
-    const int64_t overlap_ms = connector_overlap_ms(c);
+    const int64_t overlap_ms = connector_overlap_most_ms(c);
     const bool by_retention = c->poll.retention_ms >= overlap_ms;
     const int64_t least = by_retention ? c->poll.retention_ms : overlap_ms;
     if (c->has_poll && c->keep_ids_ms < least) {
@@ -444,6 +469,7 @@ connector_rules_check(struct config_binding *binding,
     check_match(&rules);
     check_poll(&rules);
     check_pace(&rules);
+    check_overlap(&rules);
     check_sweeps(&rules);
     check_keep_ids(&rules);
     check_answers(&rules);

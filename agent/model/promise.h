@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 struct promise {
-    int64_t shown_ms;    /* nothing is lost that the list shows within so long
-                            of its time */
-    int64_t interval_ms; /* the longest time from one walk to the next */
+    int64_t shown_ms;      /* nothing is lost that the list shows within so long
+                              of its time */
+    int64_t shown_most_ms; /* the same where every `overlap: auto` is as deep as
+                              it may become */
+    int64_t interval_ms;   /* the longest time from one walk to the next */
     int64_t stale_ms;    /* what only the list shows is here so long after it is
                             shown: the interval, one request and its commit */
     int64_t calls_least; /* a day, at one request a walk, sweeps included */

@@ -5,6 +5,7 @@
 #include "model/walk_backfill.h"
 #include "model/walk_cursor.h"
 #include "model/walk_expired.h"
+#include "model/walk_overlap.h"
 #include "model/walk_span.h"
 #include "model/walk_window.h"
 
@@ -250,7 +251,9 @@ walk_lowest(const struct walk_plan *plan, const struct walk_state *state)
     if (!state->has_start) {
         return INT64_MIN;
     }
-    int64_t lowest = walk_window_lower(plan, state);
+    struct walk_plan deepest = *plan;
+    deepest.overlap_ms = walk_overlap_reach_ms(plan);
+    int64_t lowest = walk_window_lower(&deepest, state);
     if (state->open && state->a_ms < lowest) {
         lowest = state->a_ms;
     }

@@ -76,6 +76,7 @@ struct walk_state {
     int64_t hw_ms;       /* provider's clock; 0: no whole walk yet */
     int64_t complete_ms; /* the latest complete-until of a whole walk, whatever
                             its overlap was then; never goes back */
+    int64_t again_ms;    /* the next walk reads from here; 0: as ever */
     int64_t largest_ms;  /* largest stamp ever read; 0: none */
     struct slice token;  /* CURSOR_TOKEN, and the newest id of CURSOR_ID */
     bool has_token;
@@ -135,6 +136,8 @@ struct walk_state {
 struct walk_plan {
     const struct connector *connector;
     int64_t overlap_ms;
+    int64_t most_ms;  /* the deepest it may become, see walk_overlap.h; 0: it
+                         stays as it is */
     bool resumable;   /* false: this process did not begin the open walk */
     unsigned tiers;   /* that are configured, for the first of them */
     bool is_backfill; /* reads the state's span once and moves no watermark */

@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "model/answer.h"
 #include "model/walk_expired.h"
+#include "model/walk_overlap.h"
 #include "model/walk_span.h"
 #include "wire/template.h"
 
@@ -272,18 +273,32 @@ walk_cursor_compare(const struct cursor_spec *cursor, struct slice a,
     return slice_compare(a, b);
 }
 
-const struct walk_mark *
-walk_cursor_behind(const struct walk_plan *plan, const struct walk_state *state)
+/* The newest mark that was set at `at_ms` or before, else the oldest. */
+static const struct walk_mark *
+mark_at(const struct walk_state *state, int64_t at_ms)
 {
     if (state->id_count == 0) {
         return NULL;
     }
     size_t at = state->id_count - 1;
-    while (plan->overlap_ms > 0 && at > 0 &&
-           state->ids[at].at_ms > state->hw_ms - plan->overlap_ms) {
+    while (at > 0 && state->ids[at].at_ms > at_ms) {
         at--;
     }
     return &state->ids[at];
+}
+
+static int64_t
+behind_ms(const struct walk_state *state, int64_t overlap_ms)
+{
+    int64_t at_ms = overlap_ms > 0 ? state->hw_ms - overlap_ms : INT64_MAX;
+    return state->again_ms > 0 && state->again_ms < at_ms ? state->again_ms
+                                                          : at_ms;
+}
+
+const struct walk_mark *
+walk_cursor_behind(const struct walk_plan *plan, const struct walk_state *state)
+{
+    return mark_at(state, behind_ms(state, plan->overlap_ms));
 }
 
 static void
@@ -300,7 +315,7 @@ push_mark(const struct walk_plan *plan, struct walk_state *state, int64_t at_ms)
     size_t count = state->id_count;
     /* A newest mark that stands close behind the one before it may go: a walk
      * that would have begun there begins at that earlier one. */
-    int64_t apart = plan->overlap_ms / MARKS_IN_OVERLAP;
+    int64_t apart = walk_overlap_reach_ms(plan) / MARKS_IN_OVERLAP;
     if (count >= 2 &&
         at_ms - state->ids[count - 2].at_ms < (apart > 0 ? apart : 1)) {
         drop_marks(state, count - 1, 1);
@@ -322,7 +337,8 @@ walk_cursor_mark(const struct walk_plan *plan, struct walk_state *state,
         (count == 0 || !slice_equal(state->ids[count - 1].id, state->token))) {
         push_mark(plan, state, at_ms);
     }
-    const struct walk_mark *behind = walk_cursor_behind(plan, state);
+    const struct walk_mark *behind =
+        mark_at(state, behind_ms(state, walk_overlap_reach_ms(plan)));
     if (behind != NULL) {
         drop_marks(state, 0, (size_t)(behind - state->ids));
     }

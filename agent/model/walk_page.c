@@ -289,6 +289,10 @@ whole(struct taking *t)
         state->complete_ms = until_ms;
     }
     walk_change_note(t->plan, state);
+    /* What was asked for during this walk stays for the next. */
+    if (state->again_ms >= state->a_ms) {
+        state->again_ms = 0;
+    }
     if (spec->cursor.kind == CURSOR_ID) {
         if (state->running_id.len > 0) {
             state->token = state->running_id;

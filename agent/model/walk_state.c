@@ -35,6 +35,7 @@ static const struct member members[] = {
     MEMBER("hw", KIND_I64, hw_ms),
     MEMBER("complete", KIND_I64, complete_ms),
     MEMBER("largest", KIND_I64, largest_ms),
+    MEMBER("again", KIND_I64, again_ms),
     MEMBER("token", KIND_TEXT, token),
     MEMBER("has_token", KIND_BOOL, has_token),
     MEMBER("etag", KIND_TEXT, etag),

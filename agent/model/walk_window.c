@@ -56,7 +56,10 @@ walk_window_lower(const struct walk_plan *plan, const struct walk_state *state)
 {
     int64_t lower = state->start_ms - (state->start_ours ? START_MARGIN_MS : 0);
     if (state->hw_ms > 0) {
-        lower = later_of(lower, state->hw_ms - plan->overlap_ms);
+        int64_t from = state->hw_ms - plan->overlap_ms;
+        lower = later_of(lower, state->again_ms > 0
+                                    ? earlier_of(from, state->again_ms)
+                                    : from);
     }
     return later_of(lower, 0);
 }
@@ -118,6 +121,9 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
         state->hw_ms = cut;
     }
     state->a_ms = later_of(state->a_ms, cut);
+    if (state->again_ms > 0) {
+        state->again_ms = later_of(state->again_ms, cut);
+    }
 }
 
 enum status

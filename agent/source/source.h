@@ -68,6 +68,8 @@ struct verdict {
     size_t seeded; /* of the known: taken for events of their stamp */
     int64_t
         oldest_ms; /* stamp of the oldest of the new ones; 0: none has one */
+    int64_t broken_ms; /* stamp of the oldest that the list showed first below
+                          what was complete; 0: none */
     struct lag_tally lag; /* how late the list showed what it showed first */
     bool signal;          /* a walk is asked for */
     /* VERDICT_ANSWER: borrowed for the call. Else empty. */

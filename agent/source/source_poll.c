@@ -281,7 +281,7 @@ note_complete(struct source_poll *poll)
     }
     if (poll->settings.tier == 0) {
         account->fast_walk_ms = last_walk_ms(poll);
-        account->fast_overlap_ms = poll->settings.overlap_ms;
+        account->fast_overlap_ms = poll->plan.overlap_ms;
     }
 }
 
@@ -482,6 +482,7 @@ begin(struct source_poll *poll)
     poll->at_once = false;
     poll->patient = false;
     poll->started_ms = now.our_ms;
+    poll_lag_follow(poll);
     poll->next = poll->state;
     arena_fini(&poll->next_arena);
     poll->step = (struct walk_step){ 0 };
@@ -528,6 +529,7 @@ void
 source_poll_loaded(struct source_poll *poll)
 {
     poll->loaded = true;
+    poll_lag_follow(poll);
     note_complete(poll);
     poll->phase = PHASE_IDLE;
     if (!poll->settings.is_backfill || poll_backfill_goes_on(poll)) {
@@ -554,6 +556,7 @@ source_poll_create(struct loop *loop, struct http_client *client,
     poll->plan = (struct walk_plan){ .connector = settings->connector,
                                      .overlap_ms = settings->overlap_ms,
                                      .tiers = settings->tiers,
+                                     .most_ms = settings->overlap_most_ms,
                                      .is_backfill = settings->is_backfill };
     enum status status =
         loop_timer_create(loop, timer_fired, poll, &poll->timer);

@@ -106,6 +106,7 @@ struct source_poll_settings {
     unsigned tier;
     unsigned tiers; /* that the connector has */
     int64_t overlap_ms;
+    int64_t overlap_most_ms; /* the deepest it may become; 0: it stays */
     struct cadence cadence;
     /* Where the interval follows what is seen; slowest_ms 0: it is the
      * cadence's. */

@@ -228,6 +228,9 @@ int64_t source_poll_provider_ms(const struct source_poll *poll);
 /* Takes into the state how late the list showed what a page brought. */
 void poll_lag_stored(struct source_poll *poll, const struct verdict *verdict);
 
+/* Sets the overlap of the next walk, where it follows the lag. */
+void poll_lag_follow(struct source_poll *poll);
+
 /* Returns how late the list may be for what it shows to be found. */
 int64_t poll_lag_covered_ms(const struct source_poll *poll);
 

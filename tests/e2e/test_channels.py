@@ -238,6 +238,38 @@ class Channels(harness.Case):
         agent.start()
         wait_until(lambda: is_short() == 1, "the gauge says so again")
 
+    def test_an_overlap_widens_with_the_lag_and_reads_again(self):
+        provider = self.provider()
+        agent = self.pet_shop(provider, poll={"overlap": "auto"})
+
+        def reach():
+            since = provider.asked[-1].query["since"]
+            return time.time() - time.mktime(time.strptime(
+                since[:19], "%Y-%m-%dT%H:%M:%S")) + time.timezone
+        wait_until(lambda: len(provider.asked) >= 3, "walks")
+        self.assertLess(reach(), 130)
+        provider.rows.append(row(1, iso(time.time() - 100)))
+        agent.wait_events(1)
+        wait_until(lambda: reach() > 190, "twice the lag is read again")
+        self.assertEqual(agent.metric("bound_broken_total", connector="shop"),
+                         0)
+        complete = agent.metric("complete_until_seconds", connector="shop")
+        # The first is below what was believed complete, the second below
+        # what is read: only the walk that reads again finds it.
+        provider.rows.append(row(2, iso(time.time() - 180)))
+        provider.rows.append(row(3, iso(time.time() - 500)))
+        agent.wait_events(3)
+        self.assertEqual(agent.metric("bound_broken_total", connector="shop"),
+                         2)
+        self.assertGreaterEqual(
+            agent.metric("complete_until_seconds", connector="shop"), complete)
+        wait_until(lambda: reach() > 900, "twice the lag again")
+        agent.kill()
+        asked = len(provider.asked)
+        agent.start()
+        wait_until(lambda: len(provider.asked) > asked, "a walk")
+        self.assertGreater(reach(), 900)
+
     def test_an_adaptive_pace_slows_down_and_hurries_when_a_webhook_is_missed(
             self):
         provider = self.provider()

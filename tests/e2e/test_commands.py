@@ -63,6 +63,18 @@ class Check(harness.Case):
                 "pace", "every_seconds", "staleness_seconds",
                 "calls_a_day_least", "calls_a_day_most")))
 
+    def test_an_overlap_that_follows_the_lag_says_its_bounds(self):
+        agent = self.agent({"shop": harness.pet_store(
+            self.provider(), poll={"overlap": "auto"})})
+        got = agent.command("check").stdout.decode()
+        self.assertIn("within 2m of its time; it follows what the list was "
+                      "late, up to 1h", got)
+        self.assertIn("overlap 2m to 1h", got)
+        told = json.loads(agent.command("check", "--json").stdout)
+        told = told["connectors"][0]
+        self.assertEqual((told["loss_bound_seconds"],
+                          told["loss_bound_most_seconds"]), (120, 3600))
+
     def test_it_names_those_who_share_a_budget_and_the_lowest_wins(self):
         provider = self.provider()
         shops = {}

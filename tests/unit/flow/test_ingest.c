@@ -208,6 +208,7 @@ gaps_and_broken_bounds_are_counted(void **state)
     flow_run(flow_all_judged);
     assert_counted(counts().bound_broken, 1);
     assert_counted(counts().gaps, 1);
+    assert_int_equal(flow.last.broken_ms, 999);
     /* Shown before by the same channel: that is no news. */
     arrival = flow_page("a", CHANNEL_POLL, NULL);
     arrival->complete_until_ms = 1000;
@@ -215,6 +216,7 @@ gaps_and_broken_bounds_are_counted(void **state)
     flow_submit(arrival);
     flow_run(flow_all_judged);
     assert_counted(counts().bound_broken, 1);
+    assert_int_equal(flow.last.broken_ms, 0);
     flow_close();
 }
 

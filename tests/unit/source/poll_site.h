@@ -58,6 +58,7 @@ struct site {
     struct submitted submitted[SUBMITTED_MAX];
     size_t submissions;
     enum verdict_kind verdicts[SUBMITTED_MAX]; /* 0 is STORED */
+    int64_t broken_ms;
     struct lag_tally lag; /* what verdicts say of the list */
     int64_t oldest_ms;    /* what verdicts say of what is new */
     bool holds_load;
@@ -245,6 +246,7 @@ give_verdict(void *arg)
         .fresh = site.arrival->sighting_count,
         .oldest_ms = site.oldest_ms,
         .lag = site.lag,
+        .broken_ms = site.arrival->sighting_count > 0 ? site.broken_ms : 0,
         .why = SLICE("the sink's words"),
     };
     if (verdict.kind == VERDICT_STORED && site.arrival->has_walk) {

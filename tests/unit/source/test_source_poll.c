@@ -353,6 +353,31 @@ a_larger_lag_is_durable_once_the_walk_is_whole(void **state)
     site_close();
 }
 
+static void
+a_broken_bound_widens_an_overlap_that_follows_and_is_read_again(void **state)
+{
+    (void)state;
+    for (int follows = 0; follows < 2; follows++) {
+        char again[64];
+        site_open(pages, two_pages);
+        source_poll_destroy(site.poll);
+        site.settings.overlap_most_ms = follows ? INSTANT_HOUR_MS : 0;
+        make_poll();
+        lag_note(&site.lag, 200000);
+        /* between start and the first row */
+        site.broken_ms = INT64_C(1788307200000);
+        start();
+        await_ends(1);
+        (void)snprintf(again, sizeof(again), "\"again\":%lld",
+                       (long long)site.broken_ms - 400000);
+        const char *text = site.submitted[site.submissions - 1].state;
+        assert_int_equal(strstr(text, again) != NULL, follows);
+        assert_int_equal(source_poll_figures(site.poll).overlap_ms,
+                         follows ? 400000 : 120000);
+        site_close();
+    }
+}
+
 /* ---- pace ---- */
 
 static const struct answer no_rows[] = {
@@ -911,6 +936,8 @@ main(void)
         cmocka_unit_test(the_budget_spaces_the_pages),
         cmocka_unit_test(a_good_answer_that_says_nothing_remains_is_obeyed),
         cmocka_unit_test(a_larger_lag_is_durable_once_the_walk_is_whole),
+        cmocka_unit_test(
+            a_broken_bound_widens_an_overlap_that_follows_and_is_read_again),
         cmocka_unit_test(
             an_adaptive_pace_slows_down_until_a_webhook_is_overdue),
         cmocka_unit_test(the_first_walk_says_nothing_about_webhooks),
