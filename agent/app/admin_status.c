@@ -107,6 +107,10 @@ add_by_channel(struct portrait *of, const char *name,
 static void
 add_counts(struct portrait *of)
 {
+    if (of->counts.webhook_silent != NULL) {
+        json_add_bool(of->tree, of->node, "webhook_silent",
+                      metric_value(of->counts.webhook_silent) > 0);
+    }
     add_by_channel(of, "events", of->counts.events);
     add_by_channel(of, "duplicates", of->counts.duplicates);
     if (of->counts.webhook_only == NULL) {

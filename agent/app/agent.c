@@ -230,6 +230,7 @@ webhook_stored(void *arg, const struct connector *connector, size_t fresh,
 {
     const struct agent *agent = arg;
     walks_hooked(agent->walks, connector, fresh, caught_up);
+    accounting_hooked(agent->accounting, connector, fresh + caught_up);
 }
 
 /* ---- building ---- */

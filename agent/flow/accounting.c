@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "io/clock.h"
 #include "io/loop.h"
+#include "model/silence.h"
 
 /*
  * The happy path: each connector with both channels has a timer; its count goes
@@ -33,6 +34,7 @@ struct book {
     size_t unlisted;            /* so far */
     int64_t pass_ms;            /* monotonic: its begin, or the next one's */
     int64_t shown;              /* recovered, as the metric says it */
+    struct silence silence;     /* of its webhooks */
     bool has_answer;            /* the first has come, good or bad */
     /* What was said in the log. */
     size_t told_unlisted;  /* as it was then, or fewer since */
@@ -134,6 +136,48 @@ tell_meeting(struct book *book, const struct store_account *account)
     }
 }
 
+/* So many events have been recovered, each of which is a webhook missed. A
+ * signal shows no event, so that all of them are. */
+static void
+watch_silence(struct book *book, int64_t recovered)
+{
+    const struct connector *connector = book->connector;
+    const struct silence_plan plan = {
+        .after = connector->event.mode == EVENT_SIGNAL
+                     ? 0
+                     : connector->webhook.silent_after,
+        .grace_ms = connector->grace_ms,
+    };
+    const int64_t now_ms = clock_monotonic_ms();
+    if (recovered <= 0 ||
+        !silence_missed(&book->silence, &plan, (size_t)recovered, now_ms)) {
+        return;
+    }
+    metric_set(book->counts.webhook_silent, 1);
+    LOG(LOG_WARN,
+        book->silence.hooked
+            ? "webhooks have stopped and only walks bring events: see whether "
+              "the provider has switched the subscription off"
+            : "no webhook has come since the start and only walks bring "
+              "events: see whether the provider knows the address",
+        log_slice("connector", connector->name),
+        log_i64("missed", (int64_t)book->silence.row),
+        log_i64("silent_ms", now_ms - book->silence.hook_ms));
+}
+
+void
+accounting_hooked(struct accounting *accounting,
+                  const struct connector *connector, size_t events)
+{
+    struct book *book =
+        &accounting->books[connector - accounting->settings.connectors];
+    if (silence_hooked(&book->silence, events, clock_monotonic_ms())) {
+        metric_set(book->counts.webhook_silent, 0);
+        LOG(LOG_INFO, "webhooks come again",
+            log_slice("connector", connector->name));
+    }
+}
+
 static void
 rest(struct book *book, bool more)
 {
@@ -213,6 +257,7 @@ counted(struct store_call *call)
     } else if (account->counts) {
         show_totals(book, account);
         tell_meeting(book, account);
+        watch_silence(book, account->counted);
         more = account->more;
     }
     book->has_answer = true;
@@ -277,6 +322,7 @@ void
 accounting_start(struct accounting *accounting)
 {
     for (size_t i = 0; i < accounting->count; i++) {
+        silence_begin(&accounting->books[i].silence, clock_monotonic_ms());
         count(&accounting->books[i]);
     }
 }

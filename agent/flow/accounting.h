@@ -8,7 +8,8 @@
  * only adds those of the processes before. What a webhook brought and no walk
  * has listed, where rows are the events themselves, is counted in passes over
  * all that is stored, a slice at a time, and logged when there are more of
- * them. Ids of the two channels that never meet are logged once.
+ * them. Ids of the two channels that never meet are logged once, and webhooks
+ * that have stopped altogether once for each silence.
  */
 #ifndef FLOW_ACCOUNTING_H
 #define FLOW_ACCOUNTING_H
@@ -41,6 +42,11 @@ enum status accounting_create(struct loop *loop, struct store_worker *worker,
  * connector's first count is counted at all. A connector with one channel is
  * asked for once, so that one which lost the other counts no more. */
 void accounting_start(struct accounting *accounting);
+
+/* A webhook request of a connector was stored and showed `events` that no
+ * webhook had shown. */
+void accounting_hooked(struct accounting *accounting,
+                       const struct connector *connector, size_t events);
 
 /* Counts no more. A call may be under way until the worker is destroyed. */
 void accounting_stop(struct accounting *accounting);

@@ -22,6 +22,7 @@ enum family {
     FAMILY_LATE,
     FAMILY_CONFIRMED,
     FAMILY_WEBHOOK_ONLY,
+    FAMILY_WEBHOOK_SILENT,
     FAMILY_POLL_RUNS,
     FAMILY_POLL_INTERVAL,
     FAMILY_COMPLETE_UNTIL,
@@ -78,6 +79,11 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                               .help = "Genuine webhooks that no walk listed.",
                               .kind = METRIC_GAUGE,
                               .labels = { "connector" } },
+    [FAMILY_WEBHOOK_SILENT] = { .name = "longstop_webhook_silent",
+                                .help = "1 while webhooks have stopped and "
+                                        "only walks bring events.",
+                                .kind = METRIC_GAUGE,
+                                .labels = { "connector" } },
     [FAMILY_POLL_RUNS] = { .name = "longstop_poll_runs_total",
                            .help = "Walks, by how they ended.",
                            .kind = METRIC_COUNTER,
@@ -178,6 +184,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->late = families[FAMILY_LATE];
     telemetry->confirmed = families[FAMILY_CONFIRMED];
     telemetry->webhook_only = families[FAMILY_WEBHOOK_ONLY];
+    telemetry->webhook_silent = families[FAMILY_WEBHOOK_SILENT];
     telemetry->poll_runs = families[FAMILY_POLL_RUNS];
     telemetry->poll_interval = families[FAMILY_POLL_INTERVAL];
     telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
@@ -240,6 +247,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
         of.recovered = series(telemetry->recovered, name, NULL);
         of.late = series(telemetry->late, name, NULL);
         of.confirmed = series(telemetry->confirmed, name, NULL);
+        of.webhook_silent = series(telemetry->webhook_silent, name, NULL);
         if (connector->match.mode == MATCH_EVENT) {
             of.webhook_only = series(telemetry->webhook_only, name, NULL);
         }

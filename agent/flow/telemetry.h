@@ -30,6 +30,7 @@ struct telemetry {
     struct metric_family *late;
     struct metric_family *confirmed;
     struct metric_family *webhook_only;
+    struct metric_family *webhook_silent;
     struct metric_family *poll_runs;
     struct metric_family *poll_interval;
     struct metric_family *complete_until;
@@ -47,9 +48,10 @@ struct telemetry_connector {
     struct metric *events[CHANNEL_COUNT];
     struct metric *duplicates[CHANNEL_COUNT];
     struct metric *beyond_horizon;
-    struct metric *recovered; /* these three where there are both channels */
+    struct metric *recovered; /* these four where there are both channels */
     struct metric *late;
     struct metric *confirmed;
+    struct metric *webhook_silent;
     struct metric *webhook_only; /* and rows are events */
     struct metric *poll_runs[POLL_OUTCOME_COUNT];
     struct metric *poll_interval;

@@ -418,10 +418,11 @@ struct match_spec {
 
 struct webhook_spec {
     struct cidr *allow_from;
-    size_t allow_count;  /* 0: from anywhere */
-    int64_t rate;        /* requests … */
-    int64_t rate_per_ms; /* … in so long; 0: no limit */
-    int64_t max_body;    /* 0: the listener's */
+    size_t allow_count;   /* 0: from anywhere */
+    int64_t rate;         /* requests … */
+    int64_t rate_per_ms;  /* … in so long; 0: no limit */
+    int64_t max_body;     /* 0: the listener's */
+    int64_t silent_after; /* see silence.h */
 };
 
 struct connector {

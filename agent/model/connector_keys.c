@@ -564,6 +564,10 @@ static const struct config_key webhook_keys[] = {
         .reloadable = true,
         .doc = "The largest body; default: the "
                "listener's."),
+    KEY(webhook_spec, "silent_after", CONFIG_INT, silent_after, .fallback = "5",
+        .min = "0",
+        .doc = "So many events in a row that walks alone bring mean that "
+               "webhooks have stopped; 0: never."),
 };
 TABLE(webhook_table, "webhook", webhook_keys, webhook_spec,
       "Who may send webhooks, and how many.");

@@ -211,6 +211,25 @@ class Accounting(harness.Case):
         wait_until(lambda: self.counts(agent) == [2, 1, 1], "one more")
         stays(lambda: self.counts(agent) == [2, 1, 1], "one more", 1.5)
 
+    def test_webhooks_that_stop_are_told_until_one_comes_again(self):
+        provider = self.provider()
+        agent = self.shop(provider, "1s").start()
+
+        def silent():
+            return agent.metric("webhook_silent", connector="shop") == 1
+
+        def silent_after_one_more():
+            if len(provider.rows) < 300:
+                provider.rows.append(row(len(provider.rows) + 1, iso()))
+            return silent()
+
+        self.assertEqual(agent.metric("webhook_silent", connector="shop"), 0)
+        wait_until(silent_after_one_more, "only walks bring events")
+        self.assertEqual(agent.log().count("no webhook has come"), 1)
+        Hook(1000, iso()).send(agent)
+        wait_until(lambda: not silent(), "a webhook has come")
+        self.assertIn("webhooks come again", agent.log())
+
     def test_an_event_whose_grace_ends_while_it_is_down_counts_once(self):
         provider = self.provider([row(1, iso())])
         agent = self.shop(provider, "2s").start()

@@ -180,6 +180,34 @@ a_restart_neither_loses_nor_doubles_a_count(void **state)
     close_shop();
 }
 
+static bool
+is_silent(void)
+{
+    return metric_value(counts.webhook_silent) > 0;
+}
+
+static void
+webhooks_that_stop_are_told_until_one_comes_again(void **state)
+{
+    (void)state;
+    open_shop(0);
+    bring(CHANNEL_WEBHOOK, "a");
+    accounting_hooked(accounting, &flow.bound.connector, 1);
+    bring(CHANNEL_POLL, "b c d e f g");
+    await_recovered(6);
+    assert_false(is_silent());
+    bring(CHANNEL_POLL, "h i j k l m");
+    flow_run(is_silent);
+    accounting_hooked(accounting, &flow.bound.connector, 0);
+    assert_false(is_silent());
+    /* A signal shows no event, however many it stands for. */
+    flow.bound.connector.event.mode = EVENT_SIGNAL;
+    bring(CHANNEL_POLL, "n o p q r s t u v w x y");
+    await_recovered(24);
+    assert_false(is_silent());
+    close_shop();
+}
+
 static void
 a_connector_without_a_webhook_route_recovers_nothing(void **state)
 {
@@ -395,6 +423,7 @@ main(void)
         cmocka_unit_test(what_no_webhook_shows_counts_when_its_grace_is_over),
         cmocka_unit_test(a_webhook_of_a_recovered_event_is_late_once),
         cmocka_unit_test(a_restart_neither_loses_nor_doubles_a_count),
+        cmocka_unit_test(webhooks_that_stop_are_told_until_one_comes_again),
         cmocka_unit_test(a_connector_without_a_webhook_route_recovers_nothing),
         cmocka_unit_test(what_walks_have_passed_and_not_listed_is_webhook_only),
         cmocka_unit_test(nothing_is_counted_after_the_stop),

@@ -33,6 +33,7 @@ static const char *const lines[] = {
     "longstop_late_total{connector=\"shop\"} 0\n",
     "longstop_confirmed_total{connector=\"shop\"} 0\n",
     "longstop_webhook_only{connector=\"shop\"} 0\n",
+    "longstop_webhook_silent{connector=\"shop\"} 0\n",
     "longstop_gaps_total{connector=\"shop\"} 0\n",
     "longstop_deliveries_total{handler=\"h\",outcome=\"done\"} 0\n",
     "longstop_deliveries_total{handler=\"h\",outcome=\"retry\"} 0\n",

@@ -234,14 +234,15 @@ site_asked(struct site *site, const char *name, int64_t otherwise)
 }
 
 static inline bool
-site_shows(const struct site *site, const struct fact *fact, int64_t since)
+site_shows(struct site *site, const struct fact *fact, int64_t since)
 {
     int64_t id;
     if (fact->hidden) {
         return false;
     }
     if (!site->by_id) {
-        return fact->at_ms / SECOND >= since;
+        return fact->at_ms / SECOND >= since &&
+               fact->at_ms / SECOND <= site_asked(site, "until", INT64_MAX);
     }
     assert_int_equal(slice_to_i64(slice_of(fact->id), &id), STATUS_OK);
     return id > since;

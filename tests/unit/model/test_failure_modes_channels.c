@@ -7,9 +7,11 @@
 #include "failure_fixture.h"
 
 #include "model/cadence.h"
+#include "model/fetch.h"
 #include "model/quota.h"
 #include "model/retry.h"
 #include "model/route.h"
+#include "model/silence.h"
 
 #define EVENTS PROVIDER("asc", BY_TIME, BY_TOKEN)
 #define WITH_SHOP                                                              \
@@ -71,6 +73,43 @@ lane_of(struct site *site, const struct sighting *sighting)
 }
 
 /* ---- the modes ---- */
+
+static void
+f09_a_webhook_that_says_little_brings_all_that_there_is(void **state)
+{
+    static const char *const thin = "{\"id\":\"a/1\",\"at\":1700000000}";
+    struct site *site = *state;
+    struct rendered_request request;
+    struct slice body;
+    struct error err = { "" };
+    /* Stored as it came, and owed; what it lacks is asked for at this
+     * provider, and the answer is what handlers get. */
+    site_open(site, EVENTS,
+              WITH "event: {mode: thin, fetch: {url: '{var:base}/o/{id}'}}\n");
+    const struct sighting hook = site_hook(site, "", thin);
+    assert_true(hook.fresh);
+    const struct event event = { .via = CHANNEL_WEBHOOK,
+                                 .needs = hook.needs,
+                                 .id = hook.id,
+                                 .body = hook.body };
+    const struct fetch_spec *spec = fetch_spec_of(site->connector, &event);
+    assert_non_null(spec);
+    assert_int_equal(request_for_event(site->connector, spec, &event,
+                                       &site->arena, &request, &err),
+                     STATUS_OK);
+    assert_true(slice_equal_text(request.url, "http://127.0.0.1:9/o/a%2F1"));
+    assert_int_equal(fetch_read(spec, 503, slice_of("{}"), &body, &err),
+                     STATUS_PROTOCOL);
+    assert_int_equal(
+        fetch_read(spec, 200, slice_of("{\"all\":1}"), &body, &err), STATUS_OK);
+    /* A list that shows it as well is its second sighting. */
+    assert_false(site_row(site, thin).fresh);
+    /* A request that only says that there is something stores nothing: the
+     * walk that it asks for brings it. */
+    site_open(site, EVENTS, WITH "event: {mode: signal}\n");
+    assert_int_equal(site_read_hook(site, "", "").count, 0);
+    assert_true(site_row(site, "{\"id\":\"b\",\"at\":1700000000}").fresh);
+}
 
 static void
 f10_what_comes_out_of_order_is_kept_and_holds_nothing_else_up(void **state)
@@ -240,6 +279,33 @@ f15_what_no_delivery_log_has_is_found_in_the_list_of_objects(void **state)
 }
 
 static void
+f16_webhooks_that_stop_while_events_go_on_are_noticed(void **state)
+{
+    struct site *site = *state;
+    struct silence silence;
+    site_open(site, EVENTS, WITH "grace: 5m\n");
+    const struct silence_plan plan = {
+        .after = site->connector->webhook.silent_after,
+        .grace_ms = site->connector->grace_ms,
+    };
+    silence_begin(&silence, 0);
+    for (int64_t at = 0; at < DAY; at += MINUTE) {
+        /* One in twenty is lost, as it always was. */
+        const bool lost = at / MINUTE % 20 == 0;
+        assert_false(lost && silence_missed(&silence, &plan, 1, at));
+        assert_false(!lost && silence_hooked(&silence, 1, at));
+    }
+    /* The provider switches the subscription off. */
+    int64_t noticed_ms = DAY;
+    while (!silence_missed(&silence, &plan, 1, noticed_ms)) {
+        noticed_ms += MINUTE;
+        assert_true(noticed_ms <= DAY + 10 * MINUTE);
+    }
+    assert_false(silence_missed(&silence, &plan, 1, noticed_ms + MINUTE));
+    assert_true(silence_hooked(&silence, 1, noticed_ms + HOUR));
+}
+
+static void
 f17_a_retry_with_an_old_payload_never_looks_newer_than_it_is(void **state)
 {
     static const char *const fields = "X-Shopify-Event-Id: a\n"
@@ -382,6 +448,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        FAILURE_TEST(f09_a_webhook_that_says_little_brings_all_that_there_is),
         FAILURE_TEST(
             f10_what_comes_out_of_order_is_kept_and_holds_nothing_else_up),
         FAILURE_TEST(f11_a_delivery_has_many_ids_and_the_channels_meet_at_one),
@@ -393,6 +460,7 @@ main(void)
             f14_a_delivery_that_fails_is_owed_until_it_is_done_or_dead),
         FAILURE_TEST(
             f15_what_no_delivery_log_has_is_found_in_the_list_of_objects),
+        FAILURE_TEST(f16_webhooks_that_stop_while_events_go_on_are_noticed),
         FAILURE_TEST(
             f17_a_retry_with_an_old_payload_never_looks_newer_than_it_is),
         FAILURE_TEST(
