@@ -447,6 +447,38 @@ f26_an_error_is_never_an_empty_page(void **state)
     site_each_once(site);
 }
 
+static void
+f29_an_answer_that_is_full_is_asked_again_in_halves(void **state)
+{
+    static struct fact facts[60];
+    static char ids[60][8];
+    struct site *site = *state;
+    site_open(site,
+              PROVIDER("asc",
+                       "{kind: time, from: at, format: unix_s, inclusive: true,"
+                       " window: 1d, full: 5}",
+                       "{kind: none}"),
+              WITH "poll: {request: {query: {until: '{until}'}}}\n");
+    for (size_t i = 0; i < 60; i++) {
+        /* Most of them in a few minutes, and some in each hour before. */
+        const int64_t age_ms =
+            i < 12 ? (12 - (int64_t)i) * HOUR : (60 - (int64_t)i) * 7 * SECOND;
+        (void)snprintf(ids[i], sizeof ids[i], "e%zu", i);
+        facts[i] = (struct fact){ .id = ids[i], .at_ms = NOW - age_ms };
+    }
+    site_watermark(site, NOW - 13 * HOUR);
+    SITE_FACTS(site, facts);
+    /* The list shows five and does not say that there are more. */
+    site->page_size = 5;
+    site_begin(site);
+    for (size_t i = 0; i < 40 && site->step.next == WALK_ASK; i++) {
+        assert_int_equal(site->state.hw_ms, NOW - 13 * HOUR);
+        (void)site_ask(site);
+    }
+    assert_int_equal(site_walk(site), WALK_WHOLE);
+    site_each_once(site);
+}
+
 int
 main(void)
 {
@@ -466,6 +498,7 @@ main(void)
         FAILURE_TEST(f23_a_list_that_leads_in_a_circle_fails_and_is_left),
         FAILURE_TEST(f25_numbers_beyond_a_double_stay_what_they_are),
         FAILURE_TEST(f26_an_error_is_never_an_empty_page),
+        FAILURE_TEST(f29_an_answer_that_is_full_is_asked_again_in_halves),
     };
     return cmocka_run_group_tests(tests, site_once, NULL);
 }
