@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "model/standing.h"
 #include "store/store_sqlite_private.h"
 
 /*
@@ -125,14 +126,6 @@ store_sqlite_account_settle(struct store_sqlite *store, bool committed)
     }
 }
 
-static bool
-is_within_grace(const struct sighting *sighting,
-                const struct second_sighting *second)
-{
-    int64_t accepted_ms = (int64_t)(sighting->number >> EVENT_MS_SHIFT);
-    return second->now_ms - accepted_ms <= second->unit->grace_ms;
-}
-
 /* Which of the two kinds of walks brought an event, where both have shown it:
  * the ledger does not tell. What is gone was no backfill's to answer for. */
 static enum status
@@ -155,22 +148,18 @@ was_backfilled(struct store_sqlite *store, const struct sighting *sighting,
     return status;
 }
 
-/* The mark passes over what live walks brought; what a backfill did is in time
- * or it is nothing: nobody has waited for its webhook. */
-static void
-judge_webhook(const struct account *account, struct sighting *sighting,
-              const struct second_sighting *second, bool backfilled)
+/* The mark passes over what live walks brought; nobody has waited for the
+ * webhook of what a backfill did. */
+static enum standing_count
+count_of(const struct account *account, uint64_t number, bool backfilled)
 {
-    if ((second->before & LEDGER_BY_WALK) == 0) {
-        return; /* a stream's: no walk has to answer for it */
-    }
     if (!account->counts || backfilled) {
-        sighting->confirmed = is_within_grace(sighting, second);
-    } else if (sighting->number > account->mark) {
-        sighting->confirmed = true;
-    } else {
-        sighting->late = sighting->number > account->since;
+        return COUNT_NONE;
     }
+    if (number > account->mark) {
+        return COUNT_WAITS;
+    }
+    return number > account->since ? COUNT_RECOVERED : COUNT_BEFORE;
 }
 
 /* Whether it is the first webhook of what a walk has shown, or the other way
@@ -209,10 +198,20 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
         if (status != STATUS_OK) {
             return status;
         }
-        judge_webhook(account, sighting, second, backfilled);
-    } else if (meets(sighting, second->before)) {
-        sighting->confirmed = is_within_grace(sighting, second);
     }
+    const struct standing_view view = {
+        .via = sighting->via,
+        .by_walk = (second->before & LEDGER_BY_WALK) != 0,
+        .is_first_row =
+            channel_is_walk(sighting->via) && meets(sighting, second->before),
+        .accepted_ms = (int64_t)(sighting->number >> EVENT_MS_SHIFT),
+        .now_ms = second->now_ms,
+        .grace_ms = second->unit->grace_ms,
+        .count = count_of(account, sighting->number, backfilled),
+    };
+    const enum standing standing = standing_judge(&view);
+    sighting->late = standing == STANDING_LATE;
+    sighting->confirmed = standing == STANDING_CONFIRMED;
     account->late_change += sighting->late;
     account->confirmed_change += sighting->confirmed;
     struct sql_use use = sql_use(store, SQL_SIGHTING_ADD);
@@ -229,7 +228,7 @@ scan(struct store_sqlite *store, struct store_account *of, struct account *next,
 {
     /* The number says when an event was accepted, or later where the clock had
      * gone back: then its grace ends later too, and the order stays. */
-    int64_t over_ms = of->now_ms - of->grace_ms;
+    int64_t over_ms = standing_over_ms(of->now_ms, of->grace_ms);
     if (over_ms <= 0) {
         return STATUS_OK;
     }

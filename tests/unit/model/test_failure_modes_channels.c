@@ -12,6 +12,7 @@
 #include "model/retry.h"
 #include "model/route.h"
 #include "model/silence.h"
+#include "model/standing.h"
 
 #define EVENTS PROVIDER("asc", BY_TIME, BY_TOKEN)
 #define WITH_SHOP                                                              \
@@ -360,6 +361,39 @@ f18_both_channels_at_once_make_one_event_and_one_confirmation(void **state)
 }
 
 static void
+f19_a_webhook_that_is_only_behind_is_not_counted_missed(void **state)
+{
+    struct site *site = *state;
+    site_open(site, EVENTS, WITH "grace: 15m\n");
+    /* Handlers have it at once; only the count waits. */
+    const int64_t accepted_ms = site->now_ms;
+    const int64_t grace_ms = site->connector->grace_ms;
+    assert_true(site_row(site, "{\"id\":\"a\"}").fresh);
+    struct standing_view view = { .via = CHANNEL_WEBHOOK,
+                                  .by_walk = true,
+                                  .accepted_ms = accepted_ms,
+                                  .grace_ms = grace_ms };
+    /* The provider's first attempts fail. */
+    static const struct {
+        int64_t after_ms;
+        enum standing standing;
+    } attempts[] = { { MINUTE, STANDING_CONFIRMED },
+                     { 14 * MINUTE, STANDING_CONFIRMED },
+                     { HOUR, STANDING_LATE },
+                     { 3 * DAY, STANDING_LATE } };
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        view.now_ms = accepted_ms + attempts[i].after_ms;
+        view.count = standing_over_ms(view.now_ms, grace_ms) < accepted_ms
+                         ? COUNT_WAITS
+                         : COUNT_RECOVERED;
+        assert_int_equal(standing_judge(&view), attempts[i].standing);
+    }
+    /* However late, it is that event and no other. */
+    site->now_ms += 3 * DAY;
+    assert_false(site_hook(site, "", "{\"id\":\"a\"}").fresh);
+}
+
+static void
 f24_a_provider_that_asks_to_wait_is_not_asked_before(void **state)
 {
     struct site *site = *state;
@@ -465,6 +499,7 @@ main(void)
             f17_a_retry_with_an_old_payload_never_looks_newer_than_it_is),
         FAILURE_TEST(
             f18_both_channels_at_once_make_one_event_and_one_confirmation),
+        FAILURE_TEST(f19_a_webhook_that_is_only_behind_is_not_counted_missed),
         FAILURE_TEST(f24_a_provider_that_asks_to_wait_is_not_asked_before),
         FAILURE_TEST(f28_fields_that_a_webhook_leaves_out_hide_no_change),
         FAILURE_TEST(f30_a_batch_that_comes_again_is_known_and_answered_again),
