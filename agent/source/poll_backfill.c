@@ -81,9 +81,8 @@ store_end(struct source_poll *poll, enum walk_backfill_phase phase,
     poll->next = poll->state;
     poll->ending = true;
     poll->step = (struct walk_step){ .next = WALK_FAILED };
+    (void)error_set(&poll->step.why, STATUS_CANCELED, "%.*s", SLICE_ARG(why));
     enum status status =
-        error_set(&poll->step.why, STATUS_CANCELED, "%.*s", SLICE_ARG(why));
-    status =
         walk_backfill_end(&poll->next, phase, clock_unix_ms(),
                           slice_of(poll->step.why.text), &poll->next_arena);
     if (status != STATUS_OK) {
