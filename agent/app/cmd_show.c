@@ -125,7 +125,8 @@ deliveries_text(const struct telling *of)
         count++;
     }
     if (count == 0) {
-        buf_text(of->into, "  none is owed: what was owed is done\n");
+        buf_text(of->into,
+                 "  nothing is owed: all is done, or no handler wants it\n");
     }
 }
 

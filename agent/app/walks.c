@@ -65,7 +65,7 @@ longer_of(int64_t a, int64_t b)
 }
 
 static void
-log_walk(const struct poll_ended *ended)
+log_trouble(const struct poll_ended *ended)
 {
     struct slice name = ended->connector->name;
     int64_t wait_ms = ended->next_ms - clock_unix_ms();
@@ -80,8 +80,17 @@ log_walk(const struct poll_ended *ended)
     } else if (ended->outcome == POLL_GONE) {
         LOG(LOG_ERROR, "polling stops", log_slice("connector", name),
             log_slice("why", ended->why));
+    }
+}
+
+static void
+log_walk(const struct poll_ended *ended)
+{
+    if (ended->outcome != POLL_OK) {
+        log_trouble(ended);
     } else if (ended->fresh > 0) {
-        LOG(LOG_INFO, "walk brought new events", log_slice("connector", name),
+        LOG(LOG_INFO, "walk brought new events",
+            log_slice("connector", ended->connector->name),
             log_i64("new", (int64_t)ended->fresh),
             log_i64("known", (int64_t)ended->known));
     }
@@ -350,7 +359,7 @@ walks_destroy(struct walks *walks)
     if (walks == NULL) {
         return;
     }
-    for (size_t i = 0; i < walks->count; i++) {
+    for (size_t i = 0; walks->walkers != NULL && i < walks->count; i++) {
         source_poll_destroy(walks->walkers[i].poll);
         source_poll_destroy(walks->walkers[i].trial);
     }

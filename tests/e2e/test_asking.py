@@ -111,7 +111,7 @@ class Asking(harness.Case):
                          by_number)
         self.assertRegex(by_number, r"seen by\n  poll +\S.*, brought it\n"
                                     r"  webhook +\S.* later\n")
-        self.assertIn("none is owed", by_number)
+        self.assertIn("nothing is owed", by_number)
         self.assertNotIn('"updated_at"', by_number)
         self.assertIn('"updated_at"', self.said(agent, "show", "--body",
                                                 one["number"]))
