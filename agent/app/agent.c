@@ -238,11 +238,10 @@ webhook_stored(void *arg, const struct connector *connector, size_t fresh,
 static uint64_t
 random_seed(void)
 {
-    uint64_t seed = 0;
-    if (digest_random(&seed, sizeof(seed)) != STATUS_OK) {
-        seed = (uint64_t)clock_monotonic_us();
-    }
-    return seed;
+    uint64_t seed;
+    return digest_random(&seed, sizeof(seed)) == STATUS_OK
+               ? seed
+               : (uint64_t)clock_monotonic_us();
 }
 
 static enum status
