@@ -31,8 +31,7 @@
  * where to go on).
  */
 
-#define CRON_LOOK_MS  INSTANT_MINUTE_MS
-#define SIGNAL_GAP_MS INSTANT_SECOND_MS
+#define CRON_LOOK_MS INSTANT_MINUTE_MS
 
 const char *
 poll_outcome_name(enum poll_outcome outcome)
@@ -48,44 +47,6 @@ source_poll_provider_ms(const struct source_poll *poll)
     return account->date_ms == 0 ? 0
                                  : account->date_ms + loop_now_ms(poll->loop) -
                                        account->date_at_ms;
-}
-
-/* Whether the list holds requests, and has: the next one is to be there when
- * something comes. An answer that came at once with nothing new shows a list
- * that does not wait as it should. */
-static bool
-has_waited(const struct source_poll *poll)
-{
-    const struct poll_spec *spec = &poll->settings.connector->poll;
-    int64_t wait_ms = spec->wait_ms;
-    bool gated = spec->gate.request.url != NULL && poll->settings.tier == 0;
-    if (gated && !poll->gate_open && poll->run.outcome == POLL_OK) {
-        return true; /* the gate is asked, which holds */
-    }
-    return wait_ms > 0 && poll->run.outcome == POLL_OK &&
-           (poll->run.fresh > 0 || poll->duration_ms >= wait_ms / 2);
-}
-
-static int64_t
-next_due_ms(struct source_poll *poll)
-{
-    int64_t now_ms = clock_unix_ms();
-    int64_t wait_ms =
-        poll->settings.account->host->not_before_ms - loop_now_ms(poll->loop);
-    struct cadence_input input = {
-        .started_ms = poll->poked || has_waited(poll) ? 0 : poll->started_ms,
-        .now_ms = now_ms,
-        .failures = poll->patient ? 0 : poll->failures,
-        .asked_min_ms = poll->poked ? 0 : poll->asked_min_ms,
-        .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
-    };
-    int64_t due_ms = cadence_next(&poll->settings.cadence, &input, &poll->prng);
-    int64_t gap_ms = poll->settings.cadence.interval_min_ms;
-    gap_ms = gap_ms > SIGNAL_GAP_MS ? gap_ms : SIGNAL_GAP_MS;
-    bool is_soon = poll->poked && !poll->at_once && poll->started_ms <= now_ms;
-    return is_soon && due_ms < poll->started_ms + gap_ms
-               ? poll->started_ms + gap_ms
-               : due_ms;
 }
 
 /* Arms the timer for a walk at `due_ms` (Unix ms). */
@@ -113,7 +74,7 @@ schedule(struct source_poll *poll)
     if (poll->settings.is_backfill && !poll_backfill_goes_on(poll)) {
         return 0;
     }
-    int64_t due_ms = next_due_ms(poll);
+    int64_t due_ms = poll_due_ms(poll);
     if (!poll->settings.once || poll->poked ||
         poll->run.outcome == POLL_LIMITED) {
         wait_for(poll, due_ms);
@@ -583,7 +544,7 @@ poke(struct source_poll *poll, bool at_once)
     if (poll->phase != PHASE_IDLE) {
         return;
     }
-    int64_t due_ms = next_due_ms(poll);
+    int64_t due_ms = poll_due_ms(poll);
     int64_t fires_ms = loop_now_ms(poll->loop) + due_ms - clock_unix_ms();
     if (!loop_timer_armed(poll->timer) || fires_ms < poll->fires_ms) {
         wait_for(poll, due_ms);

@@ -133,6 +133,9 @@ void poll_gate_ask(struct source_poll *poll);
 /* Ends the gate's request: a walk is wanted. */
 void poll_gate_leave(struct source_poll *poll);
 
+/* Returns when the next walk is due (Unix ms). */
+int64_t poll_due_ms(struct source_poll *poll);
+
 /* Idle until the next walk is due, or for so long. */
 void source_poll_wait(struct source_poll *poll);
 void source_poll_wait_ms(struct source_poll *poll, int64_t wait_ms);

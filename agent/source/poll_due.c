@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll_due: when the next walk of a tier is due: by its cadence, by what an
+ * answer or a webhook asked, or at once where the provider itself waits.
+ */
+#include "base/instant.h"
+#include "io/clock.h"
+#include "io/loop.h"
+#include "source/source_poll_private.h"
+
+/* Webhooks that ask for walks get one a second at most. */
+#define SIGNAL_GAP_MS INSTANT_SECOND_MS
+
+/* Whether the list holds requests, and has: the next one is to be there when
+ * something comes. An answer that came at once with nothing new shows a list
+ * that does not wait as it should. */
+static bool
+has_waited(const struct source_poll *poll)
+{
+    const struct poll_spec *spec = &poll->settings.connector->poll;
+    int64_t wait_ms = spec->wait_ms;
+    bool gated = spec->gate.request.url != NULL && poll->settings.tier == 0;
+    if (gated && !poll->gate_open && poll->run.outcome == POLL_OK) {
+        return true; /* the gate is asked, which holds */
+    }
+    return wait_ms > 0 && poll->run.outcome == POLL_OK &&
+           (poll->run.fresh > 0 || poll->duration_ms >= wait_ms / 2);
+}
+
+int64_t
+poll_due_ms(struct source_poll *poll)
+{
+    int64_t now_ms = clock_unix_ms();
+    int64_t wait_ms =
+        poll->settings.account->host->not_before_ms - loop_now_ms(poll->loop);
+    struct cadence_input input = {
+        .started_ms = poll->poked || has_waited(poll) ? 0 : poll->started_ms,
+        .now_ms = now_ms,
+        .failures = poll->patient ? 0 : poll->failures,
+        .asked_min_ms = poll->poked ? 0 : poll->asked_min_ms,
+        .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
+    };
+    int64_t due_ms = cadence_next(&poll->settings.cadence, &input, &poll->prng);
+    int64_t gap_ms = poll->settings.cadence.interval_min_ms;
+    gap_ms = gap_ms > SIGNAL_GAP_MS ? gap_ms : SIGNAL_GAP_MS;
+    bool is_soon = poll->poked && !poll->at_once && poll->started_ms <= now_ms;
+    return is_soon && due_ms < poll->started_ms + gap_ms
+               ? poll->started_ms + gap_ms
+               : due_ms;
+}
