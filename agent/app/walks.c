@@ -64,6 +64,7 @@ longer_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* What stands in a walk's way is worth a warning at least. */
 static void
 log_trouble(const struct poll_ended *ended)
 {
