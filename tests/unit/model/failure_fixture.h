@@ -17,6 +17,7 @@
 #include "model/identity.h"
 #include "model/request.h"
 #include "model/walk.h"
+#include "model/walk_change.h"
 #include "wire/digest.h"
 #include "wire/json.h"
 #include "wire/url.h"
@@ -140,6 +141,7 @@ struct site {
     struct buf url;     /* of the last request */
     struct buf body;
     struct ledger ledger;
+    size_t seeded; /* rows that a store takes for the events of their stamp */
 };
 
 /* Binds `file` (a text of YAML) with `entry` over it. */
@@ -312,6 +314,10 @@ site_take_row(struct site *site, struct slice row)
     if (extract_row(site->connector, &view, &site->arena, &sighting, &err) !=
         STATUS_OK) {
         fail_msg("%.*s: %s", SLICE_ARG(row), err.text);
+    }
+    if (walk_change_seeds(&site->plan, &site->state, sighting.time_ms)) {
+        site->seeded++;
+        return;
     }
     ledger_show(&site->ledger, &sighting);
     for (size_t i = 0; i < site->fact_count && sighting.fresh; i++) {

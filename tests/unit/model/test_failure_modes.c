@@ -448,6 +448,47 @@ f26_an_error_is_never_an_empty_page(void **state)
 }
 
 static void
+f27_an_edited_connector_reads_on_from_where_it_was(void **state)
+{
+    struct site *site = *state;
+    struct fact facts[] = {
+        { .id = "a", .at_ms = NOW - 30 * SECOND },
+        { .id = "b", .at_ms = NOW + 20 * SECOND },
+        { .id = "c", .at_ms = NOW + 30 * SECOND },
+    };
+    site_open(site, PAGED, WITH);
+    site_watermark(site, NOW - MINUTE);
+    SITE_FACTS(site, facts);
+    site->fact_count = 1;
+    assert_int_equal(site_walk(site), WALK_WHOLE);
+    const int64_t hw_ms = site->state.hw_ms;
+    site->fact_count = 3;
+    site->page_size = 1;
+    site->now_ms += MINUTE;
+    site_begin(site);
+    assert_int_equal(site_ask(site), WALK_ASK);
+    /* Amid a walk somebody changes how the list is paged, what an id is made
+     * of, and how far back walks read. */
+    site_crash(site);
+    site_open(site, PROVIDER("asc", BY_TIME, "{kind: offset, more: more}"),
+              WITH "poll: {overlap: 2m, record: {id: 'row:{id}'}}\n");
+    const struct walk_now now = site_clocks(site);
+    walk_change_fit(&site->plan, &site->state, &now, &site->step);
+    assert_false(site->step.has_gap);
+    assert_int_equal(site->state.hw_ms, hw_ms);
+    site_begin(site);
+    (void)site_ask(site);
+    /* A page of the old list says nothing about the new one. */
+    assert_int_equal(site_asked(site, "page", 0), 0);
+    assert_int_equal(site_asked(site, "since", 0),
+                     (hw_ms - 2 * MINUTE) / SECOND);
+    assert_int_equal(site_walk(site), WALK_WHOLE);
+    /* `a` has another id now, and is not handed over once more for that. */
+    assert_true(site->seeded > 0);
+    assert_int_equal(site->ledger.events, 3);
+}
+
+static void
 f29_an_answer_that_is_full_is_asked_again_in_halves(void **state)
 {
     static struct fact facts[60];
@@ -498,6 +539,7 @@ main(void)
         FAILURE_TEST(f23_a_list_that_leads_in_a_circle_fails_and_is_left),
         FAILURE_TEST(f25_numbers_beyond_a_double_stay_what_they_are),
         FAILURE_TEST(f26_an_error_is_never_an_empty_page),
+        FAILURE_TEST(f27_an_edited_connector_reads_on_from_where_it_was),
         FAILURE_TEST(f29_an_answer_that_is_full_is_asked_again_in_halves),
     };
     return cmocka_run_group_tests(tests, site_once, NULL);
