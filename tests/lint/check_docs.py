@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Holds the READMEs to the tree: each folder has one, its links lead
 somewhere, and agent/README.md lists every module with the sentence of its
-header. --write makes that list anew.
+header. --write makes that list anew. Its table of failure modes and the tests
+that are named after them are the same thirty.
 """
+import glob
 import os
 import re
 import sys
@@ -17,6 +19,10 @@ DUTY = re.compile(r"\A/\* SPDX[^\n]*\n/\*\n \* (\w+): (.*?)\n \*(?:\n|/)",
                   re.S)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 README_LINES = 150
+MODES = 30
+MODE_TESTS = "tests/unit/model/test_failure_modes*.c"
+MODE_TEST = re.compile(r"^(f(\d\d)_\w+)\(void", re.M)
+MODE_ROW = re.compile(r"^\| F(\d+) \|.*\| `(\w+)` \|$", re.M)
 
 
 def duty_of(path):
@@ -69,6 +75,22 @@ def check_tour(findings, write):
     findings.add(TOUR, 1, "is not what the headers say: check_docs.py --write")
 
 
+def check_modes(findings):
+    """Each mode has one row and one test, and they name each other."""
+    rows = [(int(number), name)
+            for number, name in MODE_ROW.findall(tree.read(TOUR))]
+    tests = [(int(number), name)
+             for path in glob.glob(os.path.join(tree.ROOT, MODE_TESTS))
+             for name, number in MODE_TEST.findall(tree.read(path))]
+    for number, name in sorted(set(rows) ^ set(tests)):
+        where = "in the table" if (number, name) in tests else "a test"
+        findings.add(TOUR, 1, f"F{number}: {name} is not {where}")
+    for pairs, what in ((rows, "rows"), (tests, "tests")):
+        if sorted(number for number, _ in pairs) != [*range(1, MODES + 1)]:
+            findings.add(TOUR, 1, f"{len(pairs)} {what} of failure modes, and "
+                         f"not one for each of {MODES}")
+
+
 def check_links(findings, path):
     text = tree.read(path)
     for match in LINK.finditer(text):
@@ -85,6 +107,7 @@ def main():
             findings.add(f"{folder}/README.md", 1, "is missing")
     if os.path.exists(os.path.join(tree.ROOT, TOUR)):
         check_tour(findings, "--write" in sys.argv[1:])
+        check_modes(findings)
     pages = tree.files(ends=(".md",))
     for path in pages:
         check_links(findings, path)
