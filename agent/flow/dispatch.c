@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rule.h"
 #include "flow/attempt.h"
 #include "flow/envelope.h"
 #include "flow/fill.h"
@@ -375,6 +376,7 @@ static void
 owe(struct outlet *outlet, struct owed *owed)
 {
     owed->handler = outlet->settings->number;
+    owed->has_lane = owed->has_lane && RULE(RULE_LANE);
     owed->hot = !owed->has_lane && !outlet->backlog && may_start(outlet);
     if (owed->hot) {
         outlet->busy++;

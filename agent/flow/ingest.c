@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rule.h"
 #include "flow/intake.h"
 #include "io/clock.h"
 #include "io/loop.h"
@@ -171,7 +172,7 @@ unit_over(struct store_call *call)
     struct entry *entry = call->arg;
     struct arrival *arrival = entry->arrival;
     struct dispatch *dispatch = entry->ingest->settings.dispatch;
-    if (call->status != STATUS_OK) {
+    if (call->status != STATUS_OK && RULE(RULE_ACK_DURABLE)) {
         dispatch_dropped(dispatch, arrival->sightings, arrival->sighting_count);
         entry->verdict.kind = VERDICT_FAILED;
         entry->verdict.why = slice_of(error_text(&call->err, call->status));

@@ -4,6 +4,7 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rule.h"
 #include "io/clock.h"
 #include "io/loop.h"
 #include "model/identity.h"
@@ -27,7 +28,8 @@ int64_t
 retention_floor(int64_t now_ms, int64_t keep_ids_ms, int64_t lowest_ms)
 {
     int64_t floor_ms = now_ms - keep_ids_ms;
-    floor_ms = lowest_ms < floor_ms ? lowest_ms : floor_ms;
+    floor_ms =
+        RULE(RULE_PRUNE_FLOOR) && lowest_ms < floor_ms ? lowest_ms : floor_ms;
     return instant_add(floor_ms, -IDENTITY_BUCKET_S * INSTANT_SECOND_MS);
 }
 

@@ -2,6 +2,7 @@
 #include "model/walk.h"
 
 #include "base/instant.h"
+#include "base/rule.h"
 #include "model/walk_backfill.h"
 #include "model/walk_cursor.h"
 #include "model/walk_expired.h"
@@ -36,7 +37,7 @@ page_keeps(const struct connector *connector, const struct walk_state *state)
 {
     switch (connector->poll.pages.kind) {
     case PAGE_NUMBER:
-    case PAGE_OFFSET: return false;
+    case PAGE_OFFSET: return !RULE(RULE_NO_RESUME);
     case PAGE_LINK:
     case PAGE_URL:
         /* The connector may have been changed in between. */

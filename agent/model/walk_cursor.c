@@ -4,14 +4,15 @@
 #include <string.h>
 
 #include "base/instant.h"
+#include "base/rule.h"
 #include "model/answer.h"
 #include "model/walk_expired.h"
 #include "model/walk_overlap.h"
 #include "model/walk_span.h"
 #include "wire/template.h"
 
-/* So many marks at most inside one overlap, so that WALK_IDS_MAX always holds
- * one from before it. */
+/* So many marks at most inside one overlap, so that WALK_IDS_MAX always
+ * holds one from before it. */
 #define MARKS_IN_OVERLAP 48
 
 static int64_t
@@ -39,7 +40,7 @@ int64_t
 walk_cursor_sent_ms(const struct cursor_spec *cursor, int64_t at_ms)
 {
     int64_t unit = walk_cursor_unit_ms(cursor);
-    if (!cursor->inclusive) {
+    if (!cursor->inclusive && RULE(RULE_INCLUSIVE)) {
         /* The list may stamp coarser than the format can say. */
         int64_t back = cursor->granularity_ms > 0 ? cursor->granularity_ms
                                                   : INSTANT_SECOND_MS;
@@ -281,7 +282,7 @@ mark_at(const struct walk_state *state, int64_t at_ms)
         return NULL;
     }
     size_t at = state->id_count - 1;
-    while (at > 0 && state->ids[at].at_ms > at_ms) {
+    while (RULE(RULE_ID_OVERLAP) && at > 0 && state->ids[at].at_ms > at_ms) {
         at--;
     }
     return &state->ids[at];

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/instant.h"
+#include "base/rule.h"
 #include "model/answer.h"
 #include "model/walk_backfill.h"
 #include "model/walk_change.h"
@@ -40,6 +41,9 @@ ask(struct taking *t)
 {
     int64_t most = t->connector->poll.max_pages;
     t->step->next = WALK_ASK;
+    if (!RULE(RULE_WHOLE_WALK) && t->state->s_ms > t->state->hw_ms) {
+        t->state->hw_ms = t->state->s_ms;
+    }
     /* A span was asked for as long as it is. */
     if (!t->plan->is_backfill && most > 0 && t->state->pages % most == 0) {
         /* The walk stays open: the next one goes on here. */
@@ -281,6 +285,7 @@ whole(struct taking *t)
     int64_t settle = spec->settle_ms > spec->cursor.settle_ms
                          ? spec->settle_ms
                          : spec->cursor.settle_ms;
+    settle = RULE(RULE_SETTLE) ? settle : 0;
     if (state->s_ms - settle > state->hw_ms) {
         state->hw_ms = state->s_ms - settle;
     }
@@ -437,9 +442,9 @@ static bool
 may_restart(const struct taking *t)
 {
     const struct poll_spec *spec = &t->connector->poll;
-    return spec->pages.restart && spec->order == ORDER_ASC &&
-           t->cursor->kind == CURSOR_TIME && t->state->has_cursor &&
-           t->state->running_ms > 0 &&
+    return RULE(RULE_RESTART) && spec->pages.restart &&
+           spec->order == ORDER_ASC && t->cursor->kind == CURSOR_TIME &&
+           t->state->has_cursor && t->state->running_ms > 0 &&
            walk_cursor_sent_ms(t->cursor, t->state->running_ms) >
                t->state->cursor_ms;
 }

@@ -2,6 +2,7 @@
 #include "model/walk_window.h"
 
 #include "base/instant.h"
+#include "base/rule.h"
 #include "model/request.h"
 #include "model/walk_cursor.h"
 #include "model/walk_span.h"
@@ -56,7 +57,8 @@ walk_window_lower(const struct walk_plan *plan, const struct walk_state *state)
 {
     int64_t lower = state->start_ms - (state->start_ours ? START_MARGIN_MS : 0);
     if (state->hw_ms > 0) {
-        int64_t from = state->hw_ms - plan->overlap_ms;
+        int64_t from =
+            state->hw_ms - (RULE(RULE_OVERLAP) ? plan->overlap_ms : 0);
         lower = later_of(lower, state->again_ms > 0
                                     ? earlier_of(from, state->again_ms)
                                     : from);
@@ -115,7 +117,7 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
     if (from > 0 && from < cut) {
         /* From here on the row says what is missing, and the watermark may
          * stand above it: else every walk would write the row again. */
-        step->has_gap = true;
+        step->has_gap = RULE(RULE_GAP);
         step->gap = (struct walk_gap){ GAP_RETENTION, from, cut };
         step->state_changed = true;
         state->hw_ms = cut;
@@ -190,7 +192,9 @@ began_ms(const struct walk_plan *plan, const struct walk_state *state,
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;
     int64_t s;
-    if (has_date) {
+    if (!RULE(RULE_THEIR_CLOCK)) {
+        s = answer->our_ms;
+    } else if (has_date) {
         s = earlier_of(date_ms, instant_add(answer->our_ms, DATE_AHEAD_MS));
     } else if (cursor->kind == CURSOR_TIME ||
                (cursor->kind == CURSOR_SEEN &&
@@ -236,7 +240,7 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
         }
         walk_window_cut(plan, state, date_ms, step);
     }
-    if (!state->has_s) {
+    if (!state->has_s || !RULE(RULE_CLOCK_FIRST)) {
         state->s_ms = began_ms(plan, state, answer, has_date, began_theirs_ms);
         state->has_s = true;
     }

@@ -4,6 +4,7 @@
  */
 #include "source/source_poll_private.h"
 
+#include "base/rule.h"
 #include "io/clock.h"
 #include "model/walk_backfill.h"
 #include "model/walk_change.h"
@@ -72,6 +73,9 @@ poll_page_open(struct source_poll *poll, const struct http_reply *reply,
         return status;
     }
     status = find_rows(poll, reply, err);
+    if (!RULE(RULE_NO_PAGE)) {
+        status = STATUS_OK; /* and the page has no rows */
+    }
     if (status != STATUS_OK) {
         poll_page_drop(poll);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/instant.h"
+#include "base/rule.h"
 #include "io/clock.h"
 #include "io/loop.h"
 #include "model/request.h"
@@ -306,7 +307,7 @@ stored(void *arg, const struct verdict *verdict)
     enum status status = STATUS_OK;
     bool durable =
         verdict->kind == VERDICT_STORED || verdict->kind == VERDICT_SEEN;
-    if (durable) {
+    if (durable || !RULE(RULE_STORED_FIRST)) {
         count_stored(poll, verdict);
         status = adopt_state(poll, &err);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store_sqlite_private.h"
 
+#include "base/rule.h"
 #include "io/clock.h"
 #include "model/identity.h"
 
@@ -38,8 +39,9 @@ look_up(struct store_sqlite *store, const struct sighting_key *key,
 {
     *ret_at = key->key;
     enum status status = look_at(store, ret_at, seen, err);
-    for (int i = 1;
-         status == STATUS_OK && !seen->found && i <= key->probes_back; i++) {
+    for (int i = 1; RULE(RULE_PROBES) && status == STATUS_OK && !seen->found &&
+                    i <= key->probes_back;
+         i++) {
         *ret_at = identity_shift(&key->key, -i);
         status = look_at(store, ret_at, seen, err);
     }
@@ -242,6 +244,7 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
         return status;
     }
     struct identity_verdict verdict = identity_judge(sighting, found.seen);
+    verdict.known = verdict.known && RULE(RULE_UNIQUE);
     sighting->seeded = false;
     sighting->filled = false;
     sighting->late = false;
@@ -327,6 +330,13 @@ add_dead(struct store_sqlite *store, const struct store_outcome *outcome,
     return store_sqlite_sql_run(&use, err);
 }
 
+/* Only the attempt that was handed out last may say what became of it. */
+static int64_t
+fence_of(const struct store_outcome *outcome)
+{
+    return RULE(RULE_FENCE) ? (int64_t)outcome->attempt : -1;
+}
+
 /* The end of a delivery: the next one of its lane is due. */
 static enum status
 end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
@@ -344,7 +354,7 @@ end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
     struct sql_use use = sql_use(store, SQL_DELIVERY_DROP);
     sql_i64(&use, outcome->handler);
     sql_event(&use, outcome->event);
-    sql_i64(&use, outcome->attempt);
+    sql_i64(&use, fence_of(outcome));
     status = store_sqlite_sql_run(&use, err);
     outcome->applied = status == STATUS_OK && sqlite3_changes(store->db) == 1;
     if (!outcome->applied) {
@@ -378,7 +388,7 @@ move_delivery(struct store_sqlite *store, struct store_outcome *outcome,
         sql_use(store, released ? SQL_DELIVERY_RELEASE : SQL_DELIVERY_LATER);
     sql_i64(&use, outcome->handler);
     sql_event(&use, outcome->event);
-    sql_i64(&use, outcome->attempt);
+    sql_i64(&use, fence_of(outcome));
     sql_i64(&use, outcome->due_ms);
     status = store_sqlite_sql_run(&use, err);
     outcome->applied = status == STATUS_OK && sqlite3_changes(store->db) == 1;
@@ -455,11 +465,27 @@ close_gaps(struct store_sqlite *store, struct store_gap_close *close,
     return status;
 }
 
+/* What ONE_COMMIT keeps from happening: the walk is durable before its rows. */
+static enum status
+put_walks_alone(struct store_sqlite *store, const struct store_unit *unit,
+                struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < unit->walk_count; i++) {
+        status = put_walk(store, &unit->walks[i], err);
+    }
+    status = store_sqlite_sql_end(store, status, err);
+    return status == STATUS_OK ? store_sqlite_sql_begin(store, err) : status;
+}
+
 static enum status
 apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
            struct error *err)
 {
     enum status status = STATUS_OK;
+    if (!RULE(RULE_ONE_COMMIT) && unit->walk_count > 0) {
+        status = put_walks_alone(store, unit, err);
+    }
     for (size_t i = 0; status == STATUS_OK && i < unit->sighting_count; i++) {
         status = apply_sighting(store, unit, &unit->sightings[i], now_ms, err);
     }

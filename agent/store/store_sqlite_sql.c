@@ -5,6 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* In the simulator a negative attempt stands for any. */
+#ifdef LONGSTOP_SIM
+#    define FENCE " AND (attempt=?3 OR ?3<0)"
+#else
+#    define FENCE " AND attempt=?3"
+#endif
+
 static const char *const texts[SQL_COUNT] = {
     /* Never deferred: a read that turns into a write fails at once with
      * SQLITE_BUSY, whatever the timeout. */
@@ -55,12 +62,12 @@ static const char *const texts[SQL_COUNT] = {
         " VALUES(?1,?2,?3,?4,?5,?6)",
     /* An outcome counts for the attempt that is running, for no other. */
     [SQL_DELIVERY_DROP] = "DELETE FROM delivery WHERE handler=?1 AND event=?2"
-                          " AND attempt=?3 AND owner<>0",
+                          " AND owner<>0" FENCE,
     [SQL_DELIVERY_LATER] = "UPDATE delivery SET due=?4,owner=0 WHERE handler=?1"
-                           " AND event=?2 AND attempt=?3 AND owner<>0",
+                           " AND event=?2 AND owner<>0" FENCE,
     [SQL_DELIVERY_RELEASE] =
         "UPDATE delivery SET due=?4,owner=0,attempt=attempt-1 WHERE handler=?1"
-        " AND event=?2 AND attempt=?3 AND owner<>0",
+        " AND event=?2 AND owner<>0" FENCE,
     [SQL_LANE_OF] = "SELECT lane FROM delivery WHERE handler=?1 AND event=?2",
     [SQL_LANE_BUSY] = "SELECT 1 FROM delivery WHERE handler=?1 AND lane=?2"
                       " LIMIT 1",
