@@ -138,7 +138,7 @@ struct walk_plan {
     int64_t overlap_ms;
     int64_t most_ms;  /* the deepest it may become, see walk_overlap.h; 0: it
                          stays as it is */
-    bool resumable;   /* false: this process did not begin the open walk */
+    bool resumable;   /* false: the open walk is another process's */
     unsigned tiers;   /* that are configured, for the first of them */
     bool is_backfill; /* reads the state's span once and moves no watermark */
 };

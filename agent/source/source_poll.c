@@ -264,6 +264,9 @@ adopt_state(struct source_poll *poll, struct error *err)
     poll->state_arena = arena;
     poll->next = poll->state;
     arena_fini(&poll->next_arena);
+    /* Not before: until a page of ours is durable, the open walk is that of
+     * the process before, however often we have begun. */
+    poll->plan.resumable = true;
     note_complete(poll);
     return STATUS_OK;
 }
@@ -454,7 +457,6 @@ begin(struct source_poll *poll)
         source_poll_fail(poll, status, &poll->step.why);
         return;
     }
-    poll->plan.resumable = true;
     take_fitted(poll);
     if (poll->step.state_changed || poll->step.has_gap) {
         source_poll_submit_state(poll);

@@ -443,6 +443,20 @@ static const char pages[] = PARAMS
     "  record: {id: '{id}', type: t, time: at}\n"
     "match: {mode: event, same_id: true}\n";
 
+/* The same list in numbered pages. */
+static const char numbered[] = PARAMS
+    "poll:\n"
+    "  request: {url: '{var:base}/v1/list',\n"
+    "            query: {since: '{cursor}', page: '{page}'}}\n"
+    "  auth: {type: bearer}\n"
+    "  items: '$.rows[*]'\n"
+    "  order: asc\n"
+    "  start: 2026-09-01T00:00:00Z\n"
+    "  cursor: {kind: time, from: at, format: iso8601, inclusive: true}\n"
+    "  pages: {kind: number, start: 1}\n"
+    "  record: {id: '{id}', type: t, time: at}\n"
+    "match: {mode: event, same_id: true}\n";
+
 /* One page, newest first, with a detail for each row, and no filter. */
 static const char details[] =
     PARAMS "poll:\n"

@@ -836,6 +836,33 @@ after_a_crash_it_goes_on_where_the_stored_state_says(void **state)
     site_close();
 }
 
+/* The walk of the process before is not ours because we were told to wait. */
+static void
+a_numbered_page_is_not_gone_on_with_after_a_crash_and_a_limit(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, NULL, NULL, PAGE_1 },
+        { 0, NULL, NULL, "" },
+        { 429, "Retry-After", "1", "{}" },
+        { 0, NULL, NULL, "" },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(numbered, script);
+    start();
+    await_requests(2);
+    source_poll_destroy(site.poll);
+    make_poll();
+    start();
+    await_ends(1);
+    assert_int_equal(site.ended.outcome, POLL_LIMITED);
+    await_requests(4);
+    assert_non_null(strstr(site.targets[1], "page=2"));
+    assert_string_equal(site.targets[2], site.targets[0]);
+    assert_string_equal(site.targets[3], site.targets[0]);
+    site_close();
+}
+
 static void
 a_page_that_was_not_stored_is_asked_again_after_a_crash(void **state)
 {
@@ -961,6 +988,8 @@ main(void)
         cmocka_unit_test(it_stops_while_a_detail_is_asked),
         cmocka_unit_test(it_stops_once_the_page_is_stored),
         cmocka_unit_test(after_a_crash_it_goes_on_where_the_stored_state_says),
+        cmocka_unit_test(
+            a_numbered_page_is_not_gone_on_with_after_a_crash_and_a_limit),
         cmocka_unit_test(
             a_page_that_was_not_stored_is_asked_again_after_a_crash),
         cmocka_unit_test(a_walk_survives_every_failed_allocation),
