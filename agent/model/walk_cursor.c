@@ -11,7 +11,7 @@
 #include "model/walk_span.h"
 #include "wire/template.h"
 
-/* So many marks at most inside one overlap, so that WALK_IDS_MAX always
+/* So many marks at most inside overlap and settle, so that WALK_IDS_MAX always
  * holds one from before it. */
 #define MARKS_IN_OVERLAP 48
 
@@ -288,10 +288,13 @@ mark_at(const struct walk_state *state, int64_t at_ms)
     return &state->ids[at];
 }
 
+/* hw stands `settle` behind its walk, which counts without an overlap too. */
 static int64_t
-behind_ms(const struct walk_state *state, int64_t overlap_ms)
+behind_ms(const struct walk_plan *plan, const struct walk_state *state,
+          int64_t overlap_ms)
 {
-    int64_t at_ms = overlap_ms > 0 ? state->hw_ms - overlap_ms : INT64_MAX;
+    bool reaches = overlap_ms + plan->connector->poll.settle_ms > 0;
+    int64_t at_ms = reaches ? state->hw_ms - overlap_ms : INT64_MAX;
     return state->again_ms > 0 && state->again_ms < at_ms ? state->again_ms
                                                           : at_ms;
 }
@@ -299,7 +302,7 @@ behind_ms(const struct walk_state *state, int64_t overlap_ms)
 const struct walk_mark *
 walk_cursor_behind(const struct walk_plan *plan, const struct walk_state *state)
 {
-    return mark_at(state, behind_ms(state, plan->overlap_ms));
+    return mark_at(state, behind_ms(plan, state, plan->overlap_ms));
 }
 
 static void
@@ -316,7 +319,9 @@ push_mark(const struct walk_plan *plan, struct walk_state *state, int64_t at_ms)
     size_t count = state->id_count;
     /* A newest mark that stands close behind the one before it may go: a walk
      * that would have begun there begins at that earlier one. */
-    int64_t apart = walk_overlap_reach_ms(plan) / MARKS_IN_OVERLAP;
+    int64_t reach_ms =
+        walk_overlap_reach_ms(plan) + plan->connector->poll.settle_ms;
+    int64_t apart = reach_ms / MARKS_IN_OVERLAP;
     if (count >= 2 &&
         at_ms - state->ids[count - 2].at_ms < (apart > 0 ? apart : 1)) {
         drop_marks(state, count - 1, 1);
@@ -339,7 +344,7 @@ walk_cursor_mark(const struct walk_plan *plan, struct walk_state *state,
         push_mark(plan, state, at_ms);
     }
     const struct walk_mark *behind =
-        mark_at(state, behind_ms(state, walk_overlap_reach_ms(plan)));
+        mark_at(state, behind_ms(plan, state, walk_overlap_reach_ms(plan)));
     if (behind != NULL) {
         drop_marks(state, 0, (size_t)(behind - state->ids));
     }

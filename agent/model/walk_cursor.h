@@ -60,9 +60,9 @@ void walk_cursor_mark(const struct walk_plan *plan, struct walk_state *state,
 
 /*
  * Returns the mark that the next walk begins behind, or NULL: the newest one
- * that was set `overlap` before the last whole walk began. Measured from that
- * walk and not from now, for a row that became visible between the two was seen
- * by neither.
+ * that was set `overlap` and `settle` before the last whole walk began.
+ * Measured from that walk and not from now, for a row that became visible
+ * between the two was seen by neither.
  */
 const struct walk_mark *walk_cursor_behind(const struct walk_plan *plan,
                                            const struct walk_state *state);

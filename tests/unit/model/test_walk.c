@@ -769,14 +769,15 @@ the_first_request_sets_the_cursor_and_delivers_nothing(void **state)
 }
 
 static void
-an_id_walk_begins_behind_the_id_of_overlap_ago(void **state)
+walk_ids_for_hours(void **state, int64_t overlap_ms, int64_t settle_ms)
 {
     struct fixture *f = *state;
     char body[64];
     char want[16];
     use_ids(f, PICK_MAX);
     f->poll->pages.size = 50;
-    f->plan.overlap_ms = 10 * MINUTE;
+    f->plan.overlap_ms = overlap_ms;
+    f->poll->settle_ms = settle_ms;
     f->date = NULL;
     for (int minute = 0; minute < 300; minute++) {
         f->now = (struct walk_now){ NOW + minute * MINUTE, 0 };
@@ -793,6 +794,24 @@ an_id_walk_begins_behind_the_id_of_overlap_ago(void **state)
         assert_true(f->state.id_count <= WALK_IDS_MAX);
     }
     assert_int_equal(f->state.id_count, 12);
+}
+
+static void
+an_id_walk_begins_behind_the_id_of_overlap_ago(void **state)
+{
+    walk_ids_for_hours(state, 10 * MINUTE, 0);
+}
+
+static void
+an_id_walk_begins_behind_the_id_of_settle_ago(void **state)
+{
+    walk_ids_for_hours(state, 0, 10 * MINUTE);
+}
+
+static void
+an_id_walk_begins_behind_overlap_and_settle(void **state)
+{
+    walk_ids_for_hours(state, 4 * MINUTE, 6 * MINUTE);
 }
 
 static void
@@ -1101,6 +1120,8 @@ main(void)
         TEST(an_id_cursor_takes_what_its_pick_says),
         TEST(the_first_request_sets_the_cursor_and_delivers_nothing),
         TEST(an_id_walk_begins_behind_the_id_of_overlap_ago),
+        TEST(an_id_walk_begins_behind_the_id_of_settle_ago),
+        TEST(an_id_walk_begins_behind_overlap_and_settle),
         TEST(an_opaque_cursor_is_kept_with_its_page),
         TEST(a_refused_cursor_is_a_gap_and_a_new_start),
         TEST(a_state_is_read_back_as_it_was_written),
