@@ -5,9 +5,6 @@
 
 #include "wire/digest.h"
 
-#define TIME_BYTES      4
-#define PROBES_BACK_MAX 60
-
 static void
 put_time(struct ledger_key *key, int64_t time_s)
 {
@@ -60,7 +57,7 @@ place_by_receipt(const struct connector *connector, int64_t received_ms,
     }
     put_time(&key->key, bucket_of(received_ms));
     key->probes_back =
-        (uint8_t)(back > PROBES_BACK_MAX ? PROBES_BACK_MAX : back);
+        (uint8_t)(back > IDENTITY_PROBES_MAX ? IDENTITY_PROBES_MAX : back);
     key->probes_ahead = 1;
 }
 
@@ -81,8 +78,8 @@ identity_key(const struct connector *connector, enum key_role role,
         return status;
     }
     put_time(ret_key, time_s);
-    memcpy(ret_key->bytes + TIME_BYTES, digest.bytes,
-           LEDGER_KEY_BYTES - TIME_BYTES);
+    memcpy(ret_key->bytes + IDENTITY_TIME_BYTES, digest.bytes,
+           LEDGER_KEY_BYTES - IDENTITY_TIME_BYTES);
     return STATUS_OK;
 }
 

@@ -16,7 +16,9 @@
 #include "model/connector.h"
 #include "model/sighting.h"
 
-#define IDENTITY_BUCKET_S ((int64_t)8 * 24 * 3600)
+#define IDENTITY_BUCKET_S   ((int64_t)8 * 24 * 3600)
+#define IDENTITY_TIME_BYTES 4
+#define IDENTITY_PROBES_MAX 60 /* buckets back, whatever keep_ids says */
 
 /* Makes a key whose T is `time_s`. */
 NODISCARD

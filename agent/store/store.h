@@ -213,6 +213,9 @@ struct store_ops {
      * (too large, fenced) is rolled back alone and says so in its status; only
      * a failure of the commit fails them all, and is also returned.
      *
+     * A key by receipt is looked for as far back as its probes say, and on to
+     * the ledger's floor: what retention has kept is found.
+     *
      * For each sighting: identity_judge over what the ledger says decides
      * whether it is new. New: it gets a number greater than all before, its
      * event row, one delivery per `owed` and its keys in the ledger. Known: its

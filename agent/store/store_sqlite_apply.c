@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store_sqlite_private.h"
 
+#include <string.h>
+
 #include "base/rule.h"
 #include "io/clock.h"
 #include "model/identity.h"
@@ -31,6 +33,26 @@ look_at(struct store_sqlite *store, const struct ledger_key *key,
     return status;
 }
 
+/* Whether a key by receipt is looked for so many buckets back: as far as
+ * keep_ids asks, and on to the floor. A walk that was away for longer brings
+ * back what came in before keep_ids, and retention has kept its keys. */
+static bool
+reaches_back(const struct store_sqlite *store, const struct sighting_key *key,
+             int buckets)
+{
+    if (buckets <= key->probes_back) {
+        return RULE(RULE_PROBES);
+    }
+    if (key->probes_ahead == 0 || store->floor_ms <= 0 ||
+        buckets > IDENTITY_PROBES_MAX) {
+        return false;
+    }
+    struct ledger_key at = identity_shift(&key->key, -buckets);
+    struct ledger_key floor = identity_floor_key(store->floor_ms / 1000);
+    return RULE(RULE_PROBES) &&
+           memcmp(at.bytes, floor.bytes, IDENTITY_TIME_BYTES) >= 0;
+}
+
 /* Looks a key up where it may lie: in its own bucket, then back, then ahead.
  * Tells where it was found. */
 static enum status
@@ -39,8 +61,8 @@ look_up(struct store_sqlite *store, const struct sighting_key *key,
 {
     *ret_at = key->key;
     enum status status = look_at(store, ret_at, seen, err);
-    for (int i = 1; RULE(RULE_PROBES) && status == STATUS_OK && !seen->found &&
-                    i <= key->probes_back;
+    for (int i = 1;
+         status == STATUS_OK && !seen->found && reaches_back(store, key, i);
          i++) {
         *ret_at = identity_shift(&key->key, -i);
         status = look_at(store, ret_at, seen, err);
