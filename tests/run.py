@@ -31,6 +31,9 @@ TREES = {
               "-DLONGSTOP_CRASH_TESTS=ON"],
     "tsan": ["-DCMAKE_BUILD_TYPE=Debug", "-DLONGSTOP_CRASH_TESTS=ON",
              "-DLONGSTOP_SANITIZE=thread"],
+    "sim": ["-DCMAKE_BUILD_TYPE=Release", "-DLONGSTOP_SIM=ON"],
+    "sim-asan": ["-DCMAKE_BUILD_TYPE=Debug", "-DLONGSTOP_SIM=ON",
+                 "-DLONGSTOP_SANITIZE=address,undefined"],
 }
 
 # Programs that have threads, and so something for ThreadSanitizer to see.
@@ -249,6 +252,20 @@ def suite_demo(suite, options):
     suite.count(suite.run([program("release"), "demo"], 120) == 0, "demo")
 
 
+def suite_sim(suite, options):
+    """Worlds by seed, and each rule removed; at leisure more, and leaks."""
+    build(suite, "sim", ["longstop-sim"])
+    argv = ["python3", "tests/sim/run.py", "--bin",
+            os.path.join(tree_path("sim"), "longstop-sim")]
+    if options.long:
+        argv += ["--seeds", "100000"]
+    suite.run_counted(argv, limit=3 * 3600 if options.long else 1500)
+    if options.long:
+        build(suite, "sim-asan", ["longstop-sim"])
+        suite.run_counted([os.path.join(tree_path("sim-asan"), "longstop-sim"),
+                           "--seeds", "1..500", "-j", PARALLEL], limit=3600)
+
+
 def suite_planted(suite, options):
     """Faults planted on purpose are each seen by the suite made for them."""
     del options
@@ -277,6 +294,7 @@ SUITES = {
     "e2e": (suite_e2e, "tests/e2e/run.py"),
     "crash": (suite_crash, "tests/crash/run.py"),
     "tsan": (suite_tsan, "tests/unit"),
+    "sim": (suite_sim, "tests/sim/run.py"),
     "demo": (suite_demo, "agent/app/cmd_demo.c"),
     "planted": (suite_planted, "tests/lint/planted.sh"),
     "bench": (suite_bench, "tests/bench/run.py"),
@@ -324,7 +342,7 @@ def main():
                         help="of the unit tests, only those: unit.base.bytes")
     parser.add_argument("--long", action="store_true",
                         help="unit and e2e of the hardened build too, "
-                        "and the long bench")
+                        "100,000 worlds, and the long bench")
     parser.add_argument("--bench", action="store_true", help="the bench too")
     parser.add_argument("--list", action="store_true",
                         help="print what would run, and end")

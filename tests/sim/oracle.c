@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/oracle.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/instant.h"
+#include "sim/facts.h"
+#include "sim/process.h"
+#include "sim/vtime.h"
+#include "sim/world.h"
+#include "store/store.h"
+
+#define S INSTANT_SECOND_MS
+
+enum { TIERS = 1 + PLAN_SWEEPS_MAX, GAPS_MAX = 4096 };
+
+/* What is known of one tier. */
+struct tier {
+    int64_t hw_ms;
+    size_t whole;     /* walks */
+    size_t proven;    /* facts before it were looked at: complete until */
+    size_t passed;    /* and before it: the watermark has passed them */
+    int64_t began_ms; /* since the beginning: the open walk's first page */
+    int64_t longest_ms;
+};
+
+static struct {
+    struct tier tiers[TIERS];
+    struct walk_gap gaps[GAPS_MAX];
+    size_t gap_count;
+    int64_t leases_moved_ms;
+    unsigned lease_moves;
+    bool midway;
+    int64_t lane_busy[PLAN_HANDLERS_MAX]
+                     [PLAN_OBJECTS_MAX]; /* fact + 1 that runs */
+} oracle;
+
+/* Of each fact: which tiers' watermarks passed it while it was not stored. */
+static unsigned char passed_by[20000];
+static bool runs[20000][PLAN_HANDLERS_MAX]; /* the latest attempt */
+static int64_t last_start_ms[20000][PLAN_HANDLERS_MAX];
+
+void
+oracle_begin(void)
+{
+    memset(&oracle, 0, sizeof(oracle));
+    memset(passed_by, 0, world.fact_count);
+    memset(runs, 0, world.fact_count * sizeof(runs[0]));
+    oracle.leases_moved_ms = -1;
+}
+
+/* ---- what must be found ---- */
+
+static int64_t
+overlap_of(unsigned tier)
+{
+    return tier == 0 ? world.plan.overlap_ms
+                     : world.plan.sweeps[tier - 1].overlap_ms;
+}
+
+/* From where on nothing may be missing; some seconds are the first walk's. */
+static int64_t
+start_ms(void)
+{
+    return world.plan.epoch_ms - world.plan.start_age_ms + 90 * S;
+}
+
+/* A walk that reads so far back has to find it while it is listed. */
+static bool
+must_be_found(const struct fact *fact, int64_t bound_ms)
+{
+    bool begun = fact->at_ms >= start_ms();
+    if (world.plan.cursor == PLAN_ID) {
+        begun = facts_number(fact) > world.first_newest;
+    } else if (world.plan.cursor == PLAN_LOG) {
+        begun = fact->shown_ms > world.first_ms;
+    }
+    return begun && fact->gone_ms > vtime_truth_ms() &&
+           fact->shown_ms - fact->at_ms <= bound_ms;
+}
+
+static bool
+is_in_gap(const struct fact *fact)
+{
+    for (size_t i = 0; i < oracle.gap_count; i++) {
+        const struct walk_gap *gap = &oracle.gaps[i];
+        if (fact->at_ms >= gap->from_ms - S && fact->at_ms <= gap->to_ms + S) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_expired(const struct fact *fact)
+{
+    int64_t retention = world.plan.retention_ms;
+    return retention > 0 && fact->at_ms + retention <= vtime_truth_ms();
+}
+
+static void
+lose(const struct fact *fact, const char *why)
+{
+    world_fail("lost: fact %zu, stamped %+" PRId64 " ms of the beginning, "
+               "shown %" PRId64 " ms later: %s",
+               facts_number(fact), fact->at_ms - world.plan.epoch_ms,
+               fact->shown_ms - fact->at_ms, why);
+}
+
+/* ---- events ---- */
+
+/* The fact is event `number` in the store. */
+static void
+note_event(struct fact *fact, uint64_t number, bool by_walk)
+{
+    if (fact->number == number) {
+        return;
+    }
+    if (fact->number != 0) {
+        world_fail("twice: fact %zu is event %" PRIu64 " and event %" PRIu64,
+                   facts_number(fact), fact->number, number);
+        return;
+    }
+    fact->number = number;
+    fact->by_walk = by_walk;
+    fact->durable_ms = vtime_truth_ms();
+    TRACE("fact %zu is durable, by %s", facts_number(fact),
+          by_walk ? "walk" : "webhook");
+}
+
+/* How long it took from visible to durable, when nothing was wrong meanwhile
+ * and nobody told us by webhook. */
+static void
+note_staleness(const struct fact *fact)
+{
+    int64_t calm_ms = world.plan.epoch_ms + world.trouble_ms;
+    int64_t since_ms = fact->shown_ms > calm_ms ? fact->shown_ms : calm_ms;
+    int64_t stale_ms = fact->durable_ms - since_ms;
+    bool by_first = fact->shown_ms - fact->at_ms <=
+                    world.plan.overlap_ms + world.plan.settle_ms;
+    if (!fact->by_walk || !by_first || fact->at_ms < start_ms() ||
+        stale_ms <= 0) {
+        return;
+    }
+    if (stale_ms > world.staleness_ms) {
+        world.staleness_ms = stale_ms;
+    }
+    const struct tier *tier = &oracle.tiers[0];
+    int64_t walk_ms = tier->longest_ms;
+    if (tier->began_ms > 0 && vtime_now_ms() - tier->began_ms > walk_ms) {
+        walk_ms = vtime_now_ms() - tier->began_ms;
+    }
+    if (stale_ms > world.plan.every_ms + 2 * walk_ms + 60 * S) {
+        world_fail("stale: fact %zu was visible for %" PRId64
+                   " s before it was durable; a walk takes %" PRId64
+                   " s at most and comes every %" PRId64 " s",
+                   facts_number(fact), stale_ms / S, walk_ms / S,
+                   world.plan.every_ms / S);
+    }
+}
+
+static void
+note_sighting(const struct sighting *sighting)
+{
+    struct fact *fact = facts_of_body(sighting->body);
+    bool by_walk = channel_is_walk(sighting->via);
+    if (sighting->fresh) {
+        note_event(fact, sighting->number, by_walk);
+        note_staleness(fact);
+    } else if (fact->number == 0) {
+        world_fail("lost: fact %zu was taken for one that is known",
+                   facts_number(fact));
+    }
+    fact->walked = fact->walked || by_walk;
+    fact->hooked = fact->hooked || sighting->via == CHANNEL_WEBHOOK;
+}
+
+/* ---- gaps ---- */
+
+static size_t
+count_between(int64_t from_ms, int64_t to_ms)
+{
+    return facts_from(to_ms) - facts_from(from_ms);
+}
+
+static bool
+has_cause(const struct walk_gap *gap)
+{
+    const struct plan *plan = &world.plan;
+    switch (gap->kind) {
+    case GAP_RETENTION:
+        return plan->retention_ms > 0 && gap->from_ms < gap->to_ms &&
+               gap->to_ms <= vtime_truth_ms() - plan->retention_ms + S;
+    case GAP_TIE:
+        return plan->pages == PLAN_BY_CURSOR &&
+               count_between(gap->from_ms - 2 * S, gap->to_ms + 2 * S) >=
+                   plan->page_size;
+    case GAP_CURSOR:
+    case GAP_COUNT: break;
+    }
+    return false;
+}
+
+static void
+note_gap(const struct walk_gap *gap)
+{
+    for (size_t i = 0; i < oracle.gap_count; i++) {
+        if (memcmp(&oracle.gaps[i], gap, sizeof(*gap)) == 0) {
+            return;
+        }
+    }
+    PRE(oracle.gap_count < GAPS_MAX);
+    oracle.gaps[oracle.gap_count++] = *gap;
+    world.gaps++;
+    TRACE("gap (%s): from %+" PRId64 " s to %+" PRId64 " s",
+          gap_kind_name(gap->kind), (gap->from_ms - world.plan.epoch_ms) / S,
+          (gap->to_ms - world.plan.epoch_ms) / S);
+    if (!has_cause(gap)) {
+        world_fail("gap without a cause: %s, %" PRId64 " to %" PRId64,
+                   gap_kind_name(gap->kind), gap->from_ms, gap->to_ms);
+    }
+}
+
+/* ---- walks ---- */
+
+/* Everything below complete-until is durable, or nobody could have known. */
+static void
+check_complete(unsigned number)
+{
+    struct tier *tier = &oracle.tiers[number];
+    int64_t bound_ms = overlap_of(number) + world.plan.settle_ms;
+    int64_t until_ms = tier->hw_ms - overlap_of(number);
+    for (; tier->proven < world.fact_count &&
+           world.facts[tier->proven].at_ms < until_ms;
+         tier->proven++) {
+        const struct fact *fact = &world.facts[tier->proven];
+        if (fact->number == 0 && must_be_found(fact, bound_ms) &&
+            !is_in_gap(fact) && !is_expired(fact)) {
+            lose(fact, "complete-until has passed it");
+        }
+    }
+    for (; tier->passed < world.fact_count &&
+           world.facts[tier->passed].at_ms < tier->hw_ms;
+         tier->passed++) {
+        if (world.facts[tier->passed].number == 0 &&
+            !is_expired(&world.facts[tier->passed])) {
+            passed_by[tier->passed] |= (unsigned char)(1U << number);
+        }
+    }
+}
+
+static void
+note_watermark(unsigned number, int64_t hw_ms)
+{
+    struct tier *tier = &oracle.tiers[number];
+    PRE(number < TIERS);
+    if (hw_ms < tier->hw_ms) {
+        world_fail("the watermark of tier %u went back by %" PRId64 " ms",
+                   number, tier->hw_ms - hw_ms);
+    }
+    if (hw_ms > vtime_truth_ms()) {
+        world_fail("the watermark of tier %u is %" PRId64
+                   " ms ahead of the provider",
+                   number, hw_ms - vtime_truth_ms());
+    }
+    tier->hw_ms = hw_ms;
+    check_complete(number);
+}
+
+static void
+note_walk(const struct store_walk *walk)
+{
+    struct tier *tier = &oracle.tiers[walk->tier];
+    bool open =
+        slice_find_slice(walk->state, slice_of("\"open\":true")) != SIZE_MAX;
+    oracle.midway = slice_find_slice(walk->state,
+                                     slice_of("\"has_page\":true")) != SIZE_MAX;
+    TRACE("walk %u: %.*s", walk->tier, SLICE_ARG(walk->state));
+    note_watermark(walk->tier, walk->hw_ms);
+    if (tier->began_ms == 0) {
+        tier->began_ms = vtime_now_ms();
+    }
+    if (!open) {
+        int64_t took_ms = vtime_now_ms() - tier->began_ms;
+        tier->longest_ms =
+            took_ms > tier->longest_ms ? took_ms : tier->longest_ms;
+        tier->began_ms = 0;
+        tier->whole++;
+        world.walks++;
+    }
+}
+
+bool
+oracle_is_midway(void)
+{
+    return oracle.midway;
+}
+
+size_t
+oracle_walks(unsigned tier)
+{
+    return oracle.tiers[tier].whole;
+}
+
+void
+oracle_unit(const struct store_unit *unit)
+{
+    for (size_t i = 0; i < unit->sighting_count; i++) {
+        note_sighting(&unit->sightings[i]);
+    }
+    for (size_t i = 0; i < unit->gap_count; i++) {
+        note_gap(&unit->gaps[i].gap);
+    }
+    for (size_t i = 0; i < unit->walk_count; i++) {
+        note_walk(&unit->walks[i]);
+    }
+}
+
+void
+oracle_account(const struct store_account *account)
+{
+    (void)account;
+}
+
+void
+oracle_acked(const struct fact *fact)
+{
+    if (fact->number == 0) {
+        lose(fact, "its sender was told that it is stored");
+    }
+}
+
+/* ---- attempts ---- */
+
+void
+oracle_leases_moved(void)
+{
+    oracle.leases_moved_ms = vtime_now_ms();
+    oracle.lease_moves++;
+}
+
+static void
+note_attempt(struct fact *fact, size_t handler, unsigned attempt)
+{
+    const struct plan_handler *plan = &world.plan.handlers[handler];
+    size_t number = facts_number(fact);
+    unsigned most =
+        (unsigned)plan->attempts + process_life() + oracle.lease_moves;
+    if (fact->number == 0) {
+        world_fail("fact %zu is handed over and not durable", number);
+    }
+    if (attempt > most) {
+        world_fail("fact %zu: attempt %u at handler %zu, of %" PRId64, number,
+                   attempt, handler, plan->attempts);
+    }
+    fact->attempt[handler] = attempt;
+    fact->started[handler]++;
+}
+
+void
+oracle_refused(struct fact *fact, size_t handler, unsigned attempt)
+{
+    note_attempt(fact, handler, attempt);
+    /* Whatever still runs has been overtaken. */
+    runs[facts_number(fact)][handler] = false;
+    oracle.lane_busy[handler][fact->object] = 0;
+}
+
+void
+oracle_started(struct fact *fact, size_t handler, unsigned attempt)
+{
+    size_t number = facts_number(fact);
+    int64_t *busy = &oracle.lane_busy[handler][fact->object];
+    note_attempt(fact, handler, attempt);
+    TRACE("handler %zu is given fact %zu, attempt %u", handler, number,
+          attempt);
+    if (runs[number][handler] &&
+        oracle.leases_moved_ms < last_start_ms[number][handler]) {
+        world_fail("fact %zu: attempt %u at handler %zu while the one before "
+                   "runs",
+                   number, attempt, handler);
+    }
+    if (world.plan.handlers[handler].lanes) {
+        if (*busy != 0 && *busy != (int64_t)number + 1) {
+            world_fail("facts %" PRId64 " and %zu of one lane at handler %zu "
+                       "at once",
+                       *busy - 1, number, handler);
+        }
+        *busy = (int64_t)number + 1;
+    }
+    runs[number][handler] = true;
+    last_start_ms[number][handler] = vtime_now_ms();
+}
+
+/* One that was overtaken says nothing of its lane. */
+void
+oracle_reported(struct fact *fact, size_t handler, unsigned attempt, bool done)
+{
+    size_t number = facts_number(fact);
+    if (attempt == fact->attempt[handler]) {
+        runs[number][handler] = false;
+        oracle.lane_busy[handler][fact->object] = 0;
+    }
+    fact->done[handler] = fact->done[handler] || done;
+    TRACE("handler %zu: fact %zu %s", handler, number, done ? "done" : "not");
+}
+
+/* ---- the store, as it is on disk ---- */
+
+static void
+query(const char *folder, const char *sql,
+      void (*row)(sqlite3_stmt *stmt, void *arg), void *arg)
+{
+    char path[256];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    (void)snprintf(path, sizeof(path), "%s/store.db", folder);
+    PRE(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
+    PRE(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        row(stmt, arg);
+    }
+    PRE(sqlite3_finalize(stmt) == SQLITE_OK);
+    PRE(sqlite3_close(db) == SQLITE_OK);
+}
+
+static void
+read_event(sqlite3_stmt *stmt, void *arg)
+{
+    struct slice body = { sqlite3_column_blob(stmt, 2),
+                          (size_t)sqlite3_column_bytes(stmt, 2) };
+    int via = sqlite3_column_int(stmt, 1);
+    struct fact *fact = facts_of_body(body);
+    (void)arg;
+    note_event(fact, (uint64_t)sqlite3_column_int64(stmt, 0),
+               via == CHANNEL_POLL);
+    fact->walked = fact->walked || via == CHANNEL_POLL;
+    fact->hooked = fact->hooked || via == CHANNEL_WEBHOOK;
+}
+
+static void
+read_gap(sqlite3_stmt *stmt, void *arg)
+{
+    (void)arg;
+    struct walk_gap gap;
+    memset(&gap, 0, sizeof(gap));
+    gap.kind = (enum gap_kind)sqlite3_column_int(stmt, 0);
+    gap.from_ms = sqlite3_column_int64(stmt, 1);
+    gap.to_ms = sqlite3_column_int64(stmt, 2);
+    note_gap(&gap);
+}
+
+static void
+read_walk(sqlite3_stmt *stmt, void *arg)
+{
+    (void)arg;
+    note_watermark((unsigned)sqlite3_column_int(stmt, 0),
+                   sqlite3_column_int64(stmt, 1));
+}
+
+void
+oracle_reload(const char *folder)
+{
+    query(folder, "SELECT id,via,body FROM event", read_event, NULL);
+    query(folder, "SELECT kind,from_ms,to_ms FROM gap", read_gap, NULL);
+    query(folder, "SELECT tier,hw_ms FROM walk", read_walk, NULL);
+}
+
+static void
+read_count(sqlite3_stmt *stmt, void *arg)
+{
+    *(int64_t *)arg = sqlite3_column_int64(stmt, 0);
+}
+
+bool
+oracle_owes(const char *folder)
+{
+    int64_t count = 0;
+    query(folder, "SELECT count(*) FROM delivery", read_count, &count);
+    return count > 0;
+}
+
+/* ---- the end ---- */
+
+static bool
+is_excused(const struct fact *fact)
+{
+    unsigned all = (1U << (1 + world.plan.sweep_count)) - 1;
+    if (is_in_gap(fact)) {
+        return true;
+    }
+    /* What lies before the beginning is owed as far as it can be read. */
+    if (is_expired(fact) && fact->at_ms < world.plan.epoch_ms) {
+        return true;
+    }
+    /* Shown late and gone again while nobody looked, behind every watermark:
+     * the overlap was cut by retention, which is no gap. */
+    return is_expired(fact) && passed_by[facts_number(fact)] == all;
+}
+
+static void
+read_dead(sqlite3_stmt *stmt, void *arg)
+{
+    struct slice body = { sqlite3_column_blob(stmt, 1),
+                          (size_t)sqlite3_column_bytes(stmt, 1) };
+    size_t handler = (size_t)sqlite3_column_int64(stmt, 0);
+    (void)arg;
+    PRE(handler < PLAN_HANDLERS_MAX);
+    facts_of_body(body)->done[handler] = true;
+}
+
+static void
+check_delivered(const struct fact *fact)
+{
+    for (size_t i = 0; i < world.plan.handler_count; i++) {
+        if (fact->number != 0 && !fact->done[i]) {
+            world_fail("fact %zu is neither done nor dead at handler %zu",
+                       facts_number(fact), i);
+        }
+    }
+}
+
+void
+oracle_end(const char *folder)
+{
+    oracle_reload(folder);
+    query(folder,
+          "SELECT substr(n.name,2),e.body FROM dead d JOIN event e ON"
+          " e.id=d.event JOIN name n ON n.id=d.handler AND n.kind=2",
+          read_dead, NULL);
+    for (size_t i = 0; i < world.fact_count; i++) {
+        const struct fact *fact = &world.facts[i];
+        if (fact->number == 0 &&
+            must_be_found(fact, plan_bound_ms(&world.plan)) &&
+            !is_excused(fact)) {
+            lose(fact, "the world has come to rest without it");
+        }
+        check_delivered(fact);
+    }
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/instant.h"
+
+#define S INSTANT_SECOND_MS
+#define M INSTANT_MINUTE_MS
+#define H INSTANT_HOUR_MS
+#define D INSTANT_DAY_MS
+
+/* Provider's times begin here or up to two buckets of receipt later. */
+#define EPOCH INT64_C(1700000000000)
+
+static const char *const incident_names[] = {
+    [INCIDENT_CRASH] = "crash",         [INCIDENT_KILL] = "kill",
+    [INCIDENT_STOP] = "stop",           [INCIDENT_SLEEP] = "sleep",
+    [INCIDENT_CLOCK] = "clock set",     [INCIDENT_PROVIDER] = "provider down",
+    [INCIDENT_HOOKS] = "hooks lost",    [INCIDENT_STALL] = "store stalls",
+    [INCIDENT_FULL] = "store full",     [INCIDENT_HANDLERS] = "handlers fail",
+    [INCIDENT_PURGE] = "kill and purge"
+};
+
+const char *
+plan_incident_name(enum incident_kind kind)
+{
+    return incident_names[kind];
+}
+
+static int64_t
+pick(struct prng *prng, const int64_t *from, size_t count)
+{
+    return from[prng_below(prng, count)];
+}
+
+#define PICK(prng, ...)                                                        \
+    pick(prng, (const int64_t[]){ __VA_ARGS__ },                               \
+         sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
+
+int64_t
+plan_bound_ms(const struct plan *plan)
+{
+    int64_t overlap = plan->overlap_ms;
+    for (size_t i = 0; i < plan->sweep_count; i++) {
+        if (plan->sweeps[i].overlap_ms > overlap) {
+            overlap = plan->sweeps[i].overlap_ms;
+        }
+    }
+    return overlap + plan->settle_ms;
+}
+
+/* ---- the list ---- */
+
+/* What can be told from a list whose pages are counted is only whole where no
+ * row before the page goes away. */
+static void
+draw_pages(struct plan *plan, struct prng *prng)
+{
+    plan->page_size = (size_t)plan_between(prng, 2, 12);
+    if (plan->cursor != PLAN_TIME) {
+        plan->order = PLAN_ASC;
+        plan->pages = PLAN_BY_CURSOR;
+        return;
+    }
+    plan->pages = (enum plan_pages)prng_below(prng, 8);
+    plan->keyed = plan_chance(prng, 500);
+    if (plan->pages == PLAN_BY_CURSOR) {
+        plan->order = PLAN_ASC;
+    } else if (plan->pages == PLAN_ONE_PAGE) {
+        plan->order = (enum plan_order)prng_below(prng, 3);
+    } else {
+        plan->order = plan_chance(prng, 500) ? PLAN_ASC : PLAN_DESC;
+    }
+    if (plan->pages == PLAN_LAST_ID) {
+        plan->keyed = true;
+    }
+    if (plan->pages == PLAN_NUMBER || plan->pages == PLAN_OFFSET) {
+        plan->keyed = false;
+    }
+    plan->restart =
+        !plan->keyed && plan->order == PLAN_ASC &&
+        plan->pages != PLAN_ONE_PAGE && plan->pages != PLAN_BY_CURSOR &&
+        (plan->state || plan->retention_ms > 0 || plan_chance(prng, 300));
+}
+
+static void
+draw_list(struct plan *plan, struct prng *prng)
+{
+    uint64_t cursor = prng_below(prng, 8);
+    plan->cursor = cursor == 0 ? PLAN_ID : cursor == 1 ? PLAN_LOG : PLAN_TIME;
+    bool timed = plan->cursor == PLAN_TIME;
+    plan->state = timed && plan_chance(prng, 350);
+    if (timed && plan_chance(prng, 350)) {
+        plan->retention_ms = PICK(prng, 12 * H, D, 2 * D);
+    }
+    draw_pages(plan, prng);
+    plan->stamp = (enum plan_unit)prng_below(prng, 3);
+    plan->format = plan_chance(prng, 500) ? plan->stamp
+                                          : (enum plan_unit)prng_below(prng, 3);
+    plan->sends = plan->order != PLAN_DESC || plan_chance(prng, 800);
+    plan->inclusive = plan_chance(prng, 500);
+    /* Without a Date nobody knows what the provider has forgotten. */
+    plan->dated = plan->retention_ms > 0 || plan_chance(prng, 800);
+    plan->key_time = !plan->state && plan_chance(prng, 500);
+}
+
+/* ---- the connector ---- */
+
+/* What is hidden for `delay_ms` at most is found by the overlap of the first
+ * tier, by settle, by both, or by a sweep. */
+static void
+draw_bound(struct plan *plan, struct prng *prng)
+{
+    int64_t delay = plan->delay_ms;
+    int64_t some = plan_between(prng, 0, 1) * plan_between(prng, 0, 60 * S);
+    switch (prng_below(prng, plan->cursor == PLAN_LOG ? 3 : 4)) {
+    case 0: plan->overlap_ms = delay + some; break;
+    case 1:
+        plan->settle_ms = delay;
+        plan->overlap_ms = some;
+        break;
+    case 2:
+        plan->settle_ms = delay / 3 / S * S;
+        plan->overlap_ms = delay - plan->settle_ms + some;
+        break;
+    default:
+        plan->overlap_ms = delay / 10 / S * S;
+        plan->sweep_count = 1;
+        plan->sweeps[0].overlap_ms = delay + 1 * S + some;
+        plan->sweeps[0].every_ms = plan->every_ms * plan_between(prng, 2, 8);
+        break;
+    }
+    if (plan->sweep_count > 0 && plan_chance(prng, 300)) {
+        plan->sweep_count = 2;
+        plan->sweeps[1].overlap_ms = plan->sweeps[0].overlap_ms * 2;
+        plan->sweeps[1].every_ms = plan->sweeps[0].every_ms * 3;
+    }
+}
+
+static void
+draw_connector(struct plan *plan, struct prng *prng)
+{
+    bool is_long = plan->length_ms > 4 * D;
+    plan->every_ms =
+        is_long ? 30 * M : PICK(prng, 5 * M, 15 * M, 30 * M, 30 * M);
+    plan->delay_ms = PICK(prng, 0, 0, 20 * S, 2 * M, 10 * M, 45 * M);
+    if (plan->state && plan->restart) {
+        /* What one walk has missed none after it reads again. */
+        plan->delay_ms = PICK(prng, 0, 20 * S);
+    }
+    draw_bound(plan, prng);
+    plan->hooked = plan_chance(prng, 750);
+    plan->grace_ms = PICK(prng, 1 * M, 5 * M, 30 * M);
+    plan->start_age_ms = plan_chance(prng, 250) ? PICK(prng, 1 * H, 6 * H) : 0;
+    int64_t keep = is_long ? 1 * D : 4 * D;
+    keep = keep > plan->retention_ms ? keep : plan->retention_ms;
+    plan->keep_ids_ms = keep;
+}
+
+/* ---- what happens ---- */
+
+static void
+draw_facts(struct plan *plan, struct prng *prng)
+{
+    bool is_long = plan->length_ms > 4 * D;
+    plan->gap_ms = is_long ? PICK(prng, 60 * M, 120 * M)
+                           : PICK(prng, 4 * M, 8 * M, 15 * M, 30 * M);
+    if (plan->state && plan->restart) {
+        /* Rows move while they are read. */
+        plan->gap_ms = PICK(prng, 30 * S, 1 * M);
+        plan->length_ms = plan->length_ms < 9 * H ? plan->length_ms : 9 * H;
+        plan->page_size = (size_t)plan_between(prng, 2, 4);
+    }
+    plan->burst = plan->state ? 0 : (unsigned)PICK(prng, 0, 30, 100);
+    plan->burst_most = plan->pages == PLAN_BY_CURSOR ? plan->page_size - 1
+                                                     : 3 * plan->page_size;
+    plan->beyond = plan_chance(prng, 200) ? 10 : 0;
+    plan->objects = (size_t)plan_between(prng, 3, plan->state ? 60 : 20);
+    plan->hook_lost = (unsigned)PICK(prng, 0, 50, 500, 900);
+    plan->hook_late = (unsigned)PICK(prng, 0, 20, 100);
+    plan->hook_twice = (unsigned)PICK(prng, 0, 50, 200);
+    plan->hook_delay_ms = PICK(prng, 1 * S, 10 * S, 3 * M);
+}
+
+static void
+draw_faults(struct plan *plan, struct prng *prng)
+{
+    static const struct plan_faults rows[] = {
+        { 0 },
+        { .error = 20,
+          .garbage = 10,
+          .silence = 10,
+          .limited = 10,
+          .refused = 10,
+          .retry_after_ms = 30 * S },
+        { .error = 80,
+          .garbage = 50,
+          .silence = 30,
+          .limited = 60,
+          .refused = 40,
+          .retry_after_ms = 10 * M },
+        { .limited = 250, .retry_after_ms = 15 * M },
+    };
+    plan->faults = rows[prng_below(prng, sizeof(rows) / sizeof(rows[0]))];
+    plan->latency_ms = PICK(prng, 200, 2 * S, 8 * S);
+    plan->commit_ms = PICK(prng, 0, 2, 20, 500);
+    plan->gather_ms = PICK(prng, 0, 0, 50, 5 * S);
+    plan->skew_ms = plan->dated ? PICK(prng, 0, 0, -3 * H, 26 * H, 2 * M) : 0;
+    /* A key by receipt has the time of our clock, and the watermark waits for
+     * it: one that is off by more than retention makes gaps of what was read.
+     */
+    if (plan->dated && plan->key_time && plan->retention_ms == 0 &&
+        plan_chance(prng, 200)) {
+        plan->skew_ms = -200 * D;
+    }
+}
+
+static void
+draw_handlers(struct plan *plan, struct prng *prng)
+{
+    plan->handler_count = (size_t)plan_between(prng, 1, PLAN_HANDLERS_MAX);
+    for (size_t i = 0; i < plan->handler_count; i++) {
+        plan->handlers[i] = (struct plan_handler){
+            .lanes = plan_chance(prng, 500),
+            .concurrency = plan_between(prng, 1, 5),
+            .attempts = plan_between(prng, 2, 6),
+            .fails = (unsigned)PICK(prng, 0, 50, 300),
+            .hangs = (unsigned)PICK(prng, 0, 30, 100),
+            .dies = (unsigned)PICK(prng, 0, 0, 30),
+            .takes_ms = PICK(prng, 0, 100, 20 * S),
+        };
+    }
+}
+
+static int64_t
+draw_span(const struct plan *plan, struct prng *prng, enum incident_kind kind)
+{
+    int64_t longest = plan->length_ms / 8;
+    int64_t minutes = plan_between(prng, 1 * S, 20 * M);
+    int64_t hours = plan_between(prng, 20 * M, 4 * H);
+    int64_t span = plan_chance(prng, 600) ? minutes : hours;
+    if (kind == INCIDENT_CLOCK) {
+        if (plan->cursor != PLAN_TIME && !plan->dated) {
+            return 0; /* nothing else to tell the time by */
+        }
+        span = PICK(prng, -4 * H, -10 * M, 7 * M, 5 * H, 26 * H);
+        return plan->dated ? span : span / 10;
+    }
+    if (kind == INCIDENT_STALL) {
+        return plan_between(prng, 1 * S, 10 * M);
+    }
+    if (kind == INCIDENT_FULL) {
+        return plan_between(prng, 1 * S, 30 * M);
+    }
+    if (plan_chance(prng, 60) && plan->retention_ms > 0) {
+        return plan->retention_ms + plan_between(prng, -2 * H, 6 * H);
+    }
+    return span < longest || longest < M ? span : longest;
+}
+
+static void
+add_incident(struct plan *plan, struct prng *prng, enum incident_kind kind,
+             int64_t at_ms)
+{
+    plan->incidents[plan->incident_count++] = (struct incident){
+        .kind = kind,
+        .at_ms = at_ms,
+        .span_ms = draw_span(plan, prng, kind),
+        .step = (long)prng_below(prng, 120),
+    };
+}
+
+static enum incident_kind
+draw_kind(const struct plan *plan, struct prng *prng)
+{
+    static const enum incident_kind kinds[] = {
+        INCIDENT_CRASH, INCIDENT_CRASH, INCIDENT_CRASH,    INCIDENT_CLOCK,
+        INCIDENT_KILL,  INCIDENT_PURGE, INCIDENT_STOP,     INCIDENT_SLEEP,
+        INCIDENT_CLOCK, INCIDENT_HOOKS, INCIDENT_PROVIDER, INCIDENT_STALL,
+        INCIDENT_FULL,  INCIDENT_FULL,  INCIDENT_HANDLERS, INCIDENT_PURGE
+    };
+    enum incident_kind kind =
+        kinds[prng_below(prng, sizeof(kinds) / sizeof(kinds[0]))];
+    bool counted = plan->pages == PLAN_NUMBER || plan->pages == PLAN_OFFSET;
+    if (kind == INCIDENT_PURGE && !counted && !plan->keyed) {
+        return INCIDENT_KILL; /* a position in a token is trusted */
+    }
+    return kind;
+}
+
+static void
+draw_incidents(struct plan *plan, struct prng *prng)
+{
+    int64_t at = plan_between(prng, 1 * S, 2 * H);
+    int64_t apart =
+        plan->length_ms > 4 * D ? 12 * H : PICK(prng, 1 * H, 3 * H, 8 * H);
+    while (at < plan->length_ms && plan->incident_count < 40) {
+        add_incident(plan, prng, draw_kind(plan, prng), at);
+        at += plan_between(prng, 1 * S, 2 * apart);
+    }
+    if (plan->length_ms > 4 * D && plan->retention_ms == 0) {
+        /* So long that keys grow older than they are kept. */
+        at = plan_between(prng, 1 * D, 2 * D);
+        plan->incidents[plan->incident_count++] =
+            (struct incident){ plan_chance(prng, 500) ? INCIDENT_STOP
+                                                      : INCIDENT_PROVIDER,
+                               at, plan_between(prng, 10 * D, 20 * D), 0 };
+        plan->length_ms = at + 24 * D;
+    }
+}
+
+void
+plan_draw(uint64_t seed, struct plan *plan)
+{
+    struct prng prng = { seed * UINT64_C(0x9e3779b97f4a7c15) + 1 };
+    memset(plan, 0, sizeof(*plan));
+    plan->seed = seed;
+    plan->epoch_ms = EPOCH + plan_between(&prng, 0, 16 * D);
+    uint64_t length = prng_below(&prng, 100);
+    plan->length_ms = length < 70   ? plan_between(&prng, 6 * H, 1 * D)
+                      : length < 95 ? plan_between(&prng, 1 * D, 3 * D)
+                                    : 5 * D;
+    draw_list(plan, &prng);
+    draw_connector(plan, &prng);
+    draw_facts(plan, &prng);
+    draw_faults(plan, &prng);
+    draw_handlers(plan, &prng);
+    draw_incidents(plan, &prng);
+}
+
+/* ---- as YAML ---- */
+
+static const char *const units[] = {
+    [PLAN_S] = "s", [PLAN_MS] = "ms", [PLAN_ISO] = "iso8601"
+};
+
+static const char *const page_texts[] = {
+    [PLAN_ONE_PAGE] = "{kind: none",
+    [PLAN_LINK] = "{kind: link",
+    [PLAN_URL] = "{kind: url, from: next",
+    [PLAN_TOKEN] = "{kind: token, from: next, more: more",
+    [PLAN_LAST_ID] = "{kind: last_id, from: n, more: more",
+    [PLAN_BY_CURSOR] = "{kind: cursor, more: more",
+    [PLAN_NUMBER] = "{kind: number, start: 1, more: more",
+    [PLAN_OFFSET] = "{kind: offset, more: more",
+};
+
+/* Ids and logs begin where the list ends when it is first asked. */
+static void
+write_text_cursor(const struct plan *plan, struct buf *file)
+{
+    bool is_id = plan->cursor == PLAN_ID;
+    buf_format(file,
+               "  order: asc\n"
+               "  first: {url: '{var:base}/list', query: {newest: yes},"
+               " cursor: '%s', else: '%s'}\n"
+               "  cursor: {kind: %s, from: %s, settle: %" PRId64 "ms%s}\n"
+               "  pages: %s}\n",
+               is_id ? "item:n" : "json:log", is_id ? "" : "0",
+               is_id ? "id" : "token", is_id ? "max(n)" : "log",
+               plan->settle_ms, is_id ? ", compare: numeric" : "",
+               page_texts[plan->pages]);
+}
+
+static void
+write_cursor(const struct plan *plan, struct buf *file)
+{
+    if (plan->cursor != PLAN_TIME) {
+        write_text_cursor(plan, file);
+        return;
+    }
+    static const char *const orders[] = { "asc", "desc", "none" };
+    buf_format(file,
+               "  order: %s\n"
+               "  cursor: {kind: time, from: at, parse: %s, format: %s,"
+               " inclusive: %s, send: %s, settle: %" PRId64 "ms}\n"
+               "  pages: %s%s%s}\n",
+               orders[plan->order], units[plan->stamp], units[plan->format],
+               plan->inclusive ? "true" : "false",
+               plan->sends ? "true" : "false", plan->settle_ms,
+               page_texts[plan->pages], plan->restart ? ", restart: true" : "",
+               plan->sends ? "" : ", until_cursor: true");
+}
+
+static void
+write_identity(const struct plan *plan, struct buf *file)
+{
+    const char *unit = units[plan->stamp];
+    if (plan->state) {
+        buf_format(file,
+                   "  record: {id: 'object:{id}:{at}', type: '{type}',"
+                   " time: {from: at, unit: %s}, stands_for: ['order.*']}\n"
+                   "match:\n"
+                   "  mode: state\n"
+                   "  webhook: 'object:{json:object}:{json:at|time}'\n"
+                   "  poll: 'object:{id}:{at|time}'\n",
+                   unit);
+        return;
+    }
+    buf_format(file,
+               "  record: {id: '{id}', type: '{type}',"
+               " time: {from: at, unit: %s}",
+               unit);
+    if (plan->key_time) {
+        buf_format(file, ", key_time: {from: at, unit: %s}", unit);
+    }
+    buf_text(file, "}\nmatch: {mode: event}\n");
+}
+
+void
+plan_connector(const struct plan *plan, struct buf *file, struct buf *entry)
+{
+    const char *unit = units[plan->stamp];
+    buf_format(file,
+               "params:\n"
+               "  base: {}\n"
+               "  api_key: {secret: true}\n"
+               "  webhook_secret: {secret: true}\n"
+               "verify: {type: hmac, alg: sha256,"
+               " signature: {from: 'header:X-Sign', encoding: hex},"
+               " signed: '{body}'}\n"
+               "event: {id: 'json:id', type: 'json:type',"
+               " time: {from: 'json:at', unit: %s}",
+               unit);
+    if (plan->key_time) {
+        buf_format(file, ", key_time: {from: 'json:at', unit: %s}", unit);
+    }
+    buf_text(file, "}\n"
+                   "poll:\n"
+                   "  request: {url: '{var:base}/list',"
+                   " query: {since: '{cursor}', page: '{page}'}}\n"
+                   "  auth: {type: bearer}\n"
+                   "  items: '$.rows[*]'\n"
+                   "  limit: {retry_after: ['header:Retry-After']}\n");
+    if (plan->retention_ms > 0) {
+        buf_format(file, "  retention: %" PRId64 "s\n", plan->retention_ms / S);
+    }
+    write_cursor(plan, file);
+    write_identity(plan, file);
+    buf_format(entry,
+               "use: shop\n"
+               "with: {base: 'http://127.0.0.1:9', api_key: k%s}\n"
+               "poll:\n"
+               "  every: %" PRId64 "s\n"
+               "  overlap: %" PRId64 "ms\n",
+               plan->hooked ? ", webhook_secret: s3cret" : "",
+               plan->every_ms / S, plan->overlap_ms);
+    if (plan->start_age_ms > 0) {
+        buf_format(entry, "  start: %" PRId64 "s\n", plan->start_age_ms / S);
+    }
+    for (size_t i = 0; i < plan->sweep_count; i++) {
+        buf_format(entry,
+                   "%s    - {every: %" PRId64 "s, overlap: %" PRId64 "ms}\n",
+                   i == 0 ? "  sweeps:\n" : "", plan->sweeps[i].every_ms / S,
+                   plan->sweeps[i].overlap_ms);
+    }
+    buf_format(entry, "grace: %" PRId64 "s\nkeep_ids: %" PRId64 "s\n",
+               plan->grace_ms / S, plan->keep_ids_ms / S);
+}
+
+void
+plan_describe(const struct plan *plan, struct buf *into)
+{
+    static const char *const orders[] = { "ascending", "newest first",
+                                          "in no order" };
+    buf_format(into,
+               "%s %s, %s pages of %zu (%s), stamps in %s, asked in %s%s%s%s,"
+               " hidden up to %" PRId64 " s; every %" PRId64
+               " s, overlap %" PRId64 " s, settle %" PRId64
+               " s, %zu sweeps; %.1f days",
+               plan->state ? "objects" : "events", orders[plan->order],
+               page_texts[plan->pages] + 1, plan->page_size,
+               plan->keyed ? "by row" : "by position", units[plan->stamp],
+               units[plan->format], plan->inclusive ? "" : ", exclusive",
+               plan->sends ? "" : ", no filter", plan->dated ? "" : ", no Date",
+               plan->delay_ms / S, plan->every_ms / S, plan->overlap_ms / S,
+               plan->settle_ms / S, plan->sweep_count,
+               (double)plan->length_ms / (double)D);
+}
