@@ -106,6 +106,7 @@ poll_ask_note(struct source_poll *poll, const struct http_reply *reply)
         timefmt_read_http(date, &date_ms) == STATUS_OK) {
         account->date_ms = date_ms;
         account->date_at_ms = loop_now_ms(poll->loop);
+        account->date_ours_ms = clock_unix_ms();
     }
 }
 

@@ -34,6 +34,11 @@
 
 #define CRON_LOOK_MS INSTANT_MINUTE_MS
 
+/* Our two clocks part by more when one was set, or when the machine was
+ * suspended, which the monotonic one does not count: how long ago the provider
+ * last spoke is not known then, and its next answer has to say. */
+#define APART_MS INSTANT_MINUTE_MS
+
 const char *
 poll_outcome_name(enum poll_outcome outcome)
 {
@@ -45,9 +50,12 @@ int64_t
 source_poll_provider_ms(const struct source_poll *poll)
 {
     const struct poll_account *account = poll->settings.account;
-    return account->date_ms == 0 ? 0
-                                 : account->date_ms + loop_now_ms(poll->loop) -
-                                       account->date_at_ms;
+    int64_t gone_ms = loop_now_ms(poll->loop) - account->date_at_ms;
+    int64_t apart_ms = clock_unix_ms() - account->date_ours_ms - gone_ms;
+    if (account->date_ms == 0 || apart_ms > APART_MS || apart_ms < -APART_MS) {
+        return 0;
+    }
+    return account->date_ms + gone_ms;
 }
 
 /* Arms the timer for a walk at `due_ms` (Unix ms). */

@@ -45,8 +45,9 @@ void poll_host_learn(struct poll_host *host, struct quota_advice *advice,
 /* What all walks of one connector share. */
 struct poll_account {
     struct poll_host *host; /* borrowed */
-    int64_t date_ms;    /* the provider's clock in the last answer, 0: none */
-    int64_t date_at_ms; /* monotonic time of that answer */
+    int64_t date_ms;      /* the provider's clock in the last answer, 0: none */
+    int64_t date_at_ms;   /* monotonic time of that answer */
+    int64_t date_ours_ms; /* and Unix ms, by our clock */
     int64_t complete_until_ms; /* the latest of all tiers; never goes back */
     int64_t fast_walk_ms;      /* when the first tier's last whole walk began */
     int64_t fast_overlap_ms;

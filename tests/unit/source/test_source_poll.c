@@ -245,6 +245,20 @@ pokes_do_not_put_off_the_walk_after_a_failure(void **state)
     site_close();
 }
 
+/* As after hours of suspension: the monotonic clock has not counted them. */
+static void
+the_providers_clock_is_not_known_after_a_sleep(void **state)
+{
+    (void)state;
+    site_open(pages, two_pages);
+    start();
+    await_ends(1);
+    assert_true(source_poll_now(site.poll).provider_ms != 0);
+    site.account.date_ours_ms -= 2 * INSTANT_HOUR_MS;
+    assert_int_equal(source_poll_now(site.poll).provider_ms, 0);
+    site_close();
+}
+
 /* ---- limits ---- */
 
 static void
@@ -958,6 +972,7 @@ main(void)
         cmocka_unit_test(a_page_the_store_did_not_take_is_asked_again),
         cmocka_unit_test(a_state_that_cannot_be_read_is_read_again),
         cmocka_unit_test(pokes_do_not_put_off_the_walk_after_a_failure),
+        cmocka_unit_test(the_providers_clock_is_not_known_after_a_sleep),
         cmocka_unit_test(a_limit_pauses_the_walk_which_then_goes_on),
         cmocka_unit_test(a_limit_without_a_wait_is_not_asked_again_at_once),
         cmocka_unit_test(the_budget_spaces_the_pages),
