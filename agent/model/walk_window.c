@@ -162,19 +162,20 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     return walk_cursor_begin(plan, state, arena);
 }
 
-/* Turns a start by our clock into one by the provider's: its time when the walk
- * began, less our time gone by since the start was stored. Returns whether what
- * was asked does not reach down to it, or far below. */
+/* Turns a start by our clock into one by the provider's: its time when the
+ * request was sent, less our time gone by since the start was stored. A walk
+ * may have waited long for its first request. Returns whether what was asked
+ * does not reach down to it, or far below. */
 static bool
 learn_start(const struct walk_plan *plan, struct walk_state *state,
-            int64_t began_theirs_ms)
+            int64_t asked_theirs_ms, int64_t asked_ms)
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;
     int64_t age = state->start_set_ms - state->start_ms;
-    int64_t gone = later_of(state->began_ms - state->start_set_ms, 0);
+    int64_t gone = later_of(asked_ms - state->start_set_ms, 0);
     int64_t asked = state->a_ms;
     state->start_ours = false;
-    state->start_ms = began_theirs_ms - gone - age;
+    state->start_ms = asked_theirs_ms - gone - age;
     bool sent =
         state->first || (state->has_cursor &&
                          (cursor->kind == CURSOR_TIME || !state->has_token));
@@ -229,7 +230,8 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
     int64_t began_theirs_ms = date_ms - answer->duration_ms - INSTANT_SECOND_MS;
     *ret_again = false;
     if (has_date && state->start_ours) {
-        *ret_again = learn_start(plan, state, began_theirs_ms);
+        *ret_again = learn_start(plan, state, began_theirs_ms,
+                                 answer->our_ms - answer->duration_ms);
         step->state_changed = true;
     }
     if (has_date && !state->now_theirs) {

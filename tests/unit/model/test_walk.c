@@ -107,6 +107,18 @@ start_is_learnt_from_the_first_answer(void **state)
 }
 
 static void
+a_first_request_that_had_to_wait_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    f->now = (struct walk_now){ NOW - HOUR, 0 };
+    begin(f);
+    /* The provider, or its other walks, kept it waiting for an hour. */
+    f->now.our_ms += HOUR;
+    assert_int_equal(take(f, 200, "{\"rows\":[]}"), STATUS_OK);
+    assert_int_equal(f->state.start_ms, NOW - HOUR - 1500);
+}
+
+static void
 start_may_be_a_point_or_an_age(void **state)
 {
     struct fixture *f = *state;
@@ -1099,6 +1111,7 @@ main(void)
         TEST(without_a_date_stamps_of_earlier_walks_are_the_clock),
         TEST(a_request_that_is_bounded_holds_hw_at_its_bound),
         TEST(start_is_learnt_from_the_first_answer),
+        TEST(a_first_request_that_had_to_wait_loses_nothing),
         TEST(start_may_be_a_point_or_an_age),
         TEST(no_walk_reads_below_start),
         TEST(what_the_provider_has_forgotten_is_one_gap_row),
