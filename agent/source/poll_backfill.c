@@ -104,6 +104,7 @@ source_poll_backfill_cancel(struct source_poll *poll)
         http_client_cancel(poll->call);
         poll->call = NULL;
         loop_timer_disarm(poll->timer);
+        poll_ask_leave(poll);
         poll_page_drop(poll);
         (void)poll_backfill_cancelled(poll);
     }

@@ -203,6 +203,26 @@ cancelled_while_a_page_is_stored_it_ends_behind_that_page(void **state)
     site_close();
 }
 
+static bool
+is_in_line(void)
+{
+    return !list_empty(&site.host.waiting);
+}
+
+static void
+cancelled_while_it_waits_for_its_turn_it_holds_up_nobody(void **state)
+{
+    (void)state;
+    open_span(past_the_end);
+    site.host.not_before_ms = loop_now_ms(site.loop) + INSTANT_HOUR_MS;
+    begin_span();
+    run(is_in_line);
+    assert_true(source_poll_backfill_cancel(site.poll));
+    run(is_over);
+    assert_false(is_in_line());
+    site_close();
+}
+
 static void
 a_failed_page_is_asked_for_again(void **state)
 {
@@ -275,6 +295,8 @@ main(void)
         cmocka_unit_test(a_cancelled_span_is_over),
         cmocka_unit_test(
             cancelled_while_a_page_is_stored_it_ends_behind_that_page),
+        cmocka_unit_test(
+            cancelled_while_it_waits_for_its_turn_it_holds_up_nobody),
         cmocka_unit_test(a_failed_page_is_asked_for_again),
         cmocka_unit_test(it_gives_up_when_no_attempt_brings_a_page),
         cmocka_unit_test(a_restart_goes_on_with_it),
