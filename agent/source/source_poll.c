@@ -333,10 +333,11 @@ stored(void *arg, const struct verdict *verdict)
     poll->ending = false;
     if (poll->stopped != NULL) {
         source_poll_tell_stopped(poll);
-    } else if (poll_backfill_cancelled(poll)) {
+    } else if (durable && poll_backfill_cancelled(poll)) {
         return;
     } else if (!durable) {
-        /* The page was not taken: ask for it again, soon. */
+        /* The page was not taken: ask for it again, soon. A span's end that
+         * was not taken waits as long. */
         (void)error_set(&err, STATUS_BUSY,
                         "the store did not take the page: "
                         "%.*s",

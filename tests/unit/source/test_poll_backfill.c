@@ -203,6 +203,21 @@ cancelled_while_a_page_is_stored_it_ends_behind_that_page(void **state)
     site_close();
 }
 
+static void
+cancelled_while_the_store_is_busy_it_tries_again_later(void **state)
+{
+    (void)state;
+    open_span(past_the_end);
+    begin_span();
+    site.verdicts[1] = VERDICT_BUSY;
+    assert_true(source_poll_backfill_cancel(site.poll));
+    run(is_over);
+    assert_int_equal(span()->phase, BACKFILL_CANCELLED);
+    /* Its failure, and its end. */
+    assert_int_equal(site.outcomes[POLL_FAILED], 2);
+    site_close();
+}
+
 static bool
 is_in_line(void)
 {
@@ -295,6 +310,8 @@ main(void)
         cmocka_unit_test(a_cancelled_span_is_over),
         cmocka_unit_test(
             cancelled_while_a_page_is_stored_it_ends_behind_that_page),
+        cmocka_unit_test(
+            cancelled_while_the_store_is_busy_it_tries_again_later),
         cmocka_unit_test(
             cancelled_while_it_waits_for_its_turn_it_holds_up_nobody),
         cmocka_unit_test(a_failed_page_is_asked_for_again),
