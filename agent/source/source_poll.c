@@ -309,6 +309,20 @@ would_acknowledge(const struct source_poll *poll)
            poll->settings.connector->poll.cursor.acks;
 }
 
+/* What an edited connector left is durable; its gap may have had to wait for
+ * another. */
+static void
+drop_fitted(struct source_poll *poll)
+{
+    const struct walk_gap *gap = &poll->fitted.gap;
+    bool waits = poll->fitted.has_gap &&
+                 (!poll->step.has_gap || poll->step.gap.kind != gap->kind ||
+                  poll->step.gap.from_ms != gap->from_ms);
+    if (!waits) {
+        poll->fitted = (struct walk_step){ 0 };
+    }
+}
+
 /* The sink's verdict on a page. */
 static void
 stored(void *arg, const struct verdict *verdict)
@@ -320,6 +334,7 @@ stored(void *arg, const struct verdict *verdict)
         verdict->kind == VERDICT_STORED || verdict->kind == VERDICT_SEEN;
     if (durable || !RULE(RULE_STORED_FIRST)) {
         count_stored(poll, verdict);
+        drop_fitted(poll);
         status = adopt_state(poll, &err);
     }
     if (durable && poll->settings.is_backfill) {

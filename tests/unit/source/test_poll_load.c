@@ -78,12 +78,53 @@ a_tier_begins_where_nothing_is_lost_and_nothing_forgotten(void **state)
     }
 }
 
+/* A list that is read behind an id. Its first request shows the newest row,
+ * which is left out. */
+static const char ids[] = PARAMS
+    "poll:\n"
+    "  request: {url: '{var:base}/v1/list', query: {after: '{cursor}'}}\n"
+    "  first: {url: '{var:base}/v1/newest'}\n"
+    "  auth: {type: bearer}\n"
+    "  items: '$.rows[*]'\n"
+    "  order: asc\n"
+    "  start: 2026-09-01T00:00:00Z\n"
+    "  cursor: {kind: id, from: id}\n"
+    "  pages: {kind: none}\n"
+    "  record: {id: '{id}', type: t, time: at}\n"
+    "match: {mode: event, same_id: true}\n";
+
+static void
+what_an_edit_leaves_unread_is_a_gap_once(void **state)
+{
+    static const struct answer nine[] = { { 200, NULL, NULL,
+                                            "{\"rows\":[" ROW("9", "21") "]}" },
+                                          { 0, NULL, NULL, NULL } };
+    size_t gaps = 0;
+    (void)state;
+    site_open(ids, nine);
+    (void)snprintf(site.stored, sizeof(site.stored), "%s",
+                   "{\"v\":1," START "," DAY20 ",\"has_token\":true,"
+                   "\"token\":\"7\",\"cursor_hash\":1}");
+    start();
+    await_ends(1);
+    source_poll_poke(site.poll);
+    await_ends(2);
+    for (size_t i = 0; i < site.submissions; i++) {
+        gaps += site.submitted[i].has_gap;
+    }
+    assert_int_equal(gaps, 1);
+    /* The gap, and a page of each walk. */
+    assert_int_equal(site.submissions, 3);
+    site_close();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             a_tier_begins_where_nothing_is_lost_and_nothing_forgotten),
+        cmocka_unit_test(what_an_edit_leaves_unread_is_a_gap_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
