@@ -26,6 +26,9 @@ planned(const struct cadence *cadence, const struct cadence_input *input)
     /* A start in the future is a clock that was set back: waiting for it to
      * come round again could take years. */
     int64_t started = sooner_of(input->started_ms, input->now_ms);
+    if (input->wanted) {
+        return instant_add(started, later_of(least, input->apart_ms));
+    }
     if (cadence->cron != NULL) {
         return later_of(cron_next(cadence->cron, started),
                         instant_add(started, least));
@@ -52,6 +55,7 @@ cadence_next(const struct cadence *cadence, const struct cadence_input *input,
         /* The regular plan, counted from now, is the longest wait. */
         struct cadence_input fresh = *input;
         fresh.started_ms = input->now_ms;
+        fresh.wanted = false; /* a wish makes nothing work */
         due = sooner_of(
             instant_add(input->now_ms, backoff_ms(input->failures, prng)),
             planned(cadence, &fresh));

@@ -41,12 +41,14 @@ struct cadence_input {
     unsigned failures;     /* walks failed in a row */
     int64_t asked_min_ms;  /* X-Poll-Interval of the last answer; 0: none */
     int64_t not_before_ms; /* Retry-After, budget; 0: none */
+    bool wanted;           /* as soon as the provider allows, not by the plan */
+    int64_t apart_ms; /* what is wanted begins so long after the last one */
 };
 
 /*
  * Returns when the next walk is due (Unix ms, never before now). Failures wait
- * 1 s, 2 s, 4 s … with jitter up to the interval. A schedule missed while
- * asleep runs once, now.
+ * 1 s, 2 s, 4 s … with jitter up to the interval, whoever wants one. A schedule
+ * missed while asleep runs once, now.
  */
 int64_t cadence_next(const struct cadence *cadence,
                      const struct cadence_input *input, struct prng *prng);

@@ -133,7 +133,9 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
         return false;
     }
     *ret_advice = advice;
-    poll->asked_min_ms = advice.poll_interval_ms;
+    if (poll->phase == PHASE_ASKING) {
+        poll->asked_min_ms = advice.poll_interval_ms; /* between two lists */
+    }
     poll_host_learn(poll->settings.account->host, &advice,
                     loop_now_ms(poll->loop));
     if (advice.limited) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * poll_due: when the next walk of a tier is due: by its cadence, by what an
- * answer or a webhook asked, or at once where the provider itself waits.
+ * answer or a webhook asked, or at once where the provider itself waits. How
+ * often the provider wants to be asked holds for all of them.
  */
 #include "base/instant.h"
 #include "io/clock.h"
@@ -33,18 +34,16 @@ poll_due_ms(struct source_poll *poll)
     int64_t now_ms = clock_unix_ms();
     int64_t wait_ms =
         poll->settings.account->host->not_before_ms - loop_now_ms(poll->loop);
+    bool waited = has_waited(poll);
+    bool is_signal = poll->poked && !poll->at_once;
     struct cadence_input input = {
-        .started_ms = poll->poked || has_waited(poll) ? 0 : poll->started_ms,
+        .started_ms = poll->started_ms,
         .now_ms = now_ms,
         .failures = poll->patient ? 0 : poll->failures,
-        .asked_min_ms = poll->poked ? 0 : poll->asked_min_ms,
+        .asked_min_ms = poll->asked_min_ms,
         .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
+        .wanted = poll->poked || waited,
+        .apart_ms = is_signal && !waited ? SIGNAL_GAP_MS : 0,
     };
-    int64_t due_ms = cadence_next(&poll->settings.cadence, &input, &poll->prng);
-    int64_t gap_ms = poll->settings.cadence.interval_min_ms;
-    gap_ms = gap_ms > SIGNAL_GAP_MS ? gap_ms : SIGNAL_GAP_MS;
-    bool is_soon = poll->poked && !poll->at_once && poll->started_ms <= now_ms;
-    return is_soon && due_ms < poll->started_ms + gap_ms
-               ? poll->started_ms + gap_ms
-               : due_ms;
+    return cadence_next(&poll->settings.cadence, &input, &poll->prng);
 }

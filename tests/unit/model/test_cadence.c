@@ -205,6 +205,47 @@ a_walk_is_due_one_interval_after_the_last_began(void **state)
     }
 }
 
+/* Whoever wants a walk does not wait for the plan, but for the provider. */
+static void
+a_walk_that_is_wanted_comes_as_soon_as_the_provider_allows(void **state)
+{
+    static const struct {
+        int64_t interval_min_ms, asked_min_ms, not_before_ms, apart_ms;
+        int64_t due_ms;
+    } rows[] = {
+        { 0, 0, 0, 0, NOW },
+        { 0, 0, 0, 3000, NOW + 2000 },
+        { 0, 0, 0, 500, NOW },
+        { 60000, 0, 0, 0, NOW + 59000 },
+        { 60000, 0, 0, 3000, NOW + 59000 },
+        { 0, 90000, 0, 0, NOW + 89000 },
+        { 60000, 90000, 0, 0, NOW + 89000 },
+        { 60000, 0, NOW + 70000, 0, NOW + 70000 },
+        { 500, 500, 0, 0, NOW },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct cadence cadence = { .every_ms = 3600000,
+                                   .interval_min_ms = rows[i].interval_min_ms };
+        struct cadence_input input = { .started_ms = NOW - 1000,
+                                       .now_ms = NOW,
+                                       .asked_min_ms = rows[i].asked_min_ms,
+                                       .not_before_ms = rows[i].not_before_ms,
+                                       .wanted = true,
+                                       .apart_ms = rows[i].apart_ms };
+        struct prng prng = { i };
+        assert_int_equal(cadence_next(&cadence, &input, &prng), rows[i].due_ms);
+        /* The first walk of all, and failures, do not ask who wants it. */
+        input.started_ms = 0;
+        assert_int_equal(cadence_next(&cadence, &input, &prng),
+                         rows[i].not_before_ms > NOW ? rows[i].not_before_ms
+                                                     : NOW);
+        input.started_ms = NOW - 1000;
+        input.failures = 3;
+        assert_true(cadence_next(&cadence, &input, &prng) >= NOW + 2000);
+    }
+}
+
 static void
 failures_wait_longer_each_time_up_to_the_interval(void **state)
 {
@@ -276,6 +317,8 @@ main(void)
         cmocka_unit_test(the_times_between_two_runs_are_known),
         cmocka_unit_test(a_plan_without_memory_is_a_status),
         cmocka_unit_test(a_walk_is_due_one_interval_after_the_last_began),
+        cmocka_unit_test(
+            a_walk_that_is_wanted_comes_as_soon_as_the_provider_allows),
         cmocka_unit_test(failures_wait_longer_each_time_up_to_the_interval),
         cmocka_unit_test(many_failures_overflow_nothing),
         cmocka_unit_test(retry_after_counts_in_a_storm_too),

@@ -663,6 +663,39 @@ signals_are_walks_a_second_apart(void **state)
     site_close();
 }
 
+/* Nor does a wish make the provider allow more: of itself, as its connector
+ * says, or as its last answer said. */
+static void
+pokes_wait_as_long_as_the_provider_wants(void **state)
+{
+    (void)state;
+    for (int by_answer = 0; by_answer < 2; by_answer++) {
+        static const struct answer script[] = {
+            { 200, "X-Poll-Interval", "1", PAGE_2 },
+            { 0, NULL, NULL, NULL },
+        };
+        site_open(pages, script);
+        if (by_answer == 1) {
+            site.bound.connector.poll.interval_header =
+                slice_of("X-Poll-Interval");
+        } else {
+            source_poll_destroy(site.poll);
+            site.settings.cadence.interval_min_ms = 1000;
+            make_poll();
+        }
+        start();
+        await_ends(1);
+        int64_t began_ms = loop_now_ms(site.loop);
+        source_poll_signal(site.poll);
+        source_poll_poke(site.poll);
+        rest(50);
+        assert_int_equal(site.ends, 1);
+        await_ends(2);
+        assert_true(loop_now_ms(site.loop) - began_ms > 500);
+        site_close();
+    }
+}
+
 static void
 a_command_walks_once(void **state)
 {
@@ -993,6 +1026,7 @@ main(void)
         cmocka_unit_test(pokes_before_a_walk_are_one_walk),
         cmocka_unit_test(pokes_during_a_walk_are_one_more_behind_it),
         cmocka_unit_test(signals_are_walks_a_second_apart),
+        cmocka_unit_test(pokes_wait_as_long_as_the_provider_wants),
         cmocka_unit_test(a_command_walks_once),
         cmocka_unit_test(it_stops_before_it_has_begun),
         cmocka_unit_test(it_stops_while_its_state_is_read),
