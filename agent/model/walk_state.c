@@ -304,30 +304,44 @@ read_lag(struct slice array, struct lag *ret_lag)
     }
 }
 
+/* Takes one member of the text into the state. */
+static enum status
+read_named(struct slice name, struct slice value, struct arena *arena,
+           struct walk_state *state)
+{
+    if (slice_equal_text(name, "ids")) {
+        return read_marks(value, arena, state);
+    }
+    if (slice_equal_text(name, "lag")) {
+        read_lag(value, &state->lag);
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < MEMBER_COUNT; i++) {
+        if (slice_equal_text(name, members[i].name)) {
+            return read_member(&members[i], value, arena,
+                               (char *)state + members[i].offset);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* One pass over the text, which is read with every page. */
 static enum status
 read_state(struct slice text, struct arena *arena, struct walk_state *state,
            struct error *err)
 {
+    struct slice name;
     struct slice value;
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < MEMBER_COUNT && status == STATUS_OK; i++) {
-        if (json_member(text, slice_of(members[i].name), &value)) {
-            status = read_member(&members[i], slice_trim(value), arena,
-                                 (char *)state + members[i].offset);
-            if (status == STATUS_CORRUPT) {
-                return error_set(err, status, "walk state: '%s' is damaged",
-                                 members[i].name);
-            }
-        }
+    for (size_t at = 0;
+         status == STATUS_OK && json_next_member(text, &at, &name, &value);) {
+        name = slice_first(slice_from(name, 1), name.len - 2); /* its quotes */
+        status = read_named(name, slice_trim(value), arena, state);
     }
-    if (status == STATUS_OK && json_member(text, slice_of("ids"), &value)) {
-        status = read_marks(value, arena, state);
-    }
-    if (status == STATUS_OK && json_member(text, slice_of("lag"), &value)) {
-        read_lag(slice_trim(value), &state->lag);
-    }
-    return status == STATUS_OK
-               ? status
+    return status == STATUS_OK ? status
+           : status == STATUS_CORRUPT
+               ? error_set(err, status, "walk state: '%.*s' is damaged",
+                           SLICE_ARG(name))
                : error_set(err, status, "walk state: %s", status_text(status));
 }
 
