@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seed_suite: what store.h says of keys that are led to stored events, one test
- * per sentence, for any store.
+ * seed_suite: what store.h says of keys that are led to stored events, and of
+ * keys without a time of their own, one test per sentence, for any store.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,6 +163,44 @@ two_rows_of_one_stamp_are_two_events(void **state)
     assert_true(rows[0].number != rows[1].number);
     assert_true(rows[2].fresh);
 }
+/* A sighting whose key has no time of its own, with a short memory. */
+static struct sighting
+received(enum channel via, int64_t received_ms)
+{
+    static const struct connector connector = { .name = SLICE("shop"),
+                                                .keep_ids_ms =
+                                                    IDENTITY_BUCKET_S * 1000 };
+    struct sighting sighting = { .via = via,
+                                 .id = slice_of("e"),
+                                 .type = slice_of("t"),
+                                 .received_ms = received_ms,
+                                 .content_type = slice_of("a/b"),
+                                 .body = slice_of("{}"),
+                                 .headers = slice_of("") };
+    assert_ok(identity_add(&connector, &sighting, KEY_ID, sighting.id, -1));
+    return sighting;
+}
+
+static void
+a_key_by_receipt_is_looked_for_as_far_back_as_the_floor(void **state)
+{
+    (void)state;
+    const int64_t bucket_ms = IDENTITY_BUCKET_S * 1000;
+    const int64_t old_ms = (STAMP / bucket_ms - 5) * bucket_ms;
+    struct store_prune to = { .ledger_floor_ms = old_ms };
+    struct store_prune past = { .ledger_floor_ms = old_ms + 1000 };
+    struct sighting hook = received(CHANNEL_WEBHOOK, old_ms);
+    struct sighting row = received(CHANNEL_POLL, STAMP);
+    bool known;
+    apply_rows(shop, &hook, 1);
+    /* Neither removes the key: their limit is none. */
+    assert_ok(store->ops->prune(store, &to, NULL));
+    assert_ok(store->ops->known(store, &row, 1, &known, NULL));
+    assert_true(known);
+    assert_ok(store->ops->prune(store, &past, NULL));
+    assert_ok(store->ops->known(store, &row, 1, &known, NULL));
+    assert_false(known);
+}
 
 int
 seed_suite_run(const struct store_suite_host *of)
@@ -175,6 +213,7 @@ seed_suite_run(const struct store_suite_host *of)
         ROW(another_connectors_event_does_not_count),
         ROW(an_event_of_its_type_comes_first),
         ROW(two_rows_of_one_stamp_are_two_events),
+        ROW(a_key_by_receipt_is_looked_for_as_far_back_as_the_floor),
     };
     host = of;
     return cmocka_run_group_tests(tests, NULL, NULL);

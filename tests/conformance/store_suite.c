@@ -205,14 +205,6 @@ is_known(const struct sighting *sighting)
     return known;
 }
 
-static size_t
-prune(struct store_prune what)
-{
-    struct error err = { 0 };
-    assert_ok(store->ops->prune(store, &what, &err));
-    return what.removed;
-}
-
 static const struct owed *
 to_mail(void)
 {
@@ -537,23 +529,6 @@ a_key_found_in_another_bucket_is_marked_there(void **state)
     assert_true(row.seen_by_via);
     /* No second key was made where it was looked for first. */
     row.keys[0].probes_back = 0;
-    assert_false(is_known(&row));
-}
-
-static void
-a_key_is_looked_for_as_far_back_as_the_floor(void **state)
-{
-    (void)state;
-    const int64_t bucket = NOW_S / IDENTITY_BUCKET_S * IDENTITY_BUCKET_S;
-    const int64_t old = bucket - 5 * IDENTITY_BUCKET_S;
-    struct sighting hook = seen_by(CHANNEL_WEBHOOK, "e");
-    hook.keys[0].key = key_at("e", old);
-    apply_sightings(&hook, 1, FAR_MS);
-    struct sighting row = seen_by(CHANNEL_POLL, "e");
-    row.keys[0] = (struct sighting_key){ KEY_ID, key_at("e", bucket), 1, 1 };
-    (void)prune((struct store_prune){ .ledger_floor_ms = old * 1000 });
-    assert_true(is_known(&row));
-    (void)prune((struct store_prune){ .ledger_floor_ms = old * 1000 + 1000 });
     assert_false(is_known(&row));
 }
 
@@ -1226,6 +1201,14 @@ slices_of_one_stamp_count_each_event_once(void **state)
 
 /* prune */
 
+static size_t
+prune(struct store_prune what)
+{
+    struct error err = { 0 };
+    assert_ok(store->ops->prune(store, &what, &err));
+    return what.removed;
+}
+
 static void
 keys_below_the_floor_go_and_the_floor_never_goes_back(void **state)
 {
@@ -1374,7 +1357,6 @@ store_suite_run(const struct store_suite_host *of)
         ROW(two_webhooks_about_one_version_are_two_events),
         ROW(a_key_is_found_in_the_buckets_it_may_lie_in),
         ROW(a_key_found_in_another_bucket_is_marked_there),
-        ROW(a_key_is_looked_for_as_far_back_as_the_floor),
         ROW(a_unit_of_known_sightings_still_applies_its_walk),
         ROW(a_unit_that_is_too_large_fails_alone),
         ROW(a_delivery_that_is_done_is_over),
