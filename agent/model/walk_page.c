@@ -271,6 +271,21 @@ keep_validators(struct taking *t)
     return status;
 }
 
+/* The id that the walk has come to. Behind a refused cursor there may be none:
+ * what comes then is read from the beginning too, for `first` would skip it. */
+static void
+take_newest(struct taking *t)
+{
+    struct walk_state *state = t->state;
+    if (state->running_id.len > 0) {
+        state->token = state->running_id;
+        state->has_token = true;
+    } else if (state->anew && !state->has_token) {
+        state->token = t->connector->poll.first_else;
+        state->has_token = true;
+    }
+}
+
 /* The only place where hw moves (but for a gap row that says why). */
 static enum status
 whole(struct taking *t)
@@ -299,10 +314,7 @@ whole(struct taking *t)
         state->again_ms = 0;
     }
     if (spec->cursor.kind == CURSOR_ID) {
-        if (state->running_id.len > 0) {
-            state->token = state->running_id;
-            state->has_token = true;
-        }
+        take_newest(t);
         walk_cursor_mark(t->plan, state, walk_page_answered_ms(t->answer));
     }
     enum status status = keep_validators(t);

@@ -199,6 +199,23 @@ a_time_that_is_refused_is_not_sent_until_a_walk_is_whole(void **state)
     assert_true(f->state.has_cursor);
 }
 
+static void
+an_id_list_that_is_empty_then_is_read_from_its_beginning_again(void **state)
+{
+    struct fixture *f = *state;
+    use_token(f, CURSOR_ID);
+    f->poll->first.url = list_template("https://api.test/newest", &f->arena);
+    begin(f);
+    refused(f, 404, "{}");
+    begin(f);
+    page(f, "{\"rows\":[],\"more\":false}", WALK_WHOLE);
+    begin(f);
+    /* The newest row would be shown, and skipped. */
+    assert_false(f->state.first);
+    page(f, "{\"rows\":[{\"id\":8}],\"more\":false}", WALK_WHOLE);
+    assert_true(slice_equal_text(f->state.token, "8"));
+}
+
 int
 main(void)
 {
@@ -208,6 +225,7 @@ main(void)
         TEST(a_list_is_read_from_its_beginning_where_that_can_be_said),
         TEST(a_resync_brings_rows_and_the_new_cursor),
         TEST(a_time_that_is_refused_is_not_sent_until_a_walk_is_whole),
+        TEST(an_id_list_that_is_empty_then_is_read_from_its_beginning_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
