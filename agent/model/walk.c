@@ -193,11 +193,57 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
     return STATUS_OK;
 }
 
-void
-walk_seed(struct walk_state *state, const struct walk_state *from)
+/* A tier that lost its cursor reads the list from its beginning. */
+static bool
+is_from_beginning(const struct walk_state *state)
+{
+    return state->anew && !state->has_token;
+}
+
+static enum status
+copy_ids(struct walk_state *state, const struct walk_state *from,
+         struct arena *arena)
+{
+    enum status status = arena_copy(arena, from->token, &state->token);
+    for (size_t i = 0; i < from->id_count && status == STATUS_OK; i++) {
+        state->ids[i].at_ms = from->ids[i].at_ms;
+        status = arena_copy(arena, from->ids[i].id, &state->ids[i].id);
+    }
+    state->id_count = from->id_count;
+    state->has_token = true;
+    state->cursor_hash = from->cursor_hash;
+    return status;
+}
+
+/* Where a list of ids is read from: what was the newest id at a time was it for
+ * every tier, so those that reach back furthest count. */
+static enum status
+seed_ids(struct walk_state *state, const struct walk_state *from,
+         struct arena *arena)
+{
+    if (state->cursor_hash == 0) {
+        state->cursor_hash = from->cursor_hash;
+    }
+    if (is_from_beginning(state) || is_from_beginning(from)) {
+        state->anew = true;
+        state->has_token = false;
+        state->id_count = 0;
+        return STATUS_OK;
+    }
+    bool reaches_back = from->id_count > 0 && state->id_count > 0 &&
+                        from->ids[0].at_ms < state->ids[0].at_ms &&
+                        state->cursor_hash == from->cursor_hash;
+    return from->has_token && (!state->has_token || reaches_back)
+               ? copy_ids(state, from, arena)
+               : STATUS_OK;
+}
+
+enum status
+walk_seed(struct walk_state *state, const struct walk_state *from,
+          struct arena *arena)
 {
     if (!from->has_start) {
-        return;
+        return STATUS_OK;
     }
     bool first = !state->has_start;
     if (first || from->start_ms < state->start_ms) {
@@ -213,6 +259,7 @@ walk_seed(struct walk_state *state, const struct walk_state *from)
     if (from->largest_ms > state->largest_ms) {
         state->largest_ms = from->largest_ms;
     }
+    return seed_ids(state, from, arena);
 }
 
 int64_t

@@ -223,10 +223,13 @@ enum status walk_failed(const struct walk_plan *plan, struct walk_state *state,
 
 /*
  * Takes from another tier's state what a tier that is new begins with: the
- * lowest watermark and the earliest start there are, so that adding a tier
- * loses nothing and reads nothing below `start`.
+ * lowest watermark and the earliest start there are, and the ids that reach
+ * back furthest, copied into `arena`; so that adding a tier loses nothing and
+ * reads nothing below `start`. STATUS_NOMEM at worst.
  */
-void walk_seed(struct walk_state *state, const struct walk_state *from);
+NODISCARD
+enum status walk_seed(struct walk_state *state, const struct walk_state *from,
+                      struct arena *arena);
 
 /* hw − overlap (never below start), 0 before the first whole walk. */
 int64_t walk_complete_until(const struct walk_plan *plan,

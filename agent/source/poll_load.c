@@ -49,9 +49,9 @@ take_state(struct source_poll *poll, struct slice text, struct error *err)
         poll->state_arena = arena;
         return STATUS_OK;
     }
-    walk_seed(&poll->seed, &state);
+    status = walk_seed(&poll->seed, &state, &poll->seed_arena);
     arena_fini(&arena);
-    return STATUS_OK;
+    return status;
 }
 
 /* What was no tier when the first one walked last has a watermark from before
@@ -90,16 +90,24 @@ next_tier(struct source_poll *poll, unsigned *ret_tier)
 }
 
 /* Joins its own state and the lowest of the others. */
-static void
+static enum status
 settle(struct source_poll *poll)
 {
     if (!needs_others(poll) || !poll->seed.has_start) {
-        return;
+        return STATUS_OK;
     }
     if (poll->state.has_start) {
         poll->state.open = false; /* its lower bound was another */
     }
-    walk_seed(&poll->state, &poll->seed);
+    return walk_seed(&poll->state, &poll->seed, &poll->state_arena);
+}
+
+/* What was taken from others is in its own state, or to be asked for again. */
+static void
+forget_seed(struct source_poll *poll)
+{
+    poll->seed = (struct walk_state){ 0 };
+    arena_fini(&poll->seed_arena);
 }
 
 /* Fits the state to a connector that was edited, and says so. */
@@ -142,12 +150,17 @@ state_loaded(void *arg, enum status status, struct slice text,
     } else if (status == STATUS_NOT_FOUND) {
         status = STATUS_OK;
     }
+    if (status == STATUS_OK && next_tier(poll, &tier)) {
+        ask_tier(poll, tier);
+        return;
+    }
+    if (status == STATUS_OK) {
+        status = settle(poll);
+    }
+    forget_seed(poll);
     if (status != STATUS_OK) {
         source_poll_fail(poll, status, err);
-    } else if (next_tier(poll, &tier)) {
-        ask_tier(poll, tier);
     } else {
-        settle(poll);
         fit(poll);
         source_poll_loaded(poll);
     }
@@ -166,7 +179,7 @@ poll_load(struct source_poll *poll)
 {
     poll->phase = PHASE_LOADING;
     poll->state = (struct walk_state){ 0 };
-    poll->seed = (struct walk_state){ 0 };
+    forget_seed(poll);
     poll->stored_tiers = 0;
     poll->asked_others = false;
     ask_tier(poll, poll->settings.tier);

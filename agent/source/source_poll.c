@@ -624,6 +624,7 @@ source_poll_destroy(struct source_poll *poll)
     arena_fini(&poll->detail_arena);
     arena_fini(&poll->next_arena);
     arena_fini(&poll->state_arena);
+    arena_fini(&poll->seed_arena);
     mem_free(poll);
 }
 

@@ -48,7 +48,8 @@ struct source_poll {
                               that is new, one it is seeded from */
     bool asked_others;     /* its own state was asked for before */
     unsigned stored_tiers; /* when the first one walked last; 0: not known */
-    struct walk_state seed;  /* the lowest of the others; without texts */
+    struct walk_state seed; /* the lowest of the others, while loading */
+    struct arena seed_arena;
     struct walk_step fitted; /* what an edit leaves to be stored */
     bool poked;
     bool at_once;         /* by a person, whom no webhook's gap holds up */

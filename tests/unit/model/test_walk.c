@@ -1050,9 +1050,15 @@ a_walk_without_memory_is_a_status(void **state)
 }
 
 static void
+seed(struct walk_state *into, const struct walk_state *from, struct fixture *f)
+{
+    assert_int_equal(walk_seed(into, from, &f->arena), STATUS_OK);
+}
+
+static void
 a_tier_that_is_new_begins_at_the_lowest_watermark(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     const struct walk_state fast = {
         .has_start = true, .start_ms = 1000, .hw_ms = 9000, .largest_ms = 8000
     };
@@ -1062,19 +1068,67 @@ a_tier_that_is_new_begins_at_the_lowest_watermark(void **state)
     const struct walk_state young = { .has_start = true, .start_ms = 3000 };
     const struct walk_state none = { 0 };
     struct walk_state seeded = { 0 };
-    walk_seed(&seeded, &none);
+    seed(&seeded, &none, f);
     assert_false(seeded.has_start);
-    walk_seed(&seeded, &fast);
+    seed(&seeded, &fast, f);
     assert_int_equal(seeded.hw_ms, 9000);
-    walk_seed(&seeded, &slow);
-    walk_seed(&seeded, &none);
+    seed(&seeded, &slow, f);
+    seed(&seeded, &none, f);
     assert_int_equal(seeded.start_ms, 1000);
     assert_int_equal(seeded.hw_ms, 5000);
     assert_int_equal(seeded.largest_ms, 8000);
     assert_false(seeded.open);
     /* one that has not finished a walk has not come past its start */
-    walk_seed(&seeded, &young);
+    seed(&seeded, &young, f);
     assert_int_equal(seeded.hw_ms, 0);
+}
+
+static void
+a_tier_that_is_new_begins_at_the_oldest_id(void **state)
+{
+    static const struct walk_state fast = {
+        .has_start = true,
+        .has_token = true,
+        .token = SLICE("9"),
+        .ids = { { 5000, SLICE("7") }, { 8000, SLICE("9") } },
+        .id_count = 2,
+        .cursor_hash = 3,
+    };
+    static const struct walk_state slow = {
+        .has_start = true,
+        .has_token = true,
+        .token = SLICE("6"),
+        .ids = { { 1000, SLICE("2") } },
+        .id_count = 1,
+        .cursor_hash = 3,
+    };
+    static const struct walk_state unread = { .has_start = true };
+    static const struct walk_state lost = { .has_start = true, .anew = true };
+    struct fixture *f = *state;
+    struct walk_state seeded = { 0 };
+    seed(&seeded, &unread, f);
+    assert_false(seeded.has_token);
+    seed(&seeded, &fast, f);
+    seed(&seeded, &unread, f);
+    assert_int_equal(seeded.id_count, 2);
+    assert_int_equal(seeded.cursor_hash, 3);
+    seed(&seeded, &slow, f);
+    seed(&seeded, &fast, f);
+    assert_true(slice_equal_text(seeded.token, "6"));
+    assert_int_equal(seeded.id_count, 1);
+    assert_true(slice_equal_text(seeded.ids[0].id, "2"));
+    assert_true(seeded.ids[0].id.ptr != slow.ids[0].id.ptr);
+    /* Another cursor's ids are no bound of this one's. */
+    struct walk_state other = fast;
+    other.cursor_hash = 4;
+    seed(&other, &slow, f);
+    assert_true(slice_equal_text(other.token, "9"));
+    /* One that has lost its cursor reads from the beginning. */
+    seed(&seeded, &lost, f);
+    assert_true(seeded.anew);
+    assert_false(seeded.has_token);
+    seed(&seeded, &fast, f);
+    assert_false(seeded.has_token);
 }
 
 static void
@@ -1143,6 +1197,7 @@ main(void)
         TEST(the_ledger_keeps_what_a_walk_can_still_read),
         TEST(a_walk_without_memory_is_a_status),
         TEST(a_tier_that_is_new_begins_at_the_lowest_watermark),
+        TEST(a_tier_that_is_new_begins_at_the_oldest_id),
         TEST(the_lag_of_the_list_is_told_by_walks_that_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,28 @@ what_an_edit_leaves_unread_is_a_gap_once(void **state)
     site_close();
 }
 
+static void
+a_new_tier_of_an_id_list_begins_at_the_oldest_id(void **state)
+{
+    static const struct answer silent[] = { { 0, NULL, NULL, "" },
+                                            { 0, NULL, NULL, NULL } };
+    (void)state;
+    site_open(ids, silent);
+    source_poll_destroy(site.poll);
+    site.tier_states[0] = "{\"v\":1," START "," DAY20 ",\"tiers\":1,"
+                          "\"has_token\":true,\"token\":\"9\","
+                          "\"ids\":[[1789861000000,\"7\"],"
+                          "[1789862400000,\"9\"]]}";
+    site.settings.tier = 1;
+    site.settings.tiers = 2;
+    site.settings.overlap_ms = INSTANT_DAY_MS;
+    make_poll();
+    start();
+    run(is_held);
+    assert_string_equal(site.targets[0], "/v1/list?after=7");
+    site_close();
+}
+
 int
 main(void)
 {
@@ -125,6 +147,7 @@ main(void)
         cmocka_unit_test(
             a_tier_begins_where_nothing_is_lost_and_nothing_forgotten),
         cmocka_unit_test(what_an_edit_leaves_unread_is_a_gap_once),
+        cmocka_unit_test(a_new_tier_of_an_id_list_begins_at_the_oldest_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
