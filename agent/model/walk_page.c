@@ -309,8 +309,9 @@ whole(struct taking *t)
         state->complete_ms = until_ms;
     }
     walk_change_note(t->plan, state);
-    /* What was asked for during this walk stays for the next. */
-    if (state->again_ms >= state->a_ms) {
+    /* What was asked for during this walk stays for the next; nothing is read
+     * below the start. */
+    if (state->again_ms >= state->a_ms || state->a_ms <= state->start_ms) {
         state->again_ms = 0;
     }
     if (spec->cursor.kind == CURSOR_ID) {

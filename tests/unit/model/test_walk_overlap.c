@@ -51,6 +51,19 @@ a_row_below_the_bound_is_read_around_again_once(void **state)
 }
 
 static void
+what_lies_below_the_start_is_asked_for_once_too(void **state)
+{
+    struct fixture *f = *state;
+    set_hw(f, NOW - MINUTE);
+    f->state.start_ms = NOW - 10 * MINUTE;
+    walk_overlap_broken(&f->plan, &f->state, NOW - 10 * MINUTE);
+    begin(f);
+    assert_int_equal(f->state.a_ms, f->state.start_ms);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_int_equal(f->state.again_ms, 0);
+}
+
+static void
 what_is_asked_for_during_a_walk_waits_for_the_next(void **state)
 {
     struct fixture *f = *state;
@@ -165,6 +178,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_is_twice_the_largest_lag_within_its_bounds),
         TEST(a_row_below_the_bound_is_read_around_again_once),
+        TEST(what_lies_below_the_start_is_asked_for_once_too),
         TEST(what_is_asked_for_during_a_walk_waits_for_the_next),
         TEST(reading_again_goes_neither_below_the_start_nor_beyond_retention),
         TEST(the_ledger_reaches_back_to_the_deepest_it_may_become),
