@@ -91,11 +91,14 @@ schedule(struct source_poll *poll)
     return due_ms;
 }
 
-/* A span waits for the walks that are on their way. */
+/* A span waits for the walks that are on their way; were it to wait for those
+ * that the provider holds, it would wait for ever. */
 static void
 count_walking(struct source_poll *poll, bool walks)
 {
-    if (!poll->settings.is_backfill && poll->counted != walks) {
+    bool counts = !poll->settings.is_backfill &&
+                  poll->settings.connector->poll.wait_ms == 0;
+    if (counts && poll->counted != walks) {
         poll->counted = walks;
         poll->settings.account->host->walking += walks ? 1U : -1U;
     }

@@ -155,6 +155,20 @@ a_walk_counts_while_it_is_on_its_way(void **state)
 }
 
 static void
+a_walk_that_the_provider_holds_is_not_waited_for(void **state)
+{
+    static const struct answer script[] = { { 0, NULL, NULL, "" },
+                                            { 0, NULL, NULL, NULL } };
+    (void)state;
+    site_open(pages, script);
+    site.bound.connector.poll.wait_ms = INSTANT_MINUTE_MS;
+    start();
+    run(is_held);
+    assert_int_equal(site.host.walking, 0);
+    site_close();
+}
+
+static void
 it_keeps_its_own_pace(void **state)
 {
     (void)state;
@@ -306,6 +320,7 @@ main(void)
         cmocka_unit_test(below_the_floor_it_is_refused),
         cmocka_unit_test(it_waits_for_the_walks_that_are_on_their_way),
         cmocka_unit_test(a_walk_counts_while_it_is_on_its_way),
+        cmocka_unit_test(a_walk_that_the_provider_holds_is_not_waited_for),
         cmocka_unit_test(it_keeps_its_own_pace),
         cmocka_unit_test(a_cancelled_span_is_over),
         cmocka_unit_test(
