@@ -286,6 +286,17 @@ take_newest(struct taking *t)
     }
 }
 
+/* Up to when the list was read, by its own stamps; one that is ahead of the
+ * provider's clock says nothing of what comes before that time. */
+static int64_t
+listed_up_to(const struct taking *t)
+{
+    const struct walk_state *state = t->state;
+    int64_t now_ms = walk_page_answered_ms(t->answer);
+    int64_t listed_ms = state->largest_ms < now_ms ? state->largest_ms : now_ms;
+    return listed_ms > state->hw_ms ? listed_ms : state->hw_ms;
+}
+
 /* The only place where hw moves (but for a gap row that says why). */
 static enum status
 whole(struct taking *t)
@@ -330,8 +341,7 @@ whole(struct taking *t)
     state->anew = false;
     if (t->answer->page != NULL) {
         state->last_rows = state->rows;
-        state->listed_ms =
-            state->hw_ms > state->largest_ms ? state->hw_ms : state->largest_ms;
+        state->listed_ms = listed_up_to(t);
     }
     t->step->next = WALK_WHOLE;
     return status;

@@ -97,6 +97,20 @@ what_the_last_walk_listed_is_an_anchor_though_its_clock_stood_before(
 }
 
 static void
+a_row_from_the_future_hides_no_gap(void **state)
+{
+    struct fixture *f = *state;
+    use_seen(f);
+    set_hw(f, NOW - HOUR);
+    begin(f);
+    seen(f, "-999999999 10 20", "nnn", WALK_WHOLE);
+    /* What was read is there no more, and a webhook brought one of these. */
+    begin(f);
+    seen(f, "-30 -20", "kn", WALK_WHOLE);
+    assert_gap(f, GAP_COUNT, NOW - 1500, NOW + 20 * SECOND);
+}
+
+static void
 an_anchor_may_stand_on_any_page_and_is_looked_for_until_it_is_met(void **state)
 {
     struct fixture *f = *state;
@@ -199,6 +213,7 @@ main(void)
         TEST(a_list_that_dropped_what_the_last_walk_saw_has_a_gap),
         TEST(
             what_the_last_walk_listed_is_an_anchor_though_its_clock_stood_before),
+        TEST(a_row_from_the_future_hides_no_gap),
         TEST(an_anchor_may_stand_on_any_page_and_is_looked_for_until_it_is_met),
         TEST(a_walk_ends_where_a_whole_page_is_old_and_not_at_what_is_known),
         TEST(rows_without_a_time_are_known_by_the_ledger_alone),
