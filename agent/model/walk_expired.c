@@ -2,6 +2,7 @@
 #include "model/walk_expired.h"
 
 #include "model/scope.h"
+#include "model/walk_cursor.h"
 #include "model/walk_window.h"
 
 enum status
@@ -41,6 +42,18 @@ walk_expired_first(const struct connector *connector,
     /* `first` finds the newest id and skips all before it. */
     bool skips = state->anew && spec->cursor.kind == CURSOR_ID;
     return request->url == NULL || skips ? NULL : request;
+}
+
+bool
+walk_expired_leaves_out(const struct walk_plan *plan,
+                        const struct walk_state *state, int64_t time_ms)
+{
+    const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    /* Without `first`, reading began at the list's beginning once before. */
+    bool skipped = plan->connector->poll.first.url != NULL;
+    return !plan->is_backfill && skipped && state->anew && state->has_start &&
+           !state->start_ours && time_ms != 0 &&
+           time_ms < walk_cursor_floor_ms(cursor, state->start_ms);
 }
 
 /* Returns up to where nobody knows what the list has lost: all of it is read

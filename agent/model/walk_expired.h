@@ -27,6 +27,14 @@ void walk_expired_forget(const struct walk_plan *plan, struct walk_state *state,
 void walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
                         unsigned status, struct walk_step *step);
 
+/*
+ * Whether an event of this stamp (0: it has none) is left out: the list is read
+ * from its beginning, where only a backfill goes below `start`. `state` is that
+ * before the page, for the last page ends this.
+ */
+bool walk_expired_leaves_out(const struct walk_plan *plan,
+                             const struct walk_state *state, int64_t time_ms);
+
 /* Returns the request that a walk begins with in place of the list's own, as
  * the state says; NULL when there is none. */
 const struct request_spec *walk_expired_first(const struct connector *connector,

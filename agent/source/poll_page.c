@@ -8,6 +8,7 @@
 #include "io/clock.h"
 #include "model/walk_backfill.h"
 #include "model/walk_change.h"
+#include "model/walk_expired.h"
 
 static enum channel
 via_of(const struct source_poll *poll)
@@ -143,9 +144,12 @@ poll_page_sightings(struct source_poll *poll, struct error *err)
         arrival->sightings[i].seed = walk_change_seeds(
             &poll->plan, &poll->state, arrival->sightings[i].time_ms);
         page->wanted[i] =
-            !poll->settings.is_backfill ||
-            walk_backfill_holds(&poll->plan, &poll->next, view.row,
-                                arrival->sightings[i].time_ms, &arrival->arena);
+            poll->settings.is_backfill
+                ? walk_backfill_holds(&poll->plan, &poll->next, view.row,
+                                      arrival->sightings[i].time_ms,
+                                      &arrival->arena)
+                : !walk_expired_leaves_out(&poll->plan, &poll->state,
+                                           arrival->sightings[i].time_ms);
     }
     arrival->sighting_count = count;
     return STATUS_OK;

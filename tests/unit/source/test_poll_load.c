@@ -140,12 +140,34 @@ a_new_tier_of_an_id_list_begins_at_the_oldest_id(void **state)
     site_close();
 }
 
+static void
+a_list_that_is_read_from_its_beginning_shows_nothing_below_the_start(
+    void **state)
+{
+    static const struct answer all[] = {
+        { 200, NULL, NULL,
+          "{\"rows\":[{\"id\":\"1\",\"at\":\"2026-08-31T23:59:59Z\"}," ROW(
+              "2", "01") ",{\"id\":\"3\"}]}" },
+        { 0, NULL, NULL, NULL }
+    };
+    (void)state;
+    site_open(ids, all);
+    (void)snprintf(site.stored, sizeof(site.stored), "%s",
+                   "{\"v\":1," START "," DAY20 ",\"anew\":true}");
+    start();
+    await_ends(1);
+    assert_submitted(site.submissions - 1, "2 3");
+    site_close();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             a_tier_begins_where_nothing_is_lost_and_nothing_forgotten),
+        cmocka_unit_test(
+            a_list_that_is_read_from_its_beginning_shows_nothing_below_the_start),
         cmocka_unit_test(what_an_edit_leaves_unread_is_a_gap_once),
         cmocka_unit_test(a_new_tier_of_an_id_list_begins_at_the_oldest_id),
     };
