@@ -659,7 +659,8 @@ take_page(struct taking *t)
 static enum status
 take_unchanged(struct taking *t)
 {
-    bool asked = t->state->etag.len > 0 || t->state->modified.len > 0;
+    /* As request_render decides it: what is kept may be another URL's. */
+    bool asked = t->state->etag_url == walk_cursor_hash(t->answer->url);
     if (!asked || t->state->pages > 0) {
         forget_validators(t->state);
         return fail_closed(t, "HTTP 304 to a request that did not ask for it");

@@ -264,6 +264,12 @@ a_304_counts_only_for_the_page_that_was_all(void **state)
     assert_int_equal(f->step.next, WALK_WHOLE);
     assert_int_equal(f->state.hw_ms, NOW - 1500);
     assert_true(slice_equal_text(f->state.etag, "\"v1\""));
+    /* The etag is another URL's and was not sent: nor is this an answer. */
+    begin(f);
+    f->url = "https://api.test/v1/others";
+    assert_int_equal(take(f, 304, NULL), STATUS_OK);
+    assert_int_equal(f->step.next, WALK_FAILED);
+    f->url = "https://api.test/v1/events";
     /* Two pages: no etag is kept, so a 304 is no answer. */
     f->poll->pages.kind = PAGE_LINK;
     f->etag = "\"v2\"";
