@@ -301,10 +301,11 @@ key_of(struct view_keys *keys, struct slice type, struct arena *arena)
     return key;
 }
 
-/* An event that a walk brought, and when a webhook showed it; 0: never. */
+/* An event that a walk brought, and when a webhook showed it; 0: never. Nobody
+ * has waited for the webhook of what a backfill brought. */
 static void
 count_walked(const struct view_keys *keys, struct view_key *key,
-             int64_t accepted_ms, int64_t hooked_ms)
+             enum channel via, int64_t accepted_ms, int64_t hooked_ms)
 {
     key->walk++;
     if (hooked_ms != 0 && hooked_ms - accepted_ms <= keys->grace_ms) {
@@ -313,8 +314,10 @@ count_walked(const struct view_keys *keys, struct view_key *key,
         return;
     }
     key->met += hooked_ms != 0;
-    key->late += hooked_ms != 0;
-    key->recovered += keys->now_ms - accepted_ms > keys->grace_ms;
+    if (via != CHANNEL_BACKFILL) {
+        key->late += hooked_ms != 0;
+        key->recovered += keys->now_ms - accepted_ms > keys->grace_ms;
+    }
 }
 
 static void
@@ -346,7 +349,8 @@ count_event(const struct sql_use *use, struct view_keys *keys,
     enum channel via = (enum channel)sqlite3_column_int(stmt, 2);
     int64_t accepted_ms = sqlite3_column_int64(stmt, 0) >> EVENT_MS_SHIFT;
     if (channel_is_walk(via)) {
-        count_walked(keys, key, accepted_ms, sqlite3_column_int64(stmt, 5));
+        count_walked(keys, key, via, accepted_ms,
+                     sqlite3_column_int64(stmt, 5));
     } else if (via == CHANNEL_WEBHOOK) {
         count_hooked(keys, key, accepted_ms, sqlite3_column_int64(stmt, 6),
                      sqlite3_column_int64(stmt, 3));

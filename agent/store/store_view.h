@@ -149,7 +149,7 @@ struct view_key {
     int64_t stream;    /* first by stream */
     int64_t met;       /* shown by a webhook and by a walk, in any order */
     int64_t confirmed; /* of those, within grace of each other */
-    int64_t recovered; /* first by a walk, its grace over, none within it */
+    int64_t recovered; /* first by a live walk, its grace over, none within */
     int64_t late;      /* of those, shown by a webhook after it */
     int64_t webhook_only;
 };

@@ -468,7 +468,16 @@ what_no_webhook_showed_in_its_grace_is_recovered(void **state)
     assert_int_equal(paid.recovered, 1);
     assert_int_equal(paid.met, 1);
     assert_int_equal(paid.confirmed, 0);
+    /* As the account has it: a backfill recovers nothing. */
     struct view_key made = key_of(&of, "order.made");
+    assert_int_equal(made.walk, 1);
+    assert_int_equal(made.met, 1);
+    assert_int_equal(made.recovered, 0);
+    assert_int_equal(made.late, 0);
+    (void)show(CHANNEL_POLL, "g", "order.made");
+    (void)show(CHANNEL_WEBHOOK, "g", "order.made");
+    of = keys(-1, 100);
+    made = key_of(&of, "order.made");
     assert_int_equal(made.recovered, 1);
     assert_int_equal(made.late, 1);
 }
