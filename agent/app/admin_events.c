@@ -94,6 +94,28 @@ answer_events(struct admin_ask *ask)
 
 /* ---- one event ---- */
 
+/* What an event lacked when it came, null where that was nothing. */
+static void
+add_fill(struct json_tree *tree, struct json_node *root,
+         const struct view_fill *fill)
+{
+    static const char *const needs[] = {
+        [NEEDS_NOTHING] = "", [NEEDS_FETCH] = "fetch", [NEEDS_HOOK] = "webhook"
+    };
+    static const char *const by[] = { [FILLED_NOT] = "",
+                                      [FILLED_BY_FETCH] = "fetch",
+                                      [FILLED_BY_HOOK] = "webhook" };
+    if (!fill->any) {
+        json_add_null(tree, root, "fill");
+        return;
+    }
+    struct json_node *item = json_add_object(tree, root, "fill");
+    admin_add_words(tree, item, "needs", slice_of(needs[fill->needs]));
+    admin_add_time(tree, item, "asked", fill->asked_ms);
+    admin_add_words(tree, item, "by", slice_of(by[fill->filled]));
+    admin_add_time(tree, item, "filled", fill->filled_ms);
+}
+
 /* Both channels, each with the time it saw the event. */
 static void
 add_seen(struct json_tree *tree, struct json_node *root,
@@ -176,6 +198,7 @@ detail_came(struct admin_look *look)
     add_event(look->tree, root, &detail->event);
     admin_add_words(look->tree, root, "content_type",
                     detail->event.content_type);
+    add_fill(look->tree, root, &detail->fill);
     add_seen(look->tree, root, detail);
     add_deliveries(look->tree, root, detail);
     add_attempts(look->tree, root, detail);

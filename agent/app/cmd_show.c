@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cmd_show: all that is known of one event: which channel brought it, when each
- * saw it, what is owed, and each attempt with its answer.
+ * saw it, what it lacked, what is owed, and each attempt with its answer.
  */
 #include <stdio.h>
 
@@ -56,6 +56,35 @@ head_text(const struct telling *of)
         told_plain(kind, of->into);
     }
     buf_byte(of->into, '\n');
+}
+
+/* What came in two steps: whose bytes these are, and what is still lacking. */
+static void
+fill_text(const struct telling *of)
+{
+    struct slice fill = told_object(of->event, "fill");
+    struct slice needs = told_text(fill, "needs", of->arena);
+    struct slice by = told_text(fill, "by", of->arena);
+    if (by.len > 0) {
+        buf_text(of->into, slice_equal_text(by, "fetch")
+                               ? "  fetched   "
+                               : "  webhook   sent again ");
+        add_when(of, fill, "filled");
+        buf_byte(of->into, '\n');
+    }
+    if (told_time(fill, "asked") != 0) {
+        buf_text(of->into, "  asked     for its webhook ");
+        add_when(of, fill, "asked");
+        buf_byte(of->into, '\n');
+    }
+    if (needs.len > 0) {
+        buf_text(of->into,
+                 slice_equal_text(needs, "fetch")
+                     ? "  lacks     its object, asked of the provider before "
+                       "the first attempt\n"
+                     : "  lacks     its webhook, which the provider is asked "
+                       "to send again\n");
+    }
 }
 
 /* Both channels with their times: where it came from. */
@@ -196,6 +225,7 @@ event_text(struct slice body, const void *arg, struct buf *into)
     struct arena arena = { 0 };
     const struct telling of = { body, &arena, clock_unix_ms(), into };
     head_text(&of);
+    fill_text(&of);
     seen_text(&of);
     deliveries_text(&of);
     attempts_text(&of);

@@ -43,6 +43,8 @@ static const char *const texts[VIEW_SQL_COUNT] = {
                      "headers,"
                      "CASE WHEN ?2 THEN body ELSE '' END FROM event WHERE "
                      "id=?1",
+    [VIEW_SQL_FILL] = "SELECT needs,filled,asked_ms,filled_ms FROM fill"
+                      " WHERE event=?1 LIMIT ?2",
     [VIEW_SQL_SIGHTINGS] = "SELECT via,at_ms FROM sighting WHERE event=?1"
                            " ORDER BY at_ms,via LIMIT ?2",
     [VIEW_SQL_DELIVERIES] = "SELECT n.name,d.attempt,d.due,d.owner FROM name n"

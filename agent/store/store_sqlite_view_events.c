@@ -153,6 +153,21 @@ typedef enum status take_row_fn(const struct sql_use *use,
                                 struct arena *arena);
 
 static enum status
+take_fill(const struct sql_use *use, struct view_detail *detail,
+          struct arena *arena)
+{
+    (void)arena;
+    detail->fill = (struct view_fill){
+        .any = true,
+        .needs = (enum event_needs)sqlite3_column_int(use->stmt, 0),
+        .filled = (enum event_filled)sqlite3_column_int(use->stmt, 1),
+        .asked_ms = sqlite3_column_int64(use->stmt, 2),
+        .filled_ms = sqlite3_column_int64(use->stmt, 3),
+    };
+    return STATUS_OK;
+}
+
+static enum status
 take_sighting(const struct sql_use *use, struct view_detail *detail,
               struct arena *arena)
 {
@@ -237,6 +252,7 @@ read_detail(struct sqlite_view *view, struct view_detail *detail,
         enum view_sql which;
         take_row_fn *take;
     } parts[] = {
+        { VIEW_SQL_FILL, take_fill },
         { VIEW_SQL_SIGHTINGS, take_sighting },
         { VIEW_SQL_DELIVERIES, take_delivery },
         { VIEW_SQL_DEAD, take_dead },
@@ -256,6 +272,7 @@ store_sqlite_view_detail(struct store_view *base, struct view_detail *detail,
                          struct arena *arena, struct error *err)
 {
     struct sqlite_view *view = sqlite_view_of(base);
+    detail->fill = (struct view_fill){ 0 };
     detail->sighting_count = 0;
     detail->delivery_count = 0;
     detail->attempt_count = 0;

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "model/channel.h"
+#include "model/event.h"
 #include "model/walk.h"
 
 #include <stdbool.h>
@@ -126,11 +127,21 @@ struct view_attempt {
     struct slice output;
 };
 
+/* Of an event that came in two steps. */
+struct view_fill {
+    bool any; /* else the event came whole */
+    enum event_needs needs;
+    enum event_filled filled;
+    int64_t asked_ms;  /* its webhook was asked for; 0: never */
+    int64_t filled_ms; /* 0: not yet */
+};
+
 struct view_detail {
     uint64_t number;
     bool with_body;
     /* The answer; STATUS_NOT_FOUND when there is no such event. */
     struct view_event event;
+    struct view_fill fill;
     struct view_sighting *sightings; /* of other channels than its first */
     size_t sighting_count;
     struct view_delivery *deliveries;

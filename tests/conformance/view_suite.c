@@ -420,6 +420,69 @@ a_delivery_says_what_it_waits_for(void **state)
     assert_int_equal(detail(second, false).deliveries[0].at_ms, 0);
 }
 
+static uint64_t
+accept_without_hook(const char *id)
+{
+    const struct owed hot = { .handler = mail, .hot = true };
+    struct sighting row = seen(CHANNEL_POLL, id, "order.paid");
+    row.needs = NEEDS_HOOK;
+    return show_to(shop, row, &hot, 1);
+}
+
+static void
+ask_for_hook(uint64_t event)
+{
+    struct store_outcome outcome = { .event = event,
+                                     .handler = mail,
+                                     .attempt = 1,
+                                     .kind = OUTCOME_LATER,
+                                     .due_ms = FAR_MS,
+                                     .reason = "",
+                                     .waits = true,
+                                     .asked_ms = 77 };
+    struct store_unit unit = { .outcomes = &outcome, .outcome_count = 1 };
+    apply(&unit);
+    assert_true(outcome.applied);
+}
+
+static void
+send_hook_again(const char *id)
+{
+    struct sighting hook = seen(CHANNEL_WEBHOOK, id, "order.paid");
+    hook.may_fill = true;
+    (void)show_to(shop, hook, NULL, 0);
+}
+
+static void
+an_event_that_came_in_two_steps_says_who_filled_it_when(void **state)
+{
+    (void)state;
+    uint64_t whole = show(CHANNEL_POLL, "e1", "order.paid");
+    assert_false(detail(whole, false).fill.any);
+    uint64_t number = accept_without_hook("e2");
+    struct view_fill fill = detail(number, false).fill;
+    assert_true(fill.any);
+    assert_int_equal(fill.needs, NEEDS_HOOK);
+    assert_int_equal(fill.filled, FILLED_NOT);
+    assert_int_equal(fill.asked_ms, 0);
+    assert_int_equal(fill.filled_ms, 0);
+    ask_for_hook(number);
+    assert_int_equal(detail(number, false).fill.asked_ms, 77);
+    send_hook_again("e2");
+    fill = detail(number, false).fill;
+    assert_int_equal(fill.needs, NEEDS_NOTHING);
+    assert_int_equal(fill.filled, FILLED_BY_HOOK);
+    assert_int_equal(fill.asked_ms, 77);
+    assert_true(fill.filled_ms > 77);
+    /* The webhook may be faster than the outcome that asked for it. */
+    number = accept_without_hook("e3");
+    send_hook_again("e3");
+    assert_int_equal(detail(number, false).fill.asked_ms, 0);
+    ask_for_hook(number);
+    assert_int_equal(detail(number, false).fill.asked_ms, 77);
+    assert_int_equal(detail(number, false).fill.needs, NEEDS_NOTHING);
+}
+
 static void
 make_keys(void)
 {
@@ -613,6 +676,7 @@ view_suite_run(const struct store_suite_host *of)
         ROW(an_event_is_shown_with_all_that_is_known_of_it),
         ROW(a_body_comes_only_where_it_is_asked_for),
         ROW(a_delivery_says_what_it_waits_for),
+        ROW(an_event_that_came_in_two_steps_says_who_filled_it_when),
         ROW(keys_say_by_type_whether_the_channels_meet),
         ROW(what_no_webhook_showed_in_its_grace_is_recovered),
         ROW(types_beyond_the_limit_are_counted_together),

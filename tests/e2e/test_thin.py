@@ -150,6 +150,10 @@ class Thin(harness.Case):
         agent = self.pay_shop(provider, event={"fetch": {"gone": "dead"}})
         send(agent, {"id": "WH-9", "event_type": "t", "create_time": iso()})
         wait_until(lambda: agent.query("SELECT 1 FROM dead"), "a dead letter")
+        self.assertEqual(self.fill_of(agent, 9), {
+            "needs": "fetch", "asked": None, "by": None, "filled": None})
+        self.assertIn("  lacks     its object", agent.command(
+            "show", "pay/WH-9").stdout.decode())
         self.assertEqual(agent.query("SELECT attempt, reason FROM dead"),
                          [(1, "its object is gone from the provider")])
 
@@ -236,6 +240,12 @@ class Thin(harness.Case):
         self.assertNotIn("amount", agent.wait_events(1)[0]["data"])
         self.assertEqual(provider.resent, [])
 
+    def fill_of(self, agent, number):
+        """What `show` says of the two steps of an event."""
+        done = agent.command("show", f"pay/WH-{number}", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["fill"]
+
     def full(self):
         """Webhooks that say all there is."""
         return {"event": {"mode": "full"}, "recover": "redeliver",
@@ -257,6 +267,13 @@ class Thin(harness.Case):
                          [(hook_of(event)[0],)])
         self.assertIn("X-Pay-Signature", agent.query(
             "SELECT CAST(headers AS TEXT) FROM event")[0][0])
+        agent.wait_metric(0, "pending_deliveries", handler="log")
+        fill = self.fill_of(agent, 1)
+        self.assertEqual((fill["needs"], fill["by"]), (None, "webhook"))
+        self.assertTrue(fill["asked"] and fill["filled"], fill)
+        text = agent.command("show", "pay/WH-1").stdout.decode()
+        self.assertIn("  webhook   sent again ", text)
+        self.assertIn("  asked     for its webhook ", text)
         agent.wait_metric(1, "recovered_total", connector="pay")
         self.assertEqual(agent.metric("confirmed_total", connector="pay"), 0)
         self.assertEqual(len(agent.events()), 1)
