@@ -148,7 +148,7 @@ class Cli(harness.Case):
         self.refused(["init", "strip"], 2, "did you mean 'stripe'?",
                      "generic_json")
         self.refused(["verify", "shop", "-"], 1, "not genuine:", stdin=b"x")
-        for later in ("status", "replay", "subscribe", "doctor"):
+        for later in ("replay", "subscribe", "doctor"):
             self.refused([later], 2, f"there is no command '{later}'")
 
     def test_what_init_left_to_fill_in_is_asked_for(self):
