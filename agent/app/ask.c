@@ -14,6 +14,8 @@
 #define PAGE_MOST  ((size_t)1000)
 #define PAGES_MOST 10000
 
+static const struct slice no_body = SLICE("");
+
 static enum exit_code
 say(const struct ask *ask, enum exit_code code, const char *words)
 {
@@ -24,6 +26,9 @@ say(const struct ask *ask, enum exit_code code, const char *words)
 static enum exit_code
 no_agent(const struct ask *ask)
 {
+    if (ask->does_alone) {
+        return EXIT_UNAVAILABLE;
+    }
     (void)fprintf(stderr,
                   "longstop %s: no agent answers on %.*s (admin.address in "
                   "%.*s): start one with 'longstop run'\n",
@@ -33,7 +38,7 @@ no_agent(const struct ask *ask)
     return EXIT_UNAVAILABLE;
 }
 
-/* What an answer other than 200 means; its title says it in words. */
+/* What an answer other than 2xx means; its title says it in words. */
 static enum exit_code
 refused(const struct ask *ask, unsigned http_status, struct slice body)
 {
@@ -68,12 +73,13 @@ refused(const struct ask *ask, unsigned http_status, struct slice body)
 
 enum exit_code
 ask_agent(const struct ask *ask, const char *method, const char *path,
-          struct buf *into)
+          struct slice body, struct buf *into)
 {
     const struct admin_client to = {
         .address = ask->configuration->places.admin_address,
         .token = ask->configuration->admin_token,
-        .timeout_ms = TIMEOUT_MS,
+        .timeout_ms = ask->timeout_ms > 0 ? ask->timeout_ms : TIMEOUT_MS,
+        .body = body,
     };
     struct error err = { 0 };
     unsigned http_status = 0;
@@ -85,7 +91,7 @@ ask_agent(const struct ask *ask, const char *method, const char *path,
     if (status != STATUS_OK) {
         return say(ask, load_exit_code(status), error_text(&err, status));
     }
-    if (http_status != 200) {
+    if (http_status < 200 || http_status > 299) {
         return refused(ask, http_status, buf_slice(into));
     }
     if (json_check(buf_slice(into), JSON_DEPTH_DEFAULT + 4, &err) !=
@@ -140,7 +146,7 @@ ask_page(const struct ask *ask, const char *path, struct pages *pages)
     enum exit_code code =
         buf_status(&url) != STATUS_OK
             ? say(ask, EXIT_FAILED, status_text(buf_status(&url)))
-            : ask_agent(ask, "GET", url.ptr, &body);
+            : ask_agent(ask, "GET", url.ptr, no_body, &body);
     if (code == EXIT_OK) {
         take_page(pages, buf_slice(&body));
     }
@@ -208,7 +214,7 @@ ask_show(const struct ask *ask, struct buf *path, const struct ask_form *form)
     enum exit_code code =
         buf_status(path) != STATUS_OK
             ? say(ask, EXIT_FAILED, status_text(buf_status(path)))
-            : ask_agent(ask, "GET", path->ptr, &body);
+            : ask_agent(ask, "GET", path->ptr, no_body, &body);
     buf_fini(path);
     return ask_print(ask, code, &body, form);
 }

@@ -13,16 +13,19 @@
 struct ask {
     const struct configuration *configuration;
     const char *command; /* its name, for words */
+    int64_t timeout_ms;  /* 0: five minutes */
+    bool does_alone;     /* no words where no agent runs: it needs none */
 };
 
 /*
- * Asks `method path` of the agent. EXIT_OK: its answer, checked JSON, is in
- * `into`. Otherwise what was wrong is on stderr: EXIT_UNAVAILABLE when no agent
- * runs, EXIT_USAGE for a question that it calls wrong, EXIT_FAILED for what is
- * not there, EXIT_DENIED, EXIT_STORE or EXIT_LATER for what they say.
+ * Asks `method path` of the agent, with `body`, JSON or empty, where the method
+ * has one. EXIT_OK: its answer, checked JSON, is in `into`. Otherwise what was
+ * wrong is on stderr: EXIT_UNAVAILABLE when no agent runs, EXIT_USAGE for a
+ * question that it calls wrong, EXIT_FAILED for what is not there, EXIT_DENIED,
+ * EXIT_STORE or EXIT_LATER for what they say.
  */
 enum exit_code ask_agent(const struct ask *ask, const char *method,
-                         const char *path, struct buf *into);
+                         const char *path, struct slice body, struct buf *into);
 
 /*
  * Asks for at most `limit` items of a paged `path`, page after page, and makes

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/admin_client.h"
+#include "app/ask.h"
 #include "app/backfill_report.h"
 #include "app/commands.h"
 #include "app/load.h"
@@ -47,65 +47,30 @@ interrupt(int number)
 
 /* ---- the agent ---- */
 
-/* The words of a problem (RFC 9457). */
-static void
-complain(unsigned http_status, struct slice body)
-{
-    struct arena arena = { 0 };
-    struct slice value, title;
-    if (json_check(body, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK ||
-        !json_member(body, slice_of("title"), &value) ||
-        json_text(value, &arena, &title) != STATUS_OK) {
-        title = slice_of("the agent answered something else");
-    }
-    (void)fprintf(stderr, "longstop backfill: %.*s (HTTP %u)\n",
-                  SLICE_ARG(title), http_status);
-    arena_fini(&arena);
-}
-
-/* Asks, and takes the answer apart where it is progress. */
+/* Asks, and takes the answer apart. */
 static enum exit_code
 ask(const struct backfill_command *command, const char *method,
     struct slice body, struct buf *into, struct arena *arena,
     struct backfill_report *ret_report)
 {
-    const struct configuration *configuration = command->configuration;
-    const struct admin_client to = { .address =
-                                         configuration->places.admin_address,
-                                     .token = configuration->admin_token,
-                                     .timeout_ms = ASK_TIMEOUT_MS,
-                                     .body = body };
+    const struct ask ask = { .configuration = command->configuration,
+                             .command = "backfill",
+                             .timeout_ms = ASK_TIMEOUT_MS };
     struct buf path = { 0 };
-    struct error err = { "" };
-    unsigned http_status = 0;
+    enum exit_code code = EXIT_FAILED;
     buf_format(&path, "/api/v1/connectors/%.*s/backfill",
                SLICE_ARG(command->connector->name));
-    enum status status = buf_status(&path);
-    if (status == STATUS_OK) {
-        status =
-            admin_client_ask(&to, method, path.ptr, &http_status, into, &err);
+    if (buf_status(&path) == STATUS_OK) {
+        code = ask_agent(&ask, method, path.ptr, body, into);
     }
     buf_fini(&path);
-    if (status == STATUS_UNAVAILABLE) {
-        (void)fprintf(stderr,
-                      "longstop backfill: no agent is running here (%s): "
-                      "start 'longstop run' first\n",
-                      error_text(&err, status));
-        return EXIT_UNAVAILABLE;
+    if (code == EXIT_OK &&
+        backfill_report_read(buf_slice(into), arena, ret_report) != STATUS_OK) {
+        (void)fprintf(stderr, "longstop backfill: the agent's answer says "
+                              "nothing of a backfill\n");
+        code = EXIT_FAILED;
     }
-    if (status == STATUS_OK && http_status > 299) {
-        complain(http_status, buf_slice(into));
-        return http_status == 503 ? EXIT_LATER : EXIT_FAILED;
-    }
-    if (status == STATUS_OK) {
-        status = backfill_report_read(buf_slice(into), arena, ret_report);
-    }
-    if (status != STATUS_OK) {
-        (void)fprintf(stderr, "longstop backfill: the agent's answer: %s\n",
-                      error_text(&err, status));
-        return EXIT_FAILED;
-    }
-    return EXIT_OK;
+    return code;
 }
 
 static void

@@ -167,7 +167,8 @@ cmd_events(int argc, char **argv)
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
-        const struct ask ask = { &configuration, spec.name };
+        const struct ask ask = { .configuration = &configuration,
+                                 .command = spec.name };
         code = list_events(&ask, &filters, json);
         configuration_fini(&configuration);
     }

@@ -96,7 +96,7 @@ close_gap(const struct ask *ask, const char *id, bool json)
     encode_percent(slice_of(id), NULL, &path);
     buf_text(&path, "/close");
     if (buf_status(&path) == STATUS_OK) {
-        code = ask_agent(ask, "POST", path.ptr, &body);
+        code = ask_agent(ask, "POST", path.ptr, (struct slice)SLICE(""), &body);
     }
     buf_fini(&path);
     return ask_print(ask, code, &body, &form);
@@ -147,7 +147,8 @@ cmd_gaps(int argc, char **argv)
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
-        const struct ask ask = { &configuration, spec.name };
+        const struct ask ask = { .configuration = &configuration,
+                                 .command = spec.name };
         code = run(&ask, operands, all, json);
         configuration_fini(&configuration);
     }

@@ -138,7 +138,8 @@ cmd_keys(int argc, char **argv)
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
-        const struct ask ask = { &configuration, spec.name };
+        const struct ask ask = { .configuration = &configuration,
+                                 .command = spec.name };
         code = show_keys(&ask, operands[0], json);
         configuration_fini(&configuration);
     }

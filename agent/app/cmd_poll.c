@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/admin_client.h"
 #include "app/agent.h"
+#include "app/ask.h"
 #include "app/commands.h"
 #include "app/load.h"
 #include "app/options.h"
@@ -97,41 +97,25 @@ walk_here(struct poll_command *command)
     return print_report(command);
 }
 
-/* The walk in the running agent; false when there is none. */
-static bool
-walk_there(struct poll_command *command, enum exit_code *ret_code)
+/* The walk in the running agent; EXIT_UNAVAILABLE when there is none. */
+static enum exit_code
+walk_there(struct poll_command *command)
 {
-    const struct configuration *configuration = command->configuration;
+    const struct ask ask = { .configuration = command->configuration,
+                             .command = "poll",
+                             .timeout_ms = WALK_TIMEOUT_MS,
+                             .does_alone = true };
     struct buf path = { 0 };
-    struct error err = { 0 };
-    unsigned http_status = 0;
+    enum exit_code code = EXIT_FAILED;
     buf_format(&path, "/api/v1/connectors/%.*s/poll%s",
                SLICE_ARG(command->connector->name),
                command->dry_run ? "?dry_run=1" : "");
-    enum status status = buf_status(&path);
-    if (status == STATUS_OK) {
-        const struct admin_client to = {
-            .address = configuration->places.admin_address,
-            .token = configuration->admin_token,
-            .timeout_ms = WALK_TIMEOUT_MS,
-        };
-        status = admin_client_ask(&to, "POST", path.ptr, &http_status,
-                                  &command->body, &err);
+    if (buf_status(&path) == STATUS_OK) {
+        code = ask_agent(&ask, "POST", path.ptr, (struct slice)SLICE(""),
+                         &command->body);
     }
     buf_fini(&path);
-    if (status == STATUS_UNAVAILABLE) {
-        return false;
-    }
-    if (status != STATUS_OK || http_status != 200) {
-        (void)fprintf(stderr,
-                      "longstop poll: the running agent answered %s (HTTP "
-                      "%u)\n",
-                      error_text(&err, status), http_status);
-        *ret_code = EXIT_FAILED;
-        return true;
-    }
-    *ret_code = print_report(command);
-    return true;
+    return code == EXIT_OK ? print_report(command) : code;
 }
 
 static enum exit_code
@@ -150,8 +134,9 @@ poll_connector(const struct configuration *configuration, const char *name,
                       "longstop poll: connector '%s' does not poll; 'longstop "
                       "check' says why\n",
                       name);
-    } else if (!walk_there(&command, &code)) {
-        code = walk_here(&command);
+    } else {
+        code = walk_there(&command);
+        code = code == EXIT_UNAVAILABLE ? walk_here(&command) : code;
     }
     poll_report_fini(&command.report);
     buf_fini(&command.body);

@@ -277,7 +277,8 @@ cmd_show(int argc, char **argv)
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
-        const struct ask ask = { &configuration, spec.name };
+        const struct ask ask = { .configuration = &configuration,
+                                 .command = spec.name };
         code = show_event(&ask, operands[0], with_body, json);
         configuration_fini(&configuration);
     }

@@ -219,7 +219,8 @@ show_status(const struct ask *ask, bool json)
 {
     const struct ask_form form = { json, status_text_of, NULL };
     struct buf body = { 0 };
-    enum exit_code code = ask_agent(ask, "GET", "/api/v1/status", &body);
+    enum exit_code code =
+        ask_agent(ask, "GET", "/api/v1/status", (struct slice)SLICE(""), &body);
     bool has_gap =
         code == EXIT_OK && told_number(buf_slice(&body), "open_gaps") > 0;
     code = ask_print(ask, code, &body, &form);
@@ -254,7 +255,8 @@ cmd_status(int argc, char **argv)
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
-        const struct ask ask = { &configuration, spec.name };
+        const struct ask ask = { .configuration = &configuration,
+                                 .command = spec.name };
         code = show_status(&ask, json);
         configuration_fini(&configuration);
     }
