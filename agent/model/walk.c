@@ -73,7 +73,7 @@ walk_begin(const struct walk_plan *plan, struct walk_state *state,
     /* Time has gone by since: what was still to be read may be gone too. */
     state->now_theirs = false;
     if (now->provider_ms != 0) {
-        walk_window_cut(plan, state, now->provider_ms, ret_step);
+        walk_window_cut(plan, state, now, ret_step);
     }
     return STATUS_OK;
 }

@@ -99,12 +99,23 @@ bound_span(const struct connector *connector, struct walk_state *state)
     state->id_count = 0;
 }
 
+/* One answer of a machine whose clock is years ahead would put the watermark
+ * there, and nothing would be asked for until then. What is durable was
+ * believed once, so behind it our clock is known to be slow. */
+static int64_t
+believed_ms(const struct walk_state *state, const struct walk_now *now)
+{
+    return earlier_of(
+        now->provider_ms,
+        instant_add(later_of(now->our_ms, state->hw_ms), DATE_AHEAD_MS));
+}
+
 void
 walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
-                int64_t now_ms, struct walk_step *step)
+                const struct walk_now *now, struct walk_step *step)
 {
     int64_t retention = plan->connector->poll.retention_ms;
-    int64_t cut = now_ms - retention;
+    int64_t cut = believed_ms(state, now) - retention;
     state->now_theirs = true;
     if (retention == 0 || cut <= 0) {
         return;
@@ -154,7 +165,7 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     state->failures = 0;
     state->a_ms = walk_window_lower(plan, state);
     if (now->provider_ms != 0) {
-        walk_window_cut(plan, state, now->provider_ms, step);
+        walk_window_cut(plan, state, now, step);
     }
     if (plan->is_backfill) {
         bound_span(plan->connector, state);
@@ -196,7 +207,11 @@ began_ms(const struct walk_plan *plan, const struct walk_state *state,
     if (!RULE(RULE_THEIR_CLOCK)) {
         s = answer->our_ms;
     } else if (has_date) {
-        s = earlier_of(date_ms, instant_add(answer->our_ms, DATE_AHEAD_MS));
+        /* A clock that is not believed leaves ours: is that slow, more is read
+         * again; is the other wrong, nothing is passed over. */
+        s = date_ms <= instant_add(answer->our_ms, DATE_AHEAD_MS)
+                ? date_ms
+                : state->began_ms;
     } else if (cursor->kind == CURSOR_TIME ||
                (cursor->kind == CURSOR_SEEN &&
                 plan->connector->poll.record.time != NULL)) {
@@ -240,7 +255,9 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
              * spans. */
             state->now_ms = earlier_of(state->now_ms, date_ms);
         }
-        walk_window_cut(plan, state, date_ms, step);
+        const struct walk_now now = { .our_ms = answer->our_ms,
+                                      .provider_ms = date_ms };
+        walk_window_cut(plan, state, &now, step);
     }
     if (!state->has_s || !RULE(RULE_CLOCK_FIRST)) {
         state->s_ms = began_ms(plan, state, answer, has_date, began_theirs_ms);

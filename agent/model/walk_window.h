@@ -24,10 +24,11 @@ enum status walk_window_open(const struct walk_plan *plan,
                              const struct walk_now *now, struct arena *arena,
                              struct walk_step *step);
 
-/* Raises the bounds to what the provider still keeps at `now_ms` (its clock),
- * with a gap row when the watermark itself was below. */
+/* Raises the bounds to what the provider still keeps by its own clock, with a
+ * gap row when the watermark itself was below. A clock far ahead of ours and of
+ * the watermark is not believed. */
 void walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
-                     int64_t now_ms, struct walk_step *step);
+                     const struct walk_now *now, struct walk_step *step);
 
 /*
  * Learns the provider's clock from an answer: the first one of a walk fixes
