@@ -31,6 +31,13 @@ later_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t
+age_of(const struct walk_plan *plan)
+{
+    const struct poll_spec *spec = &plan->connector->poll;
+    return spec->start_kind == START_AGO ? spec->start_ms : 0;
+}
+
 bool
 walk_window_start(const struct walk_plan *plan, struct walk_state *state,
                   const struct walk_now *now)
@@ -45,7 +52,7 @@ walk_window_start(const struct walk_plan *plan, struct walk_state *state,
         state->start_ms = spec->start_ms;
         return true;
     }
-    int64_t age = spec->start_kind == START_AGO ? spec->start_ms : 0;
+    int64_t age = age_of(plan);
     state->start_ours = now->provider_ms == 0;
     state->start_ms =
         (state->start_ours ? now->our_ms : now->provider_ms) - age;
@@ -173,6 +180,18 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     return walk_cursor_begin(plan, state, arena);
 }
 
+/* Whether the start that was learnt lies ahead of both clocks: the Date it came
+ * from was wrong. */
+static bool
+start_is_wrong(const struct walk_plan *plan, const struct walk_state *state,
+               const struct walk_now *now)
+{
+    int64_t latest = later_of(now->our_ms, now->provider_ms);
+    return !state->start_ours && !plan->is_backfill &&
+           plan->connector->poll.start_kind != START_AT &&
+           state->start_ms > instant_add(latest, DATE_AHEAD_MS);
+}
+
 /* Turns a start by our clock into one by the provider's: its time when the
  * request was sent, less our time gone by since the start was stored. A walk
  * may have waited long for its first request. Returns whether what was asked
@@ -196,6 +215,23 @@ learn_start(const struct walk_plan *plan, struct walk_state *state,
     }
     state->a_ms = walk_window_lower(plan, state);
     return false;
+}
+
+/* Learns the start once more, and has all since then read again: what was read
+ * meanwhile was read from the wrong one. */
+static bool
+learn_start_again(const struct walk_plan *plan, struct walk_state *state,
+                  int64_t asked_theirs_ms, int64_t asked_ms)
+{
+    state->start_ms = state->start_set_ms - age_of(plan);
+    state->complete_ms = 0;
+    /* That nothing has changed since is no answer to it. */
+    state->etag = (struct slice){ NULL, 0 };
+    state->modified = (struct slice){ NULL, 0 };
+    state->again_ms = 1;
+    bool again = learn_start(plan, state, asked_theirs_ms, asked_ms);
+    state->again_ms = state->start_ms;
+    return again;
 }
 
 static int64_t
@@ -243,10 +279,16 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
                     timefmt_read_http(text, &date_ms) == STATUS_OK;
     /* A Date is cut to its second and may have waited for us. */
     int64_t began_theirs_ms = date_ms - answer->duration_ms - INSTANT_SECOND_MS;
+    const struct walk_now now = { .our_ms = answer->our_ms,
+                                  .provider_ms = date_ms };
     *ret_again = false;
     if (has_date && state->start_ours) {
         *ret_again = learn_start(plan, state, began_theirs_ms,
                                  answer->our_ms - answer->duration_ms);
+        step->state_changed = true;
+    } else if (has_date && start_is_wrong(plan, state, &now)) {
+        *ret_again = learn_start_again(plan, state, began_theirs_ms,
+                                       answer->our_ms - answer->duration_ms);
         step->state_changed = true;
     }
     if (has_date && !state->now_theirs) {
@@ -255,8 +297,6 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
              * spans. */
             state->now_ms = earlier_of(state->now_ms, date_ms);
         }
-        const struct walk_now now = { .our_ms = answer->our_ms,
-                                      .provider_ms = date_ms };
         walk_window_cut(plan, state, &now, step);
     }
     if (!state->has_s || !RULE(RULE_CLOCK_FIRST)) {

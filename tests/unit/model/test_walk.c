@@ -119,6 +119,28 @@ a_first_request_that_had_to_wait_loses_nothing(void **state)
 }
 
 static void
+a_start_learnt_from_a_wrong_date_is_learnt_again(void **state)
+{
+    struct fixture *f = *state;
+    f->now = (struct walk_now){ NOW - HOUR, 0 };
+    f->date = "Wed, 14 Nov 2035 22:13:20 GMT";
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_ASK);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_true(f->state.start_ms > NOW + 4000 * DAY);
+    f->date = DATE;
+    f->now.our_ms = NOW;
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1699999990}]}", WALK_ASK);
+    /* All since the start is asked for, wherever hw has come to. */
+    assert_int_equal(f->state.start_ms, NOW - HOUR - 1500);
+    assert_int_equal(f->state.a_ms, NOW - HOUR - 1500);
+    page(f, "{\"rows\":[{\"at\":1699999990}]}", WALK_WHOLE);
+    assert_true(f->state.complete_ms <= NOW);
+    assert_int_equal(f->state.again_ms, 0);
+}
+
+static void
 start_may_be_a_point_or_an_age(void **state)
 {
     struct fixture *f = *state;
@@ -1208,6 +1230,7 @@ main(void)
         TEST(a_request_that_is_bounded_holds_hw_at_its_bound),
         TEST(start_is_learnt_from_the_first_answer),
         TEST(a_first_request_that_had_to_wait_loses_nothing),
+        TEST(a_start_learnt_from_a_wrong_date_is_learnt_again),
         TEST(start_may_be_a_point_or_an_age),
         TEST(no_walk_reads_below_start),
         TEST(what_the_provider_has_forgotten_is_one_gap_row),
