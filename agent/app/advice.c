@@ -77,7 +77,8 @@ check_route(const struct advice *advice, const struct connector *c,
         config_report_add(
             advice->report, CONFIG_WARNING, c->mark,
             "connector '%.*s' has a webhook secret, but there is no 'listen' "
-            "section: no webhook can arrive",
+            "section: no webhook can arrive; add 'listen: {address: "
+            "127.0.0.1:8080}', or leave the secret out",
             SLICE_ARG(c->name));
     }
     if (!c->has_webhook && webhook != NULL) {
@@ -207,6 +208,21 @@ check_alone(const struct advice *advice, size_t index)
     return status;
 }
 
+/* An empty configuration is best begun from a whole one. */
+static bool
+has_connectors(const struct advice *advice)
+{
+    const struct config_node *connectors = advice->settings->connectors;
+    if (connectors != NULL && connectors->children != NULL) {
+        return true;
+    }
+    config_report_add(advice->report, CONFIG_WARNING, (struct config_mark){ 0 },
+                      "there is no connector: 'longstop init stripe' prints a "
+                      "configuration to begin with, 'longstop init' names the "
+                      "others");
+    return false;
+}
+
 static enum status
 check_handlers(const struct advice *advice)
 {
@@ -217,7 +233,8 @@ check_handlers(const struct advice *advice)
         config_report_add(advice->report, CONFIG_WARNING,
                           (struct config_mark){ 0 },
                           "there is no handler: events are stored, and go "
-                          "nowhere");
+                          "nowhere; add one, such as 'handlers: {log: {file: "
+                          "events.jsonl}}'");
     }
     for (size_t i = 0; i < list->count && status == STATUS_OK; i++) {
         if (all[i].exec.count > 0) {
@@ -265,7 +282,7 @@ advice_give(const struct settings *settings, const struct connector *connectors,
         check_route(&advice, &connectors[i], entry);
         check_conditions(&advice, &connectors[i]);
     }
-    if (check_handlers(&advice) != STATUS_OK) {
+    if (has_connectors(&advice) && check_handlers(&advice) != STATUS_OK) {
         report->failed_memory = true;
     }
 }

@@ -51,6 +51,11 @@ print_loss(const struct promise *promise)
         (void)printf("; it follows what the list was late, up to %s",
                      instant_span_text(promise->shown_most_ms, most));
     }
+    if (promise->walk_ms < promise->shown_ms) {
+        (void)printf("; each walk covers %s, what is shown later waits for a "
+                     "sweep",
+                     instant_span_text(promise->walk_ms, shown));
+    }
     (void)printf("\n");
 }
 
@@ -59,8 +64,10 @@ print_staleness(const struct poll_spec *poll, const struct promise *promise)
 {
     char stale[INSTANT_TEXT_BYTES];
     char interval[INSTANT_TEXT_BYTES], request[INSTANT_TEXT_BYTES];
-    (void)printf("  staleness: what only the list shows is here within %s: %s "
-                 "%s + a walk (a request may take %s) + a commit\n",
+    (void)printf("  staleness: what only %s is here within %s: %s %s + a walk "
+                 "(a request may take %s) + a commit\n",
+                 promise->walk_ms < promise->shown_ms ? "such a walk covers"
+                                                      : "the list shows",
                  instant_span_text(promise->stale_ms, stale),
                  poll->pace == PACE_ADAPTIVE ? "slowest"
                  : poll->cron.len > 0        ? "cron's longest pause"
@@ -178,49 +185,83 @@ print_budget(const struct hosts *hosts, size_t at)
     (void)printf("\n");
 }
 
+/* Where a sender has to send to, as far as it is known here. */
+static void
+print_route(const struct listen_settings *listen,
+            const struct connector *connector)
+{
+    const struct slice public_url = connector->public_url;
+    if (listen == NULL) {
+        (void)printf("  webhooks: none can arrive: there is no 'listen' "
+                     "section\n");
+    } else if (public_url.len > 0) {
+        (void)printf("  webhooks: POST to %.*s\n", SLICE_ARG(public_url));
+    } else if (slice_starts(listen->address, slice_of("unix:")) ||
+               slice_starts(listen->address, slice_of("fd:"))) {
+        (void)printf("  webhooks: POST to /hooks/%.*s on %.*s\n",
+                     SLICE_ARG(connector->name), SLICE_ARG(listen->address));
+    } else {
+        (void)printf("  webhooks: POST to http://%.*s/hooks/%.*s; say "
+                     "'listen.public_url' if senders use another address\n",
+                     SLICE_ARG(listen->address), SLICE_ARG(connector->name));
+    }
+}
+
+/* What its list makes up for, and what it costs to read it. */
+static void
+print_list(const struct hosts *hosts, size_t at)
+{
+    const struct connector *connector = &hosts->configuration->connectors[at];
+    const struct poll_spec *poll = &connector->poll;
+    const struct promise promise = promise_of(connector);
+    char reach[INSTANT_TEXT_BYTES];
+    print_loss(&promise);
+    print_staleness(poll, &promise);
+    print_unlisted(&poll->record);
+    print_walks(connector, &promise);
+    print_budget(hosts, at);
+    if (poll->retention_ms > 0) {
+        (void)printf("  retention: the list reaches back %s; what a longer "
+                     "pause lets fall out of it is logged as a gap\n",
+                     instant_span_text(poll->retention_ms, reach));
+    }
+    if (poll->order != ORDER_ASC) {
+        (void)printf("  order: a walk may bring newer events before older; "
+                     "'order_by' of a handler hands over those of one object "
+                     "one at a time, as they came: let it compare times\n");
+    }
+}
+
 /* A person reads what may be lost, and for how long a duplicate is known. */
 static void
 connector_text(const struct hosts *hosts, size_t at)
 {
     const struct connector *connector = &hosts->configuration->connectors[at];
-    char first[INSTANT_TEXT_BYTES], second[INSTANT_TEXT_BYTES];
-    const struct poll_spec *poll = &connector->poll;
+    const struct listen_settings *listen =
+        hosts->configuration->settings.listen;
+    char span[INSTANT_TEXT_BYTES];
     channels_text(connector);
     if (connector->has_webhook) {
-        const bool is_public = connector->public_url.len > 0;
-        (void)printf(
-            "  webhooks: POST to %s%.*s\n", is_public ? "" : "/hooks/",
-            SLICE_ARG(is_public ? connector->public_url : connector->name));
+        print_route(listen, connector);
     }
     if (connector->has_poll) {
-        const struct promise promise = promise_of(connector);
-        print_loss(&promise);
-        print_staleness(poll, &promise);
-        print_unlisted(&poll->record);
-        print_walks(connector, &promise);
-        print_budget(hosts, at);
-        if (poll->retention_ms > 0) {
-            (void)printf("  retention: the list reaches back %s; what a longer "
-                         "pause lets fall out of it is logged as a gap\n",
-                         instant_span_text(poll->retention_ms, first));
-        }
-        if (poll->order != ORDER_ASC) {
-            (void)printf("  order: accepted page by page; across the pages of "
-                         "one walk it is not promised\n");
-        }
+        print_list(hosts, at);
     } else {
         (void)printf("  loss bound: none: what a webhook does not bring is "
                      "lost; no polling, because %s\n",
-                     poll->declared
+                     connector->poll.declared
                          ? "the parameters of its list are not given in "
                            "'with'"
                          : "the provider has no list");
     }
     (void)printf("  dedup horizon: an id that comes again within %s is a "
-                 "duplicate\n  grace: an event that only the list has shown "
-                 "for %s counts as recovered\n",
-                 instant_span_text(connector->keep_ids_ms, first),
-                 instant_span_text(connector->grace_ms, second));
+                 "duplicate\n",
+                 instant_span_text(connector->keep_ids_ms, span));
+    if (connector->has_webhook && listen != NULL && connector->has_poll) {
+        (void)printf("  grace: an event that only the list has shown for %s "
+                     "counts as recovered\n",
+                     instant_span_text(connector->grace_ms, span));
+    }
 }
 
 static enum exit_code

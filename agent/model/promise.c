@@ -46,6 +46,7 @@ promise_of(const struct connector *connector)
     struct promise promise = {
         .shown_ms = connector_overlap_ms(connector) + poll->settle_ms,
         .shown_most_ms = connector_overlap_most_ms(connector) + poll->settle_ms,
+        .walk_ms = poll->overlap_ms + poll->settle_ms,
         .interval_ms = interval.longest_ms,
         .stale_ms = interval.longest_ms + poll->timeout_ms + COMMIT_MS,
         .calls_least = INSTANT_DAY_MS / interval.longest_ms,

@@ -15,8 +15,10 @@ struct promise {
                               of its time */
     int64_t shown_most_ms; /* the same where every `overlap: auto` is as deep as
                               it may become */
+    int64_t walk_ms;       /* the part of shown_ms that walks of the first tier
+                              cover; what is later waits for a sweep */
     int64_t interval_ms;   /* the longest time from one walk to the next */
-    int64_t stale_ms;    /* what only the list shows is here so long after it is
+    int64_t stale_ms;    /* what such a walk covers is here so long after it is
                             shown: the interval, one request and its commit */
     int64_t calls_least; /* a day, at one request a walk, sweeps included */
     int64_t calls_most;  /* likewise, at the shortest intervals */

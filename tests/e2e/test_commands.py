@@ -63,6 +63,56 @@ class Check(harness.Case):
                 "pace", "every_seconds", "staleness_seconds",
                 "calls_a_day_least", "calls_a_day_most")))
 
+    def test_what_only_a_sweep_covers_is_told_apart(self):
+        agent = self.agent({"shop": harness.pet_store(
+            self.provider(),
+            poll={"sweeps": [{"every": "1h", "overlap": "1d"}]})})
+        got = agent.command("check").stdout.decode()
+        self.assertIn("within 1d of its time; each walk covers 1m, what is "
+                      "shown later waits for a sweep", got)
+        self.assertIn("what only such a walk covers is here within", got)
+
+    def test_it_says_where_webhooks_go_and_grace_where_two_can_tell(self):
+        provider = self.provider()
+        both = harness.pet_store(provider)
+        polled = harness.pet_store(provider, hooks=False)
+        hooked = harness.pet_store()
+        for shop, listen, there, not_there in (
+                (both, {"address": "127.0.0.1:1"},
+                 ["POST to http://127.0.0.1:1/hooks/shop; say 'listen.pub",
+                  "grace: an event that only the list has shown"], []),
+                (both, {"address": "127.0.0.1:1",
+                        "public_url": "https://h.example"},
+                 ["POST to https://h.example/hooks/shop\n"], []),
+                (both, {"address": "unix:hooks.sock"},
+                 ["POST to /hooks/shop on unix:"], []),
+                (both, None, ["webhooks: none can arrive"], ["grace:"]),
+                (polled, None, ["order: a walk may bring newer"],
+                 ["grace:", "webhooks:"]),
+                (hooked, {"address": "127.0.0.1:1"},
+                 ["loss bound: none: what a webhook does not bring is lost"],
+                 ["grace:"])):
+            agent = self.agent({"shop": shop})
+            top = {"connectors": {"shop": shop},
+                   "handlers": {"log": {"file": "events.jsonl"}}}
+            if listen:
+                top["listen"] = listen
+            self.write(agent, json.dumps(top))
+            got = agent.command("check")
+            self.assertEqual(got.returncode, 0, got.stderr)
+            for words in there:
+                self.assertIn(words, got.stdout.decode())
+            for words in not_there:
+                self.assertNotIn(words, got.stdout.decode())
+
+    def test_an_empty_configuration_points_to_init(self):
+        agent = self.agent({})
+        for text in ("", "connectors: {}\n"):
+            self.write(agent, text)
+            got = agent.command("check")
+            self.assertIn(b"longstop init stripe", got.stdout + got.stderr)
+            self.assertNotIn(b"no handler", got.stdout + got.stderr)
+
     def test_an_overlap_that_follows_the_lag_says_its_bounds(self):
         agent = self.agent({"shop": harness.pet_store(
             self.provider(), poll={"overlap": "auto"})})

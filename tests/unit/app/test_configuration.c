@@ -160,7 +160,8 @@ what_will_not_work_is_warned_of(void **state)
     (void)state;
     static const struct row rows[] = {
         { SHOP HANDLERS, "a.yaml:1:14: warning: connector 'shop' has a "
-                         "webhook secret, but there is no 'listen'" },
+                         "webhook secret, but there is no 'listen' section: no "
+                         "webhook can arrive; add 'listen: {address: " },
         { "connectors: {shop: {use: petstore, with: " POLLED
           ", webhook: {rate: 1/s}}}\n",
           "warning: connector 'shop' has no webhook secret" },
@@ -168,7 +169,8 @@ what_will_not_work_is_warned_of(void **state)
           "a.yaml:3:23: warning: ./no.sh is not there" },
         { LISTEN SHOP "handlers: {e: {exec: [./a.yaml]}}\n",
           "a.yaml:3:23: warning: ./a.yaml cannot be run by anybody" },
-        { LISTEN SHOP, "warning: there is no handler" },
+        { LISTEN SHOP, "warning: there is no handler: events are stored, and "
+                       "go nowhere; add one, such as 'handlers: {log: {" },
         { LISTEN SHOP "handlers: {e: {file: no/where.jsonl}}\n",
           "a.yaml:3:12: warning: the folder of no/where.jsonl" },
         { LISTEN SHOP "handlers: {e: {exec: [cat]}}\n", "0 warnings" },
