@@ -275,8 +275,10 @@ answer_event(struct admin_ask *ask)
     } else if (!begin_search(look, ask)) {
         admin_look_destroy(look);
         admin_answer_problem(ask->exchange, 404,
-                             "an event is named by its number, or as "
-                             "CONNECTOR/ID with a configured connector");
+                             "an event is named by its number, such as "
+                             "1870235467890982912, or as CONNECTOR/ID, such "
+                             "as shop/evt_1, where the connector is "
+                             "configured; 'longstop events' lists both");
         return;
     }
     admin_look_begin(look, ask);

@@ -69,6 +69,7 @@ add_tier(struct portrait *of, struct json_node *tiers, unsigned number,
         json_add_i64(of->tree, item, "interval_ms", tier->interval_ms);
     }
     admin_add_words(of->tree, item, "cron", tier->cron);
+    json_add_bool(of->tree, item, "adaptive", tier->adaptive);
     json_add_bool(of->tree, item, "hurried", tier->hurried);
     json_add_i64(of->tree, item, "overlap_ms", tier->overlap_ms);
     admin_add_time(of->tree, item, "complete_until", tier->complete_until_ms);

@@ -27,6 +27,15 @@ add_when(struct table *table, struct slice gap, const char *name)
     buf_fini(&text);
 }
 
+/* In the form that 'backfill' takes. */
+static void
+add_bound(struct table *table, struct slice gap, const char *name,
+          struct arena *arena)
+{
+    struct slice at = told_text(gap, name, arena);
+    table_cell(table, at.len == 0 ? slice_of("-") : at);
+}
+
 static void
 add_row(struct table *table, struct slice gap, struct arena *arena)
 {
@@ -34,8 +43,8 @@ add_row(struct table *table, struct slice gap, struct arena *arena)
     table_cell(table, told_text(gap, "id", arena));
     table_cell(table, told_text(gap, "connector", arena));
     table_cell(table, told_text(gap, "kind", arena));
-    add_when(table, gap, "from");
-    add_when(table, gap, "to");
+    add_bound(table, gap, "from", arena);
+    add_bound(table, gap, "to", arena);
     add_when(table, gap, "found");
     table_cell(table, by.len == 0 ? slice_of("open") : by);
 }
@@ -63,6 +72,11 @@ gaps_text(struct slice body, const void *arg, struct buf *into)
     } else {
         table_print(&table, "", into);
         buf_text(into, "times are UTC, from and to by the provider's clock\n");
+        buf_text(into, *all ? ""
+                            : "where the list still shows a span, 'longstop "
+                              "backfill CONNECTOR --since FROM --until TO'\n"
+                              "fills and closes it; 'longstop gaps close ID' "
+                              "accepts that it is lost\n");
     }
     table_fini(&table);
     arena_fini(&arena);
@@ -133,7 +147,8 @@ cmd_gaps(int argc, char **argv)
         .operand_more = 2,
         .summary = "Lists spans of a provider's list that could not be read "
                    "any more. One\nthat was looked at is closed, and no longer "
-                   "makes 'status' fail.",
+                   "makes 'status' fail; a backfill that has\nread all of "
+                   "one closes it too.",
         .examples = "  longstop gaps\n"
                     "  longstop gaps close 3\n",
         .options = options,

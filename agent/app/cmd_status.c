@@ -74,19 +74,34 @@ last_walk_text(const struct lines *lines, struct slice tier)
     buf_byte(lines->into, '\n');
 }
 
+/* "every 1m", or "every 4.399s now (adaptive)" where that moves. */
+static void
+pace_text(const struct lines *lines, struct slice tier)
+{
+    char span[INSTANT_TEXT_BYTES];
+    struct slice cron = told_text(tier, "cron", lines->arena);
+    if (cron.len > 0) {
+        buf_format(lines->into, "  cron %.*s: ", SLICE_ARG(cron));
+        return;
+    }
+    buf_format(lines->into, "  every %s",
+               instant_span_text(told_number(tier, "interval_ms"), span));
+    if (told_true(tier, "hurried")) {
+        buf_text(lines->into, " now (adaptive: a webhook is overdue): ");
+    } else if (told_true(tier, "adaptive")) {
+        buf_text(lines->into, " now (adaptive): ");
+    } else {
+        buf_text(lines->into, ": ");
+    }
+}
+
 /* "12:03:10 if the list shows events within 2m" */
 static void
 tier_text(const struct lines *lines, struct slice tier)
 {
     char span[INSTANT_TEXT_BYTES];
-    struct slice cron = told_text(tier, "cron", lines->arena);
     int64_t until_ms = told_time(tier, "complete_until");
-    if (cron.len > 0) {
-        buf_format(lines->into, "  cron %.*s: ", SLICE_ARG(cron));
-    } else {
-        buf_format(lines->into, "  every %s: ",
-                   instant_span_text(told_number(tier, "interval_ms"), span));
-    }
+    pace_text(lines, tier);
     if (until_ms == 0) {
         buf_text(lines->into, "not complete yet");
     } else {
@@ -106,13 +121,18 @@ tiers_text(const struct lines *lines)
     struct slice tier;
     size_t at = 0;
     int64_t until_ms = told_time(lines->connector, "complete_until");
+    int64_t gaps = told_number(lines->connector, "open_gaps");
     if (until_ms > 0) {
         buf_text(lines->into, "  complete until ");
         told_when(until_ms, lines->now_ms, lines->into);
-        buf_byte(lines->into, '\n');
+        buf_text(lines->into, gaps > 0 ? ", but for what gaps lack\n" : "\n");
     }
     while (json_next_element(tiers, &at, &tier)) {
         tier_text(lines, tier);
+    }
+    if (at == 0) {
+        buf_text(lines->into, "  no list is polled: what a webhook does not "
+                              "bring is lost\n");
     }
 }
 
@@ -154,10 +174,10 @@ counts_text(const struct lines *lines)
                    (long long)only);
     }
     if (gaps > 0) {
-        buf_format(lines->into,
-                   "  %lld open gap%s: 'longstop gaps' lists, 'longstop gaps "
-                   "close ID' accepts\n",
-                   (long long)gaps, gaps == 1 ? "" : "s");
+        buf_format(
+            lines->into,
+            "  %lld open gap%s: 'longstop gaps' says from when to when\n",
+            (long long)gaps, gaps == 1 ? "" : "s");
     }
 }
 

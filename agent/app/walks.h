@@ -79,6 +79,7 @@ struct walks_tier {
     int64_t every_ms;    /* as configured; of no meaning with a cron line */
     struct slice cron;   /* empty: `every` */
     int64_t interval_ms; /* from one walk to the next as it is now; 0: cron */
+    bool adaptive;       /* that moves as webhooks miss */
     bool hurried;        /* webhooks are overdue */
     /* hw − overlap, provider's clock; 0: not yet. */
     int64_t complete_until_ms;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/ingest.h"
 
+#include "base/instant.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rule.h"
@@ -147,12 +148,13 @@ count_gap(struct entry *entry)
     if (!arrival->has_gap) {
         return;
     }
+    char from[INSTANT_TEXT_BYTES], to[INSTANT_TEXT_BYTES];
     metric_add(counts_of(entry->ingest, arrival->connector)->gaps, 1);
     LOG(LOG_ERROR, "gap: a span cannot be read any more",
         log_slice("connector", arrival->connector->name),
         log_text("kind", gap_kind_name(arrival->gap.kind)),
-        log_i64("from_ms", arrival->gap.from_ms),
-        log_i64("to_ms", arrival->gap.to_ms));
+        log_text("from", instant_text(arrival->gap.from_ms, from)),
+        log_text("to", instant_text(arrival->gap.to_ms, to)));
 }
 
 static void

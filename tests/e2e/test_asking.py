@@ -57,6 +57,27 @@ class Asking(harness.Case):
         self.assertEqual([tier["overlap_ms"] for tier in
                           told["connectors"][0]["tiers"]], [60000, 86400000])
 
+    def test_status_says_what_no_list_and_a_pace_that_moves_mean(self):
+        hooked = self.pet_shop()
+        self.assertIn("no list is polled: what a webhook does not bring is "
+                      "lost\n", self.said(hooked, "status"))
+        agent = self.both(poll={"pace": "adaptive", "fastest": "1s",
+                                "slowest": "4s"})
+        text = self.said(agent, "status")
+        self.assertRegex(text, r"  every \S+ now \(adaptive")
+        self.assertNotIn("no list is polled", text)
+        tier = self.as_json(agent, "status")["connectors"][0]["tiers"][0]
+        self.assertTrue(tier["adaptive"])
+
+    def test_complete_is_but_for_gaps_where_one_is_open(self):
+        agent = self.both()
+        self.assertNotIn("but for", self.said(agent, "status"))
+        agent.stop()
+        add_gap(agent, 1000, 2000)
+        agent.start()
+        self.assertRegex(self.said(agent, "status", code=1),
+                         r"  complete until .*\d, but for what gaps lack\n")
+
     def test_status_is_1_while_a_gap_is_open_and_closing_it_makes_it_0(self):
         agent = self.pet_shop()
         self.said(agent, "status")
@@ -67,7 +88,11 @@ class Asking(harness.Case):
         self.assertIn("1 open gap", self.said(agent, "status", code=1))
         self.assertEqual(self.as_json(agent, "status", code=1)["open_gaps"], 1)
         self.assertRegex(self.said(agent, "gaps"),
-                         r"\n1 +shop +retention +1970-01-01 00:00:01 .* open\n")
+                         r"\n1 +shop +retention +1970-01-01T00:00:01\.000Z "
+                         r"+1970-01-01T00:00:02\.000Z .* open\n")
+        self.assertIn("backfill CONNECTOR --since FROM --until TO",
+                      self.said(agent, "gaps"))
+        self.assertNotIn("backfill", self.said(agent, "gaps", "--all"))
         self.assertIn("gap 1 is closed", self.said(agent, "gaps", "close", "1"))
         self.said(agent, "status")
         self.assertIn("no gap is open", self.said(agent, "gaps"))
@@ -119,6 +144,10 @@ class Asking(harness.Case):
             [seen["via"] for seen in
              self.as_json(agent, "show", one["number"])["seen"]],
             ["poll", "webhook"])
+        for name in ("nobody", "elsewhere/evt_1"):
+            got = agent.command("show", name)
+            self.assertEqual(got.returncode, 1)
+            self.assertIn(b"such as shop/evt_1", got.stderr)
         got = agent.command("show", "shop/nobody")
         self.assertEqual(got.returncode, 1)
         self.assertIn(b"no such event", got.stderr)
