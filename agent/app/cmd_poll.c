@@ -58,6 +58,9 @@ print_report(struct poll_command *command)
         buf_append(&text, body);
     } else {
         status = poll_report_text(body, &text);
+        buf_text(&text, command->dry_run ? "dry run: nothing was stored, and "
+                                           "no watermark moved\n"
+                                         : "");
     }
     if (status == STATUS_OK) {
         (void)fwrite(buf_slice(&text).ptr, 1, text.len, stdout);

@@ -301,6 +301,7 @@ class Poll(harness.Case):
         self.assertEqual(got.returncode, 0, got.stderr)
         self.assertIn(b"2 new", got.stdout)
         self.assertIn(b"/v1/orders", got.stdout)
+        self.assertIn(b"dry run: nothing was stored", got.stdout)
         self.assertNotIn(harness.TOKEN.encode(), got.stdout + got.stderr)
         agent.start()
         self.assertEqual(len(agent.wait_events(2)), 2)
