@@ -122,6 +122,23 @@ add_docs(struct init *init)
     }
 }
 
+/* A provider that is only asked opens no port. */
+static void
+add_listen(struct init *init)
+{
+    if (config_node_child(init->root, "verify") == NULL) {
+        return;
+    }
+    buf_format(&init->text,
+               "# Webhooks arrive at /hooks/%.*s. Without this section the "
+               "agent is\n# outbound only: leave the webhook secret out "
+               "then.\n"
+               "listen:\n"
+               "  address: 127.0.0.1:8080\n"
+               "  # public_url: https://hooks.example.com\n\n",
+               SLICE_ARG(init->name));
+}
+
 static void
 render(struct init *init)
 {
@@ -134,14 +151,7 @@ render(struct init *init)
     buf_text(into, "# Secrets stand in files of their own (chmod 600), beside "
                    "this one.\n# 'longstop check' says what is still "
                    "missing.\n\n");
-    buf_format(into,
-               "# Webhooks arrive at /hooks/%.*s. Without this section the "
-               "agent is\n# outbound only: leave the webhook secret out "
-               "then.\n"
-               "listen:\n"
-               "  address: 127.0.0.1:8080\n"
-               "  # public_url: https://hooks.example.com\n\n",
-               SLICE_ARG(init->name));
+    add_listen(init);
     buf_format(into, "connectors:\n  %.*s:\n    use: %.*s\n",
                SLICE_ARG(init->name), SLICE_ARG(init->use));
     add_params(init);

@@ -168,6 +168,21 @@ class Cli(harness.Case):
             self.write(name, "s\n")
         self.assertEqual(self.run_here("check").returncode, 0)
 
+    def test_the_whole_file_of_the_manual_is_polled_and_opens_no_port(self):
+        manual = os.path.join(harness.HERE, "..", "..", "connectors",
+                              "README.md")
+        with open(manual, encoding="utf-8") as file:
+            self.write("connectors/mine.yaml",
+                       file.read().split("```yaml\n")[1].split("```")[0])
+        printed = self.run_here("init", "mine").stdout.decode()
+        self.assertNotIn("listen:", printed)
+        provider = self.provider([harness.row(1, harness.iso())])
+        self.write("longstop.yaml", printed.replace("FILL_IN", provider.url))
+        self.write("mine.api_key", harness.TOKEN)
+        got = self.run_here("poll", "--dry-run", "mine")
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        self.assertIn(b"mine: ok, 1 new", got.stdout)
+
 
 class DryRun(harness.Case):
     def test_a_dry_run_beside_the_agent_stores_nothing(self):
