@@ -154,19 +154,38 @@ by_channel_text(const struct lines *lines, const char *name)
     buf_text(lines->into, ", since the start\n");
 }
 
+/* What two channels tell of each other. */
+static void
+recovered_text(const struct lines *lines)
+{
+    char span[INSTANT_TEXT_BYTES];
+    struct slice connector = lines->connector;
+    buf_format(lines->into,
+               "  %lld recovered, %lld late, %lld confirmed, ever; recovered "
+               "is what only the list has shown for %s\n",
+               (long long)told_number(connector, "recovered"),
+               (long long)told_number(connector, "late"),
+               (long long)told_number(connector, "confirmed"),
+               instant_span_text(told_number(connector, "grace_ms"), span));
+    if (told_true(connector, "webhook_silent")) {
+        buf_text(lines->into, "  webhooks have stopped, and walks go on "
+                              "bringing events: is the provider's "
+                              "subscription still on?\n");
+    }
+}
+
 static void
 counts_text(const struct lines *lines)
 {
     struct slice connector = lines->connector;
     int64_t only = told_number(connector, "webhook_only");
     int64_t gaps = told_number(connector, "open_gaps");
+    struct slice silent; /* told where there are both channels */
     by_channel_text(lines, "events");
     by_channel_text(lines, "duplicates");
-    buf_format(lines->into,
-               "  %lld recovered, %lld late, %lld confirmed, ever\n",
-               (long long)told_number(connector, "recovered"),
-               (long long)told_number(connector, "late"),
-               (long long)told_number(connector, "confirmed"));
+    if (json_member(connector, slice_of("webhook_silent"), &silent)) {
+        recovered_text(lines);
+    }
     if (only > 0) {
         buf_format(lines->into,
                    "  %lld by webhook only: genuine, and in no list; 'longstop "

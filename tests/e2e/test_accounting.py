@@ -225,6 +225,8 @@ class Accounting(harness.Case):
 
         self.assertEqual(agent.metric("webhook_silent", connector="shop"), 0)
         wait_until(silent_after_one_more, "only walks bring events")
+        self.assertIn(b"webhooks have stopped",
+                      agent.command("status").stdout)
         self.assertEqual(agent.log().count("no webhook has come"), 1)
         Hook(1000, iso()).send(agent)
         wait_until(lambda: not silent(), "a webhook has come")

@@ -49,7 +49,8 @@ class Asking(harness.Case):
                      r"within 1d\n",
                      r"last walk .*: ok, \d+ new, \d+ known; next ",
                      r"events: 0 by webhook, 1 by poll",
-                     r"0 recovered, 0 late, 1 confirmed",
+                     r"0 recovered, 0 late, 1 confirmed, ever; recovered is "
+                     r"what only the list has shown for \S+\n",
                      r"HANDLER +OWED +OLDEST +DEAD +STATE\n",
                      r"log +0 +- +0 +ok\n"):
             self.assertRegex(text, line)
@@ -61,6 +62,7 @@ class Asking(harness.Case):
         hooked = self.pet_shop()
         self.assertIn("no list is polled: what a webhook does not bring is "
                       "lost\n", self.said(hooked, "status"))
+        self.assertNotIn("recovered", self.said(hooked, "status"))
         agent = self.both(poll={"pace": "adaptive", "fastest": "1s",
                                 "slowest": "4s"})
         text = self.said(agent, "status")
