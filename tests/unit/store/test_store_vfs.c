@@ -28,7 +28,11 @@
 #define ROUNDS 8
 #define FAR_MS ((int64_t)4000000000000)
 
-static char folder[] = "/tmp/longstop-vfs-XXXXXX";
+/* In memory where that can be had: a process that ends loses nothing of what it
+ * has written, so that a disk's syncs show nothing here and cost minutes. */
+static char in_memory[] = "/dev/shm/longstop-vfs-XXXXXX";
+static char on_disk[] = "/tmp/longstop-vfs-XXXXXX";
+static const char *folder;
 
 static const char *
 path_of(const char *name)
@@ -237,7 +241,8 @@ live_until(long n, struct life *life)
     return WEXITSTATUS(ended);
 }
 
-/* Examines in a child, so that this process takes no durable step itself. */
+/* Examines in a child, so that this process takes no durable step itself; and
+ * twice: looking changes nothing, so that the second look sees the same. */
 static void
 examine_apart(const struct life *life, long n)
 {
@@ -247,6 +252,7 @@ examine_apart(const struct life *life, long n)
     assert_true(child >= 0);
     if (child == 0) {
         int line = examine(life);
+        line = line == 0 ? examine(life) : line;
         (void)!write(fds[1], &line, sizeof(line));
         _exit(0);
     }
@@ -273,8 +279,6 @@ an_end_at_any_durable_step_loses_nothing_acknowledged(void **state)
         wipe();
         struct life life = { .acks = -1 };
         code = live_until(n, &life);
-        examine_apart(&life, n);
-        /* Looking once changed nothing: the second look sees the same. */
         examine_apart(&life, n);
     }
     assert_int_equal(code, 0);
@@ -374,8 +378,12 @@ a_limit_on_file_size_is_a_full_disk_too(void **state)
 int
 main(void)
 {
-    if (mkdtemp(folder) == NULL || store_vfs_install() != STATUS_OK) {
-        perror(folder);
+    folder = mkdtemp(in_memory);
+    if (folder == NULL) {
+        folder = mkdtemp(on_disk);
+    }
+    if (folder == NULL || store_vfs_install() != STATUS_OK) {
+        perror(on_disk);
         return 1;
     }
     const struct CMUnitTest tests[] = {
