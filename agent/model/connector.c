@@ -5,6 +5,7 @@
 
 #include "base/instant.h"
 #include "model/connector_draft.h"
+#include "model/pattern.h"
 
 /* What no file says and every walk needs. */
 #define OVERLAP_MS    (2 * INSTANT_MINUTE_MS)
@@ -431,6 +432,7 @@ connector_fini(struct connector *connector)
     }
     forget_all(&connector->poll.fail_when);
     forget_all(&connector->poll.gate.go_when);
+    pattern_free(connector->poll.indirect.allow);
     for (size_t i = 0; i < connector->poll.cursor.expired_count; i++) {
         forget_all(&connector->poll.cursor.expired[i].when);
     }
@@ -445,5 +447,6 @@ connector_fini(struct connector *connector)
     connector->poll.fail_when.count = 0;
     connector->poll.cursor.expired_count = 0;
     connector->poll.gate.go_when.count = 0;
+    connector->poll.indirect.allow = NULL;
     connector->param_count = 0;
 }

@@ -321,6 +321,13 @@ struct gate_spec {
     int64_t timeout_ms;
 };
 
+/* An answer that only says where its rows are. */
+struct indirect_spec {
+    const struct template *url; /* in the answer; NULL: rows are in it */
+    struct pattern *allow;      /* hosts besides the list's own; NULL: none */
+    enum { INDIRECT_AUTH_NONE, INDIRECT_AUTH_SAME } auth;
+};
+
 enum poll_pace { PACE_FIXED, PACE_ADAPTIVE };
 
 /* A slower walk over the same list, with an overlap and a watermark of its own:
@@ -375,6 +382,7 @@ struct poll_spec {
     struct limit_spec limit;
     struct record_spec record;
     struct follow_spec follow;
+    struct indirect_spec indirect;
     struct gate_spec gate;
     bool exclusive;     /* no list while the provider sends webhooks */
     int64_t wait_ms;    /* how long the list itself holds a request that it has

@@ -105,6 +105,7 @@ config_parse_fn connector_parse_texts;
 config_parse_fn connector_parse_same_id;
 config_parse_fn connector_poll_cidrs;
 config_parse_fn connector_poll_follow_url;
+config_parse_fn connector_poll_allow;
 config_parse_fn connector_fetch_text;
 config_parse_fn connector_fetch_query;
 config_parse_fn connector_fetch_headers;

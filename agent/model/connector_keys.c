@@ -398,6 +398,23 @@ static const struct config_key follow_keys[] = {
 TABLE(follow_table, "follow", follow_keys, follow_spec,
       "A request for each row that is not known yet.");
 
+static const char *const indirect_auths[] = { "none", "same", NULL };
+
+static const struct config_key indirect_keys[] = {
+    CUSTOM(indirect_spec, "url", url, connector_parse_answer_source, STRING,
+           "Where the answer says where the file is; absent: there are no "
+           "rows."),
+    CUSTOM(indirect_spec, "allow", allow, connector_poll_allow, STRING,
+           "Hosts besides the list's own that may have it: a regular "
+           "expression from `^` to `$`."),
+    KEY(indirect_spec, "auth", CONFIG_CHOICE, auth, .choices = indirect_auths,
+        .fallback = "none",
+        .doc = "`same`: asked for with the list's credential and fields, where "
+               "it is at the list's own origin."),
+};
+TABLE(indirect_table, "indirect", indirect_keys, indirect_spec,
+      "An answer that says where a file with its rows is.");
+
 static const struct config_key interval_keys[] = {
     KEY(poll_spec, "min", CONFIG_DURATION, interval_min_ms, .fallback = "0s",
         .doc = "The provider's shortest interval."),
@@ -491,6 +508,8 @@ static const struct config_key poll_keys[] = {
         .doc = "What a row says about its event."),
     KEY(poll_spec, "follow", CONFIG_TABLE, follow, .table = &follow_table,
         .doc = "A request for each row that is not known yet."),
+    KEY(poll_spec, "indirect", CONFIG_TABLE, indirect, .table = &indirect_table,
+        .doc = "The answer only names a file: its rows are the page."),
     KEY(poll_spec, "gate", CONFIG_TABLE, gate, .table = &connector_gate_table,
         .doc = "A request that is held until there is something to read; then "
                "the list is."),

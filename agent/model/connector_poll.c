@@ -6,6 +6,7 @@
 #include "model/address.h"
 #include "model/cadence.h"
 #include "model/connector_draft.h"
+#include "model/pattern.h"
 #include "wire/json.h"
 
 static struct connector_draft *
@@ -263,6 +264,26 @@ connector_poll_follow_url(struct config_binding *binding,
             binding, text, node, TEMPLATE_BARE_PATH, kinds, SIDE_REQUEST);
         memcpy(place, &t, sizeof(t));
     }
+}
+
+void
+connector_poll_allow(struct config_binding *binding,
+                     const struct config_node *node, void *place)
+{
+    struct pattern *allow = NULL;
+    struct error err = { "" };
+    struct slice text;
+    if (!connector_parse_scalar(binding, node, &text)) {
+        return;
+    }
+    enum status status =
+        pattern_compile_whole(text, binding->arena, &allow, &err);
+    if (status == STATUS_NOMEM) {
+        draft_of(binding)->nomem = true;
+    } else if (status != STATUS_OK) {
+        connector_parse_refuse(binding, node, error_text(&err, status));
+    }
+    memcpy(place, &allow, sizeof(allow));
 }
 
 /* ---- when ---- */

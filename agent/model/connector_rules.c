@@ -289,6 +289,12 @@ check_queue(struct rules *rules)
                "'gate' needs 'go_when': what does its answer say when there is "
                "something to read?");
     }
+    const char *const indirect[] = { "poll", "indirect" };
+    if (poll->indirect.url == NULL &&
+        connector_tree_node(rules->draft, indirect, 2) != NULL) {
+        refuse(rules, "poll", "indirect",
+               "'indirect' needs 'url': where does the answer name its file?");
+    }
     if (poll->exclusive && c->has_webhook && c->has_poll) {
         refuse(rules, "poll", "exclusive_with_webhook",
                "this provider shows no list while it sends webhooks: leave out "

@@ -384,6 +384,22 @@ extract_request(const struct connector *connector,
 
 /* ---- pages ---- */
 
+static enum status
+find_rows(const struct connector *connector, struct slice text,
+          struct arena *arena, struct page *page, struct error *err)
+{
+    const struct json_path *items = connector->poll.items;
+    enum status status =
+        scope_rows(items, text, arena, &page->rows, &page->row_count);
+    if (status == STATUS_NOT_FOUND) {
+        return error_set(err, STATUS_PROTOCOL, "there is no list at '%.*s'",
+                         SLICE_ARG(json_path_source(items)));
+    }
+    return status == STATUS_OK
+               ? status
+               : error_set(err, status, "%s", status_text(status));
+}
+
 enum status
 extract_page(const struct connector *connector, struct slice body,
              struct http_fields fields, struct arena *arena,
@@ -412,19 +428,23 @@ extract_page(const struct connector *connector, struct slice body,
         }
     }
     struct page page = { .body = body };
-    if (status == STATUS_OK) {
-        status =
-            scope_rows(poll->items, body, arena, &page.rows, &page.row_count);
-    }
-    if (status == STATUS_NOT_FOUND) {
-        return error_set(err, STATUS_PROTOCOL, "there is no list at '%.*s'",
-                         SLICE_ARG(json_path_source(poll->items)));
-    }
-    if (status != STATUS_OK) {
-        return error_set(err, status, "%s", status_text(status));
+    if (status == STATUS_OK && poll->indirect.url == NULL) {
+        status = find_rows(connector, body, arena, &page, err);
+    } else if (status != STATUS_OK) {
+        (void)error_set(err, status, "%s", status_text(status));
     }
     *ret_page = page;
-    return STATUS_OK;
+    return status;
+}
+
+enum status
+extract_file(const struct connector *connector, struct slice file,
+             struct arena *arena, struct page *page, struct error *err)
+{
+    if (json_check(file, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
+        return error_wrap(err, STATUS_PROTOCOL, "the file is not JSON");
+    }
+    return find_rows(connector, file, arena, page, err);
 }
 
 /* ---- rows ---- */

@@ -33,15 +33,23 @@ struct page {
     struct slice body;
     struct slice *rows; /* raw slices, in the order received */
     size_t row_count;
+    bool ends; /* the answer named no file (poll.indirect): nothing follows */
 };
 
-/* Checks the JSON and finds the rows; STATUS_PROTOCOL when it is not JSON, the
+/* Checks the JSON and finds the rows, but those that are in a file
+ * (poll.indirect); STATUS_PROTOCOL when it is not JSON, the
  * items are not there, or a `fail_when` holds: an error is never an empty
  * page. */
 NODISCARD
 enum status extract_page(const struct connector *connector, struct slice body,
                          struct http_fields fields, struct arena *arena,
                          struct page *ret_page, struct error *err);
+
+/* Finds the rows of the file that a page named; likewise. */
+NODISCARD
+enum status extract_file(const struct connector *connector, struct slice file,
+                         struct arena *arena, struct page *page,
+                         struct error *err);
 
 /* A row as a channel saw it. */
 struct row_view {

@@ -19,6 +19,13 @@ NODISCARD
 enum status pattern_compile(struct slice text, struct arena *arena,
                             struct pattern **ret_pattern, struct error *err);
 
+/* Compiles a pattern for the whole of a text: it is written from `^` to `$`,
+ * else STATUS_INVALID, and means no less: `^a|b$` finds "a" and "b" alone. */
+NODISCARD
+enum status pattern_compile_whole(struct slice text, struct arena *arena,
+                                  struct pattern **ret_pattern,
+                                  struct error *err);
+
 /* Whether the pattern is found in `text`; behind a NUL nothing is seen.
  * STATUS_OK or STATUS_NOMEM. */
 NODISCARD

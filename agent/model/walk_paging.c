@@ -293,6 +293,9 @@ static bool
 says_end(const struct turn *turn)
 {
     const struct page *page = turn->answer->page;
+    if (page->ends) {
+        return true;
+    }
     if (turn->spec->more != NULL &&
         !answer_truth(turn->spec->more, page->body)) {
         return true;

@@ -234,24 +234,37 @@ decide_knowing(struct source_poll *poll)
     poll_ask_decide(poll);
 }
 
+void
+poll_ask_rows(struct source_poll *poll)
+{
+    if (poll->page.page.row_count > 0 &&
+        walk_wants_known(&poll->plan, &poll->next)) {
+        poll_page_choose(poll);
+        poll_look(poll, decide_knowing);
+    } else {
+        poll_ask_decide(poll);
+    }
+}
+
 static void
 take_page(struct source_poll *poll, const struct http_reply *reply)
 {
+    const bool is_indirect =
+        poll->settings.connector->poll.indirect.url != NULL;
+    const bool is_empty =
+        reply->status == 304 || (is_indirect && reply->status == 204);
     struct error err = { 0 };
-    enum status status = reply->status == 304
-                             ? poll_page_empty(poll)
-                             : poll_page_open(poll, reply, &err);
+    enum status status =
+        is_empty ? poll_page_empty(poll) : poll_page_open(poll, reply, &err);
     if (status == STATUS_OK) {
         status = poll_page_note(poll, reply);
     }
     if (status != STATUS_OK) {
         take_garbage(poll, reply, status, &err);
-    } else if (poll->page.page.row_count > 0 &&
-               walk_wants_known(&poll->plan, &poll->next)) {
-        poll_page_choose(poll);
-        poll_look(poll, decide_knowing);
+    } else if (is_indirect && reply->status != 304) {
+        poll_indirect_ask(poll);
     } else {
-        poll_ask_decide(poll);
+        poll_ask_rows(poll);
     }
 }
 

@@ -24,6 +24,39 @@ poll_page_empty(struct source_poll *poll)
                           clock_unix_ms(), &poll->page.arrival);
 }
 
+/* What is noted of each row. */
+static enum status
+take_rows(struct poll_page *page)
+{
+    struct arena *arena = &page->arrival->arena;
+    page->bodies =
+        arena_array(arena, page->page.row_count, sizeof(*page->bodies));
+    page->wanted =
+        arena_array(arena, page->page.row_count, sizeof(*page->wanted));
+    if (page->bodies == NULL || page->wanted == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < page->page.row_count; i++) {
+        page->bodies[i] = page->page.rows[i];
+    }
+    return STATUS_OK;
+}
+
+enum status
+poll_page_fill(struct source_poll *poll, const struct http_reply *reply,
+               struct error *err)
+{
+    struct poll_page *page = &poll->page;
+    struct arena *arena = &page->arrival->arena;
+    struct slice file;
+    if (arena_copy(arena, reply->body, &file) != STATUS_OK) {
+        return STATUS_NOMEM;
+    }
+    enum status status =
+        extract_file(poll->settings.connector, file, arena, &page->page, err);
+    return status == STATUS_OK ? take_rows(page) : status;
+}
+
 static enum status
 find_rows(struct source_poll *poll, const struct http_reply *reply,
           struct error *err)
@@ -38,20 +71,7 @@ find_rows(struct source_poll *poll, const struct http_reply *reply,
     }
     enum status status =
         extract_page(connector, body, reply->fields, arena, &page->page, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    page->bodies =
-        arena_array(arena, page->page.row_count, sizeof(*page->bodies));
-    page->wanted =
-        arena_array(arena, page->page.row_count, sizeof(*page->wanted));
-    if (page->bodies == NULL || page->wanted == NULL) {
-        return STATUS_NOMEM;
-    }
-    for (size_t i = 0; i < page->page.row_count; i++) {
-        page->bodies[i] = page->page.rows[i];
-    }
-    return STATUS_OK;
+    return status == STATUS_OK ? take_rows(page) : status;
 }
 
 void

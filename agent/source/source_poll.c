@@ -503,6 +503,8 @@ timer_fired(void *arg)
         poll_ask(poll);
     } else if (poll->phase == PHASE_GATE) {
         poll_gate_ask(poll);
+    } else if (poll->phase == PHASE_FILE) {
+        poll_indirect_ask(poll);
     } else if (poll->phase == PHASE_DETAIL) {
         poll_detail_next(poll);
     } else if (poll->phase == PHASE_IDLE && !poll->loaded) {

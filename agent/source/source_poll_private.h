@@ -17,6 +17,7 @@ struct poll_page {
     struct slice url;     /* that was asked */
     struct slice *bodies; /* one per row: the row, or what follow brought */
     bool *wanted;         /* one per row: below the walk, or known: not */
+    bool file_is_own;     /* its rows' file is at the list's origin */
     size_t at;            /* row whose detail is being asked */
     size_t details;       /* asked so far in this page */
     struct walk_answer answer; /* what walk_page will be told */
@@ -38,6 +39,7 @@ struct source_poll {
         PHASE_WAITING, /* for the budget, to ask again */
         PHASE_GATE,    /* http_client, before a walk; or for the budget */
         PHASE_ASKING,  /* http_client */
+        PHASE_FILE,    /* http_client, the rows' file; or for the budget */
         PHASE_LOOKING, /* the sink looks rows up, for the walk or follow */
         PHASE_DETAIL,  /* http_client, one row's detail */
         PHASE_STORING, /* the sink stores */
@@ -104,6 +106,11 @@ NODISCARD
 enum status poll_page_open(struct source_poll *poll,
                            const struct http_reply *reply, struct error *err);
 
+/* Gives an open page the rows of the file that it names. */
+NODISCARD
+enum status poll_page_fill(struct source_poll *poll,
+                           const struct http_reply *reply, struct error *err);
+
 /* Leaves out the rows below the walk, by what walk_page made of the page: the
  * first answer of all decides where `start` is. */
 void poll_page_choose(struct source_poll *poll);
@@ -167,6 +174,12 @@ void poll_ask_note(struct source_poll *poll, const struct http_reply *reply);
  * The rest of what it asks is left in *ret_advice. */
 bool poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
                      struct quota_advice *ret_advice);
+
+/* Goes on with the page, whose rows are there. */
+void poll_ask_rows(struct source_poll *poll);
+
+/* Asks for the file that the page names, then goes on with its rows. */
+void poll_indirect_ask(struct source_poll *poll);
 
 /* Lets the walk decide about the page, and stores what follows. */
 void poll_ask_decide(struct source_poll *poll);

@@ -198,6 +198,67 @@ class Vocabulary(harness.Case):
             provider.ended.set()
             came.notify_all()
 
+    def journal(self, files, **indirect):
+        """An agent that reads a list whose answers name files at `files`, by
+        offset, and the list's provider."""
+        provider = self.provider()
+
+        def serve(handler, asked):
+            at = int(asked.query.get("after", "0"))
+            body = {"at": at}
+            if at < 3:
+                body = {"at": at + 1, "url": f"{files.url}/file/{at + 1}?s=1"}
+            answer(handler, 200, json.dumps(body).encode())
+        provider.default = serve
+        agent = self.lister(provider, {
+            "request": {"url": "{var:base}/list",
+                        "query": {"after": "{cursor}"},
+                        "headers": {"X-App": "secret"}},
+            "order": "asc", "cursor": {"kind": "token", "from": "at"},
+            "pages": {"kind": "cursor", "more": "url"},
+            "indirect": {"url": "url", **indirect}})
+        return agent, provider
+
+    def serve_files(self, files, fails=0):
+        """Files of two rows each; the first few requests fail."""
+        def serve(handler, asked):
+            number = int(asked.path.rsplit("/", 1)[1])
+            if len(files.asked) <= fails:
+                answer(handler, 403, b"{}")
+                return
+            rows = [entry(10 * number), entry(10 * number + 1)]
+            answer(handler, 200, listing(rows))
+        files.default = serve
+
+    def test_the_rows_are_in_the_files_that_the_answers_name(self):
+        files = self.provider()
+        self.serve_files(files, fails=1)
+        agent, provider = self.journal(
+            files, auth="same", allow=r"^127\.0\.0\.1:[0-9]+$")
+        self.assertEqual(self.ids(agent, 6),
+                         ["10", "11", "20", "21", "30", "31"])
+        self.assertEqual(self.runs(agent, "failed"), 1)
+        self.assertIn("the rows' file: HTTP 403", agent.log())
+        self.assertEqual([a.path for a in files.asked],
+                         ["/file/1", "/file/1", "/file/2", "/file/3"])
+        self.assertEqual(provider.asked[0].headers["X-App"], "secret")
+        self.assertNotIn("X-App", files.asked[0].headers)
+        wait_until(lambda: provider.asked[-1].query.get("after") == "3",
+                   "the list is read on from the last file")
+        agent.kill()
+        count = len(files.asked)
+        agent.start()
+        wait_until(lambda: self.runs(agent, "ok") >= 1, "a walk")
+        self.assertEqual(len(files.asked), count)
+
+    def test_a_file_at_a_host_nobody_named_is_not_fetched(self):
+        files = self.provider()
+        self.serve_files(files)
+        agent, _ = self.journal(files, allow=r"^files\.example\.org$")
+        wait_until(lambda: self.runs(agent, "failed") >= 1, "it fails")
+        self.assertIn("indirect.allow", agent.log())
+        self.assertEqual(files.asked, [])
+
     def test_a_gate_says_when_there_is_something_to_read(self):
         provider = self.provider()
         rows = [entry(1)]

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "model/pattern.h"
 
 static void
@@ -56,6 +58,50 @@ a_broken_pattern_is_refused_with_words(void **state)
 }
 
 static void
+a_pattern_for_a_whole_text_is_written_from_end_to_end(void **state)
+{
+    (void)state;
+    static const char *const open[] = { "a", "^a", "a$", "", "(^a$)" };
+    static const char *const broken[] = { "^a)|(b$", "^($" };
+    static const struct {
+        const char *pattern;
+        const char *text;
+        bool found;
+    } rows[] = {
+        { "^a\\.b$", "a.b", true },   { "^a\\.b$", "aXb", false },
+        { "^a|b$", "a", true },       { "^a|b$", "b", true },
+        { "^a|b$", "ab", false },     { "^a|b$", "a.evil", false },
+        { "^a|b$", "evil.b", false }, { "^[[:alpha:](]|x$", "evil.x", false },
+    };
+    struct arena arena = { 0 };
+    struct pattern *pattern = NULL;
+    struct error err;
+    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+        assert_int_equal(
+            pattern_compile_whole(slice_of(open[i]), &arena, &pattern, &err),
+            STATUS_INVALID);
+        assert_non_null(strstr(err.text, "must begin with '^'"));
+    }
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        assert_int_equal(
+            pattern_compile_whole(slice_of(broken[i]), &arena, &pattern, &err),
+            STATUS_INVALID);
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool found = false;
+        assert_int_equal(pattern_compile_whole(slice_of(rows[i].pattern),
+                                               &arena, &pattern, &err),
+                         STATUS_OK);
+        assert_int_equal(
+            pattern_find(pattern, slice_of(rows[i].text), &arena, &found),
+            STATUS_OK);
+        assert_int_equal(found, rows[i].found);
+        pattern_free(pattern);
+    }
+    arena_fini(&arena);
+}
+
+static void
 running_out_of_memory_is_told(void **state)
 {
     (void)state;
@@ -85,6 +131,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_is_found_anywhere_unless_anchored),
         cmocka_unit_test(a_broken_pattern_is_refused_with_words),
+        cmocka_unit_test(a_pattern_for_a_whole_text_is_written_from_end_to_end),
         cmocka_unit_test(running_out_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
