@@ -254,6 +254,7 @@ http_client_destroy(struct http_client *client)
     list_for_each_safe(link, &client->running) {
         http_client_cancel(list_entry(link, struct http_call, link));
     }
+    http_client_destroy(client->held);
     if (client->multi != NULL) {
         (void)curl_multi_cleanup(client->multi);
         curl_global_cleanup();
@@ -264,12 +265,38 @@ http_client_destroy(struct http_client *client)
     mem_free(client);
 }
 
+/*
+ * Returns the client that runs the held calls. Requests that a server keeps
+ * open for a minute would leave a host none of its connections for those that
+ * are answered at once, and each other none either. They are as many as who
+ * starts them, one walk of a list at most, so nothing else bounds them.
+ */
+static enum status
+open_held(struct http_client *client, struct http_client **ret,
+          struct error *err)
+{
+    const struct http_client_settings settings = {
+        .ca_file = client->ca_file,
+        .user_agent = client->user_agent,
+    };
+    enum status status = STATUS_OK;
+    if (client->held == NULL) {
+        status =
+            http_client_create(client->loop, &settings, &client->held, err);
+    }
+    *ret = client->held;
+    return status;
+}
+
 enum status
 http_client_start(struct http_client *client, const struct http_call_spec *spec,
                   http_reply_fn *done, void *arg, struct http_call **ret_call,
                   struct error *err)
 {
     enum status status = http_call_check(spec, err);
+    if (status == STATUS_OK && spec->is_held) {
+        status = open_held(client, &client, err);
+    }
     if (status == STATUS_OK) {
         status = open_multi(client, err);
     }

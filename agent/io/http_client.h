@@ -23,8 +23,8 @@ struct http_client;
 struct http_call;
 
 struct http_client_settings {
-    int64_t connections;          /* in all: 64 */
-    int64_t connections_per_host; /* 8 */
+    int64_t connections;          /* in all: 64; 0: no limit */
+    int64_t connections_per_host; /* 8; 0: no limit */
     const char *ca_file;          /* NULL: the system's */
     const char *user_agent;
 };
@@ -51,7 +51,9 @@ struct http_call_spec {
     int64_t timeout_ms;         /* of the whole call: 30 s */
     int64_t stall_timeout_ms;   /* less than 1 byte/s for so long: 20 s */
     size_t body_limit;          /* decoded: STATUS_TOO_LARGE beyond */
-    bool body_may_be_cut;       /* instead: the answer ends at body_limit */
+    bool is_held; /* the server is expected to keep the request open: it takes
+                     none of the connections of those that are answered */
+    bool body_may_be_cut; /* instead: the answer ends at body_limit */
 };
 
 /* What came back; borrowed for the callback. */

@@ -17,6 +17,7 @@ struct http_client {
     struct loop *loop;
     struct http_client_settings settings;
     CURLM *multi; /* made at the first call: an idle agent stays small */
+    struct http_client *held; /* runs the calls that are held; made likewise */
     struct loop_timer *timer;
     struct list running;
     char *ca_file;

@@ -19,11 +19,11 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
 {
     const struct poll_spec *spec = &poll->settings.connector->poll;
     /* Only the list itself holds what it is asked. */
-    int64_t timeout_ms =
-        poll->phase == PHASE_GATE
-            ? spec->gate.timeout_ms
-            : spec->timeout_ms +
-                  (poll->phase == PHASE_ASKING ? spec->wait_ms : 0);
+    const bool is_gate = poll->phase == PHASE_GATE;
+    const int64_t wait_ms = poll->phase == PHASE_ASKING ? spec->wait_ms : 0;
+    const bool is_held = is_gate || wait_ms > 0;
+    const int64_t timeout_ms =
+        is_gate ? spec->gate.timeout_ms : spec->timeout_ms + wait_ms;
     struct http_call_spec call = {
         .method = request->method,
         .url = request->url,
@@ -36,6 +36,7 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
         .timeout_ms = timeout_ms,
         .stall_timeout_ms = timeout_ms,
         .body_limit = (size_t)spec->max_body,
+        .is_held = is_held,
     };
     return http_client_start(poll->client, &call, done, poll, &poll->call, err);
 }

@@ -233,6 +233,60 @@ calls_beyond_the_connections_of_a_host_wait(void **state)
     close_world();
 }
 
+enum { HELD = 20 };
+
+/* Keeps the first requests until their connections end, and answers others. */
+static void
+serve_behind_held(struct loopback *server, int fd)
+{
+    while (loopback_read(server, fd)) {
+        if (atomic_load(&server->requests) > HELD &&
+            !loopback_say(fd, server->arg)) {
+            return;
+        }
+    }
+}
+
+static struct loop_timer *look;
+
+static void
+look_for_held(void *arg)
+{
+    (void)arg;
+    if (atomic_load(&world.server.requests) == HELD) {
+        loop_stop(world.loop);
+    } else {
+        loop_timer_arm(look, 5);
+    }
+}
+
+static void
+held_calls_take_no_connection_of_those_that_are_answered(void **state)
+{
+    (void)state;
+    open_world(serve_behind_held, ok);
+    struct http_call_spec spec = get();
+    spec.is_held = true;
+    world.answer.wanted = HELD;
+    for (int i = 0; i < HELD; i++) {
+        start(&spec);
+    }
+    assert_int_equal(loop_timer_create(world.loop, look_for_held, NULL, &look),
+                     STATUS_OK);
+    loop_timer_arm(look, 0);
+    loop_run(world.loop);
+    spec.is_held = false;
+    for (int i = 0; i < HELD; i++) {
+        start(&spec);
+    }
+    loop_run(world.loop);
+    assert_int_equal(world.answer.calls, HELD);
+    assert_int_equal(world.answer.status, STATUS_OK);
+    assert_in_range(atomic_load(&world.server.connected), HELD + 1, HELD + 8);
+    loop_timer_destroy(look);
+    close_world();
+}
+
 static void
 a_body_goes_out_as_it_is(void **state)
 {
@@ -759,6 +813,7 @@ memory_that_runs_out_is_an_answer_too(void **state)
     struct http_call_spec spec = get();
     const struct http_field field = { SLICE("A"), SLICE("b") };
     spec.fields = (struct http_fields){ &field, 1 };
+    spec.is_held = true; /* goes through all there is to set up */
     bool worked = false;
     for (long n = 0; n < 200 && !worked; n++) {
         const struct http_client_settings settings = {
@@ -797,6 +852,8 @@ main(void)
         cmocka_unit_test(an_answer_comes_whole),
         cmocka_unit_test(a_connection_is_used_again_and_forgets_cookies),
         cmocka_unit_test(calls_beyond_the_connections_of_a_host_wait),
+        cmocka_unit_test(
+            held_calls_take_no_connection_of_those_that_are_answered),
         cmocka_unit_test(a_body_goes_out_as_it_is),
         cmocka_unit_test(a_head_has_no_body),
         cmocka_unit_test(any_status_is_an_answer),

@@ -135,6 +135,65 @@ it_stops_at_once_while_the_gate_holds(void **state)
     site_close();
 }
 
+/* A list that holds what it is asked. */
+static const char holding[] = PARAMS
+    "poll:\n"
+    "  request: {url: '{var:base}/v1/list', query: {after: '{cursor}'}}\n"
+    "  items: '$.rows[*]'\n"
+    "  order: asc\n"
+    "  wait: 10s\n"
+    "  cursor: {kind: token, from: next}\n"
+    "  record: {id: '{id}', type: t}\n"
+    "match: {mode: event, same_id: true}\n";
+
+static void
+note_reply(void *arg, enum status status, const struct http_reply *reply,
+           const struct error *err)
+{
+    bool *came = arg;
+    (void)err;
+    *came = status == STATUS_OK && reply->status == 200;
+    loop_stop(site.loop);
+}
+
+static void
+what_is_held_leaves_the_hosts_connections_to_others(void **state)
+{
+    (void)state;
+    static const char *const lists[] = { holding, gated };
+    static const struct answer script[] = {
+        { 200, NULL, NULL, LIST("t1") },
+        { 0, NULL, NULL, "{}" },
+        { 200, NULL, NULL, "{}" },
+        { 0, NULL, NULL, NULL },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        const struct http_client_settings one = { .connections = 1,
+                                                  .connections_per_host = 1 };
+        struct http_call *call = NULL;
+        bool came = false;
+        site_open(lists[i], i == 0 ? script + 1 : script);
+        http_client_destroy(site.client);
+        assert_int_equal(
+            http_client_create(site.loop, &one, &site.client, NULL), STATUS_OK);
+        source_poll_destroy(site.poll);
+        make_poll();
+        start();
+        run(is_held);
+        const struct http_call_spec other = { .method = SLICE("GET"),
+                                              .url = slice_of(site.base),
+                                              .timeout_ms = 5000,
+                                              .stall_timeout_ms = 5000,
+                                              .body_limit = 1000 };
+        assert_int_equal(http_client_start(site.client, &other, note_reply,
+                                           &came, &call, NULL),
+                         STATUS_OK);
+        run(NULL);
+        assert_true(came);
+        site_close();
+    }
+}
+
 int
 main(void)
 {
@@ -144,6 +203,7 @@ main(void)
         cmocka_unit_test(a_list_without_a_cursor_is_walked_by_the_clock),
         cmocka_unit_test(who_asks_for_a_walk_does_not_wait_for_the_gate),
         cmocka_unit_test(it_stops_at_once_while_the_gate_holds),
+        cmocka_unit_test(what_is_held_leaves_the_hosts_connections_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
