@@ -318,19 +318,23 @@ key_of(struct view_keys *keys, struct slice type, struct arena *arena)
     return key;
 }
 
-/* An event that a walk brought, and when a webhook showed it; 0: never. Nobody
- * has waited for the webhook of what a backfill brought. */
+/* An event that a walk brought, and when a webhook showed it; 0: never. One
+ * that was asked for meets its row, and shows nothing of itself. Nobody has
+ * waited for the webhook of what a backfill brought. */
 static void
 count_walked(const struct view_keys *keys, struct view_key *key,
-             enum channel via, int64_t accepted_ms, int64_t hooked_ms)
+             const struct sql_use *use, int64_t accepted_ms)
 {
+    enum channel via = (enum channel)sqlite3_column_int(use->stmt, 2);
+    int64_t hooked_ms = sqlite3_column_int64(use->stmt, 5);
+    bool asked = sqlite3_column_int(use->stmt, 7) != 0;
     key->walk++;
     if (hooked_ms != 0 && hooked_ms - accepted_ms <= keys->grace_ms) {
         key->met++;
         key->confirmed++;
         return;
     }
-    key->met += hooked_ms != 0;
+    key->met += hooked_ms != 0 || asked;
     if (via != CHANNEL_BACKFILL) {
         key->late += hooked_ms != 0;
         key->recovered += keys->now_ms - accepted_ms > keys->grace_ms;
@@ -366,8 +370,7 @@ count_event(const struct sql_use *use, struct view_keys *keys,
     enum channel via = (enum channel)sqlite3_column_int(stmt, 2);
     int64_t accepted_ms = sqlite3_column_int64(stmt, 0) >> EVENT_MS_SHIFT;
     if (channel_is_walk(via)) {
-        count_walked(keys, key, via, accepted_ms,
-                     sqlite3_column_int64(stmt, 5));
+        count_walked(keys, key, use, accepted_ms);
     } else if (via == CHANNEL_WEBHOOK) {
         count_hooked(keys, key, accepted_ms, sqlite3_column_int64(stmt, 6),
                      sqlite3_column_int64(stmt, 3));

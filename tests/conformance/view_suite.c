@@ -545,6 +545,27 @@ what_no_webhook_showed_in_its_grace_is_recovered(void **state)
     assert_int_equal(made.late, 1);
 }
 
+/* Sent again by the provider, on our word: it shows that ids meet, and that
+ * nothing would have come unasked. */
+static void
+a_webhook_that_was_asked_for_meets_its_row_and_is_not_late(void **state)
+{
+    (void)state;
+    ask_for_hook(accept_without_hook("e1"));
+    send_hook_again("e1");
+    uint64_t faster = accept_without_hook("e2");
+    send_hook_again("e2");
+    ask_for_hook(faster);
+    (void)accept_without_hook("e3");
+    struct view_keys of = keys(-1, 100);
+    struct view_key paid = key_of(&of, "order.paid");
+    assert_int_equal(paid.walk, 3);
+    assert_int_equal(paid.met, 2);
+    assert_int_equal(paid.confirmed, 0);
+    assert_int_equal(paid.late, 0);
+    assert_int_equal(paid.recovered, 3);
+}
+
 static void
 types_beyond_the_limit_are_counted_together(void **state)
 {
@@ -679,6 +700,7 @@ view_suite_run(const struct store_suite_host *of)
         ROW(an_event_that_came_in_two_steps_says_who_filled_it_when),
         ROW(keys_say_by_type_whether_the_channels_meet),
         ROW(what_no_webhook_showed_in_its_grace_is_recovered),
+        ROW(a_webhook_that_was_asked_for_meets_its_row_and_is_not_late),
         ROW(types_beyond_the_limit_are_counted_together),
         ROW(totals_are_those_of_each_connector),
         ROW(a_view_sees_what_was_written_since_and_holds_nothing_up),
