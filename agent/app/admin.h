@@ -49,7 +49,8 @@ enum status admin_create(struct loop *loop,
 void admin_destroy(struct admin *admin); /* NULL is allowed */
 
 /* To be told of all walks, so that who asked for one gets its report; `dry`
- * tells those that store nothing from the others. */
+ * tells those that store nothing from the others. NULL is allowed: a walk may
+ * end when nobody can be told any more. */
 void admin_poll_asked(struct admin *admin, const struct poll_asked *asked,
                       bool dry);
 void admin_poll_ended(struct admin *admin, const struct poll_ended *ended,

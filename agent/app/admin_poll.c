@@ -62,6 +62,9 @@ answer_poll(struct admin_ask *ask)
 void
 admin_poll_asked(struct admin *admin, const struct poll_asked *asked, bool dry)
 {
+    if (admin == NULL) {
+        return;
+    }
     list_for_each(at, &admin->walkers) {
         struct walker *walker = list_entry(at, struct walker, link);
         if (walker->connector == asked->connector && walker->dry == dry) {
@@ -73,6 +76,9 @@ admin_poll_asked(struct admin *admin, const struct poll_asked *asked, bool dry)
 void
 admin_poll_ended(struct admin *admin, const struct poll_ended *ended, bool dry)
 {
+    if (admin == NULL) {
+        return;
+    }
     list_for_each_safe(at, &admin->walkers) {
         struct walker *walker = list_entry(at, struct walker, link);
         if (walker->connector != ended->connector || walker->dry != dry) {

@@ -173,9 +173,7 @@ static void
 walk_asked(void *arg, const struct poll_asked *asked)
 {
     struct agent *agent = arg;
-    if (agent->admin != NULL) {
-        admin_poll_asked(agent->admin, asked, false);
-    }
+    admin_poll_asked(agent->admin, asked, false);
     if (agent->settings.observer.asked != NULL) {
         agent->settings.observer.asked(agent->settings.observer.arg, asked);
     }
@@ -189,9 +187,7 @@ walk_ended(void *arg, const struct poll_ended *ended)
                                             [POLL_LIMITED] = EXIT_LATER,
                                             [POLL_GONE] = EXIT_FAILED };
     struct agent *agent = arg;
-    if (agent->admin != NULL) {
-        admin_poll_ended(agent->admin, ended, false);
-    }
+    admin_poll_ended(agent->admin, ended, false);
     if (agent->settings.observer.ended != NULL) {
         agent->settings.observer.ended(agent->settings.observer.arg, ended);
     }
