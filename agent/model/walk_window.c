@@ -268,6 +268,20 @@ began_ms(const struct walk_plan *plan, const struct walk_state *state,
     return later_of(s, 0);
 }
 
+/* Up to a clock that is years ahead, ours or that of an earlier answer, there
+ * would be years of spans. What is left out so was not read. */
+static void
+lower_top(const struct walk_plan *plan, struct walk_state *state,
+          int64_t date_ms)
+{
+    int64_t slack = state->now_theirs ? DATE_AHEAD_MS : 0;
+    if (walk_span_used(plan->connector) &&
+        state->now_ms > instant_add(date_ms, slack)) {
+        state->now_ms = date_ms;
+        state->s_ms = earlier_of(state->s_ms, date_ms);
+    }
+}
+
 void
 walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
                   const struct walk_answer *answer, struct walk_step *step,
@@ -291,12 +305,10 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
                                        answer->our_ms - answer->duration_ms);
         step->state_changed = true;
     }
+    if (has_date) {
+        lower_top(plan, state, date_ms);
+    }
     if (has_date && !state->now_theirs) {
-        if (walk_span_used(plan->connector)) {
-            /* Up to a clock of ours that is years ahead there would be years of
-             * spans. */
-            state->now_ms = earlier_of(state->now_ms, date_ms);
-        }
         walk_window_cut(plan, state, &now, step);
     }
     if (!state->has_s || !RULE(RULE_CLOCK_FIRST)) {

@@ -162,6 +162,19 @@ class Channels(harness.Case):
         provider.rows.append(row(1, iso(time.time() - behind)))
         agent.wait_events(1)
 
+    def test_an_answer_whose_date_is_years_ahead_passes_nothing_over(self):
+        provider = self.provider()
+        dates = [10 * 365 * 86400, 0, 10 * 365 * 86400]
+        provider.date = lambda: time.time() + (dates.pop(0) if dates else 0)
+        agent = self.pet_shop(provider, poll={
+            "start": "now", "overlap": "5s", "retention": "7d"})
+        for order in range(1, 5):
+            asked = len(provider.asked)
+            provider.rows.append(row(order, iso()))
+            wait_until(lambda: len(provider.asked) > asked, "a walk")
+        agent.wait_events(4)
+        self.assertEqual(agent.metric("gaps_total", connector="shop"), 0)
+
     def test_every_row_comes_in_though_all_share_one_second(self):
         stamp = iso(int(time.time()) - 5)
         provider = self.provider([row(i, stamp) for i in range(30)], page=7)

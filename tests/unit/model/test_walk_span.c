@@ -159,6 +159,27 @@ a_clock_of_ours_that_is_years_ahead_makes_no_years_of_spans(void **state)
 }
 
 static void
+one_date_that_is_years_off_makes_no_years_of_spans(void **state)
+{
+    struct fixture *f = *state;
+    use_spans(f, HOUR, 100);
+    set_hw(f, NOW - HOUR);
+    f->now.provider_ms = NOW + 3650 * DAY;
+    begin(f);
+    page(f, NIL, WALK_ASK);
+    page(f, NIL, WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW - 1500);
+    /* Years behind in the midst of a walk: what is left out was not read. */
+    set_hw(f, NOW - DAY);
+    f->now.provider_ms = NOW;
+    begin(f);
+    page(f, NIL, WALK_ASK);
+    f->date = "Thu, 14 Nov 2013 22:13:20 GMT";
+    page(f, NIL, WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW - DAY);
+}
+
+static void
 a_past_span_is_not_read_beyond_its_end(void **state)
 {
     struct fixture *f = *state;
@@ -315,6 +336,7 @@ main(void)
         TEST(a_walk_that_is_resumed_does_not_read_a_span_twice),
         TEST(a_span_counts_the_rows_of_all_its_pages),
         TEST(a_clock_of_ours_that_is_years_ahead_makes_no_years_of_spans),
+        TEST(one_date_that_is_years_off_makes_no_years_of_spans),
         TEST(a_past_span_is_not_read_beyond_its_end),
         TEST(thirty_thousand_rows_are_read_through_answers_of_a_hundred),
     };
