@@ -467,7 +467,8 @@ class SimulatedProvider:
                  self.journal, *options]
         if hook_url:
             words += ["--hook-url", hook_url]
-        self.child = subprocess.Popen(words, stdout=subprocess.PIPE)
+        # No buffer: a line that waits in one is not seen by select.
+        self.child = subprocess.Popen(words, stdout=subprocess.PIPE, bufsize=0)
         case.addCleanup(self.clean_up)
         self.port = int(self.line().split()[1])
         self.url = f"http://127.0.0.1:{self.port}"

@@ -43,6 +43,17 @@ class Simulated(harness.Case):
         self.assertEqual(agent.lag[0], 60)
         self.assertLess(agent.lag[1] / 60, 0.1)
 
+    def test_the_tail_of_a_list_is_never_empty_by_chance(self):
+        """Six in a hundred of the first quarter, whatever the seed says."""
+        for seed in range(1, 6):
+            provider = harness.SimulatedProvider(
+                self, "--events", "200", "--rate", "0", "--seed", str(seed),
+                "--lag-tail", "6", "--lag-tail-ms", "5500")
+            provider.wait_done()
+            facts = [lines["fact"][0] for lines in provider.entries().values()]
+            lags = [fact["visible_ms"] - fact["stamp_ms"] for fact in facts]
+            self.assertEqual(sum(lag >= 5500 for lag in lags), 3, seed)
+
     def run_simulation(self, *options, **poll):
         port = harness.free_port()
         defaults = {"--events": "120", "--rate": "80"}

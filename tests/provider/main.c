@@ -119,7 +119,8 @@ read_options(int argc, char **argv, struct options *into)
         }
     }
     if (into->page < 1 || into->events < 0 || into->rate < 0 ||
-        into->secret[0] == '\0' || into->token[0] == '\0') {
+        into->tail < 0 || into->tail > 100 || into->secret[0] == '\0' ||
+        into->token[0] == '\0') {
         (void)fprintf(stderr, "longstop-provider: out of range\n");
         return false;
     }

@@ -16,6 +16,7 @@ struct orders {
     struct fact *facts;
     size_t count;
     size_t room;
+    size_t tail; /* facts of it so far */
     uint64_t last_order;
     int64_t last_ms;
     struct fact recent[CHANGE_AMONG]; /* latest version, by id % CHANGE_AMONG */
@@ -74,14 +75,29 @@ stamp_at(struct orders *orders, int64_t now_ms)
     return orders->last_ms;
 }
 
-/* Draws only where there is a tail, so that without one a seed still means the
- * orders it always meant. */
+/* The share of the tail rounded up: where there is to be one, it has a fact. */
+static size_t
+tail_size(const struct orders_settings *s)
+{
+    return (s->tail_among * (size_t)s->tail_percent + 99) / 100;
+}
+
+/* Chance says which facts are the tail, and never how many: of those that may
+ * still happen each is as likely as the others to be one of those that are
+ * missing. Draws only where there is a tail, so that without one a seed still
+ * means the orders it always meant. */
 static bool
 is_tail(struct orders *orders)
 {
     const struct orders_settings *s = &orders->settings;
-    return orders->count < s->tail_among && s->tail_percent > 0 &&
-           (int64_t)prng_below(&orders->prng, 100) < s->tail_percent;
+    size_t missing = tail_size(s) - orders->tail;
+    if (missing == 0) {
+        return false;
+    }
+    bool tail =
+        prng_below(&orders->prng, s->tail_among - orders->count) < missing;
+    orders->tail += tail;
+    return tail;
 }
 
 enum status

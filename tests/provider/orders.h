@@ -19,7 +19,8 @@
 struct orders_settings {
     uint64_t seed;
     int64_t lag_ms;       /* a fact is listed this long after it came to be */
-    int64_t tail_percent; /* of the first tail_among facts, that long after */
+    int64_t tail_percent; /* of the first tail_among facts so many, no fewer and
+                             no more, are listed tail_ms after */
     int64_t tail_ms;
     size_t tail_among;
     bool whole_seconds; /* stamps without a fraction: many facts share one */
