@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "base/instant.h"
 #include "base/rule.h"
-#include "model/answer.h"
-#include "model/walk_backfill.h"
-#include "model/walk_change.h"
 #include "model/walk_cursor.h"
 #include "model/walk_page_private.h"
 #include "model/walk_paging.h"
 #include "model/walk_span.h"
 #include "model/walk_window.h"
-#include "wire/timefmt.h"
 
 /* Walks in a row that end on one full second before it becomes a gap. */
 #define TIES_MAX 3
@@ -54,297 +48,6 @@ ask(struct taking *t)
                         (long long)t->state->pages);
     }
     return STATUS_OK;
-}
-
-/* ---- what the rows say ---- */
-
-/* A row that stood in the list before the last whole walk began shows that the
- * list still reaches back to it. One that a webhook brought since does not, nor
- * does one that became visible late. */
-static void
-take_sight(struct taking *t, size_t at, int64_t at_ms)
-{
-    struct walk_state *state = t->state;
-    bool known = t->answer->known != NULL && t->answer->known[at];
-    bool before_start =
-        !state->start_ours &&
-        at_ms < walk_cursor_floor_ms(t->cursor, state->start_ms);
-    if ((known && at_ms <= state->listed_ms) || before_start) {
-        state->met = true;
-    }
-    if (at_ms > state->listed_ms &&
-        (state->oldest_ms == 0 || at_ms < state->oldest_ms)) {
-        state->oldest_ms = at_ms;
-    }
-}
-
-static enum status
-take_stamp(struct taking *t, size_t at)
-{
-    struct walk_state *state = t->state;
-    int64_t at_ms;
-    enum status status = walk_cursor_row_ms(
-        t->connector, t->answer->page->rows[at], t->scratch, &at_ms);
-    if (t->cursor->kind == CURSOR_SEEN && status == STATUS_OK) {
-        take_sight(t, at, at_ms);
-    } else if (t->cursor->kind == CURSOR_SEEN && t->answer->known != NULL) {
-        state->met = state->met || t->answer->known[at];
-    }
-    if (status != STATUS_OK) {
-        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    }
-    if (at_ms > state->running_ms) {
-        state->running_ms = at_ms;
-    }
-    if (at_ms > state->largest_ms) {
-        state->largest_ms = at_ms;
-    }
-    if (at_ms < t->oldest_ms) {
-        t->oldest_ms = at_ms;
-    }
-    t->below += at_ms < walk_cursor_floor_ms(t->cursor, state->a_ms);
-    return STATUS_OK;
-}
-
-static enum status
-take_id(struct taking *t, struct slice row)
-{
-    struct slice id;
-    enum status status = answer_at(t->cursor->from, row, t->scratch, &id);
-    if (status != STATUS_OK) {
-        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    }
-    if (id.len > WALK_TEXT_BYTES_MAX) {
-        t->is_long = true;
-        return STATUS_OK;
-    }
-    bool take = t->picked.len == 0;
-    if (t->cursor->pick == PICK_LAST) {
-        take = true;
-    } else if (t->cursor->pick != PICK_FIRST) {
-        take = take || walk_cursor_compare(t->cursor, id, t->picked) > 0;
-    }
-    if (take) {
-        t->picked = id;
-    }
-    return STATUS_OK;
-}
-
-/* The id of the walk so far. On the pages of a newest-first list the first page
- * has the newest one. */
-static enum status
-take_picked(struct taking *t)
-{
-    struct slice *running = &t->state->running_id;
-    bool is_max =
-        t->cursor->pick == PICK_MAX || t->cursor->pick == PICK_MAX_PLUS_1;
-    if (t->picked.len == 0) {
-        return STATUS_OK;
-    }
-    if (running->len > 0 &&
-        (is_max ? walk_cursor_compare(t->cursor, t->picked, *running) <= 0
-                : t->connector->poll.order == ORDER_DESC)) {
-        return STATUS_OK;
-    }
-    return arena_copy(t->arena, t->picked, running);
-}
-
-/* How far a span has been read. */
-static void
-note_backfill(struct taking *t)
-{
-    struct walk_backfill *span = &t->state->backfill;
-    span->pages++;
-    span->rows += (int64_t)t->answer->page->row_count;
-    if (t->connector->poll.order != ORDER_DESC) {
-        span->at_ms = t->state->running_ms;
-    } else if (t->oldest_ms != INT64_MAX) {
-        span->at_ms = t->oldest_ms;
-    }
-}
-
-/* Nothing that follows can lie in the span. */
-static bool
-is_past_backfill(const struct taking *t)
-{
-    return t->plan->is_backfill && t->connector->poll.order == ORDER_ASC &&
-           t->oldest_ms != INT64_MAX &&
-           t->oldest_ms >= t->state->backfill.until_ms;
-}
-
-static enum status
-take_rows(struct taking *t)
-{
-    const struct page *page = t->answer->page;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < page->row_count && status == STATUS_OK; i++) {
-        if (t->cursor->kind == CURSOR_TIME || t->cursor->kind == CURSOR_SEEN) {
-            status = take_stamp(t, i);
-        } else if (t->cursor->kind == CURSOR_ID) {
-            status = take_id(t, page->rows[i]);
-        }
-    }
-    t->state->pages++;
-    t->state->span_rows += (int64_t)page->row_count;
-    t->state->rows += (int64_t)page->row_count;
-    t->state->failures = 0;
-    if (t->plan->is_backfill) {
-        note_backfill(t);
-    }
-    return status == STATUS_OK ? take_picked(t) : status;
-}
-
-/* An opaque cursor is committed with the page that brought it. */
-static enum status
-take_token(struct taking *t)
-{
-    struct slice text;
-    enum status status =
-        answer_at(t->cursor->from, t->answer->page->body, t->scratch, &text);
-    if (status != STATUS_OK) {
-        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    }
-    if (text.len > WALK_TEXT_BYTES_MAX) {
-        t->is_long = true;
-        return STATUS_OK;
-    }
-    status = arena_copy(t->arena, text, &t->state->token);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    t->state->has_token = true;
-    return walk_cursor_set_text(t->connector, t->state, t->state->token,
-                                t->arena);
-}
-
-/* ---- the end of a walk ---- */
-
-/* Whether the list cannot have changed any more in the second that its
- * Last-Modified names, by the provider's own clock (RFC 9110 §8.8.2.2). A row
- * that came in that same second would stay hidden behind a 304. */
-static bool
-modified_is_over(const struct http_fields fields, struct slice modified)
-{
-    struct slice date;
-    int64_t date_ms;
-    int64_t modified_ms;
-    return http_field_find(fields, "Date", &date) &&
-           timefmt_read_http(date, &date_ms) == STATUS_OK &&
-           timefmt_read_http(modified, &modified_ms) == STATUS_OK &&
-           date_ms >= modified_ms + INSTANT_SECOND_MS;
-}
-
-static void
-forget_validators(struct walk_state *state)
-{
-    state->etag = (struct slice){ NULL, 0 };
-    state->modified = (struct slice){ NULL, 0 };
-    state->etag_url = 0;
-}
-
-static enum status
-keep_validators(struct taking *t)
-{
-    struct walk_state *state = t->state;
-    const unsigned wanted = t->connector->poll.conditional;
-    struct slice text;
-    enum status status = STATUS_OK;
-    if (t->answer->page == NULL) {
-        return STATUS_OK; /* 304: what we sent is still right */
-    }
-    forget_validators(state);
-    if (state->pages != 1) {
-        return STATUS_OK;
-    }
-    if ((wanted & CONDITIONAL_ETAG) != 0 &&
-        http_field_find(t->answer->fields, "ETag", &text)) {
-        status = arena_copy(t->arena, text, &state->etag);
-    }
-    if (status == STATUS_OK && (wanted & CONDITIONAL_LAST_MODIFIED) != 0 &&
-        http_field_find(t->answer->fields, "Last-Modified", &text) &&
-        modified_is_over(t->answer->fields, text)) {
-        status = arena_copy(t->arena, text, &state->modified);
-    }
-    if (state->etag.len > 0 || state->modified.len > 0) {
-        state->etag_url = walk_cursor_hash(t->answer->url);
-    }
-    return status;
-}
-
-/* The id that the walk has come to. Behind a refused cursor there may be none:
- * what comes then is read from the beginning too, for `first` would skip it. */
-static void
-take_newest(struct taking *t)
-{
-    struct walk_state *state = t->state;
-    if (state->running_id.len > 0) {
-        state->token = state->running_id;
-        state->has_token = true;
-    } else if (state->anew && !state->has_token) {
-        state->token = t->connector->poll.first_else;
-        state->has_token = true;
-    }
-}
-
-/* Up to when the list was read, by its own stamps; one that is ahead of the
- * provider's clock says nothing of what comes before that time. */
-static int64_t
-listed_up_to(const struct taking *t)
-{
-    const struct walk_state *state = t->state;
-    int64_t now_ms = walk_page_answered_ms(t->answer);
-    int64_t listed_ms = state->largest_ms < now_ms ? state->largest_ms : now_ms;
-    return listed_ms > state->hw_ms ? listed_ms : state->hw_ms;
-}
-
-/* The only place where hw moves (but for a gap row that says why). */
-static enum status
-whole(struct taking *t)
-{
-    struct walk_state *state = t->state;
-    const struct poll_spec *spec = &t->connector->poll;
-    if (t->plan->is_backfill) {
-        t->step->next = WALK_WHOLE;
-        return walk_backfill_end(state, BACKFILL_DONE, t->answer->our_ms,
-                                 (struct slice){ NULL, 0 }, t->arena);
-    }
-    int64_t settle = spec->settle_ms > spec->cursor.settle_ms
-                         ? spec->settle_ms
-                         : spec->cursor.settle_ms;
-    settle = RULE(RULE_SETTLE) ? settle : 0;
-    if (state->s_ms - settle > state->hw_ms) {
-        state->hw_ms = state->s_ms - settle;
-    }
-    int64_t until_ms = walk_complete_until(t->plan, state);
-    if (until_ms > state->complete_ms) {
-        state->complete_ms = until_ms;
-    }
-    walk_change_note(t->plan, state);
-    /* What was asked for during this walk stays for the next; nothing is read
-     * below the start. */
-    if (state->again_ms >= state->a_ms || state->a_ms <= state->start_ms) {
-        state->again_ms = 0;
-    }
-    if (spec->cursor.kind == CURSOR_ID) {
-        take_newest(t);
-        walk_cursor_mark(t->plan, state, walk_page_answered_ms(t->answer));
-    }
-    enum status status = keep_validators(t);
-    state->open = false;
-    state->has_s = false;
-    state->page = (struct slice){ NULL, 0 };
-    state->has_page = false;
-    state->running_id = (struct slice){ NULL, 0 };
-    state->ties = 0;
-    state->tie_ms = 0;
-    state->rejections = 0;
-    state->anew = false;
-    if (t->answer->page != NULL) {
-        state->last_rows = state->rows;
-        state->listed_ms = listed_up_to(t);
-    }
-    t->step->next = WALK_WHOLE;
-    return status;
 }
 
 /* ---- what follows a page ---- */
@@ -401,7 +104,7 @@ take_cut(struct taking *t)
         t->step->has_gap = true;
         t->step->gap = (struct walk_gap){ GAP_COUNT, reached, t->oldest_ms };
     }
-    return whole(t);
+    return walk_page_whole(t);
 }
 
 static enum status
@@ -409,7 +112,7 @@ advance_time(struct taking *t, bool certain)
 {
     struct walk_state *state = t->state;
     if (t->connector->poll.order != ORDER_ASC || !state->has_cursor) {
-        return certain ? take_cut(t) : whole(t);
+        return certain ? take_cut(t) : walk_page_whole(t);
     }
     if (state->running_ms > 0 &&
         walk_cursor_sent_ms(t->cursor, state->running_ms) > state->cursor_ms) {
@@ -418,7 +121,7 @@ advance_time(struct taking *t, bool certain)
         return status == STATUS_OK ? ask(t) : status;
     }
     if (!certain) {
-        return whole(t);
+        return walk_page_whole(t);
     }
     if (t->oldest_ms == INT64_MAX) {
         return fail_closed(t, "there is more, but no row says from when");
@@ -443,7 +146,7 @@ advance_text(struct taking *t, bool certain)
     }
     return certain ? fail_closed(t, "there is more, says the answer, but its "
                                     "cursor is the same as before")
-                   : whole(t);
+                   : walk_page_whole(t);
 }
 
 static enum status
@@ -456,7 +159,7 @@ advance(struct taking *t, bool certain)
     case CURSOR_SEEN:
     case CURSOR_NONE: break;
     }
-    return whole(t);
+    return walk_page_whole(t);
 }
 
 /* Position-paged and ascending: rows move while they are listed, so ask again
@@ -556,6 +259,15 @@ look_for_dropped(struct taking *t)
                            to_ms > state->hw_ms ? to_ms : state->hw_ms };
 }
 
+/* Nothing that follows can lie in the span. */
+static bool
+is_past_backfill(const struct taking *t)
+{
+    return t->plan->is_backfill && t->connector->poll.order == ORDER_ASC &&
+           t->oldest_ms != INT64_MAX &&
+           t->oldest_ms >= t->state->backfill.until_ms;
+}
+
 /* The list has no more of what was asked for. */
 static enum status
 take_end(struct taking *t)
@@ -569,7 +281,7 @@ take_end(struct taking *t)
     if (status != STATUS_OK) {
         return status;
     }
-    return more ? ask(t) : whole(t);
+    return more ? ask(t) : walk_page_whole(t);
 }
 
 /* A full answer says nothing of what it left out. Its rows are stored, and the
@@ -600,7 +312,7 @@ go_on(struct taking *t)
         return ask(t); /* what it showed lies before the cursor */
     }
     if (is_past_backfill(t)) {
-        return whole(t);
+        return walk_page_whole(t);
     }
     if (walk_span_used(t->connector) &&
         walk_span_is_full(t->connector, t->state)) {
@@ -608,7 +320,7 @@ go_on(struct taking *t)
     }
     if (t->connector->poll.pages.until_cursor && page->row_count > 0 &&
         t->below == page->row_count) {
-        return whole(t);
+        return walk_page_whole(t);
     }
     bool holds;
     enum status status =
@@ -642,9 +354,9 @@ take_page(struct taking *t)
     if (t->state->has_cursor) {
         t->sent = t->state->cursor;
     }
-    enum status status = take_rows(t);
+    enum status status = walk_page_rows(t);
     if (status == STATUS_OK && t->cursor->kind == CURSOR_TOKEN) {
-        status = take_token(t);
+        status = walk_page_token(t);
     }
     if (status == STATUS_OK && first) {
         status = walk_page_first(t);
@@ -662,10 +374,10 @@ take_unchanged(struct taking *t)
     /* As request_render decides it: what is kept may be another URL's. */
     bool asked = t->state->etag_url == walk_cursor_hash(t->answer->url);
     if (!asked || t->state->pages > 0) {
-        forget_validators(t->state);
+        walk_page_forget(t->state);
         return fail_closed(t, "HTTP 304 to a request that did not ask for it");
     }
-    return whole(t);
+    return walk_page_whole(t);
 }
 
 enum status

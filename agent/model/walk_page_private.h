@@ -25,6 +25,24 @@ struct taking {
     bool is_long;        /* a cursor that no request can carry */
 };
 
+/* Takes what the page's rows say of the walk: stamps, ids, how many. */
+NODISCARD
+enum status walk_page_rows(struct taking *t);
+
+/* Takes the cursor that the body names: an opaque one is committed with the
+ * page that brought it. */
+NODISCARD
+enum status walk_page_token(struct taking *t);
+
+/* The walk has read its list to the end. The only place where hw moves (but for
+ * a gap row that says why). */
+NODISCARD
+enum status walk_page_whole(struct taking *t);
+
+/* Forgets what the list was called when it was one page: it is asked for again
+ * without a condition. */
+void walk_page_forget(struct walk_state *state);
+
 /* Takes the answer to `first`, or to `resync`: it says where the cursor is. */
 NODISCARD
 enum status walk_page_first(struct taking *t);
