@@ -4,9 +4,8 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rule.h"
 #include "flow/attempt.h"
-#include "flow/envelope.h"
+#include "flow/dispatch_private.h"
 #include "flow/fill.h"
 #include "flow/settle.h"
 #include "io/clock.h"
@@ -36,38 +35,7 @@
 #define CLAIM_MOST     64
 #define RETRY_CLAIM_MS INSTANT_SECOND_MS
 
-struct outlet {
-    struct dispatch *dispatch;
-    const struct outlet_settings *settings;
-    struct telemetry_handler counts;
-    struct settle_rules rules;
-    int64_t busy;     /* slots that run, are held, or are being claimed for */
-    int64_t claiming; /* of those, asked of the store */
-    bool backlog;
-    bool has_lanes; /* by order_by, or still owed from when it had one */
-    bool paused;
-    struct loop_timer *timer; /* the earliest due of what waits */
-    int64_t due_ms;           /* Unix ms it is armed for, 0: not armed */
-    struct store_call call;   /* the claim, one at a time */
-    bool claim_open;
-};
-
-struct dispatch {
-    struct loop *loop;
-    struct store_worker *worker;
-    struct dispatch_settings settings;
-    struct settle *settle;
-    struct outlet *outlets;
-    size_t running; /* attempts with a handler */
-    bool stopping;
-    struct loop_timer *grace;
-    int64_t grace_ms; /* still to be waited for; < 0: it is */
-    void (*stopped)(void *arg);
-    void *stopped_arg;
-};
-
 static void claim(struct outlet *outlet);
-static void claim_all(struct dispatch *dispatch);
 
 static int64_t
 free_slots(const struct outlet *outlet)
@@ -75,17 +43,16 @@ free_slots(const struct outlet *outlet)
     return outlet->settings->concurrency - outlet->busy;
 }
 
-static bool
-may_start(const struct outlet *outlet)
+bool
+dispatch_may_start(const struct outlet *outlet)
 {
     return !outlet->paused && !outlet->dispatch->stopping &&
            !outlet->dispatch->settings.owe_only && free_slots(outlet) > 0 &&
            settle_takes(outlet->dispatch->settle);
 }
 
-/* Tells that the end is reached, once nothing is left under way. */
-static void
-check_stopped(struct dispatch *dispatch)
+void
+dispatch_check_stopped(struct dispatch *dispatch)
 {
     if (dispatch->stopped == NULL || dispatch->grace_ms >= 0 ||
         dispatch->running > 0 || settle_open(dispatch->settle) > 0) {
@@ -102,9 +69,8 @@ check_stopped(struct dispatch *dispatch)
     stopped(dispatch->stopped_arg);
 }
 
-/* Makes sure the outlet wakes at `due_ms`. */
-static void
-wake_at(struct outlet *outlet, int64_t due_ms)
+void
+dispatch_wake_at(struct outlet *outlet, int64_t due_ms)
 {
     if (due_ms == 0 || outlet->dispatch->stopping ||
         (outlet->due_ms != 0 && outlet->due_ms <= due_ms)) {
@@ -137,12 +103,12 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
         metric_add(outlet->counts.pending, -1);
     }
     attempt_destroy(attempt);
-    wake_at(outlet, due_ms);
+    dispatch_wake_at(outlet, due_ms);
     if (outlet->has_lanes) {
         outlet->backlog = true; /* its lane may go on */
     }
-    claim_all(dispatch); /* too much unsettled holds all of them */
-    check_stopped(dispatch);
+    dispatch_claim_all(dispatch); /* too much unsettled holds all of them */
+    dispatch_check_stopped(dispatch);
 }
 
 /* Frees the slot of an attempt. `release`: what is not done is given back. */
@@ -244,16 +210,15 @@ filled(void *arg, const struct fill_result *result)
     end_attempt(attempt, &failed, result->untried);
 }
 
-/* Starts an attempt in a slot that is already counted as busy; takes the
- * event's reference. */
-static void
-start_attempt(struct outlet *outlet, struct event *event, unsigned number)
+void
+dispatch_start_attempt(struct outlet *outlet, struct event *event,
+                       unsigned number)
 {
     struct dispatch *dispatch = outlet->dispatch;
     struct attempt *attempt;
     if (attempt_create(outlet, event, number, &attempt) != STATUS_OK) {
         outlet->busy--; /* the lease ends by itself */
-        wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+        dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
         return;
     }
     attempt->outcome.handler = outlet->settings->number;
@@ -284,12 +249,13 @@ take_claims(struct outlet *outlet, struct store_claims claims)
     outlet->busy -= outlet->claiming - (int64_t)claims.count;
     if ((int64_t)claims.count < outlet->claiming) {
         outlet->backlog = false;
-        wake_at(outlet, claims.next_due_ms);
+        dispatch_wake_at(outlet, claims.next_due_ms);
     }
     outlet->claiming = 0;
     for (size_t i = 0; i < claims.count; i++) {
         outlet->has_lanes = outlet->has_lanes || claims.at[i].has_lane;
-        start_attempt(outlet, claims.at[i].event, claims.at[i].attempt);
+        dispatch_start_attempt(outlet, claims.at[i].event,
+                               claims.at[i].attempt);
     }
     mem_free(claims.at);
 }
@@ -305,16 +271,16 @@ claimed(struct store_call *call)
     } else {
         outlet->busy -= outlet->claiming;
         outlet->claiming = 0;
-        wake_at(outlet, clock_unix_ms() + RETRY_CLAIM_MS);
+        dispatch_wake_at(outlet, clock_unix_ms() + RETRY_CLAIM_MS);
     }
-    check_stopped(outlet->dispatch);
+    dispatch_check_stopped(outlet->dispatch);
 }
 
 /* Asks the store for as many as there are free slots, if it may hold any. */
 static void
 claim(struct outlet *outlet)
 {
-    if (!outlet->backlog || outlet->claim_open || !may_start(outlet)) {
+    if (!outlet->backlog || outlet->claim_open || !dispatch_may_start(outlet)) {
         return;
     }
     int64_t now_ms = clock_unix_ms();
@@ -338,182 +304,12 @@ claim(struct outlet *outlet)
     outlet->busy += limit;
 }
 
-/* For what frees slots, or the way, of any outlet. */
-static void
-claim_all(struct dispatch *dispatch)
+void
+dispatch_claim_all(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         claim(&dispatch->outlets[i]);
     }
-}
-
-/* ---- routing ---- */
-
-struct preview {
-    const struct connector *connector;
-    const struct sighting *sighting;
-    struct arena *arena;
-};
-
-static enum status
-make_envelope(void *arg, struct slice *ret_envelope)
-{
-    struct preview *preview = arg;
-    struct buf text = { 0 };
-    struct event event =
-        envelope_preview(preview->connector, preview->sighting);
-    envelope_write(preview->connector, &event, &text);
-    enum status status = buf_status(&text);
-    if (status == STATUS_OK) {
-        status = arena_copy(preview->arena, buf_slice(&text), ret_envelope);
-    }
-    buf_fini(&text);
-    return status;
-}
-
-/* Adds the outlet to what the sighting is owed to, in the next place. */
-static void
-owe(struct outlet *outlet, struct owed *owed)
-{
-    owed->handler = outlet->settings->number;
-    owed->has_lane = owed->has_lane && RULE(RULE_LANE);
-    owed->hot = !owed->has_lane && !outlet->backlog && may_start(outlet);
-    if (owed->hot) {
-        outlet->busy++;
-    }
-}
-
-static enum status
-route_one(struct dispatch *dispatch, const struct connector *connector,
-          struct sighting *sighting, struct owed *owed, struct arena *arena)
-{
-    struct preview preview = { connector, sighting, arena };
-    struct route_input input = { .connector = connector,
-                                 .sighting = sighting,
-                                 .make_envelope = make_envelope,
-                                 .arg = &preview };
-    sighting->owed = owed;
-    sighting->owed_count = 0;
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        struct outlet *outlet = &dispatch->outlets[i];
-        struct owed *next = &owed[sighting->owed_count];
-        bool wants = false;
-        *next = (struct owed){ 0 };
-        enum status status = route_wants(&outlet->settings->route, &input,
-                                         &wants, &next->has_lane, &next->lane);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        if (wants) {
-            owe(outlet, next);
-            sighting->owed_count++;
-        }
-    }
-    return STATUS_OK;
-}
-
-enum status
-dispatch_route(struct dispatch *dispatch, const struct connector *connector,
-               struct sighting *sightings, size_t count, struct arena *arena,
-               int64_t *ret_lease_until_ms)
-{
-    int64_t longest_ms = 0;
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        int64_t lease_ms = dispatch->settings.outlets[i].lease_ms;
-        longest_ms = lease_ms > longest_ms ? lease_ms : longest_ms;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct owed *owed =
-            arena_array(arena, dispatch->settings.outlet_count, sizeof(*owed));
-        enum status status =
-            owed == NULL
-                ? STATUS_NOMEM
-                : route_one(dispatch, connector, &sightings[i], owed, arena);
-        if (status != STATUS_OK) {
-            dispatch_dropped(dispatch, sightings, i + (owed != NULL));
-            return status;
-        }
-    }
-    *ret_lease_until_ms = clock_unix_ms() + longest_ms;
-    return STATUS_OK;
-}
-
-/* The outlet that routing wrote into `owed`: it is there. */
-static struct outlet *
-outlet_of(struct dispatch *dispatch, uint32_t number)
-{
-    size_t i = 0;
-    while (i < dispatch->settings.outlet_count &&
-           dispatch->outlets[i].settings->number != number) {
-        i++;
-    }
-    PRE(i < dispatch->settings.outlet_count);
-    return &dispatch->outlets[i];
-}
-
-/* Frees the slots that are held for a sighting. */
-static void
-free_held(struct dispatch *dispatch, const struct sighting *sighting)
-{
-    for (size_t i = 0; i < sighting->owed_count; i++) {
-        if (sighting->owed[i].hot) {
-            outlet_of(dispatch, sighting->owed[i].handler)->busy--;
-        }
-    }
-}
-
-/* Starts one hot delivery from memory. */
-static void
-start_hot(struct outlet *outlet, const struct connector *connector,
-          const struct sighting *sighting)
-{
-    struct event from = envelope_preview(connector, sighting);
-    struct event *event;
-    from.number = sighting->number;
-    if (event_create(&from, &event) != STATUS_OK) {
-        outlet->busy--; /* the lease ends by itself */
-        wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
-        return;
-    }
-    start_attempt(outlet, event, 1);
-}
-
-void
-dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
-                const struct sighting *sightings, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct sighting *sighting = &sightings[i];
-        if (!sighting->fresh) {
-            free_held(dispatch, sighting);
-            if (sighting->filled) {
-                dispatch_start(dispatch); /* what waited for it is due */
-            }
-            continue;
-        }
-        for (size_t j = 0; j < sighting->owed_count; j++) {
-            struct outlet *outlet =
-                outlet_of(dispatch, sighting->owed[j].handler);
-            metric_add(outlet->counts.pending, 1);
-            if (sighting->owed[j].hot) {
-                start_hot(outlet, connector, sighting);
-            } else {
-                outlet->backlog = true;
-            }
-        }
-    }
-    claim_all(dispatch);
-    check_stopped(dispatch);
-}
-
-void
-dispatch_dropped(struct dispatch *dispatch, const struct sighting *sightings,
-                 size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free_held(dispatch, &sightings[i]);
-    }
-    claim_all(dispatch);
 }
 
 /* ---- lifecycle ---- */
@@ -556,7 +352,7 @@ grace_over(void *arg)
     if (dispatch->grace_ms >= 0) {
         loop_timer_arm(dispatch->grace, dispatch->grace_ms);
         dispatch->grace_ms = -1;
-        check_stopped(dispatch);
+        dispatch_check_stopped(dispatch);
     } else {
         cancel_all(dispatch);
     }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dispatch_private: what dispatch (slots, claims, attempts) and dispatch_route
+ * (what comes in) share: an outlet with its slots, and all of them.
+ */
+#ifndef FLOW_DISPATCH_PRIVATE_H
+#define FLOW_DISPATCH_PRIVATE_H
+
+#include "flow/dispatch.h"
+#include "flow/settle.h"
+
+struct outlet {
+    struct dispatch *dispatch;
+    const struct outlet_settings *settings;
+    struct telemetry_handler counts;
+    struct settle_rules rules;
+    int64_t busy;     /* slots that run, are held, or are being claimed for */
+    int64_t claiming; /* of those, asked of the store */
+    bool backlog;
+    bool has_lanes; /* by order_by, or still owed from when it had one */
+    bool paused;
+    struct loop_timer *timer; /* the earliest due of what waits */
+    int64_t due_ms;           /* Unix ms it is armed for, 0: not armed */
+    struct store_call call;   /* the claim, one at a time */
+    bool claim_open;
+};
+
+struct dispatch {
+    struct loop *loop;
+    struct store_worker *worker;
+    struct dispatch_settings settings;
+    struct settle *settle;
+    struct outlet *outlets;
+    size_t running; /* attempts with a handler */
+    bool stopping;
+    struct loop_timer *grace;
+    int64_t grace_ms; /* still to be waited for; < 0: it is */
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+};
+
+/* Whether the outlet has a free slot and may use it now. */
+bool dispatch_may_start(const struct outlet *outlet);
+
+/* Starts an attempt in a slot that is already counted as busy; takes the
+ * event's reference. */
+void dispatch_start_attempt(struct outlet *outlet, struct event *event,
+                            unsigned number);
+
+/* Makes sure the outlet wakes at `due_ms`. */
+void dispatch_wake_at(struct outlet *outlet, int64_t due_ms);
+
+/* Claims for all outlets: for what frees slots, or the way, of any of them. */
+void dispatch_claim_all(struct dispatch *dispatch);
+
+/* Tells that the end is reached, once nothing is left under way. */
+void dispatch_check_stopped(struct dispatch *dispatch);
+
+#endif

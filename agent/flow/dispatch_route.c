@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Which handlers a sighting is owed to, and what becomes of it then. */
+#include "base/mem.h"
+#include "base/rule.h"
+#include "flow/dispatch_private.h"
+#include "flow/envelope.h"
+#include "io/clock.h"
+
+struct preview {
+    const struct connector *connector;
+    const struct sighting *sighting;
+    struct arena *arena;
+};
+
+static enum status
+make_envelope(void *arg, struct slice *ret_envelope)
+{
+    struct preview *preview = arg;
+    struct buf text = { 0 };
+    struct event event =
+        envelope_preview(preview->connector, preview->sighting);
+    envelope_write(preview->connector, &event, &text);
+    enum status status = buf_status(&text);
+    if (status == STATUS_OK) {
+        status = arena_copy(preview->arena, buf_slice(&text), ret_envelope);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+/* Adds the outlet to what the sighting is owed to, in the next place. */
+static void
+owe(struct outlet *outlet, struct owed *owed)
+{
+    owed->handler = outlet->settings->number;
+    owed->has_lane = owed->has_lane && RULE(RULE_LANE);
+    owed->hot =
+        !owed->has_lane && !outlet->backlog && dispatch_may_start(outlet);
+    if (owed->hot) {
+        outlet->busy++;
+    }
+}
+
+static enum status
+route_one(struct dispatch *dispatch, const struct connector *connector,
+          struct sighting *sighting, struct owed *owed, struct arena *arena)
+{
+    struct preview preview = { connector, sighting, arena };
+    struct route_input input = { .connector = connector,
+                                 .sighting = sighting,
+                                 .make_envelope = make_envelope,
+                                 .arg = &preview };
+    sighting->owed = owed;
+    sighting->owed_count = 0;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct outlet *outlet = &dispatch->outlets[i];
+        struct owed *next = &owed[sighting->owed_count];
+        bool wants = false;
+        *next = (struct owed){ 0 };
+        enum status status = route_wants(&outlet->settings->route, &input,
+                                         &wants, &next->has_lane, &next->lane);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (wants) {
+            owe(outlet, next);
+            sighting->owed_count++;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status
+dispatch_route(struct dispatch *dispatch, const struct connector *connector,
+               struct sighting *sightings, size_t count, struct arena *arena,
+               int64_t *ret_lease_until_ms)
+{
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        int64_t lease_ms = dispatch->settings.outlets[i].lease_ms;
+        longest_ms = lease_ms > longest_ms ? lease_ms : longest_ms;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct owed *owed =
+            arena_array(arena, dispatch->settings.outlet_count, sizeof(*owed));
+        enum status status =
+            owed == NULL
+                ? STATUS_NOMEM
+                : route_one(dispatch, connector, &sightings[i], owed, arena);
+        if (status != STATUS_OK) {
+            dispatch_dropped(dispatch, sightings, i + (owed != NULL));
+            return status;
+        }
+    }
+    *ret_lease_until_ms = clock_unix_ms() + longest_ms;
+    return STATUS_OK;
+}
+
+/* The outlet that routing wrote into `owed`: it is there. */
+static struct outlet *
+outlet_of(struct dispatch *dispatch, uint32_t number)
+{
+    size_t i = 0;
+    while (i < dispatch->settings.outlet_count &&
+           dispatch->outlets[i].settings->number != number) {
+        i++;
+    }
+    PRE(i < dispatch->settings.outlet_count);
+    return &dispatch->outlets[i];
+}
+
+/* Frees the slots that are held for a sighting. */
+static void
+free_held(struct dispatch *dispatch, const struct sighting *sighting)
+{
+    for (size_t i = 0; i < sighting->owed_count; i++) {
+        if (sighting->owed[i].hot) {
+            outlet_of(dispatch, sighting->owed[i].handler)->busy--;
+        }
+    }
+}
+
+/* Starts one hot delivery from memory. */
+static void
+start_hot(struct outlet *outlet, const struct connector *connector,
+          const struct sighting *sighting)
+{
+    struct event from = envelope_preview(connector, sighting);
+    struct event *event;
+    from.number = sighting->number;
+    if (event_create(&from, &event) != STATUS_OK) {
+        outlet->busy--; /* the lease ends by itself */
+        dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+        return;
+    }
+    dispatch_start_attempt(outlet, event, 1);
+}
+
+void
+dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
+                const struct sighting *sightings, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sighting *sighting = &sightings[i];
+        if (!sighting->fresh) {
+            free_held(dispatch, sighting);
+            if (sighting->filled) {
+                dispatch_start(dispatch); /* what waited for it is due */
+            }
+            continue;
+        }
+        for (size_t j = 0; j < sighting->owed_count; j++) {
+            struct outlet *outlet =
+                outlet_of(dispatch, sighting->owed[j].handler);
+            metric_add(outlet->counts.pending, 1);
+            if (sighting->owed[j].hot) {
+                start_hot(outlet, connector, sighting);
+            } else {
+                outlet->backlog = true;
+            }
+        }
+    }
+    dispatch_claim_all(dispatch);
+    dispatch_check_stopped(dispatch);
+}
+
+void
+dispatch_dropped(struct dispatch *dispatch, const struct sighting *sightings,
+                 size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free_held(dispatch, &sightings[i]);
+    }
+    dispatch_claim_all(dispatch);
+}
