@@ -363,6 +363,8 @@ struct poll_spec {
     struct slice interval_header; /* X-Poll-Interval */
     struct interval_source *interval_from;
     size_t interval_from_count;
+    struct config_list setup; /* of struct request_spec: before the first walk
+                                 of all */
     struct request_spec request;
     struct request_spec first; /* url NULL: none */
     const struct template *first_cursor;

@@ -478,6 +478,9 @@ static const struct config_key poll_keys[] = {
            "Where the very first walk begins: now, a time, or an age."),
     GROUP("interval", interval_table,
           "How often the provider wants to be asked at most."),
+    KEY(poll_spec, "setup", CONFIG_TABLES, setup, .table = &request_table,
+        .doc = "Requests that have the provider keep its list, before that is "
+               "read for the first time."),
     KEY(poll_spec, "request", CONFIG_TABLE, request, .table = &request_table,
         .doc = "One page of the list."),
     GROUP("first", first_table, "The request that finds the first cursor."),

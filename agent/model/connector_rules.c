@@ -289,6 +289,14 @@ check_queue(struct rules *rules)
                "'gate' needs 'go_when': what does its answer say when there is "
                "something to read?");
     }
+    const struct request_spec *setup = poll->setup.at;
+    for (size_t i = 0; i < poll->setup.count; i++) {
+        if (setup[i].url == NULL) {
+            refuse(rules, "poll", "setup",
+                   "each request of 'setup' needs a "
+                   "'url'");
+        }
+    }
     const char *const indirect[] = { "poll", "indirect" };
     if (poll->indirect.url == NULL &&
         connector_tree_node(rules->draft, indirect, 2) != NULL) {

@@ -3,7 +3,6 @@
 
 #include "base/instant.h"
 #include "model/answer.h"
-#include "model/request_private.h"
 #include "model/scope.h"
 #include "wire/json.h"
 
@@ -51,29 +50,8 @@ gate_request(const struct connector *connector, const struct walk_state *state,
 {
     static const struct auth_spec no_auth = { .type = AUTH_NONE };
     const struct gate_spec *gate = &connector->poll.gate;
-    struct rendering r = { .connector = connector,
-                           .auth = gate->auth == GATE_AUTH_NONE
-                                       ? &no_auth
-                                       : &connector->poll.auth,
-                           .state = state,
-                           .arena = arena,
-                           .err = err };
-    struct rendered_request request = { .method = gate->request.method };
-    struct buf url = { 0 };
-    r.scope = (struct template_scope){ .lookup = request_look_up, .arg = &r };
-    enum status status = request_url(&r, gate->request.url, &url);
-    if (status == STATUS_OK) {
-        status = request_add_query(&r, &gate->request, &url);
-    }
-    if (status == STATUS_OK) {
-        status = request_add_auth_query(&r, &url);
-    }
-    if (status != STATUS_OK) {
-        buf_fini(&url);
-        return status;
-    }
-    status = request_fill(&r, &gate->request, &url, &request);
-    request.fields = (struct http_fields){ r.fields, r.field_count };
-    *ret_request = request;
-    return status;
+    const struct auth_spec *auth =
+        gate->auth == GATE_AUTH_NONE ? &no_auth : &connector->poll.auth;
+    return request_beside(connector, &gate->request, auth, state, arena,
+                          ret_request, err);
 }

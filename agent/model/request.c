@@ -524,6 +524,37 @@ request_render(const struct connector *connector,
     return status;
 }
 
+enum status
+request_beside(const struct connector *connector,
+               const struct request_spec *spec, const struct auth_spec *auth,
+               const struct walk_state *state, struct arena *arena,
+               struct rendered_request *ret_request, struct error *err)
+{
+    struct rendering r = { .connector = connector,
+                           .auth = auth,
+                           .state = state,
+                           .arena = arena,
+                           .err = err };
+    struct rendered_request request = { .method = spec->method };
+    struct buf url = { 0 };
+    r.scope = (struct template_scope){ .lookup = request_look_up, .arg = &r };
+    enum status status = request_url(&r, spec->url, &url);
+    if (status == STATUS_OK) {
+        status = request_add_query(&r, spec, &url);
+    }
+    if (status == STATUS_OK) {
+        status = request_add_auth_query(&r, &url);
+    }
+    if (status != STATUS_OK) {
+        buf_fini(&url);
+        return status;
+    }
+    status = request_fill(&r, spec, &url, &request);
+    request.fields = (struct http_fields){ r.fields, r.field_count };
+    *ret_request = request;
+    return status;
+}
+
 static struct slice
 without_query(struct slice url)
 {

@@ -48,6 +48,16 @@ enum status request_based(const struct connector *connector,
  * watermark may not pass what was sent. */
 bool request_is_bounded(const struct connector *connector);
 
+/* Renders a request that stands beside the walk: the gate's, or one of the
+ * setup's. `{cursor}` is the state's. */
+NODISCARD
+enum status request_beside(const struct connector *connector,
+                           const struct request_spec *spec,
+                           const struct auth_spec *auth,
+                           const struct walk_state *state, struct arena *arena,
+                           struct rendered_request *ret_request,
+                           struct error *err);
+
 /* Renders the detail request of a row, against the URL that was asked. */
 NODISCARD
 enum status request_follow(const struct connector *connector,

@@ -465,7 +465,7 @@ begin(struct source_poll *poll)
     if (!poll_ask_may_store(poll) || poll_backfill_cancelled(poll)) {
         return;
     }
-    if (poll_gate_holds(poll)) {
+    if (poll_setup_holds(poll) || poll_gate_holds(poll)) {
         return;
     }
     count_walking(poll, true);
@@ -501,6 +501,8 @@ timer_fired(void *arg)
         source_poll_tell_stopped(poll);
     } else if (poll->phase == PHASE_WAITING) {
         poll_ask(poll);
+    } else if (poll->phase == PHASE_SETUP) {
+        poll_setup_ask(poll);
     } else if (poll->phase == PHASE_GATE) {
         poll_gate_ask(poll);
     } else if (poll->phase == PHASE_FILE) {

@@ -37,6 +37,7 @@ struct source_poll {
         PHASE_LOADING, /* the sink reads the state */
         PHASE_IDLE,    /* until the timer or a poke */
         PHASE_WAITING, /* for the budget, to ask again */
+        PHASE_SETUP,   /* http_client, before all walks; or for the budget */
         PHASE_GATE,    /* http_client, before a walk; or for the budget */
         PHASE_ASKING,  /* http_client */
         PHASE_FILE,    /* http_client, the rows' file; or for the budget */
@@ -55,6 +56,7 @@ struct source_poll {
     struct walk_step fitted; /* what an edit leaves to be stored */
     bool poked;
     bool at_once;         /* by a person, whom no webhook's gap holds up */
+    size_t set_up;        /* so many requests of the setup were answered */
     bool gate_open;       /* the next walk comes without asking the gate */
     bool looks;           /* the timer only looks at the clock again (cron) */
     int64_t fires_ms;     /* monotonic: when the timer of IDLE fires */
@@ -132,6 +134,11 @@ enum status poll_page_sightings(struct source_poll *poll, struct error *err);
 void poll_page_order(struct source_poll *poll);
 
 void poll_page_drop(struct source_poll *poll);
+
+/* Sends the next request of the setup instead of walking, where a list that was
+ * never read has one; false: walk. */
+bool poll_setup_holds(struct source_poll *poll);
+void poll_setup_ask(struct source_poll *poll);
 
 /* Asks the gate instead of walking, where the list has one that has not spoken
  * for this walk; false: walk. */

@@ -259,6 +259,23 @@ class Vocabulary(harness.Case):
         self.assertIn("indirect.allow", agent.log())
         self.assertEqual(files.asked, [])
 
+    def test_a_list_is_set_up_before_it_is_read_for_the_first_time(self):
+        provider = self.provider()
+        provider.default = replies(200, listing([entry(1)]))
+        provider.script.append(replies(500, b"{}"))
+        agent = self.lister(provider, {"setup": [
+            {"method": "POST", "url": "{var:base}/enable",
+             "json": {"on": True}}]})
+        self.ids(agent, 1)
+        self.assertEqual(self.runs(agent, "failed"), 1)
+        self.assertIn("setup, request 1: HTTP 500", agent.log())
+        agent.kill()
+        agent.start()
+        wait_until(lambda: self.runs(agent, "ok") >= 1, "a walk")
+        paths = [a.path for a in provider.asked]
+        self.assertEqual(paths[:3], ["/enable", "/enable", "/list"])
+        self.assertEqual(paths.count("/enable"), 2)
+
     def test_a_gate_says_when_there_is_something_to_read(self):
         provider = self.provider()
         rows = [entry(1)]

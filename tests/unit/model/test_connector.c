@@ -542,6 +542,10 @@ static const struct rule_row rule_rows[] = {
     { POLLED("indirect: {url: url, auth: same, allow: "
              "'^[a-z]+\\.files\\.test$'}"),
       "with: {base: 'http://127.0.0.1:9'}", NULL },
+    { POLLED("setup: [{method: PUT, url: '{var:base}/events/enable'}]"),
+      "with: {base: 'http://127.0.0.1:9'}", NULL },
+    { POLLED("setup: {method: PUT}"), "with: {base: 'http://127.0.0.1:9'}",
+      "needs a 'url'" },
     { POLLED("indirect: {auth: none}"), "with: {base: 'http://127.0.0.1:9'}",
       "'indirect' needs 'url'" },
     { POLLED("indirect: {url: url, allow: 'files.test'}"),
