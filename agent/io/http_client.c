@@ -245,16 +245,12 @@ http_client_create(struct loop *loop, const struct http_client_settings *s,
     return STATUS_OK;
 }
 
-void
-http_client_destroy(struct http_client *client)
+static void
+end_client(struct http_client *client)
 {
-    if (client == NULL) {
-        return;
-    }
     list_for_each_safe(link, &client->running) {
         http_client_cancel(list_entry(link, struct http_call, link));
     }
-    http_client_destroy(client->held);
     if (client->multi != NULL) {
         (void)curl_multi_cleanup(client->multi);
         curl_global_cleanup();
@@ -263,6 +259,17 @@ http_client_destroy(struct http_client *client)
     mem_free(client->ca_file);
     mem_free(client->user_agent);
     mem_free(client);
+}
+
+void
+http_client_destroy(struct http_client *client)
+{
+    if (client != NULL && client->held != NULL) {
+        end_client(client->held);
+    }
+    if (client != NULL) {
+        end_client(client);
+    }
 }
 
 /*
