@@ -7,6 +7,9 @@
 #include "wire/json.h"
 #include "wire/template.h"
 
+/* As deep as YAML may be nested. */
+#define BODY_DEPTH_MAX 32
+
 /* Folds one text in; a text that is not there is told from an empty one. */
 static uint64_t
 fold(uint64_t hash, struct slice text)
@@ -81,25 +84,60 @@ fold_pairs(uint64_t hash, const struct pair_spec *pairs, size_t count)
     return fold_number(hash, (int64_t)count);
 }
 
+/* A body tree, its nodes in the order of the text. */
+static uint64_t
+fold_body(uint64_t hash, const struct body_node *root)
+{
+    const struct body_node *open[BODY_DEPTH_MAX];
+    size_t depth = 0;
+    const struct body_node *node = root;
+    while (node != NULL) {
+        hash = fold_template(fold(hash, node->key), node->text);
+        hash = fold_number(hash, (int64_t)depth);
+        if (node->children != NULL && depth < BODY_DEPTH_MAX) {
+            open[depth++] = node;
+            node = node->children;
+            continue;
+        }
+        while (depth > 0 && node->next == NULL) {
+            node = open[--depth];
+        }
+        node = depth == 0 ? NULL : node->next;
+    }
+    return hash;
+}
+
+/* What the configuration puts into requests, but for secrets: these change and
+ * the list stays. */
+static uint64_t
+fold_params(uint64_t hash, const struct connector *connector)
+{
+    for (size_t i = 0; i < connector->param_count; i++) {
+        const struct connector_param *param = &connector->params[i];
+        bool counts = param->asked || slice_equal_text(param->name, "base");
+        if (counts && !param->secret && param->given && param->count > 0) {
+            hash = fold(fold(hash, param->name), param->values[0]);
+        }
+    }
+    return hash;
+}
+
 uint64_t
 walk_change_list(const struct connector *connector)
 {
     const struct request_spec *request = &connector->poll.request;
     const struct page_spec *pages = &connector->poll.pages;
-    const struct connector_param *base =
-        connector_param_find(connector, (struct slice)SLICE("base"));
     uint64_t hash = fold(1, request->method);
     hash = fold_template(hash, request->url);
     hash = fold_pairs(hash, request->query, request->query_count);
     hash = fold_pairs(hash, request->form, request->form_count);
+    hash = fold_body(hash, request->body);
+    hash = fold_path(hash, connector->poll.items);
     hash = fold_number(hash, (int64_t)pages->kind);
     hash = fold_template(hash, pages->from);
     hash = fold_path(hash, pages->last);
     hash = fold_number(hash, (int64_t)connector->poll.order);
-    if (base != NULL && base->given && base->count > 0) {
-        hash = fold(hash, base->values[0]);
-    }
-    return seal(hash);
+    return seal(fold_params(hash, connector));
 }
 
 static bool
@@ -154,6 +192,7 @@ drop_walk(struct walk_state *state)
     state->has_page = false;
     state->page = (struct slice){ NULL, 0 };
     state->etag = (struct slice){ NULL, 0 };
+    state->modified = (struct slice){ NULL, 0 };
     state->etag_url = 0;
 }
 

@@ -89,6 +89,40 @@ another_list_begins_its_open_walk_anew_and_keeps_the_watermark(void **state)
 }
 
 static void
+whatever_makes_it_another_list_counts_and_no_secret(void **state)
+{
+    struct fixture *f = *state;
+    struct connector *c = &f->connector;
+    struct slice values[] = { SLICE("here"), SLICE("there") };
+    struct connector_param shop = { .name = SLICE("shop"),
+                                    .given = true,
+                                    .asked = true,
+                                    .values = &values[0],
+                                    .count = 1 };
+    struct body_node leaf = { .key = SLICE("query"),
+                              .text = list_template("a", &f->arena) };
+    struct body_node root = { .children = &leaf };
+    c->params = &shop;
+    c->param_count = 1;
+    f->poll->request.body = &root;
+    uint64_t before = walk_change_list(c);
+    shop.values = &values[1];
+    assert_true(walk_change_list(c) != before);
+    shop.secret = true;
+    uint64_t hidden = walk_change_list(c);
+    shop.values = &values[0];
+    assert_true(walk_change_list(c) == hidden);
+    shop.secret = false;
+    assert_true(walk_change_list(c) == before);
+    leaf.text = list_template("b", &f->arena);
+    assert_true(walk_change_list(c) != before);
+    leaf.text = list_template("a", &f->arena);
+    /* Rows that were not found before hide behind a 304. */
+    f->poll->items = list_path("others", &f->arena);
+    assert_true(walk_change_list(c) != before);
+}
+
+static void
 from_a_time_to_an_id_reading_goes_on_at_the_watermark(void **state)
 {
     struct fixture *f = *state;
@@ -189,6 +223,7 @@ main(void)
         TEST(other_keys_seed_below_the_watermark_until_a_walk_is_whole),
         TEST(whatever_makes_keys_counts_and_nothing_else),
         TEST(another_list_begins_its_open_walk_anew_and_keeps_the_watermark),
+        TEST(whatever_makes_it_another_list_counts_and_no_secret),
         TEST(from_a_time_to_an_id_reading_goes_on_at_the_watermark),
         TEST(an_id_that_no_time_leads_to_is_a_gap_and_never_from_now),
         TEST(another_ids_token_is_not_sent),
