@@ -229,6 +229,9 @@ provider_request(void *arg, struct http_exchange *exchange)
                    SLICE_ARG(field));
     site.requests++;
     if (answer->status == 0) {
+        if (site.held != NULL) {
+            provider_answer(site.held, &(struct answer){ .status = 200 });
+        }
         site.held = exchange;
     } else {
         provider_answer(exchange, answer);
