@@ -6,7 +6,6 @@
 #include "base/instant.h"
 #include "model/walk_cursor.h"
 #include "model/walk_window.h"
-#include "wire/template.h"
 #include "wire/timefmt.h"
 
 const char *
@@ -29,11 +28,7 @@ check_list(const struct connector *connector, struct error *err)
 {
     const struct poll_spec *spec = &connector->poll;
     const char *why = NULL;
-    /* What `first` shows of a list of ids lies before its cursor. */
-    bool by_start = template_names(spec->cursor.start, "start") ||
-                    connector_request_names(&spec->request, "start") ||
-                    (spec->cursor.kind == CURSOR_TOKEN &&
-                     connector_request_names(&spec->first, "start"));
+    bool by_start = walk_cursor_at_start(spec);
     switch (spec->cursor.kind) {
     case CURSOR_TIME: break;
     case CURSOR_ID:

@@ -196,17 +196,12 @@ drop_walk(struct walk_state *state)
     state->etag_url = 0;
 }
 
-/* Whether a walk that has seen nothing begins at a time. What `first` shows of
- * a list of ids lies before its cursor and is left out. */
+/* Whether a walk that has seen nothing begins at a time. */
 static bool
 begins_by_time(const struct poll_spec *spec)
 {
     return spec->cursor.kind == CURSOR_TIME ||
-           spec->cursor.kind == CURSOR_NONE ||
-           template_names(spec->cursor.start, "start") ||
-           connector_request_names(&spec->request, "start") ||
-           (spec->cursor.kind == CURSOR_TOKEN &&
-            connector_request_names(&spec->first, "start"));
+           spec->cursor.kind == CURSOR_NONE || walk_cursor_at_start(spec);
 }
 
 void

@@ -243,6 +243,17 @@ walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
     return STATUS_OK;
 }
 
+bool
+walk_cursor_at_start(const struct poll_spec *spec)
+{
+    if (spec->first.url != NULL) {
+        return spec->cursor.kind == CURSOR_TOKEN &&
+               connector_request_names(&spec->first, "start");
+    }
+    return template_names(spec->cursor.start, "start") ||
+           connector_request_names(&spec->request, "start");
+}
+
 enum status
 walk_cursor_row_ms(const struct connector *connector, struct slice row,
                    struct arena *arena, int64_t *ret_ms)

@@ -43,6 +43,10 @@ NODISCARD
 enum status walk_cursor_begin(const struct walk_plan *plan,
                               struct walk_state *state, struct arena *arena);
 
+/* Whether a walk that has no id or token yet begins at `start`. Where there is
+ * a `first`, that decides, and what it shows of a list of ids is left out. */
+bool walk_cursor_at_start(const struct poll_spec *spec);
+
 /* Reads a row's stamp; STATUS_NOT_FOUND when it has none that can be read. */
 NODISCARD
 enum status walk_cursor_row_ms(const struct connector *connector,
