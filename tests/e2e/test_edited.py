@@ -98,7 +98,8 @@ class Edited(harness.Case):
         self.list.rows.append(ago(35 * DAY, 2))
         self.again(agent, start="60d")
         self.walked(agent)
-        self.assertIn("'start' was changed and has no effect", agent.log())
+        wait_until(lambda: "'start' was changed and has no effect" in
+                   agent.log(), "it is said")
         self.assertEqual(self.ids(agent), [1])
 
     def test_start_may_be_a_time(self):
