@@ -889,10 +889,8 @@ a_numbered_page_is_not_gone_on_with_after_a_crash_and_a_limit(void **state)
 {
     (void)state;
     static const struct answer script[] = {
-        { 200, NULL, NULL, PAGE_1 },
-        { 0, NULL, NULL, "" },
-        { 429, "Retry-After", "1", "{}" },
-        { 0, NULL, NULL, "" },
+        { 200, NULL, NULL, PAGE_1 },       { 0, NULL, NULL, "" },
+        { 429, "Retry-After", "1", "{}" }, { 0, NULL, NULL, "" },
         { 0, NULL, NULL, NULL },
     };
     site_open(numbered, script);
