@@ -86,6 +86,8 @@ class Edited(harness.Case):
         stale = self.tier(agent, 1)
         wait_until(lambda: '"tiers":1' in agent.query(
             "SELECT state FROM walk WHERE tier=0")[0][0], "there is one tier")
+        wait_until(lambda: time.time() * 1000 > stale + 4000,
+                   "its next watermark is another second")
         self.again(agent, sweeps=sweeps)
         wait_until(lambda: self.tier(agent, 1) > stale, "it has walked")
         self.assertEqual(agent.query("SELECT count(*) FROM gap"), [(0,)])
