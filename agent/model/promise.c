@@ -52,6 +52,10 @@ promise_of(const struct connector *connector)
         .calls_least = INSTANT_DAY_MS / interval.longest_ms,
         .calls_most = INSTANT_DAY_MS / interval.shortest_ms,
     };
+    if (poll->gate.request.url != NULL) {
+        /* The clock is looked at between two questions to the gate. */
+        promise.stale_ms += poll->gate.timeout_ms;
+    }
     for (size_t i = 0; i < poll->sweeps.count; i++) {
         promise.calls_least += INSTANT_DAY_MS / sweeps[i].every_ms;
         promise.calls_most += INSTANT_DAY_MS / sweeps[i].every_ms;

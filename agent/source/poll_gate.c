@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * poll_gate: the request that a provider holds until its list has something to
- * show. It takes the place of waiting for the next walk; where it fails, walks
- * come by the clock.
+ * show. It takes the place of waiting for the next walk, which comes by the
+ * clock at the latest, and where the gate fails.
  */
 #include "base/instant.h"
+#include "io/clock.h"
 #include "io/loop.h"
 #include "model/gate.h"
 #include "source/source_poll_private.h"
@@ -73,6 +74,18 @@ poll_gate_ask(struct source_poll *poll)
     }
 }
 
+/* Whether a walk would be due without a gate: one that always says no must not
+ * keep a list from being read, nor what is complete from moving on. */
+static bool
+is_due_by_the_clock(struct source_poll *poll)
+{
+    int64_t now_ms = clock_unix_ms();
+    struct cadence_input input = { .started_ms = poll->started_ms,
+                                   .now_ms = now_ms,
+                                   .asked_min_ms = poll->asked_min_ms };
+    return cadence_next(&poll->settings.cadence, &input, &poll->prng) <= now_ms;
+}
+
 bool
 poll_gate_holds(struct source_poll *poll)
 {
@@ -82,7 +95,7 @@ poll_gate_holds(struct source_poll *poll)
     if (settings->connector->poll.gate.request.url == NULL ||
         settings->tier > 0 || settings->once || settings->is_backfill ||
         poll->gate_open || poll->poked || poll->failures > 0 ||
-        poll->state.open) {
+        poll->state.open || is_due_by_the_clock(poll)) {
         return false;
     }
     /* What the walk would send is what the gate is asked about. Without that,

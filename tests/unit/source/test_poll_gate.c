@@ -44,6 +44,26 @@ a_walk_comes_when_the_gate_says_so(void **state)
 }
 
 static void
+a_gate_that_always_says_no_holds_no_walk_beyond_its_interval(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, NULL, NULL, LIST("t1") }, { 200, NULL, NULL, STAY },
+        { 200, NULL, NULL, STAY },       { 200, NULL, NULL, LIST("t2") },
+        { 0, NULL, NULL, "{}" },         { 0, NULL, NULL, NULL },
+    };
+    site_open(gated, script);
+    site.settings.cadence.every_ms = 1800;
+    source_poll_destroy(site.poll);
+    make_poll();
+    start();
+    await_ends(2);
+    assert_string_equal(site.targets[2], "/gate?at=t1");
+    assert_string_equal(site.targets[3], "/v1/list?after=t1");
+    site_close();
+}
+
+static void
 a_gate_that_fails_or_hangs_leaves_walks_to_the_clock(void **state)
 {
     (void)state;
@@ -199,6 +219,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_walk_comes_when_the_gate_says_so),
+        cmocka_unit_test(
+            a_gate_that_always_says_no_holds_no_walk_beyond_its_interval),
         cmocka_unit_test(a_gate_that_fails_or_hangs_leaves_walks_to_the_clock),
         cmocka_unit_test(a_list_without_a_cursor_is_walked_by_the_clock),
         cmocka_unit_test(who_asks_for_a_walk_does_not_wait_for_the_gate),
