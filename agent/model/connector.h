@@ -357,7 +357,7 @@ struct poll_spec {
     int64_t settle_ms;
     int64_t retention_ms; /* 0: not known */
     /* `start`: where the very first walk begins. */
-    enum { START_NOW, START_AT, START_AGO } start_kind;
+    enum poll_start { START_NOW, START_AT, START_AGO } start_kind;
     int64_t start_ms; /* a point, or an age */
     int64_t interval_min_ms;
     struct slice interval_header; /* X-Poll-Interval */

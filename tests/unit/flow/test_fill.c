@@ -57,7 +57,9 @@ serve(struct loopback *server, int fd)
             (void)loopback_say(fd, answer);
         } else {
             char byte;
-            (void)read(fd, &byte, 1); /* until it is hung up */
+            /* Until it is hung up. */
+            while (read(fd, &byte, 1) > 0) {
+            }
         }
     }
 }

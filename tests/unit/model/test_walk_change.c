@@ -194,7 +194,7 @@ another_start_is_told(void **state)
     f->state.start_set_ms = NOW;
     f->state.start_ms = NOW - 7 * DAY - MINUTE; /* by the provider's clock */
     const struct {
-        int kind;
+        enum poll_start kind;
         int64_t start_ms;
         bool told;
     } rows[] = {
