@@ -134,9 +134,11 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
     int64_t from = whole_up_to(plan, state);
     if (from > 0 && from < cut) {
         /* From here on the row says what is missing, and the watermark may
-         * stand above it: else every walk would write the row again. */
+         * stand above it: else every walk would write the row again. A slow
+         * clock of ours holds back the watermark, not what the row tells. */
         step->has_gap = RULE(RULE_GAP);
-        step->gap = (struct walk_gap){ GAP_RETENTION, from, cut };
+        step->gap = (struct walk_gap){ GAP_RETENTION, from,
+                                       now->provider_ms - retention };
         step->state_changed = true;
         state->hw_ms = cut;
     }

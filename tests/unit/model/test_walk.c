@@ -250,6 +250,19 @@ a_clock_of_ours_that_is_years_slow_makes_no_gaps(void **state)
     assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
 }
 
+static void
+a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = 3 * DAY;
+    f->now.our_ms = NOW - 7 * HOUR;
+    set_hw(f, NOW - 5 * DAY);
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
+    /* What is read again costs requests and hides nothing. */
+    assert_int_equal(f->state.hw_ms, NOW - 7 * HOUR + 5 * MINUTE - 3 * DAY);
+}
+
 /* ---- what is sent ---- */
 
 static void
@@ -1237,6 +1250,7 @@ main(void)
         TEST(retention_waits_for_the_providers_clock),
         TEST(a_clock_years_ahead_cuts_nothing_off),
         TEST(a_clock_of_ours_that_is_years_slow_makes_no_gaps),
+        TEST(a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow),
         TEST(the_cursor_is_sent_so_that_its_boundary_is_shown),
         TEST(validators_are_sent_back_when_nothing_can_hide_behind_them),
         TEST(a_304_counts_only_for_the_page_that_was_all),
