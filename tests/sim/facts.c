@@ -10,8 +10,6 @@
 #define S INSTANT_SECOND_MS
 #define H INSTANT_HOUR_MS
 
-enum { FACTS_MAX = 20000 };
-
 /* Mostly at once, sometimes a while later, now and then as late as can be. */
 static int64_t
 draw_delay(struct prng *prng)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/instant.h"
+#include "sim/books.h"
 #include "sim/facts.h"
 #include "sim/process.h"
 #include "sim/vtime.h"
@@ -39,9 +40,9 @@ static struct {
 } oracle;
 
 /* Of each fact: which tiers' watermarks passed it while it was not stored. */
-static unsigned char passed_by[20000];
-static bool runs[20000][PLAN_HANDLERS_MAX]; /* the latest attempt */
-static int64_t last_start_ms[20000][PLAN_HANDLERS_MAX];
+static unsigned char passed_by[FACTS_MAX];
+static bool runs[FACTS_MAX][PLAN_HANDLERS_MAX]; /* the latest attempt */
+static int64_t last_start_ms[FACTS_MAX][PLAN_HANDLERS_MAX];
 
 void
 oracle_begin(void)
@@ -112,9 +113,9 @@ lose(const struct fact *fact, const char *why)
 
 /* ---- events ---- */
 
-/* The fact is event `number` in the store. */
+/* The fact is event `number` in the store, recorded at `at_ms`. */
 static void
-note_event(struct fact *fact, uint64_t number, bool by_walk)
+note_event(struct fact *fact, uint64_t number, enum channel via, int64_t at_ms)
 {
     if (fact->number == number) {
         return;
@@ -125,10 +126,9 @@ note_event(struct fact *fact, uint64_t number, bool by_walk)
         return;
     }
     fact->number = number;
-    fact->by_walk = by_walk;
     fact->durable_ms = vtime_truth_ms();
-    TRACE("fact %zu is durable, by %s", facts_number(fact),
-          by_walk ? "walk" : "webhook");
+    books_fresh(fact, via, at_ms);
+    TRACE("fact %zu is durable, by %s", facts_number(fact), channel_name(via));
 }
 
 /* How long it took from visible to durable, when nothing was wrong meanwhile
@@ -141,7 +141,7 @@ note_staleness(const struct fact *fact)
     int64_t stale_ms = fact->durable_ms - since_ms;
     bool by_first = fact->shown_ms - fact->at_ms <=
                     world.plan.overlap_ms + world.plan.settle_ms;
-    if (!fact->by_walk || !by_first || fact->at_ms < start_ms() ||
+    if (fact->via != CHANNEL_POLL || !by_first || fact->at_ms < start_ms() ||
         stale_ms <= 0) {
         return;
     }
@@ -166,16 +166,16 @@ static void
 note_sighting(const struct sighting *sighting)
 {
     struct fact *fact = facts_of_body(sighting->body);
-    bool by_walk = channel_is_walk(sighting->via);
+    books_told(sighting);
     if (sighting->fresh) {
-        note_event(fact, sighting->number, by_walk);
+        note_event(fact, sighting->number, sighting->via, vtime_ours_ms());
         note_staleness(fact);
     } else if (fact->number == 0) {
         world_fail("lost: fact %zu was taken for one that is known",
                    facts_number(fact));
+    } else {
+        books_again(fact, sighting->via, vtime_ours_ms());
     }
-    fact->walked = fact->walked || by_walk;
-    fact->hooked = fact->hooked || sighting->via == CHANNEL_WEBHOOK;
 }
 
 /* ---- gaps ---- */
@@ -322,7 +322,7 @@ oracle_unit(const struct store_unit *unit)
 void
 oracle_account(const struct store_account *account)
 {
-    (void)account;
+    books_account(account);
 }
 
 void
@@ -430,15 +430,38 @@ query(const char *folder, const char *sql,
 static void
 read_event(sqlite3_stmt *stmt, void *arg)
 {
-    struct slice body = { sqlite3_column_blob(stmt, 2),
-                          (size_t)sqlite3_column_bytes(stmt, 2) };
-    int via = sqlite3_column_int(stmt, 1);
-    struct fact *fact = facts_of_body(body);
+    struct slice body = { sqlite3_column_blob(stmt, 3),
+                          (size_t)sqlite3_column_bytes(stmt, 3) };
+    size_t *count = arg;
+    (*count)++;
+    note_event(facts_of_body(body), (uint64_t)sqlite3_column_int64(stmt, 0),
+               (enum channel)sqlite3_column_int(stmt, 1),
+               sqlite3_column_int64(stmt, 2));
+}
+
+/* When another channel than the first showed it. */
+static void
+read_sighting(sqlite3_stmt *stmt, void *arg)
+{
+    struct fact *fact = books_fact((uint64_t)sqlite3_column_int64(stmt, 0));
     (void)arg;
-    note_event(fact, (uint64_t)sqlite3_column_int64(stmt, 0),
-               via == CHANNEL_POLL);
-    fact->walked = fact->walked || via == CHANNEL_POLL;
-    fact->hooked = fact->hooked || via == CHANNEL_WEBHOOK;
+    PRE(fact != NULL);
+    books_again(fact, (enum channel)sqlite3_column_int(stmt, 1),
+                sqlite3_column_int64(stmt, 2));
+}
+
+static void
+read_account(sqlite3_stmt *stmt, void *arg)
+{
+    (void)arg;
+    const struct books_page page = {
+        .counts = sqlite3_column_type(stmt, 0) != SQLITE_NULL,
+        .mark = (uint64_t)sqlite3_column_int64(stmt, 1),
+        .recovered = sqlite3_column_int64(stmt, 2),
+        .late = sqlite3_column_int64(stmt, 3),
+        .confirmed = sqlite3_column_int64(stmt, 4),
+    };
+    books_reload(&page);
 }
 
 static void
@@ -464,7 +487,16 @@ read_walk(sqlite3_stmt *stmt, void *arg)
 void
 oracle_reload(const char *folder)
 {
-    query(folder, "SELECT id,via,body FROM event", read_event, NULL);
+    size_t events = 0;
+    query(folder, "SELECT id,via,recorded_ms,body FROM event ORDER BY id",
+          read_event, &events);
+    if (events != books_events()) {
+        world_fail("lost: %zu events were durable, and %zu are on disk",
+                   books_events(), events);
+    }
+    query(folder, "SELECT event,via,at_ms FROM sighting", read_sighting, NULL);
+    query(folder, "SELECT since,mark,recovered,late,confirmed FROM account",
+          read_account, NULL);
     query(folder, "SELECT kind,from_ms,to_ms FROM gap", read_gap, NULL);
     query(folder, "SELECT tier,hw_ms FROM walk", read_walk, NULL);
 }
@@ -527,6 +559,7 @@ void
 oracle_end(const char *folder)
 {
     oracle_reload(folder);
+    books_end();
     query(folder,
           "SELECT substr(n.name,2),e.body FROM dead d JOIN event e ON"
           " e.id=d.event JOIN name n ON n.id=d.handler AND n.kind=2",

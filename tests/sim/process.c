@@ -13,6 +13,7 @@
 #include "flow/telemetry.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "sim/books.h"
 #include "sim/handlers.h"
 #include "sim/loop.h"
 #include "sim/oracle.h"
@@ -298,6 +299,7 @@ process_start(const char *folder)
         return false;
     }
     oracle_reload(folder);
+    books_life();
     PRE(telemetry_init(&process.telemetry, "sim") == STATUS_OK);
     PRE(http_client_create(process.loop, NULL, &process.client, NULL) ==
         STATUS_OK);
@@ -435,6 +437,13 @@ process_sink(void)
     return process.up && !process.dying && process.ending == 0
                ? ingest_sink(process.ingest)
                : NULL;
+}
+
+struct telemetry_connector
+process_counts(void)
+{
+    PRE(process.up);
+    return telemetry_of_connector(&process.telemetry, &bound.connector);
 }
 
 void

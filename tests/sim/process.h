@@ -13,6 +13,7 @@
 struct arrival;
 struct connector;
 struct source_sink;
+struct telemetry_connector;
 
 /* Binds the connector of the world's plan. */
 void process_bind(void);
@@ -42,6 +43,9 @@ unsigned process_life(void);
 
 const struct connector *process_connector(void);
 const struct source_sink *process_sink(void);
+
+/* The metrics of the process that is up. */
+struct telemetry_connector process_counts(void);
 
 /* Asks for a walk of each tier. */
 void process_poke(void);

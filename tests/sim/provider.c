@@ -24,7 +24,7 @@ struct listing {
     size_t log; /* the place in the log of the first row */
 };
 
-static size_t listed[20000];
+static size_t listed[FACTS_MAX];
 
 void
 provider_answer_fini(struct provider_answer *answer)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/instant.h"
+#include "sim/books.h"
 #include "sim/facts.h"
 #include "sim/handlers.h"
 #include "sim/hooks.h"
@@ -183,6 +184,7 @@ set_clock(int64_t by_ms)
 {
     TRACE("our clock is set by %" PRId64 " s", by_ms / S);
     vtime_set_ours(by_ms);
+    world.clock_went_back = world.clock_went_back || by_ms < 0;
     oracle_leases_moved();
 }
 
@@ -377,7 +379,7 @@ static bool
 is_at_rest(const size_t *walks)
 {
     return has_walked(walks) && !hooks_open() && process_is_up() &&
-           !oracle_owes(now.folder);
+           !books_open() && !oracle_owes(now.folder);
 }
 
 static void
@@ -423,9 +425,10 @@ rest(void)
             process_poke();
         }
         if (vtime_now_ms() >= end_ms) {
-            world_fail("the world does not come to rest:%s%s%s",
+            world_fail("the world does not come to rest:%s%s%s%s",
                        has_walked(walks) ? "" : " walks fail,",
                        hooks_open() ? " webhooks are open," : "",
+                       books_open() ? " events are not counted," : "",
                        oracle_owes(now.folder) ? " deliveries are owed" : "");
         }
     }
@@ -452,6 +455,7 @@ open_world(uint64_t seed, const char *folder, bool traced)
     disk_is_well();
     facts_make();
     oracle_begin();
+    books_begin();
     handlers_begin();
     hooks_make();
     process_bind();

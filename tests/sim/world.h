@@ -8,7 +8,10 @@
 #define SIM_WORLD_H
 
 #include "base/status.h"
+#include "model/channel.h"
 #include "sim/plan.h"
+
+enum { FACTS_MAX = 20000 };
 
 /* Something that happened at the provider, and what became of it with us.
  * Times are Unix ms by the provider's clock. */
@@ -19,7 +22,9 @@ struct fact {
     size_t object;
     uint64_t number; /* of the event it is in the store; 0: none yet */
     int64_t durable_ms;
-    bool by_walk;                        /* a walk brought it */
+    int64_t accepted_ms;                 /* by our clock, which may go back */
+    enum channel via;                    /* brought it */
+    size_t turn;                         /* of those that live walks brought */
     bool walked;                         /* a walk has shown it */
     bool hooked;                         /* a webhook has shown it */
     bool acked;                          /* a sender was told so */
@@ -41,7 +46,8 @@ struct world {
     /* What goes on now, counted. */
     unsigned down[INCIDENT_KINDS];
     int64_t clock_by_ms; /* our clock is set so when an attempt hangs */
-    bool purge_wanted;   /* killed and purged in the midst of a walk */
+    bool clock_went_back;
+    bool purge_wanted; /* killed and purged in the midst of a walk */
     /* When the list was first asked where it ends, and its newest row. */
     int64_t first_ms;
     size_t first_newest;
