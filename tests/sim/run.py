@@ -7,14 +7,24 @@ import re
 import subprocess
 import sys
 
+# A seed that misses each rule, asked first: looking for one takes minutes. One
+# that misses it no longer is found again among all, and to be noted here.
+MISSED_BY = {
+    "inclusive": 8, "overlap": 4, "id-overlap": 2, "settle": 2,
+    "clock-first": 6, "their-clock": 1, "whole-walk": 1, "restart": 124,
+    "no-resume": 352, "no-page": 1, "gap": 36, "one-commit": 1,
+    "stored-first": 1, "ack-durable": 1, "unique": 1, "probes": 22,
+    "prune-floor": 72, "fence": 40, "lane": 3,
+}
+
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 FAILED = re.compile(r"FAILED seed (\d+): (.*)")
 
 
-def simulate(options, seeds, *more, limit=1800):
-    """Runs seeds 1 to `seeds`; the exit code and what was printed."""
-    argv = [options.bin, "--seeds", f"1..{seeds}", "-j", str(options.jobs),
-            *more]
+def simulate(options, first, last, *more, limit=1800):
+    """Runs seeds `first` to `last`; the exit code and what was printed."""
+    argv = [options.bin, "--seeds", f"{first}..{last}", "-j",
+            str(options.jobs), *more]
     try:
         done = subprocess.run(argv, capture_output=True, text=True,
                               timeout=limit, check=False)
@@ -27,6 +37,22 @@ def rule_names(options):
     listed = subprocess.run([options.bin, "--rules"], capture_output=True,
                             text=True, check=True).stdout
     return [line.split()[0] for line in listed.splitlines()]
+
+
+def first_miss(options, name):
+    """The least seed found that fails without the rule, and how."""
+    known = MISSED_BY.get(name)
+    ranges = [(1, options.rule_seeds)]
+    if known is not None:
+        ranges.insert(0, (known, known))
+    for first, last in ranges:
+        _, text = simulate(options, first, last, "--without", name,
+                           "--until-failure")
+        missed = sorted((int(seed), words)
+                        for seed, words in FAILED.findall(text))
+        if missed:
+            return missed[0]
+    return None
 
 
 def same_trace(options, seed):
@@ -48,7 +74,7 @@ def main():
     options = parser.parse_args()
     passed = failed = 0
 
-    code, text = simulate(options, options.seeds)
+    code, text = simulate(options, 1, options.seeds)
     print(text, end="", flush=True)
     found = SUMMARY.findall(text)
     good, bad = map(int, found[-1]) if found else (0, 1)
@@ -62,13 +88,10 @@ def main():
         print("FAILED seed 7 has two traces")
 
     for name in options.rule or rule_names(options):
-        _, text = simulate(options, options.rule_seeds, "--without", name,
-                           "--until-failure")
-        missed = sorted((int(seed), words)
-                        for seed, words in FAILED.findall(text))
+        missed = first_miss(options, name)
         if missed:
             passed += 1
-            print(f"without {name}: seed {missed[0][0]}: {missed[0][1]}",
+            print(f"without {name}: seed {missed[0]}: {missed[1]}",
                   flush=True)
         else:
             failed += 1
