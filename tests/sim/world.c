@@ -143,6 +143,9 @@ end_spell(size_t index)
     if (kind == INCIDENT_FULL && world.down[kind] == 0) {
         disk_is_well();
     }
+    if (kind == INCIDENT_STALL) {
+        oracle_leases_moved(); /* they have waited for the store */
+    }
     world_trouble(0);
     TRACE("over: %s", plan_incident_name(kind));
 }
