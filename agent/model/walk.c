@@ -255,6 +255,7 @@ walk_seed(struct walk_state *state, const struct walk_state *from,
     /* A tier without a whole walk has not come past its start. */
     if (first || from->hw_ms < state->hw_ms) {
         state->hw_ms = from->hw_ms;
+        state->seen_ms = from->seen_ms;
     }
     if (from->largest_ms > state->largest_ms) {
         state->largest_ms = from->largest_ms;

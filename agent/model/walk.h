@@ -73,7 +73,9 @@ struct walk_state {
     int64_t start_ms;
     int64_t start_set_ms; /* our clock when start was stored */
     /* The watermark. */
-    int64_t hw_ms;       /* provider's clock; 0: no whole walk yet */
+    int64_t hw_ms;   /* provider's clock; 0: no whole walk yet */
+    int64_t seen_ms; /* where it would be had our clock been right, as far as
+                        rows bear the provider's out; 0: not known */
     int64_t complete_ms; /* the latest complete-until of a whole walk, whatever
                             its overlap was then; never goes back */
     int64_t again_ms;    /* the next walk reads from here; 0: as ever */
@@ -99,6 +101,7 @@ struct walk_state {
     bool has_s;
     int64_t a_ms;        /* lower bound, inclusive */
     int64_t s_ms;        /* provider's clock when the walk began, corrected */
+    int64_t date_ms;     /* the same by the Date, believed or not; 0: none */
     int64_t now_ms;      /* `{now}`, frozen for the walk (provider's clock) */
     bool now_theirs;     /* retention was judged by the provider's clock */
     int64_t began_ms;    /* our clock when the walk began */

@@ -6,6 +6,7 @@
 #include "model/walk_change.h"
 #include "model/walk_cursor.h"
 #include "model/walk_page_private.h"
+#include "model/walk_window.h"
 #include "wire/timefmt.h"
 
 /* Whether the list cannot have changed any more in the second that its
@@ -100,6 +101,7 @@ walk_page_whole(struct taking *t)
                          ? spec->settle_ms
                          : spec->cursor.settle_ms;
     settle = RULE(RULE_SETTLE) ? settle : 0;
+    walk_window_whole(t->plan, state, t->answer, settle, t->step);
     if (state->s_ms - settle > state->hw_ms) {
         state->hw_ms = state->s_ms - settle;
     }

@@ -107,14 +107,13 @@ bound_span(const struct connector *connector, struct walk_state *state)
 }
 
 /* One answer of a machine whose clock is years ahead would put the watermark
- * there, and nothing would be asked for until then. What is durable was
- * believed once, so behind it our clock is known to be slow. */
+ * there, and nothing would be asked for until then. What is durable and what is
+ * listed was stamped by then, so behind that our clock is known to be slow. */
 static int64_t
-believed_ms(const struct walk_state *state, const struct walk_now *now)
+latest_ms(const struct walk_state *state, int64_t our_ms)
 {
-    return earlier_of(
-        now->provider_ms,
-        instant_add(later_of(now->our_ms, state->hw_ms), DATE_AHEAD_MS));
+    int64_t listed_ms = later_of(state->hw_ms, state->largest_ms);
+    return instant_add(later_of(our_ms, listed_ms), DATE_AHEAD_MS);
 }
 
 void
@@ -122,8 +121,9 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                 const struct walk_now *now, struct walk_step *step)
 {
     int64_t retention = plan->connector->poll.retention_ms;
-    int64_t cut = believed_ms(state, now) - retention;
-    state->now_theirs = true;
+    int64_t latest = latest_ms(state, now->our_ms);
+    int64_t cut = earlier_of(now->provider_ms, latest) - retention;
+    state->now_theirs = now->provider_ms <= latest;
     if (retention == 0 || cut <= 0) {
         return;
     }
@@ -131,7 +131,7 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
         cut_span(state, cut);
         return;
     }
-    int64_t from = whole_up_to(plan, state);
+    int64_t from = later_of(whole_up_to(plan, state), state->seen_ms);
     if (from > 0 && from < cut) {
         /* From here on the row says what is missing, and the watermark may
          * stand above it: else every walk would write the row again. A slow
@@ -140,6 +140,7 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
         step->gap = (struct walk_gap){ GAP_RETENTION, from,
                                        now->provider_ms - retention };
         step->state_changed = true;
+        state->now_theirs = true;
         state->hw_ms = cut;
     }
     state->a_ms = later_of(state->a_ms, cut);
@@ -156,6 +157,7 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     state->open = true;
     state->has_s = false;
     state->s_ms = 0;
+    state->date_ms = 0;
     state->began_ms = now->our_ms;
     state->now_ms = now->provider_ms != 0 ? now->provider_ms : now->our_ms;
     state->now_theirs = false;
@@ -284,15 +286,39 @@ lower_top(const struct walk_plan *plan, struct walk_state *state,
     }
 }
 
+static bool
+date_of(const struct walk_answer *answer, int64_t *ret_ms)
+{
+    struct slice text;
+    return http_field_find(answer->fields, "Date", &text) &&
+           timefmt_read_http(text, ret_ms) == STATUS_OK;
+}
+
+void
+walk_window_whole(const struct walk_plan *plan, struct walk_state *state,
+                  const struct walk_answer *answer, int64_t settle_ms,
+                  struct walk_step *step)
+{
+    struct walk_now now = { .our_ms = answer->our_ms };
+    /* A list that does not begin with its oldest rows may have dropped them
+     * while it was read. */
+    bool late = plan->connector->poll.order != ORDER_ASC;
+    if (!step->has_gap && (late || !state->now_theirs) &&
+        date_of(answer, &now.provider_ms)) {
+        walk_window_cut(plan, state, &now, step);
+    }
+    if (state->date_ms <= latest_ms(state, answer->our_ms)) {
+        state->seen_ms = later_of(state->seen_ms, state->date_ms - settle_ms);
+    }
+}
+
 void
 walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
                   const struct walk_answer *answer, struct walk_step *step,
                   bool *ret_again)
 {
-    struct slice text;
     int64_t date_ms = 0;
-    bool has_date = http_field_find(answer->fields, "Date", &text) &&
-                    timefmt_read_http(text, &date_ms) == STATUS_OK;
+    bool has_date = date_of(answer, &date_ms);
     /* A Date is cut to its second and may have waited for us. */
     int64_t began_theirs_ms = date_ms - answer->duration_ms - INSTANT_SECOND_MS;
     const struct walk_now now = { .our_ms = answer->our_ms,
@@ -315,6 +341,7 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
     }
     if (!state->has_s || !RULE(RULE_CLOCK_FIRST)) {
         state->s_ms = began_ms(plan, state, answer, has_date, began_theirs_ms);
+        state->date_ms = has_date ? later_of(began_theirs_ms, 0) : 0;
         state->has_s = true;
     }
 }

@@ -25,10 +25,17 @@ enum status walk_window_open(const struct walk_plan *plan,
                              struct walk_step *step);
 
 /* Raises the bounds to what the provider still keeps by its own clock, with a
- * gap row when the watermark itself was below. A clock far ahead of ours and of
- * the watermark is not believed. */
+ * gap row when the watermark itself was below. A clock far ahead of ours, of
+ * the watermark and of every stamp read is not believed, and is judged again.
+ */
 void walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                      const struct walk_now *now, struct walk_step *step);
+
+/* The walk is whole, and the watermark is not yet moved: judges retention where
+ * the first answer's clock could not be believed and the rows bear it out. */
+void walk_window_whole(const struct walk_plan *plan, struct walk_state *state,
+                       const struct walk_answer *answer, int64_t settle_ms,
+                       struct walk_step *step);
 
 /*
  * Learns the provider's clock from an answer: the first one of a walk fixes

@@ -263,6 +263,50 @@ a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow(void **state)
     assert_int_equal(f->state.hw_ms, NOW - 7 * HOUR + 5 * MINUTE - 3 * DAY);
 }
 
+static void
+rows_bear_out_a_date_that_a_slow_clock_does_not_believe(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->now.our_ms = NOW - 7 * HOUR; /* set back since the watermark moved */
+    set_hw(f, NOW - DAY - 2 * HOUR);
+    begin(f);
+    assert_false(f->step.has_gap);
+    page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
+    assert_gap(f, GAP_RETENTION, NOW - DAY - 2 * HOUR, NOW - DAY);
+}
+
+static void
+a_walk_by_a_slow_clock_is_known_to_have_seen_what_its_rows_bear_out(
+    void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->now.our_ms = NOW - 30 * HOUR;
+    set_hw(f, NOW - 31 * HOUR);
+    f->state.seen_ms = NOW - HOUR;
+    f->state.largest_ms = NOW - HOUR;
+    begin(f);
+    assert_false(f->step.has_gap);
+    page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
+    assert_false(f->step.has_gap);
+    assert_int_equal(f->state.seen_ms, NOW - 1500);
+}
+
+static void
+what_is_dropped_while_it_is_read_newest_first_is_a_gap(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->poll->order = ORDER_DESC;
+    set_hw(f, NOW - DAY + MINUTE);
+    begin(f);
+    assert_false(f->step.has_gap);
+    f->date = "Tue, 14 Nov 2023 22:17:20 GMT"; /* four minutes later */
+    page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
+    assert_gap(f, GAP_RETENTION, NOW - DAY + MINUTE, NOW - DAY + 4 * MINUTE);
+}
+
 /* ---- what is sent ---- */
 
 static void
@@ -1251,6 +1295,10 @@ main(void)
         TEST(a_clock_years_ahead_cuts_nothing_off),
         TEST(a_clock_of_ours_that_is_years_slow_makes_no_gaps),
         TEST(a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow),
+        TEST(rows_bear_out_a_date_that_a_slow_clock_does_not_believe),
+        TEST(what_is_dropped_while_it_is_read_newest_first_is_a_gap),
+        TEST(
+            a_walk_by_a_slow_clock_is_known_to_have_seen_what_its_rows_bear_out),
         TEST(the_cursor_is_sent_so_that_its_boundary_is_shown),
         TEST(validators_are_sent_back_when_nothing_can_hide_behind_them),
         TEST(a_304_counts_only_for_the_page_that_was_all),
