@@ -116,6 +116,20 @@ latest_ms(const struct walk_state *state, int64_t our_ms)
     return instant_add(later_of(our_ms, listed_ms), DATE_AHEAD_MS);
 }
 
+/* Whether the provider has dropped what was not read: since the watermark by
+ * the clock that it went by, or since the last whole walk as far as rows bear
+ * the provider's clock out. Two clocks are never compared. */
+static bool
+has_dropped(const struct walk_state *state, const struct walk_now *now,
+            int64_t retention, int64_t whole, int64_t reach)
+{
+    int64_t ours = instant_add(later_of(now->our_ms, whole), DATE_AHEAD_MS);
+    int64_t latest = latest_ms(state, now->our_ms);
+    return whole > 0 && reach < now->provider_ms - retention &&
+           (whole < earlier_of(now->provider_ms, ours) - retention ||
+            reach < earlier_of(now->provider_ms, latest) - retention);
+}
+
 void
 walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                 const struct walk_now *now, struct walk_step *step)
@@ -131,8 +145,9 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
         cut_span(state, cut);
         return;
     }
-    int64_t from = later_of(whole_up_to(plan, state), state->seen_ms);
-    if (from > 0 && from < cut) {
+    int64_t whole = whole_up_to(plan, state);
+    int64_t from = later_of(whole, state->seen_ms);
+    if (has_dropped(state, now, retention, whole, from)) {
         /* From here on the row says what is missing, and the watermark may
          * stand above it: else every walk would write the row again. A slow
          * clock of ours holds back the watermark, not what the row tells. */
@@ -141,7 +156,7 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                                        now->provider_ms - retention };
         step->state_changed = true;
         state->now_theirs = true;
-        state->hw_ms = cut;
+        state->hw_ms = later_of(state->hw_ms, cut);
     }
     state->a_ms = later_of(state->a_ms, cut);
     if (state->again_ms > 0) {

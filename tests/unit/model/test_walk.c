@@ -294,6 +294,18 @@ a_walk_by_a_slow_clock_is_known_to_have_seen_what_its_rows_bear_out(
 }
 
 static void
+a_slow_clock_alone_tells_an_outage_from_what_was_seen_last(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->now.our_ms = NOW - 4 * HOUR;
+    set_hw(f, NOW - 4 * HOUR - 25 * HOUR); /* 25 hours ago, by our clock */
+    f->state.seen_ms = NOW - 25 * HOUR - MINUTE;
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 25 * HOUR - MINUTE, NOW - DAY);
+}
+
+static void
 what_is_dropped_while_it_is_read_newest_first_is_a_gap(void **state)
 {
     struct fixture *f = *state;
@@ -1296,6 +1308,7 @@ main(void)
         TEST(a_clock_of_ours_that_is_years_slow_makes_no_gaps),
         TEST(a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow),
         TEST(rows_bear_out_a_date_that_a_slow_clock_does_not_believe),
+        TEST(a_slow_clock_alone_tells_an_outage_from_what_was_seen_last),
         TEST(what_is_dropped_while_it_is_read_newest_first_is_a_gap),
         TEST(
             a_walk_by_a_slow_clock_is_known_to_have_seen_what_its_rows_bear_out),
