@@ -311,6 +311,16 @@ draw_incidents(struct plan *plan, struct prng *prng)
     }
 }
 
+/* From a stream of its own: all else stays as it is drawn without. */
+static void
+draw_pace(struct plan *plan)
+{
+    struct prng prng = { plan->seed ^ UINT64_C(0x9ace) };
+    if (plan_chance(&prng, 150)) {
+        plan->fastest_ms = plan->every_ms / PICK(&prng, 2, 5, 15);
+    }
+}
+
 void
 plan_draw(uint64_t seed, struct plan *plan)
 {
@@ -328,6 +338,7 @@ plan_draw(uint64_t seed, struct plan *plan)
     draw_faults(plan, &prng);
     draw_handlers(plan, &prng);
     draw_incidents(plan, &prng);
+    draw_pace(plan);
 }
 
 /* ---- as YAML ---- */
@@ -447,6 +458,13 @@ plan_connector(const struct plan *plan, struct buf *file, struct buf *entry)
                "  overlap: %" PRId64 "ms\n",
                plan->hooked ? ", webhook_secret: s3cret" : "",
                plan->every_ms / S, plan->overlap_ms);
+    if (plan->fastest_ms > 0) {
+        buf_format(entry,
+                   "  pace: adaptive\n"
+                   "  fastest: %" PRId64 "ms\n"
+                   "  slowest: %" PRId64 "ms\n",
+                   plan->fastest_ms, plan->every_ms);
+    }
     if (plan->start_age_ms > 0) {
         buf_format(entry, "  start: %" PRId64 "s\n", plan->start_age_ms / S);
     }
@@ -468,14 +486,15 @@ plan_describe(const struct plan *plan, struct buf *into)
     buf_format(into,
                "%s %s, %s pages of %zu (%s), stamps in %s, asked in %s%s%s%s,"
                " hidden up to %" PRId64 " s; every %" PRId64
-               " s, overlap %" PRId64 " s, settle %" PRId64
+               " s%s, overlap %" PRId64 " s, settle %" PRId64
                " s, %zu sweeps; %.1f days",
                plan->state ? "objects" : "events", orders[plan->order],
                page_texts[plan->pages] + 1, plan->page_size,
                plan->keyed ? "by row" : "by position", units[plan->stamp],
                units[plan->format], plan->inclusive ? "" : ", exclusive",
                plan->sends ? "" : ", no filter", plan->dated ? "" : ", no Date",
-               plan->delay_ms / S, plan->every_ms / S, plan->overlap_ms / S,
-               plan->settle_ms / S, plan->sweep_count,
+               plan->delay_ms / S, plan->every_ms / S,
+               plan->fastest_ms > 0 ? " at the slowest" : "",
+               plan->overlap_ms / S, plan->settle_ms / S, plan->sweep_count,
                (double)plan->length_ms / (double)D);
 }

@@ -106,7 +106,8 @@ struct plan {
     size_t page_size;
     int64_t retention_ms; /* 0: for ever */
     /* The connector as configured. */
-    int64_t every_ms;
+    int64_t every_ms;   /* where the pace is adaptive: at the slowest */
+    int64_t fastest_ms; /* 0: the pace is fixed */
     int64_t overlap_ms;
     int64_t settle_ms;
     struct plan_sweep sweeps[PLAN_SWEEPS_MAX];

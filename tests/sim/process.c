@@ -173,6 +173,18 @@ open_store(const char *folder)
     return STATUS_OK;
 }
 
+/* As app/agent.c passes it on. */
+static void
+webhook_stored(void *arg, const struct connector *connector, size_t fresh,
+               size_t caught_up)
+{
+    (void)arg;
+    if (process.up && !process.dying) {
+        source_poll_hooked(process.polls[0], fresh, caught_up);
+        accounting_hooked(process.accounting, connector, fresh + caught_up);
+    }
+}
+
 static void
 build_flow(int64_t floor_ms)
 {
@@ -189,7 +201,8 @@ build_flow(int64_t floor_ms)
     const struct ingest_settings ingest = { .connectors = &bound.connector,
                                             .connector_count = 1,
                                             .telemetry = &process.telemetry,
-                                            .dispatch = process.dispatch };
+                                            .dispatch = process.dispatch,
+                                            .hooked = webhook_stored };
     PRE(ingest_create(process.loop, process.worker, &ingest, &process.ingest) ==
         STATUS_OK);
     ingest_set_floor(process.ingest, floor_ms);
@@ -235,6 +248,10 @@ build_polls(void)
             .observer = { NULL, NULL, walk_ended },
             .seed = world.plan.seed + bound.life + tier,
         };
+        if (tier == 0 && spec->pace == PACE_ADAPTIVE) {
+            settings.pace = pace_plan_of(&bound.connector);
+            settings.cadence.every_ms = settings.pace.slowest_ms;
+        }
         PRE(source_poll_create(process.loop, process.client, &settings,
                                ingest_sink(process.ingest),
                                &process.polls[tier]) == STATUS_OK);
