@@ -305,20 +305,32 @@ buf_byte(struct buf *buf, char byte)
     buf_append(buf, (struct slice){ &byte, 1 });
 }
 
-void
-buf_i64(struct buf *buf, int64_t number)
+static void
+append_digits(struct buf *buf, bool negative, uint64_t rest)
 {
-    char digits[20]; /* "-9223372036854775808" */
+    char digits[21]; /* "-9223372036854775808", "18446744073709551615" */
     size_t at = sizeof(digits);
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     do {
         digits[--at] = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest > 0);
-    if (number < 0) {
+    if (negative) {
         digits[--at] = '-';
     }
     buf_append(buf, (struct slice){ digits + at, sizeof(digits) - at });
+}
+
+void
+buf_i64(struct buf *buf, int64_t number)
+{
+    append_digits(buf, number < 0,
+                  number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+}
+
+void
+buf_u64(struct buf *buf, uint64_t number)
+{
+    append_digits(buf, false, number);
 }
 
 void

@@ -108,6 +108,7 @@ void buf_append(struct buf *buf, struct slice bytes);
 void buf_text(struct buf *buf, const char *text);
 void buf_byte(struct buf *buf, char byte);
 void buf_i64(struct buf *buf, int64_t number);
+void buf_u64(struct buf *buf, uint64_t number);
 void buf_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Appends `text` as a JSON string with its quotes; bad UTF-8 becomes U+FFFD. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/walk.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "wire/json.h"
@@ -101,38 +100,44 @@ static const struct member members[] = {
 #define MEMBER_COUNT (sizeof members / sizeof members[0])
 
 static void
+write_name(const struct member *member, struct buf *into)
+{
+    buf_text(into, ",\"");
+    buf_text(into, member->name);
+    buf_text(into, "\":");
+}
+
+/* Without buf_format, which measures before it writes: the line is written with
+ * every page. */
+static void
 write_member(const struct member *member, const void *place, struct buf *into)
 {
+    uint64_t number = 0;
     switch (member->kind) {
     case KIND_BOOL:
         if (*(const bool *)place) {
-            buf_format(into, ",\"%s\":true", member->name);
+            write_name(member, into);
+            buf_text(into, "true");
         }
-        break;
+        return;
     case KIND_I64:
         if (*(const int64_t *)place != 0) {
-            buf_format(into, ",\"%s\":%" PRId64, member->name,
-                       *(const int64_t *)place);
+            write_name(member, into);
+            buf_i64(into, *(const int64_t *)place);
         }
-        break;
-    case KIND_U64:
-        if (*(const uint64_t *)place != 0) {
-            buf_format(into, ",\"%s\":%" PRIu64, member->name,
-                       *(const uint64_t *)place);
-        }
-        break;
-    case KIND_UNSIGNED:
-        if (*(const unsigned *)place != 0) {
-            buf_format(into, ",\"%s\":%u", member->name,
-                       *(const unsigned *)place);
-        }
-        break;
+        return;
     case KIND_TEXT:
         if (((const struct slice *)place)->len > 0) {
-            buf_format(into, ",\"%s\":", member->name);
+            write_name(member, into);
             buf_json(into, *(const struct slice *)place);
         }
-        break;
+        return;
+    case KIND_U64: number = *(const uint64_t *)place; break;
+    case KIND_UNSIGNED: number = *(const unsigned *)place; break;
+    }
+    if (number != 0) {
+        write_name(member, into);
+        buf_u64(into, number);
     }
 }
 
@@ -143,9 +148,11 @@ write_tally(const struct lag_tally *tally, struct buf *into)
     while (count > 0 && tally->counts[count - 1] == 0) {
         count--;
     }
-    buf_format(into, "[%" PRId64, tally->max_ms);
+    buf_byte(into, '[');
+    buf_i64(into, tally->max_ms);
     for (size_t i = 0; i < count; i++) {
-        buf_format(into, ",%" PRIu32, tally->counts[i]);
+        buf_byte(into, ',');
+        buf_u64(into, tally->counts[i]);
     }
     buf_byte(into, ']');
 }
@@ -157,7 +164,9 @@ write_lag(const struct lag *lag, struct buf *into)
     if (lag->turned_ms == 0) {
         return;
     }
-    buf_format(into, ",\"lag\":[%" PRId64 ",", lag->turned_ms);
+    buf_text(into, ",\"lag\":[");
+    buf_i64(into, lag->turned_ms);
+    buf_byte(into, ',');
     write_tally(&lag->now, into);
     buf_byte(into, ',');
     write_tally(&lag->before, into);
@@ -173,8 +182,9 @@ walk_encode(const struct walk_state *state, struct buf *into)
                      into);
     }
     for (size_t i = 0; i < state->id_count; i++) {
-        buf_format(into, "%s[%" PRId64 ",", i == 0 ? ",\"ids\":[" : ",",
-                   state->ids[i].at_ms);
+        buf_text(into, i == 0 ? ",\"ids\":[[" : ",[");
+        buf_i64(into, state->ids[i].at_ms);
+        buf_byte(into, ',');
         buf_json(into, state->ids[i].id);
         buf_byte(into, ']');
     }

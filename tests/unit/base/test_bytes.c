@@ -226,13 +226,16 @@ a_buf_grows_and_ends_in_nul(void **state)
     buf_text(&buf, "x=");
     buf_i64(&buf, INT64_MIN);
     buf_byte(&buf, ';');
+    buf_u64(&buf, UINT64_MAX);
+    buf_u64(&buf, 0);
     buf_format(&buf, "%s-%03d", "n", 7);
     buf_append(&buf, nothing);
-    assert_string_equal(buf.ptr, "x=-9223372036854775808;n-007");
+    assert_string_equal(buf.ptr,
+                        "x=-9223372036854775808;184467440737095516150n-007");
     for (int i = 0; i < 1000; i++) {
         buf_byte(&buf, 'y');
     }
-    assert_int_equal(buf.len, 28 + 1000);
+    assert_int_equal(buf.len, 49 + 1000);
     assert_int_equal(buf.ptr[buf.len], '\0');
     assert_int_equal(buf_status(&buf), STATUS_OK);
     buf_fini(&buf);
