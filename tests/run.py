@@ -128,12 +128,13 @@ def build(suite, tree, targets=()):
 
 
 def count_cmocka(suite, name, status, output):
-    """One cmocka program's cases; a crash counts beside what had passed."""
+    """One cmocka program's cases; a crash counts beside what had passed. A
+    program may run several groups."""
     ran = re.search(r"\[=+\] (\d+) test\(s\) run\.", output)
-    good = re.search(r"\[  PASSED  \] (\d+) test\(s\)", output)
-    bad = re.search(r"\[  FAILED  \] .*?(\d+) test\(s\), listed", output)
-    passed = int(good.group(1)) if ran and good else 0
-    failed = int(bad.group(1)) if ran and bad else 0
+    good = re.findall(r"\[  PASSED  \] (\d+) test\(s\)", output)
+    bad = re.findall(r"\[  FAILED  \] .*?(\d+) test\(s\), listed", output)
+    passed = sum(map(int, good)) if ran else 0
+    failed = sum(map(int, bad)) if ran else 0
     if status != "run" and failed == 0:
         failed = 1
     if status == "run" and not ran:
