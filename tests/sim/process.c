@@ -428,6 +428,12 @@ process_is_up(void)
     return process.up;
 }
 
+bool
+process_asks(void)
+{
+    return worker_is_busy(process.worker);
+}
+
 void
 process_end_turn(void)
 {

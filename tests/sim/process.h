@@ -25,6 +25,9 @@ bool process_start(const char *folder);
 
 bool process_is_up(void);
 
+/* Whether the store has something to do for it, or to tell it. */
+bool process_asks(void);
+
 /* Told in the midst of a call of the store that it was the last one. */
 void process_dies(void);
 bool process_is_dying(void);

@@ -325,6 +325,12 @@ worker_floor_ms(const struct store_worker *worker)
     return worker->store->ops->ledger_floor_ms(worker->store);
 }
 
+bool
+worker_is_busy(const struct store_worker *worker)
+{
+    return !list_empty(&worker->queued) || !list_empty(&worker->finished);
+}
+
 void
 worker_abandon(struct store_worker *worker)
 {

@@ -381,8 +381,9 @@ has_walked(const size_t *walks)
 static bool
 is_at_rest(const size_t *walks)
 {
+    /* A count that is not told yet is in no metric. */
     return has_walked(walks) && !hooks_open() && process_is_up() &&
-           !books_open() && !oracle_owes(now.folder);
+           !process_asks() && !books_open() && !oracle_owes(now.folder);
 }
 
 static void
