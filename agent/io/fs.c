@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/fs_private.h"
 
 /* The exit code the crash tests wait for. */
 enum { EXIT_CRASHED = 86 };
@@ -87,8 +88,8 @@ static const struct {
     { ENOMEM, STATUS_NOMEM, "free memory" },
 };
 
-static enum status
-fail(struct error *err, const char *verb, const char *path, int cause)
+enum status
+fs_fail(struct error *err, const char *verb, const char *path, int cause)
 {
     char words[128];
     if (strerror_r(cause, words, sizeof(words)) != 0) {
@@ -138,7 +139,7 @@ read_to_end(int fd, const char *name, size_t limit, struct buf *into,
         }
         ssize_t got = read_some(fd, at, room + 1);
         if (got < 0) {
-            return fail(err, "read", name, errno);
+            return fs_fail(err, "read", name, errno);
         }
         if (got == 0) {
             *at = '\0';
@@ -160,12 +161,12 @@ fs_read(const char *path, size_t limit, struct buf *into, struct error *err)
     /* O_NONBLOCK: a FIFO nobody writes to must not hold us here */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        return fail(err, "read", path, errno);
+        return fs_fail(err, "read", path, errno);
     }
     struct stat info;
     enum status status;
     if (fstat(fd, &info) != 0) {
-        status = fail(err, "read", path, errno);
+        status = fs_fail(err, "read", path, errno);
     } else if (!S_ISREG(info.st_mode)) {
         status = refuse_irregular(err, path, info.st_mode);
     } else {
@@ -240,7 +241,7 @@ names_read(struct names *names, DIR *dir, const char *path, struct slice suffix,
         errno = 0;
         const struct dirent *entry = readdir(dir);
         if (entry == NULL) {
-            return errno == 0 ? STATUS_OK : fail(err, "list", path, errno);
+            return errno == 0 ? STATUS_OK : fs_fail(err, "list", path, errno);
         }
         struct slice name = slice_of(entry->d_name);
         /* editors keep their locks and half-written files behind a dot */
@@ -248,7 +249,7 @@ names_read(struct names *names, DIR *dir, const char *path, struct slice suffix,
             continue;
         }
         if (names_add(names, name) != STATUS_OK) {
-            return fail(err, "list", path, ENOMEM);
+            return fs_fail(err, "list", path, ENOMEM);
         }
     }
 }
@@ -259,7 +260,7 @@ fs_list(const char *path, const char *suffix, struct buf *into,
 {
     DIR *dir = opendir(path);
     if (dir == NULL) {
-        return errno == ENOENT ? STATUS_OK : fail(err, "list", path, errno);
+        return errno == ENOENT ? STATUS_OK : fs_fail(err, "list", path, errno);
     }
     struct names names = { 0 };
     enum status status = names_read(&names, dir, path, slice_of(suffix), err);
@@ -281,9 +282,8 @@ fs_list(const char *path, const char *suffix, struct buf *into,
     return status;
 }
 
-/* A new name survives a power cut only when its directory was synced. */
-static enum status
-sync_parent(const char *path, struct error *err)
+enum status
+fs_sync_parent(const char *path, struct error *err)
 {
     struct buf parent = { 0 };
     const char *slash = strrchr(path, '/');
@@ -296,12 +296,12 @@ sync_parent(const char *path, struct error *err)
     enum status status = buf_status(&parent);
     if (status != STATUS_OK) {
         buf_fini(&parent);
-        return fail(err, "sync the directory of", path, ENOMEM);
+        return fs_fail(err, "sync the directory of", path, ENOMEM);
     }
     int fd = open(parent.ptr, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
     /* EINVAL: a file system that has nothing to sync here */
     if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL)) {
-        status = fail(err, "sync the directory", parent.ptr, errno);
+        status = fs_fail(err, "sync the directory", parent.ptr, errno);
     } else {
         fs_durable_step();
     }
@@ -361,20 +361,21 @@ append_prepare(struct fs_append *file, struct error *err)
 {
     struct stat info;
     if (fstat(file->fd, &info) != 0) {
-        return fail(err, "open", file->path, errno);
+        return fs_fail(err, "open", file->path, errno);
     }
     if (!S_ISREG(info.st_mode)) {
         return refuse_irregular(err, file->path, info.st_mode);
     }
     if (info.st_size == 0) {
-        return sync_parent(file->path, err);
+        return fs_sync_parent(file->path, err);
     }
     off_t end = end_of_lines(file->fd, info.st_size);
     if (end < 0) {
-        return fail(err, "read", file->path, errno);
+        return fs_fail(err, "read", file->path, errno);
     }
     if (end < info.st_size && truncate_fd(file->fd, end) != 0) {
-        return fail(err, "cut the unfinished last line of", file->path, errno);
+        return fs_fail(err, "cut the unfinished last line of", file->path,
+                       errno);
     }
     return STATUS_OK;
 }
@@ -384,20 +385,20 @@ fs_append_open(const char *path, struct fs_append **ret, struct error *err)
 {
     struct fs_append *file = mem_zero(sizeof(*file));
     if (file == NULL) {
-        return fail(err, "open", path, ENOMEM);
+        return fs_fail(err, "open", path, ENOMEM);
     }
     size_t size = strlen(path) + 1;
     file->cut_to = -1;
     file->path = mem_alloc(size);
     if (file->path == NULL) {
         mem_free(file);
-        return fail(err, "open", path, ENOMEM);
+        return fs_fail(err, "open", path, ENOMEM);
     }
     memcpy(file->path, path, size);
     file->fd = open(
         path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
         0600);
-    enum status status = file->fd < 0 ? fail(err, "open", path, errno)
+    enum status status = file->fd < 0 ? fs_fail(err, "open", path, errno)
                                       : append_prepare(file, err);
     if (status != STATUS_OK) {
         fs_append_close(file);
@@ -418,7 +419,7 @@ append_recover(struct fs_append *file, struct error *err)
     if (fstat(file->fd, &info) != 0 ||
         (info.st_size > file->cut_to &&
          truncate_fd(file->fd, file->cut_to) != 0)) {
-        return fail(err, "cut a failed write off", file->path, errno);
+        return fs_fail(err, "cut a failed write off", file->path, errno);
     }
     file->cut_to = -1;
     return STATUS_OK;
@@ -434,7 +435,7 @@ fs_append_write(struct fs_append *file, struct slice bytes, struct error *err)
     /* asked each time: a rotation may have emptied the file */
     struct stat info;
     if (fstat(file->fd, &info) != 0) {
-        return fail(err, "write", file->path, errno);
+        return fs_fail(err, "write", file->path, errno);
     }
     while (bytes.len > 0) {
         ssize_t put = write(file->fd, bytes.ptr, bytes.len);
@@ -442,7 +443,7 @@ fs_append_write(struct fs_append *file, struct slice bytes, struct error *err)
             continue;
         }
         if (put < 0) {
-            status = fail(err, "write", file->path, errno);
+            status = fs_fail(err, "write", file->path, errno);
             file->cut_to = info.st_size;
             (void)append_recover(file, NULL);
             return status;
@@ -458,7 +459,7 @@ fs_append_sync(struct fs_append *file, struct error *err)
 {
     /* never twice: after a failed sync the kernel may call lost pages clean */
     if (fdatasync(file->fd) != 0) {
-        return fail(err, "sync", file->path, errno);
+        return fs_fail(err, "sync", file->path, errno);
     }
     fs_durable_step();
     return STATUS_OK;
@@ -564,7 +565,7 @@ fs_lock_take(const char *path, bool *ret_was_clean, struct fs_lock **ret,
 {
     struct fs_lock *lock = mem_zero(sizeof(*lock));
     if (lock == NULL) {
-        return fail(err, "lock", path, ENOMEM);
+        return fs_fail(err, "lock", path, ENOMEM);
     }
     enum status status = STATUS_OK;
     bool is_new = true;
@@ -575,12 +576,12 @@ fs_lock_take(const char *path, bool *ret_was_clean, struct fs_lock **ret,
         lock->fd = open(path, flags);
     }
     if (lock->fd < 0) {
-        status = fail(err, "lock", path, errno);
+        status = fs_fail(err, "lock", path, errno);
         goto fail;
     }
     if (lock_or_wait(lock->fd) != 0) {
         status = errno == EWOULDBLOCK ? lock_held(lock->fd, path, err)
-                                      : fail(err, "lock", path, errno);
+                                      : fs_fail(err, "lock", path, errno);
         goto fail;
     }
     char bytes[LOCK_TEXT_BYTES];
@@ -588,11 +589,11 @@ fs_lock_take(const char *path, bool *ret_was_clean, struct fs_lock **ret,
     *ret_was_clean =
         is_new || slice_ends(lock_text(lock->fd, bytes), slice_of("\nclean\n"));
     if (lock_write(lock->fd, "running") != 0) {
-        status = fail(err, "write", path, errno);
+        status = fs_fail(err, "write", path, errno);
         goto fail;
     }
     if (is_new) {
-        status = sync_parent(path, err);
+        status = fs_sync_parent(path, err);
         if (status != STATUS_OK) {
             goto fail;
         }

@@ -33,6 +33,23 @@ enum status fs_list(const char *path, const char *suffix, struct buf *into,
                     struct error *err);
 
 /*
+ * Makes `bytes` the whole text of `path`, new or not: after a crash it is the
+ * old text or this one, never a part, and once this has returned it is this
+ * one. Both the file and its name are synced.
+ */
+NODISCARD
+enum status fs_replace(const char *path, struct slice bytes, struct error *err);
+
+/* Takes a file away for good; none there is STATUS_OK. */
+NODISCARD
+enum status fs_remove(const char *path, struct error *err);
+
+/* Makes a directory that is ours alone (0700), durably; one that is there stays
+ * as it is. */
+NODISCARD
+enum status fs_make_directory(const char *path, struct error *err);
+
+/*
  * A file that grows by whole lines. Opening cuts an unfinished last line off;
  * fs_append_write writes all bytes or, on failure, cuts back to what was there;
  * fs_append_sync returns after fdatasync. All three count as durable steps of

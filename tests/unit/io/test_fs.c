@@ -454,6 +454,32 @@ the_nth_step_is_the_last_thing_that_happens(void **state)
 #endif
 }
 
+static void
+a_replaced_file_is_the_old_text_or_the_new(void **state)
+{
+    (void)state;
+    const char *path = in("kept");
+    struct buf buf = { 0 };
+    struct stat info;
+    assert_int_equal(fs_replace(path, slice_of("old"), NULL), STATUS_OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    assert_int_equal(fs_replace(path, slice_of("newer"), NULL), STATUS_OK);
+    assert_false(fs_exists(in("kept.new")));
+
+    /* what it would be written to first cannot be written */
+    assert_int_equal(mkdir(in("kept.new"), 0700), 0);
+    assert_int_not_equal(fs_replace(path, slice_of("lost"), NULL), STATUS_OK);
+    assert_int_equal(rmdir(in("kept.new")), 0);
+    assert_int_equal(fs_read(path, 64, &buf, NULL), STATUS_OK);
+    assert_string_equal(buf.ptr, "newer");
+    buf_fini(&buf);
+
+    assert_int_equal(fs_remove(path, NULL), STATUS_OK);
+    assert_int_equal(fs_remove(path, NULL), STATUS_OK);
+    assert_false(fs_exists(path));
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, make_folder, drop_folder)
 
@@ -468,6 +494,7 @@ main(void)
         TEST(what_cannot_be_read_is_named_with_cause_and_way_out),
         TEST(a_pipe_is_read_to_its_end),
         TEST(names_are_listed_sorted_and_filtered),
+        TEST(a_replaced_file_is_the_old_text_or_the_new),
         TEST(whole_lines_are_appended_and_synced),
         TEST(an_unfinished_last_line_is_cut_at_opening),
         TEST(a_failed_write_leaves_no_half_line),
