@@ -140,7 +140,8 @@ struct body_node {
     enum config_node_kind kind;
     struct slice key;
     const struct template *text; /* scalar */
-    bool bare; /* an unquoted number, true, false or null: goes in as it is */
+    bool bare;   /* an unquoted number, true, false or null: goes in as it is */
+    bool number; /* `{…|number}`: as well, and must be one */
     struct body_node *children;
     struct body_node *next;
 };
@@ -298,8 +299,9 @@ struct record_spec {
     enum timefmt key_time_unit;
     const struct json_path *body; /* part of the row that is the event's body */
     const struct json_path *data;
-    struct fetch_spec fetch;  /* of a row; none: event.fetch */
-    struct slice *stands_for; /* globs of webhook types a row may be */
+    const struct json_path *headers; /* the webhook's fields, in the row */
+    struct fetch_spec fetch;         /* of a row; none: event.fetch */
+    struct slice *stands_for;        /* globs of webhook types a row may be */
     size_t stands_for_count;
     struct slice *unlisted; /* globs of webhook types that no row is */
     size_t unlisted_count;
@@ -309,7 +311,8 @@ struct record_spec {
 struct follow_spec {
     bool on;
     const struct template *url;
-    const struct json_path *body; /* in the answer */
+    const struct json_path *body;    /* in the answer */
+    const struct json_path *headers; /* the webhook's fields, in the answer */
 };
 
 /* A request that the provider holds until the list has something to show. */
@@ -376,6 +379,7 @@ struct poll_spec {
     struct auth_spec auth;
     struct conditions fail_when;
     const struct json_path *items;
+    bool items_optional; /* an answer without the place has no rows */
     enum list_order order;
     bool reverse;
     struct cursor_spec cursor;

@@ -92,6 +92,7 @@ config_parse_fn connector_poll_resync_cursor;
 config_parse_fn connector_cursor_expired;
 config_parse_fn connector_poll_numeric;
 config_parse_fn connector_poll_page_from;
+config_parse_fn connector_poll_items;
 config_parse_fn connector_poll_stop;
 config_parse_fn connector_poll_budget;
 config_parse_fn connector_poll_backfill_rate;

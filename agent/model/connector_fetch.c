@@ -13,9 +13,10 @@ void
 connector_fetch_text(struct config_binding *binding,
                      const struct config_node *node, void *place)
 {
-    static const char *const kinds[] = { "item", "json",        "header",
-                                         "form", "var",         "secret",
-                                         "now",  "request.url", NULL };
+    static const char *const kinds[] = { "item",    "json",        "header",
+                                         "form",    "var",         "secret",
+                                         "now",     "request.url", "gap.start",
+                                         "gap.end", NULL };
     struct slice text;
     if (!connector_parse_scalar(binding, node, &text)) {
         return;

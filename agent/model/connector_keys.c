@@ -297,7 +297,7 @@ static const struct config_key cursor_keys[] = {
     KEY(cursor_spec, "send", CONFIG_BOOL, send, .fallback = "true",
         .doc = "false: the list has no filter, we stop by ourselves."),
     CUSTOM(cursor_spec, "compare", numeric, connector_poll_numeric, STRING,
-           "`numeric`: by length, then text."),
+           "`numeric`: as numbers of any length, with or without a fraction."),
     KEY(cursor_spec, "numeric", CONFIG_BOOL, numeric,
         .doc = "The same as `compare: numeric`."),
     CUSTOM(cursor_spec, "start", start, connector_parse_request_text, STRING,
@@ -377,6 +377,8 @@ static const struct config_key record_keys[] = {
            "The part of a row that is the event's body."),
     CUSTOM(record_spec, "data", data, connector_parse_path, STRING,
            "The part of it that handlers get as data."),
+    CUSTOM(record_spec, "headers", headers, connector_parse_path, STRING,
+           "Where a row has the fields of its webhook, as an object."),
     KEY(record_spec, "fetch", CONFIG_TABLE, fetch, .table = &fetch_table,
         .doc = "The request for the object of a row, for `recover: fetch`; "
                "default: that of `event`."),
@@ -394,6 +396,8 @@ static const struct config_key follow_keys[] = {
            "word a path in the row."),
     CUSTOM(follow_spec, "body", body, connector_parse_path, STRING,
            "The part of the answer that is the event's body."),
+    CUSTOM(follow_spec, "headers", headers, connector_parse_path, STRING,
+           "Where the answer has the fields of the webhook, as an object."),
 };
 TABLE(follow_table, "follow", follow_keys, follow_spec,
       "A request for each row that is not known yet.");
@@ -491,8 +495,9 @@ static const struct config_key poll_keys[] = {
         .doc = "How requests prove who we are."),
     CUSTOM(poll_spec, "fail_when", fail_when, connector_parse_fail_when, WHEN,
            "What makes a good answer an error."),
-    CUSTOM(poll_spec, "items", items, connector_parse_path, STRING,
-           "The rows of an answer."),
+    CUSTOM(poll_spec, "items", items, connector_poll_items, STRING,
+           "The rows of an answer; with `?` behind it an answer without that "
+           "place has no rows."),
     KEY(poll_spec, "order", CONFIG_CHOICE, order, .choices = orders,
         .fallback = "none", .doc = "How the list runs over its pages."),
     KEY(poll_spec, "reverse", CONFIG_BOOL, reverse, .fallback = "false",

@@ -16,6 +16,10 @@ const char *const connector_request_kinds[] = { "var",   "secret", "cursor",
                                                 "page",  "now",    "until",
                                                 "start", NULL };
 static const char *const row_kinds[] = { "item", "var", "now", NULL };
+/* The fields may come only with a row's details, which are asked for by what
+ * identifies it. */
+static const char *const row_detail_kinds[] = { "item", "var", "now", "header",
+                                                NULL };
 static const char *const answer_kinds[] = { "header", "json", "item", NULL };
 
 static struct connector_draft *
@@ -177,14 +181,16 @@ connector_parse_row_type(struct config_binding *binding,
     const struct template *t = NULL;
     const bool plain = slice_find(node->text, '{') == SIZE_MAX &&
                        slice_find(node->text, '?') == SIZE_MAX;
-    if (plain && template_compile(node->text, TEMPLATE_BARE_PATH, row_kinds,
-                                  binding->arena, &t, NULL) != STATUS_OK) {
+    if (plain &&
+        template_compile(node->text, TEMPLATE_BARE_PATH, row_detail_kinds,
+                         binding->arena, &t, NULL) != STATUS_OK) {
         put_template(place,
                      scalar_template(binding, node, TEMPLATE_BARE_LITERAL,
-                                     row_kinds, SIDE_ROW));
+                                     row_detail_kinds, SIDE_ROW));
         return;
     }
-    connector_parse_row(binding, node, place);
+    put_template(place, scalar_template(binding, node, TEMPLATE_BARE_PATH,
+                                        row_detail_kinds, SIDE_ROW));
 }
 
 void
@@ -362,7 +368,7 @@ parse_time(struct config_binding *binding, const struct config_node *node,
     }
     *ret_t = scalar_template(binding, from,
                              in_row ? TEMPLATE_BARE_PATH : TEMPLATE_BARE_SOURCE,
-                             in_row ? row_kinds : connector_hook_kinds,
+                             in_row ? row_detail_kinds : connector_hook_kinds,
                              in_row ? SIDE_ROW : SIDE_WEBHOOK);
 }
 

@@ -115,10 +115,20 @@ struct pending {
     struct pending *next;
 };
 
+/* Whether the text is one place and nothing else, as "{cursor|number}". */
+static bool
+ends_as_number(struct slice text)
+{
+    return slice_starts(text, slice_of("{")) &&
+           slice_find(slice_from(text, 1), '{') == SIZE_MAX &&
+           slice_ends(text, slice_of("|number}"));
+}
+
 static void
 parse_body_scalar(struct config_binding *binding,
                   const struct config_node *node, struct body_node *into)
 {
+    into->number = ends_as_number(node->text);
     into->bare =
         !node->quoted &&
         (node->is_null ||
@@ -458,6 +468,24 @@ connector_poll_page_from(struct config_binding *binding,
         connector_parse_refuse(binding, node,
                                "must be a place in the answer or last(path)");
     }
+}
+
+/* `events[*]?`: an answer that leaves the list out has no rows. */
+void
+connector_poll_items(struct config_binding *binding,
+                     const struct config_node *node, void *place)
+{
+    struct poll_spec *poll =
+        (void *)((char *)place - offsetof(struct poll_spec, items));
+    struct slice text;
+    if (!connector_parse_scalar(binding, node, &text)) {
+        return;
+    }
+    poll->items_optional = slice_ends(text, slice_of("?"));
+    if (poll->items_optional) {
+        text = slice_first(text, text.len - 1);
+    }
+    poll->items = connector_parse_json_path(binding, text, node);
 }
 
 void

@@ -125,15 +125,15 @@ put(char *at, struct slice bytes)
 }
 
 static enum status
-keep_fields(const struct inbound *request, const struct verify_rule *rule,
+keep_fields(struct http_fields from, const struct verify_rule *rule,
             struct arena *arena, struct slice *ret_headers)
 {
     static const struct slice colon = SLICE(": ");
     static const struct slice newline = SLICE("\n");
     /* Room for all of them, also those that are dropped. */
     size_t room = 0;
-    for (size_t i = 0; i < request->fields.count; i++) {
-        const struct http_field *field = &request->fields.at[i];
+    for (size_t i = 0; i < from.count; i++) {
+        const struct http_field *field = &from.at[i];
         room += field->name.len + colon.len + field->value.len + newline.len;
     }
     char *text = arena_alloc(arena, room);
@@ -141,8 +141,8 @@ keep_fields(const struct inbound *request, const struct verify_rule *rule,
         return STATUS_NOMEM;
     }
     char *at = text;
-    for (size_t i = 0; i < request->fields.count; i++) {
-        const struct http_field *field = &request->fields.at[i];
+    for (size_t i = 0; i < from.count; i++) {
+        const struct http_field *field = &from.at[i];
         if (is_kept(rule, field->name)) {
             at = put(at, field->name);
             at = put(at, colon);
@@ -349,7 +349,7 @@ extract_request(const struct connector *connector,
     }
     struct sighting *list = arena_array(arena, count + 1, sizeof(*list));
     if (list == NULL ||
-        keep_fields(request, rule, arena, &headers) != STATUS_OK) {
+        keep_fields(request->fields, rule, arena, &headers) != STATUS_OK) {
         return error_set(err, STATUS_NOMEM, "out of memory");
     }
     (void)http_field_find(request->fields, "content-type", &content_type);
@@ -391,6 +391,11 @@ find_rows(const struct connector *connector, struct slice text,
     const struct json_path *items = connector->poll.items;
     enum status status =
         scope_rows(items, text, arena, &page->rows, &page->row_count);
+    if (status == STATUS_NOT_FOUND && connector->poll.items_optional &&
+        json_type(text) == JSON_OBJECT) {
+        page->row_count = 0;
+        return STATUS_OK;
+    }
     if (status == STATUS_NOT_FOUND) {
         return error_set(err, STATUS_PROTOCOL, "there is no list at '%.*s'",
                          SLICE_ARG(json_path_source(items)));
@@ -495,13 +500,72 @@ add_row_key(struct reading *reading, struct sighting *sighting)
                         key_ms);
 }
 
+/* A log of webhooks has their fields as an object, each value a text or a list
+ * of texts. What could not have been a field is left out. */
+static enum status
+read_fields(struct slice object, struct arena *arena,
+            struct http_fields *ret_fields)
+{
+    struct http_field *fields;
+    struct slice name;
+    struct slice value;
+    size_t count = 0;
+    *ret_fields = (struct http_fields){ NULL, 0 };
+    if (object.len == 0 || json_type(object) != JSON_OBJECT) {
+        return STATUS_OK;
+    }
+    for (size_t at = 0; json_next_member(object, &at, &name, &value);) {
+        count++;
+    }
+    fields = arena_array(arena, count + 1, sizeof(*fields));
+    if (fields == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t at = 0; json_next_member(object, &at, &name, &value);) {
+        struct http_field *field = &fields[ret_fields->count];
+        size_t first = 0;
+        if (json_type(value) == JSON_ARRAY &&
+            !json_next_element(value, &first, &value)) {
+            continue;
+        }
+        if (json_text(name, arena, &field->name) != STATUS_OK ||
+            json_text(value, arena, &field->value) != STATUS_OK) {
+            return STATUS_NOMEM;
+        }
+        if (http_field_name_valid(field->name) &&
+            http_field_value_valid(field->value)) {
+            ret_fields->count++;
+        }
+    }
+    ret_fields->at = fields;
+    return STATUS_OK;
+}
+
+static enum status
+take_fields(const struct connector *connector, const struct row_view *view,
+            struct arena *arena, struct inbound *hook,
+            struct sighting *sighting)
+{
+    const struct json_path *path = connector->poll.record.headers;
+    struct slice object = view->headers;
+    if (object.len == 0 && path != NULL) {
+        (void)json_path_first(path, view->row, &object);
+    }
+    enum status status = read_fields(object, arena, &hook->fields);
+    return status == STATUS_OK && hook->fields.count > 0
+               ? keep_fields(hook->fields, NULL, arena, &sighting->headers)
+               : status;
+}
+
 enum status
 extract_row(const struct connector *connector, const struct row_view *view,
             struct arena *arena, struct sighting *ret_sighting,
             struct error *err)
 {
     const struct record_spec *record = &connector->poll.record;
+    struct inbound hook = { 0 };
     struct reading reading = { .scope = { .connector = connector,
+                                          .request = &hook,
                                           .item = view->row,
                                           .now_ms = view->received_ms },
                                .arena = arena,
@@ -519,8 +583,8 @@ extract_row(const struct connector *connector, const struct row_view *view,
         json_path_first(record->body, view->row, &inner)) {
         sighting.body = slice_trim(inner);
     }
-    enum status status = STATUS_OK;
-    if (record->id != NULL) {
+    enum status status = take_fields(connector, view, arena, &hook, &sighting);
+    if (status == STATUS_OK && record->id != NULL) {
         status = eval_id(&reading, record->id, &sighting.id, NULL);
     }
     if (status == STATUS_OK) {

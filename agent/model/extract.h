@@ -57,6 +57,8 @@ struct row_view {
     struct slice body; /* the row, or what a follow request brought for it */
     enum channel via;
     int64_t received_ms;
+    struct slice headers; /* the webhook's fields as a JSON object, likewise;
+                             empty: those that `record.headers` finds */
 };
 
 /* Reads one row. STATUS_INVALID names what is absent. */

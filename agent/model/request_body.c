@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/request_body.h"
 
+#include "wire/json.h"
 #include "wire/template.h"
 
 #define DEPTH_MAX 32
@@ -47,8 +48,11 @@ write_scalar(struct writer *writer, const struct body_node *node,
     if (status != STATUS_OK) {
         return status;
     }
+    if (node->number && json_check(text, 1, NULL) != STATUS_OK) {
+        return STATUS_INVALID;
+    }
     write_name(writer, node);
-    if (node->bare) {
+    if (node->bare || node->number) {
         buf_append(writer->into, text);
     } else {
         buf_json(writer->into, text);

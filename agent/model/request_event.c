@@ -1,10 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests for one event. */
+#include "base/instant.h"
 #include "model/fetch.h"
 #include "model/request_private.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 #include "wire/url.h"
+
+/* A provider that sends again all of a span is asked for the second of the
+ * event and one on either side: whether it counts its ends nobody says. */
+static enum status
+gap_value(struct rendering *r, bool is_start, struct slice *ret_value)
+{
+    const struct event *event = r->event;
+    struct buf text = { 0 };
+    int64_t at_ms = event->time_ms > 0 ? event->time_ms : event->recorded_ms;
+    at_ms -= at_ms % INSTANT_SECOND_MS;
+    at_ms = instant_add(at_ms,
+                        is_start ? -INSTANT_SECOND_MS : 2 * INSTANT_SECOND_MS);
+    timefmt_write(TIMEFMT_ISO8601_S, at_ms, &text);
+    return request_keep(r, &text, ret_value);
+}
+
+/* Whether the place is `{name}`, which in braces may have been compiled as a
+ * path. */
+static bool
+is_named(const struct template_ref *ref, const char *name)
+{
+    return slice_equal_text(ref->kind, name) ||
+           (slice_equal_text(ref->kind, "item") &&
+            slice_equal_text(ref->name, name));
+}
 
 /* What stands in the event, as it may go into the request. Nothing, where one
  * segment of a path belongs, would ask for something else. */
@@ -14,7 +40,9 @@ request_event_value(struct rendering *r, const struct template_ref *ref,
 {
     struct buf encoded = { 0 };
     enum status status = STATUS_NOT_FOUND;
-    if (slice_equal_text(ref->kind, "header")) {
+    if (is_named(ref, "gap.start") || is_named(ref, "gap.end")) {
+        status = gap_value(r, is_named(ref, "gap.start"), ret_value);
+    } else if (slice_equal_text(ref->kind, "header")) {
         const char *name = arena_text(r->arena, ref->name);
         if (name == NULL) {
             return STATUS_NOMEM;

@@ -275,14 +275,32 @@ walk_cursor_row_ms(const struct connector *connector, struct slice row,
                : STATUS_NOT_FOUND;
 }
 
+/* What stands before the point, without zeros that say nothing. */
+static struct slice
+whole_of(struct slice decimal)
+{
+    struct slice whole = slice_first(decimal, slice_find(decimal, '.'));
+    while (whole.len > 1 && whole.ptr[0] == '0') {
+        whole = slice_from(whole, 1);
+    }
+    return whole;
+}
+
+/* Fractions compare as text: what is longer has only more digits. */
 int
 walk_cursor_compare(const struct cursor_spec *cursor, struct slice a,
                     struct slice b)
 {
-    if (cursor->numeric && a.len != b.len) {
-        return a.len < b.len ? -1 : 1;
+    if (!cursor->numeric) {
+        return slice_compare(a, b);
     }
-    return slice_compare(a, b);
+    struct slice whole_a = whole_of(a);
+    struct slice whole_b = whole_of(b);
+    if (whole_a.len != whole_b.len) {
+        return whole_a.len < whole_b.len ? -1 : 1;
+    }
+    int order = slice_compare(whole_a, whole_b);
+    return order != 0 ? order : slice_compare(a, b);
 }
 
 /* The newest mark that was set at `at_ms` or before, else the oldest. */

@@ -53,7 +53,8 @@ enum status walk_cursor_row_ms(const struct connector *connector,
                                struct slice row, struct arena *arena,
                                int64_t *ret_ms);
 
-/* Orders ids: by length and then text when numeric, else as bytes. */
+/* Orders ids: as bytes, or when numeric as decimals of any length, those with a
+ * fraction too (Slack's "1699959600.000200"). */
 int walk_cursor_compare(const struct cursor_spec *cursor, struct slice a,
                         struct slice b);
 

@@ -27,7 +27,11 @@ take_detail(struct source_poll *poll, const struct http_reply *reply,
     if (status != STATUS_OK) {
         return error_wrap(err, STATUS_PROTOCOL, "detail");
     }
-    const struct json_path *path = poll->settings.connector->poll.follow.body;
+    const struct follow_spec *follow = &poll->settings.connector->poll.follow;
+    const struct json_path *path = follow->body;
+    if (follow->headers != NULL) {
+        (void)json_path_first(follow->headers, body, &page->headers[page->at]);
+    }
     if (path != NULL && !json_path_first(path, body, &body)) {
         return error_set(err, STATUS_PROTOCOL, "detail: nothing at '%.*s'",
                          SLICE_ARG(json_path_source(path)));

@@ -33,7 +33,9 @@ take_rows(struct poll_page *page)
         arena_array(arena, page->page.row_count, sizeof(*page->bodies));
     page->wanted =
         arena_array(arena, page->page.row_count, sizeof(*page->wanted));
-    if (page->bodies == NULL || page->wanted == NULL) {
+    page->headers =
+        arena_array(arena, page->page.row_count, sizeof(*page->headers));
+    if (page->bodies == NULL || page->headers == NULL || page->wanted == NULL) {
         return STATUS_NOMEM;
     }
     for (size_t i = 0; i < page->page.row_count; i++) {
@@ -152,6 +154,7 @@ poll_page_sightings(struct source_poll *poll, struct error *err)
         }
         const struct row_view view = { .row = page->page.rows[i],
                                        .body = page->bodies[i],
+                                       .headers = page->headers[i],
                                        .via = via_of(poll),
                                        .received_ms = arrival->received_ms };
         enum status status =

@@ -14,12 +14,13 @@
 struct poll_page {
     struct arrival *arrival; /* owns all of it */
     struct page page;
-    struct slice url;     /* that was asked */
-    struct slice *bodies; /* one per row: the row, or what follow brought */
-    bool *wanted;         /* one per row: below the walk, or known: not */
-    bool file_is_own;     /* its rows' file is at the list's origin */
-    size_t at;            /* row whose detail is being asked */
-    size_t details;       /* asked so far in this page */
+    struct slice url;      /* that was asked */
+    struct slice *bodies;  /* one per row: the row, or what follow brought */
+    struct slice *headers; /* one per row: its webhook's, from follow */
+    bool *wanted;          /* one per row: below the walk, or known: not */
+    bool file_is_own;      /* its rows' file is at the list's origin */
+    size_t at;             /* row whose detail is being asked */
+    size_t details;        /* asked so far in this page */
     struct walk_answer answer; /* what walk_page will be told */
 };
 

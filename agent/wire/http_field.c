@@ -105,8 +105,8 @@ http_field_retry_after(struct slice value, int64_t now_ms, int64_t cap_ms,
     value = slice_trim(value);
     if (!read_seconds(value, &wait_ms)) {
         int64_t at_ms;
-        enum status status = timefmt_read_http(value, &at_ms);
-        if (status != STATUS_OK) {
+        if (timefmt_read_http(value, &at_ms) != STATUS_OK &&
+            timefmt_read(TIMEFMT_ISO8601, value, &at_ms) != STATUS_OK) {
             return STATUS_INVALID;
         }
         wait_ms = at_ms > now_ms ? at_ms - now_ms : 0;

@@ -41,7 +41,8 @@ struct slice http_field_media_type(struct slice content_type);
 
 /*
  * Reads Retry-After: seconds (a decimal fraction is taken, rounded up: Shopify
- * sends "2.0") or an HTTP date measured from `now_ms`. The wait is cut to
+ * sends "2.0"), or an HTTP date or one of RFC 3339 (as Zoom's daily limits are
+ * told) measured from `now_ms`. The wait is cut to
  * [0, cap_ms]. STATUS_INVALID otherwise.
  */
 NODISCARD

@@ -7,6 +7,7 @@
 
 #include "wire/digest.h"
 #include "wire/encode.h"
+#include "wire/json.h"
 #include "wire/timefmt.h"
 
 /* What may stand behind the colon. */
@@ -313,6 +314,21 @@ apply_time(const struct template_step *step, struct slice key,
     return status;
 }
 
+/* Only what is a number of JSON passes; who writes it knows it as one. */
+static enum status
+apply_number(const struct template_step *step, struct slice key,
+             struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    if (json_check(text, 1, NULL) != STATUS_OK ||
+        json_type(text) != JSON_NUMBER) {
+        return STATUS_INVALID;
+    }
+    buf_append(into, text);
+    return STATUS_OK;
+}
+
 /* `time` writes one form for one instant, however precisely and in whatever
  * zone a channel wrote it, so that both channels make the same key. */
 static const struct template_filter filters[] = {
@@ -339,6 +355,7 @@ static const struct template_filter filters[] = {
     { "date", apply_time, ARGUMENT_NONE, TIMEFMT_DATE },
     { "minute", apply_time, ARGUMENT_NONE, TIMEFMT_MINUTE },
     { "rfc2822", apply_time, ARGUMENT_NONE, TIMEFMT_RFC2822 },
+    { "number", apply_number, ARGUMENT_NONE, 0 },
     { "urlencode", apply_urlencode, ARGUMENT_NONE, 0 },
 };
 

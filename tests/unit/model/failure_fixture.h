@@ -304,8 +304,9 @@ site_request(struct site *site)
 static inline void
 site_take_row(struct site *site, struct slice row)
 {
-    const struct row_view view = { row, row, CHANNEL_POLL,
-                                   site->now_ms + site->skew_ms };
+    const struct row_view view = {
+        row, row, CHANNEL_POLL, site->now_ms + site->skew_ms, { NULL, 0 }
+    };
     struct sighting sighting;
     struct error err = { "" };
     if (walk_below(&site->plan, &site->state, row, &site->arena)) {
@@ -472,8 +473,11 @@ site_hook(struct site *site, const char *fields, const char *body)
 static inline struct sighting
 site_row(struct site *site, const char *row)
 {
-    const struct row_view view = { slice_of(row), slice_of(row), CHANNEL_POLL,
-                                   site->now_ms + site->skew_ms };
+    const struct row_view view = { slice_of(row),
+                                   slice_of(row),
+                                   CHANNEL_POLL,
+                                   site->now_ms + site->skew_ms,
+                                   { NULL, 0 } };
     struct sighting sighting;
     struct error err = { "" };
     if (extract_row(site->connector, &view, &site->arena, &sighting, &err) !=

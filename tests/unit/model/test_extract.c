@@ -72,8 +72,9 @@ static struct sighting
 read_row(const struct bound *bound, const char *row, int64_t now_ms,
          struct arena *arena)
 {
-    const struct row_view view = { slice_of(row), slice_of(row), CHANNEL_POLL,
-                                   now_ms };
+    const struct row_view view = {
+        slice_of(row), slice_of(row), CHANNEL_POLL, now_ms, { NULL, 0 }
+    };
     struct sighting sighting;
     struct error err = { "" };
     const enum status status =
@@ -690,7 +691,9 @@ a_row_without_its_key_is_refused(void **state)
     struct sighting row;
     struct error err = { "" };
     const struct slice text = slice_of("{\"id\":17}");
-    const struct row_view view = { text, text, CHANNEL_POLL, NOW_MS };
+    const struct row_view view = {
+        text, text, CHANNEL_POLL, NOW_MS, { NULL, 0 }
+    };
     open_file(&bound, "petstore", WITH_ALL);
     assert_int_equal(extract_row(&bound.connector, &view, &arena, &row, &err),
                      STATUS_INVALID);
@@ -711,7 +714,9 @@ the_delivery_log_brings_the_bytes_of_the_webhook(void **state)
                  "\"action\":\"opened\","
                  "\"delivered_at\":\"2026-09-20T10:00:00Z\"}");
     const struct slice payload = slice_of("{\"action\":\"opened\"}");
-    const struct row_view view = { text, payload, CHANNEL_POLL, NOW_MS };
+    const struct row_view view = {
+        text, payload, CHANNEL_POLL, NOW_MS, { NULL, 0 }
+    };
     open_file(&bound, "github",
               "with: {api_key: t, repo: a/b, hook_id: '1', webhook_secret: s}");
     assert_int_equal(extract_row(&bound.connector, &view, &arena, &row, NULL),
@@ -752,6 +757,112 @@ gitlab_rows_carry_the_id_among_their_request_headers(void **state)
     bound_fini(&bound);
 }
 
+static const char logged[] =
+    "poll: {request: {url: '{var:base}/x'}, items: '$[*]', record: {id: id, "
+    "type: '{header:X-Kind} ?? {kind}', time: 'header:X-At', headers: "
+    "request.headers}}\n";
+
+static void
+a_log_of_webhooks_brings_their_fields(void **state)
+{
+    (void)state;
+    struct bound bound;
+    struct arena arena = { 0 };
+    struct sighting row;
+    const struct slice text =
+        slice_of("{\"id\":1,\"kind\":\"k\",\"request\":{\"headers\":{"
+                 "\"x-kind\":\"push\",\"X-At\":[\"2026-09-20T10:00:00Z\","
+                 "\"b\"],\"X-None\":[],\"Cookie\":\"c\",\"bad name\":\"x\","
+                 "\"X-Bad\":\"a\\nb\",\"X-N\":7}}}");
+    const struct row_view view = { text, text, CHANNEL_POLL, NOW_MS,
+                                   .headers = { NULL, 0 } };
+    const struct row_view detail = { text, text, CHANNEL_POLL, NOW_MS,
+                                     .headers =
+                                         SLICE("{\"X-Kind\":\"pull\"}") };
+    bound_texts(&bound, logged, "with: {base: 'http://127.0.0.1:9'}", "");
+    bound_must(&bound);
+    assert_int_equal(extract_row(&bound.connector, &view, &arena, &row, NULL),
+                     STATUS_OK);
+    assert_true(slice_equal_text(row.type, "push"));
+    assert_int_equal(row.time_ms, INT64_C(1789898400000));
+    assert_true(slice_equal_text(
+        row.headers, "x-kind: push\nX-At: 2026-09-20T10:00:00Z\nX-N: 7\n"));
+    assert_int_equal(extract_row(&bound.connector, &detail, &arena, &row, NULL),
+                     STATUS_OK);
+    assert_true(slice_equal_text(row.type, "pull"));
+    assert_true(slice_equal_text(row.headers, "X-Kind: pull\n"));
+    arena_fini(&arena);
+    bound_fini(&bound);
+}
+
+/* What is asked for by its id cannot have that id in what comes. */
+static void
+a_rows_id_is_in_the_row(void **state)
+{
+    (void)state;
+    struct bound bound;
+    bound_texts(&bound,
+                "poll: {request: {url: '{var:base}/x'}, items: '$[*]', record: "
+                "{id: 'header:X-Id'}}\n",
+                "with: {base: 'http://127.0.0.1:9'}", "");
+    assert_int_equal(bound.status, STATUS_CONFIG);
+    bound_fini(&bound);
+}
+
+static void
+a_row_may_be_stamped_by_its_receipt(void **state)
+{
+    (void)state;
+    struct bound bound;
+    struct arena arena = { 0 };
+    bound_texts(&bound,
+                "poll: {request: {url: '{var:base}/x'}, items: '$[*]', record: "
+                "{id: id, time: now}}\n",
+                "with: {base: 'http://127.0.0.1:9'}", "");
+    bound_must(&bound);
+    const struct sighting row = read_row(&bound, "{\"id\":1}", NOW_MS, &arena);
+    assert_int_equal(row.time_ms, NOW_MS);
+    arena_fini(&arena);
+    bound_fini(&bound);
+}
+
+static void
+a_list_that_may_be_left_out_is_empty_then(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *items;
+        const char *body;
+        enum status status;
+    } rows[] = {
+        { "events[*]", "{}", STATUS_PROTOCOL },
+        { "events[*]?", "{}", STATUS_OK },
+        { "events[*]?", "{\"events\":[]}", STATUS_OK },
+        { "events[*]?", "[]", STATUS_PROTOCOL },
+        { "events[*]?", "\"down\"", STATUS_PROTOCOL },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bound bound;
+        struct arena arena = { 0 };
+        struct page page;
+        struct error err = { "" };
+        char file[256];
+        (void)snprintf(file, sizeof(file),
+                       "poll: {request: {url: '{var:base}/x'}, items: '%s', "
+                       "record: {id: id}}\n",
+                       rows[i].items);
+        bound_texts(&bound, file, "with: {base: 'http://127.0.0.1:9'}", "");
+        bound_must(&bound);
+        if (extract_page(&bound.connector, slice_of(rows[i].body),
+                         (struct http_fields){ NULL, 0 }, &arena, &page,
+                         &err) != rows[i].status) {
+            fail_msg("%s of %s: %s", rows[i].items, rows[i].body, err.text);
+        }
+        arena_fini(&arena);
+        bound_fini(&bound);
+    }
+}
+
 static void
 running_out_of_memory_is_told(void **state)
 {
@@ -782,8 +893,9 @@ running_out_of_memory_is_told(void **state)
                                   &page, &err);
         }
         if (status == STATUS_OK) {
-            const struct row_view view = { page.rows[0], page.rows[0],
-                                           CHANNEL_POLL, NOW_MS };
+            const struct row_view view = {
+                page.rows[0], page.rows[0], CHANNEL_POLL, NOW_MS, { NULL, 0 }
+            };
             status = extract_row(&bound.connector, &view, &arena, &row, &err);
         }
         (void)mem_fail_after(-1, 0);
@@ -830,6 +942,10 @@ main(void)
         cmocka_unit_test(a_row_without_its_key_is_refused),
         cmocka_unit_test(the_delivery_log_brings_the_bytes_of_the_webhook),
         cmocka_unit_test(gitlab_rows_carry_the_id_among_their_request_headers),
+        cmocka_unit_test(a_log_of_webhooks_brings_their_fields),
+        cmocka_unit_test(a_rows_id_is_in_the_row),
+        cmocka_unit_test(a_row_may_be_stamped_by_its_receipt),
+        cmocka_unit_test(a_list_that_may_be_left_out_is_empty_then),
         cmocka_unit_test(running_out_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -161,6 +161,12 @@ static const struct url_row url_rows[] = {
       "https://api.example/v1/o%2F1?n=a%20b" },
     { TO("'{var:base}/v1/{form:id}'"), WITH, "id=x%2Fy&z=1", STATUS_OK,
       "https://api.example/v1/x%2Fy" },
+    { TO("'{var:base}/v1/recover', query: {since: '{gap.start}', until: "
+         "'{gap.end}'}"),
+      WITH, "{}", STATUS_OK,
+      "https://api.example/v1/"
+      "recover?since=2023-11-14T22%3A13%3A19Z&until=2023-"
+      "11-14T22%3A13%3A22Z" },
     { TO("'{request.url}/{id}'") POLL(""), WITH, "{\"id\":7}", STATUS_OK,
       "https://api.example/v1/list/7" },
     /* Another origin, or another path. */
@@ -203,6 +209,7 @@ render(const struct bound *bound, const char *body, struct arena *arena,
        struct rendered_request *request, struct error *err)
 {
     const struct event event = { .needs = NEEDS_FETCH,
+                                 .time_ms = INT64_C(1700000000500),
                                  .headers = SLICE("X-Object: o/1\n"),
                                  .body = slice_of(body) };
     return request_for_event(&bound->connector, &bound->connector.event.fetch,

@@ -369,6 +369,7 @@ static const struct eval_row eval_rows[] = {
       0 },
     { { "{query:odd|unescape:%3A%2F}", L, Q }, "://%zz%", 0 },
     { { "{query:odd|unescape:%2F}", L, Q }, "%3a//%zz%", 0 },
+    { { "{start|unix_s|number}", L, W }, "1700000000", 0 },
     { { "{form|sorted}", L, Q }, "aA xb1b2c", 0 },
     { { "{json:at|time}", L, Q }, "2026-11-21T22:22:01.000Z", 0 },
     { { "{at|time}", P, R }, "2026-11-21T22:22:01.000Z", 0 },
