@@ -34,6 +34,9 @@ TREES = {
     "sim": ["-DCMAKE_BUILD_TYPE=Release", "-DLONGSTOP_SIM=ON"],
     "sim-asan": ["-DCMAKE_BUILD_TYPE=Debug", "-DLONGSTOP_SIM=ON",
                  "-DLONGSTOP_SANITIZE=address,undefined"],
+    "fuzz": ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_COMPILER=clang",
+             "-DLONGSTOP_FUZZ=ON",
+             "-DLONGSTOP_SANITIZE=address,undefined,fuzzer-no-link"],
 }
 
 # Programs that have threads, and so something for ThreadSanitizer to see.
@@ -267,6 +270,18 @@ def suite_sim(suite, options):
                            "--seeds", "1..500", "-j", PARALLEL], limit=3600)
 
 
+def suite_fuzz(suite, options):
+    """Every target over its seeds, then what libFuzzer makes of them."""
+    build(suite, "dev")
+    run_ctest(suite, "dev", "-L", "^fuzz$")
+    build(suite, "fuzz")
+    argv = ["python3", "tests/fuzz/run.py", "--bin",
+            os.path.join(tree_path("fuzz"), "fuzz")]
+    if options.long:
+        argv += ["--seconds", "60"]
+    suite.run_counted(argv, limit=3600)
+
+
 def suite_planted(suite, options):
     """Faults planted on purpose are each seen by the suite made for them."""
     del options
@@ -296,6 +311,7 @@ SUITES = {
     "crash": (suite_crash, "tests/crash/run.py"),
     "tsan": (suite_tsan, "tests/unit"),
     "sim": (suite_sim, "tests/sim/run.py"),
+    "fuzz": (suite_fuzz, "tests/fuzz/run.py"),
     "demo": (suite_demo, "agent/app/cmd_demo.c"),
     "planted": (suite_planted, "tests/lint/planted.sh"),
     "bench": (suite_bench, "tests/bench/run.py"),
