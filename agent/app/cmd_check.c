@@ -232,6 +232,16 @@ print_list(const struct hosts *hosts, size_t at)
     }
 }
 
+/* What the connector's file only takes for granted. */
+static void
+print_unconfirmed(const struct connector *connector)
+{
+    for (size_t i = 0; i < connector->unconfirmed.count; i++) {
+        (void)printf("  unconfirmed: %.*s\n",
+                     SLICE_ARG(connector->unconfirmed.at[i]));
+    }
+}
+
 /* A person reads what may be lost, and for how long a duplicate is known. */
 static void
 connector_text(const struct hosts *hosts, size_t at)
@@ -262,6 +272,7 @@ connector_text(const struct hosts *hosts, size_t at)
                      "counts as recovered\n",
                      instant_span_text(connector->grace_ms, span));
     }
+    print_unconfirmed(connector);
 }
 
 static enum exit_code
@@ -360,6 +371,16 @@ unlisted_json(struct json_tree *tree, struct json_node *node,
 }
 
 static void
+unconfirmed_json(struct json_tree *tree, struct json_node *node,
+                 const struct config_texts *texts)
+{
+    struct json_node *list = json_add_array(tree, node, "unconfirmed");
+    for (size_t i = 0; i < texts->count; i++) {
+        json_add_text(tree, list, NULL, texts->at[i]);
+    }
+}
+
+static void
 connector_json(struct json_tree *tree, struct json_node *list,
                const struct hosts *hosts, size_t at)
 {
@@ -373,6 +394,7 @@ connector_json(struct json_tree *tree, struct json_node *list,
     unlisted_json(tree, node, &connector->poll.record);
     seconds_json(tree, node, "dedup_horizon_seconds", connector->keep_ids_ms);
     seconds_json(tree, node, "grace_seconds", connector->grace_ms);
+    unconfirmed_json(tree, node, &connector->unconfirmed);
 }
 
 static enum exit_code

@@ -9,21 +9,22 @@
 #include <unistd.h>
 
 #include "app/advice.h"
+#include "app/catalogue.h"
 #include "app/commands.h"
 #include "app/configuration.h"
 #include "app/load.h"
 #include "app/options.h"
-#include "config/config_yaml.h"
-#include "io/fs.h"
 
-#define FILE_LIMIT ((size_t)256 * 1024)
+/* Where a line of a comment is broken. */
+#define COMMENT_WIDTH 76
 
 struct init {
-    struct arena arena;
-    struct config_report report;
-    struct slice use;  /* as asked for: a name or a path */
+    struct configuration reading; /* holds the file's tree */
+    struct slice use;             /* as asked for: a name or a path */
     struct slice name; /* the connector's, without folder and ending */
     const struct config_node *root; /* of its file */
+    bool exclusive; /* the provider has a list or webhooks, never both */
+    bool signs_url; /* signatures cover our address */
     struct buf text;
 };
 
@@ -32,6 +33,27 @@ is_true(const struct config_node *param, const char *key)
 {
     const struct config_node *node = config_node_child(param, key);
     return node != NULL && slice_equal_text(node->text, "true");
+}
+
+/* A comment, broken where it would be too wide. */
+static void
+add_comment(struct buf *into, size_t indent, struct slice words)
+{
+    size_t column = 0;
+    while (words.len > 0) {
+        size_t end = slice_find(words, ' ');
+        struct slice word =
+            slice_first(words, end == SIZE_MAX ? words.len : end);
+        if (column == 0 || column + 1 + word.len > COMMENT_WIDTH) {
+            buf_format(into, "%s%*s#", column == 0 ? "" : "\n", (int)indent,
+                       "");
+            column = indent + 1;
+        }
+        buf_format(into, " %.*s", SLICE_ARG(word));
+        column += 1 + word.len;
+        words = slice_from(words, end == SIZE_MAX ? words.len : end + 1);
+    }
+    buf_text(into, column == 0 ? "" : "\n");
 }
 
 static struct slice
@@ -49,15 +71,12 @@ add_param(struct init *init, const struct config_node *param)
     struct slice fallback = text_of(param, "default");
     struct slice name = param->key;
     struct buf *into = &init->text;
-    if (doc.len > 0) {
-        buf_format(into, "      # %.*s\n", SLICE_ARG(doc));
-    }
-    if (is_true(param, "secret") || slice_equal_text(name, "api_key") ||
-        slice_equal_text(name, "webhook_secret")) {
-        buf_format(into, "      %.*s_file: %.*s.%s\n", SLICE_ARG(name),
-                   SLICE_ARG(init->name),
-                   slice_equal_text(name, "webhook_secret") ? "secret"
-                                                            : name.ptr);
+    const bool hook = slice_equal_text(name, "webhook_secret");
+    add_comment(into, 6, doc);
+    if (is_true(param, "secret") || slice_equal_text(name, "api_key") || hook) {
+        buf_format(into, "      %s%.*s_file: %.*s.%s\n",
+                   hook && init->exclusive ? "# " : "", SLICE_ARG(name),
+                   SLICE_ARG(init->name), hook ? "secret" : name.ptr);
     } else if (fallback.len > 0) {
         buf_format(into, "      # %.*s: %.*s\n", SLICE_ARG(name),
                    SLICE_ARG(fallback));
@@ -129,14 +148,29 @@ add_listen(struct init *init)
     if (config_node_child(init->root, "verify") == NULL) {
         return;
     }
+    if (init->exclusive) {
+        buf_text(&init->text,
+                 "# This provider shows its list only while it sends no "
+                 "webhooks. To listen\n# instead, give the webhook secret and "
+                 "this section, and say 'poll: none'\n# in place of the poll "
+                 "section below.\n"
+                 "# listen:\n"
+                 "#   address: 127.0.0.1:8080\n\n");
+        return;
+    }
     buf_format(&init->text,
                "# Webhooks arrive at /hooks/%.*s. Without this section the "
                "agent is\n# outbound only: leave the webhook secret out "
                "then.\n"
                "listen:\n"
-               "  address: 127.0.0.1:8080\n"
-               "  # public_url: https://hooks.example.com\n\n",
+               "  address: 127.0.0.1:8080\n",
                SLICE_ARG(init->name));
+    buf_text(&init->text,
+             init->signs_url
+                 ? "  # The signature covers the address that the provider "
+                   "sends to.\n"
+                   "  public_url: https://" ADVICE_FILL_IN "\n\n"
+                 : "  # public_url: https://hooks.example.com\n\n");
 }
 
 static void
@@ -166,39 +200,52 @@ render(struct init *init)
                    "  #   types: [\"*\"]\n");
 }
 
+static bool
+names_url(const struct config_node *text)
+{
+    return slice_find_slice(text->text, slice_of("{url")) != SIZE_MAX;
+}
+
+/* Whether one of the texts that are signed names our address. */
+static bool
+rule_signs_url(const struct config_node *rule)
+{
+    const struct config_node *text = config_node_child(rule, "signed");
+    bool found = text != NULL && names_url(text);
+    for (text = text == NULL ? NULL : text->children; text != NULL;
+         text = text->next) {
+        found |= names_url(text);
+    }
+    return found;
+}
+
+static bool
+signs_url(const struct config_node *verify)
+{
+    bool found = rule_signs_url(verify);
+    for (const struct config_node *at = verify->children; at != NULL;
+         at = at->next) {
+        found |= rule_signs_url(at);
+    }
+    return found;
+}
+
 static enum status
 read_connector(struct init *init, struct error *err)
 {
-    struct config_source *source =
-        arena_array(&init->arena, 1, sizeof(*source));
-    struct slice path;
-    struct buf text = { 0 };
-    struct config_node *root = NULL;
-    if (source == NULL) {
-        return STATUS_NOMEM;
+    enum status status = configuration_read_connector(&init->reading, init->use,
+                                                      &init->root, err);
+    if (init->reading.report.first != NULL) {
+        load_print_findings(&init->reading.report);
     }
-    enum status status = configuration_find_connector(init->use, slice_of("."),
-                                                      &init->arena, &path, err);
-    if (status == STATUS_OK) {
-        status = fs_read(path.ptr, FILE_LIMIT, &text, err);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (status == STATUS_OK) {
-        source->name = path;
-        source->directory = slice_of(".");
-        status = arena_copy(&init->arena, buf_slice(&text), &source->text);
-    }
-    buf_fini(&text);
-    if (status == STATUS_OK) {
-        status = config_yaml_parse(source, NULL, NULL, &init->arena,
-                                   &init->report, &root);
-    }
-    init->root = root;
-    if (status == STATUS_OK && (root == NULL || init->report.errors > 0)) {
-        status = error_set(err, STATUS_CONFIG,
-                           "%.*s cannot be read: 'longstop check' says why",
-                           SLICE_ARG(path));
-    }
-    return status;
+    const struct config_node *verify = config_node_child(init->root, "verify");
+    const struct config_node *poll = config_node_child(init->root, "poll");
+    init->signs_url = verify != NULL && signs_url(verify);
+    init->exclusive = poll != NULL && is_true(poll, "exclusive_with_webhook");
+    return STATUS_OK;
 }
 
 /* Writes longstop.yaml here, never over one that is there. */
@@ -279,34 +326,27 @@ print_known(struct slice use)
     arena_fini(&arena);
 }
 
-enum exit_code
-cmd_init(int argc, char **argv)
+static enum exit_code
+print_list(bool json)
 {
-    bool to_file = false;
-    const struct option_spec options[] = {
-        { "write", 'w', NULL, "write longstop.yaml instead of printing", NULL,
-          &to_file },
-    };
-    const struct command_spec spec = {
-        .name = "init",
-        .operands = "CONNECTOR",
-        .operand_count = 1,
-        .summary = "Prints a commented configuration for a connector; without "
-                   "CONNECTOR, names\nthose there are.",
-        .examples = "  longstop init stripe > longstop.yaml\n",
-        .options = options,
-        .option_count = sizeof(options) / sizeof(options[0]),
-    };
-    char **operands;
-    enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
-    if (verdict == OPTIONS_WRONG && argc == 1) {
-        print_known((struct slice){ NULL, 0 });
+    struct buf text = { 0 };
+    struct error err = { 0 };
+    enum exit_code code = EXIT_OK;
+    enum status status = catalogue_print(json, &text, &err);
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "longstop init: %s\n", error_text(&err, status));
+        code = load_exit_code(status);
+    } else if (fwrite(text.ptr, 1, text.len, stdout) != text.len) {
+        code = EXIT_FAILED;
     }
-    if (verdict != OPTIONS_OK) {
-        return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
-    }
-    struct init init = { .use = slice_of(operands[0]),
-                         .name = stem_of(slice_of(operands[0])) };
+    buf_fini(&text);
+    return code;
+}
+
+static enum exit_code
+init_connector(const char *use, bool to_file)
+{
+    struct init init = { .use = slice_of(use), .name = stem_of(slice_of(use)) };
     struct error err = { 0 };
     enum exit_code code;
     enum status status = read_connector(&init, &err);
@@ -322,7 +362,45 @@ cmd_init(int argc, char **argv)
         }
     }
     buf_fini(&init.text);
-    config_report_fini(&init.report);
-    arena_fini(&init.arena);
+    configuration_fini(&init.reading);
     return code;
+}
+
+enum exit_code
+cmd_init(int argc, char **argv)
+{
+    bool to_file = false;
+    bool list = false;
+    bool json = false;
+    const struct option_spec options[] = {
+        { "list", 'l', NULL, "print the connectors there are, by group", NULL,
+          &list },
+        { "json", 0, NULL, "with --list, as JSON", NULL, &json },
+        { "write", 'w', NULL, "write longstop.yaml instead of printing", NULL,
+          &to_file },
+    };
+    const struct command_spec spec = {
+        .name = "init",
+        .operands = "[CONNECTOR]",
+        .operand_more = 1,
+        .summary = "Prints a commented configuration for a connector.",
+        .examples = "  longstop init --list\n"
+                    "  longstop init stripe > longstop.yaml\n",
+        .options = options,
+        .option_count = sizeof(options) / sizeof(options[0]),
+    };
+    char **operands;
+    enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
+    if (verdict != OPTIONS_OK) {
+        return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    }
+    if (list) {
+        return print_list(json);
+    }
+    if (operands[0] == NULL) {
+        (void)fputs("longstop init: CONNECTOR is missing\n", stderr);
+        print_known((struct slice){ NULL, 0 });
+        return EXIT_USAGE;
+    }
+    return init_connector(operands[0], to_file);
 }

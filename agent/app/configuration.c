@@ -10,6 +10,7 @@
 #include "config/config_yaml.h"
 #include "io/fs.h"
 #include "io/secret.h"
+#include "model/connector_extend.h"
 
 #define FILE_LIMIT ((size_t)256 * 1024)
 
@@ -316,14 +317,16 @@ report_not_found(struct configuration *configuration, struct slice use,
                       near == NULL ? "" : near, near == NULL ? "" : "'?");
 }
 
-/* The tree of the connector file that an entry uses; NULL without `use`. */
+/* The tree of one connector file, as it stands there. A path is relative to the
+ * file that names it. */
 static enum status
-load_connector_file(void *arg, struct slice use, struct config_mark mark,
+load_connector_file(struct configuration *configuration, struct slice use,
+                    struct config_mark mark,
                     const struct config_node **ret_file)
 {
-    struct configuration *configuration = arg;
-    struct slice directory =
-        mark.source == NULL ? configuration->directory : mark.source->directory;
+    struct slice directory = mark.source == NULL || !is_path(use)
+                                 ? configuration->directory
+                                 : mark.source->directory;
     struct slice path = { NULL, 0 };
     struct error err = { 0 };
     struct config_node *root = NULL;
@@ -340,7 +343,7 @@ load_connector_file(void *arg, struct slice use, struct config_mark mark,
     return status;
 }
 
-/* The file that `verify: {use: NAME}` takes its verification from. */
+/* The file that `extends` or `verify: {use: NAME}` names. */
 static bool
 load_other_file(void *arg, struct slice name, struct config_mark mark,
                 struct config_report *report, struct arena *arena,
@@ -353,6 +356,36 @@ load_other_file(void *arg, struct slice name, struct config_mark mark,
         report->failed_memory = true;
     }
     return *ret_root != NULL;
+}
+
+enum status
+configuration_read_connector(struct configuration *configuration,
+                             struct slice use,
+                             const struct config_node **ret_file,
+                             struct error *err)
+{
+    const struct connector_env env = { .load_file = load_other_file,
+                                       .arg = configuration };
+    struct slice path = { NULL, 0 };
+    struct config_node *root = NULL;
+    *ret_file = NULL;
+    configuration->directory = slice_of(".");
+    enum status status = configuration_find_connector(
+        use, configuration->directory, &configuration->arena, &path, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = parse_file(configuration, path, &root);
+    if (status == STATUS_OK) {
+        status = connector_extend(root, &env, &configuration->report,
+                                  &configuration->arena, ret_file);
+    }
+    if (status == STATUS_OK) {
+        status = config_report_status(&configuration->report);
+    }
+    return status == STATUS_OK
+               ? STATUS_OK
+               : error_set(err, status, "%.*s cannot be read", SLICE_ARG(path));
 }
 
 static enum status

@@ -51,6 +51,18 @@ enum status configuration_find_connector(struct slice use,
                                          struct slice *ret_path,
                                          struct error *err);
 
+/*
+ * Reads the file of connector `use`, with what it extends, for whoever looks
+ * into it without a configuration: *configuration starts zeroed and is ended
+ * with configuration_fini, which frees the tree. STATUS_NOT_FOUND says where it
+ * looked; STATUS_CONFIG: see the report.
+ */
+NODISCARD
+enum status configuration_read_connector(struct configuration *configuration,
+                                         struct slice use,
+                                         const struct config_node **ret_file,
+                                         struct error *err);
+
 /* Lists the names that configuration_find_connector finds from `directory`,
  * sorted, each once. The texts live in `arena`. */
 NODISCARD

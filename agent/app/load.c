@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void
-print_findings(const struct configuration *configuration)
+void
+load_print_findings(const struct config_report *report)
 {
     struct buf text = { 0 };
     bool color = isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
-    config_report_text(&configuration->report, color, &text);
+    config_report_text(report, color, &text);
     (void)fwrite(buf_slice(&text).ptr, 1, text.len, stderr);
     buf_fini(&text);
 }
@@ -22,7 +22,7 @@ load_configuration(const char *path, struct configuration *ret)
     *ret = (struct configuration){ 0 };
     enum status status = configuration_load(path, ret, &err);
     if (ret->report.first != NULL) {
-        print_findings(ret);
+        load_print_findings(&ret->report);
     }
     if (status == STATUS_OK) {
         return EXIT_OK;

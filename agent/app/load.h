@@ -16,6 +16,9 @@
  */
 enum exit_code load_configuration(const char *path, struct configuration *ret);
 
+/* Prints what was found on stderr, as text. */
+void load_print_findings(const struct config_report *report);
+
 /* The exit code that goes with a status. */
 enum exit_code load_exit_code(enum status status);
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "app/advice.h"
 #include "app/paths.h"
 #include "io/http_listen.h"
 #include "store/store.h"
@@ -146,6 +147,9 @@ place_public(const struct finding *finding)
     enum status status = url_parse(text, &url, &err);
     if (status == STATUS_OK && url.has_query) {
         status = error_set(&err, STATUS_INVALID, "a query cannot stand here");
+    }
+    if (slice_find_slice(text, slice_of(ADVICE_FILL_IN)) != SIZE_MAX) {
+        status = error_set(&err, STATUS_INVALID, "is still to be filled in");
     }
     if (status != STATUS_OK) {
         config_report_add(finding->report, CONFIG_ERROR,

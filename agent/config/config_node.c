@@ -67,6 +67,14 @@ append_copy(struct merging *merging, struct layer *layer,
     return copy;
 }
 
+/* An explicit `null` takes away what lies below it; a value that was left empty
+ * is a mistake, and stays for the binding to refuse. */
+static bool
+removes(const struct config_node *node)
+{
+    return node != NULL && node->is_null && node->text.len > 0;
+}
+
 /* Moves on by one child: first those of `under`, each with what lies over it,
  * then those that only `over` has. */
 static enum status
@@ -77,6 +85,9 @@ merge_step(struct merging *merging)
         const struct config_node *below = layer->under_child;
         const struct config_node *above = find_child(layer->over, below->key);
         layer->under_child = below->next;
+        if (removes(above)) {
+            return STATUS_OK;
+        }
         struct config_node *copy =
             append_copy(merging, layer, above == NULL ? below : above);
         if (copy == NULL) {

@@ -60,8 +60,9 @@ struct config_node *config_node_child(const struct config_node *mapping,
 
 /*
  * Lays `over` over `under` and returns the result, made of both trees' nodes:
- * mappings are merged key by key, everything else of `over` replaces. Either
- * may be NULL. The result belongs to `arena`; the inputs are not changed.
+ * mappings are merged key by key, everything else of `over` replaces, and an
+ * explicit `null` takes the key of `under` away. Either may be NULL. The result
+ * belongs to `arena`; the inputs are not changed.
  */
 NODISCARD
 enum status config_node_merge(const struct config_node *under,

@@ -363,7 +363,7 @@ connector_bind(struct config_binding *binding, struct slice name,
     if (status != STATUS_OK) {
         connector_fini(ret_connector);
     }
-    return status;
+    return status == STATUS_CONFIG ? STATUS_OK : status;
 }
 
 int64_t

@@ -444,6 +444,7 @@ struct connector {
     struct config_mark mark;
     struct slice use; /* the file it is made from */
     struct slice title;
+    struct config_texts unconfirmed; /* facts its file takes for granted */
     uint32_t id; /* the store's number; 0 until the store is open */
     struct connector_param *params;
     size_t param_count;
@@ -474,8 +475,8 @@ struct connector_env {
                         struct slice *ret_text);
     void *arg;
     struct slice public_url; /* listen.public_url, or empty */
-    /* Loads the file of another connector, for `verify: {use: NAME}`; reports a
-     * failure at `mark`. May be NULL. */
+    /* Loads the file of another connector, for `extends: NAME` and `verify:
+     * {use: NAME}`; reports a failure at `mark`. May be NULL. */
     bool (*load_file)(void *arg, struct slice name, struct config_mark mark,
                       struct config_report *report, struct arena *arena,
                       const struct config_node **ret_root);
@@ -484,9 +485,14 @@ struct connector_env {
 /* The keys of a connector, file and configuration alike. */
 extern const struct config_table connector_table;
 
+/* The words of `group`, in the order in which people are shown them; the first
+ * is the default. Ends with NULL. */
+extern const char *const connector_groups[];
+
 /*
- * Makes a connector from its file's tree `file` (may be NULL) with the
- * configuration's `entry` laid over it (`use` and `with` aside). Every mistake
+ * Makes a connector from its file's tree `file` (may be NULL) and those it
+ * extends, with the configuration's `entry` laid over it (`use` and `with`
+ * aside). Every mistake
  * is reported: unknown sources, an `id` that can never be filled, key_time in
  * one channel only, a state key without a version, missing parameters, no
  * channel at all, keep_ids shorter than retention or overlap, an unanchored

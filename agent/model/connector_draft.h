@@ -36,6 +36,8 @@ struct draft_param {
 /* What connector_table binds into. */
 struct connector_draft {
     struct config_texts docs; /* the provider's own pages */
+    struct slice extends;     /* of the file alone; followed by now */
+    int group;                /* see connector_groups */
     struct connector c;
     const struct config_node *with;
     struct config_list params;     /* of struct draft_param */
@@ -200,7 +202,8 @@ void connector_rules_check(struct config_binding *binding,
 
 /*
  * Lays the entry over the file and takes away what the tables need not see:
- * `poll: none`, `match: none`, `verify: {use: NAME}`.
+ * `extends`, `poll: none`, `match: none`, `verify: {use: NAME}`.
+ * STATUS_CONFIG: there is no tree to bind, and why was reported.
  */
 NODISCARD
 enum status connector_tree_prepare(struct config_binding *binding,

@@ -21,6 +21,10 @@ static const char *const gone_ways[] = { "later", "dead", NULL };
 static const char *const recover_modes[] = { "self", "fetch", "redeliver",
                                              "none", NULL };
 static const char *const match_modes[] = { "none", "event", "state", NULL };
+const char *const connector_groups[] = {
+    "generic", "payments", "commerce", "code",  "messaging", "mail", "crm",
+    "support", "work",     "files",    "cloud", "feeds",     NULL
+};
 static const char *const paces[] = { "fixed", "adaptive", NULL };
 
 static const struct config_key key_keys[] = {
@@ -618,6 +622,15 @@ static const struct config_key connector_keys[] = {
         .doc = "What the provider calls itself."),
     KEY(connector_draft, "docs", CONFIG_TEXTS, docs,
         .doc = "The pages of the provider that its file was written from."),
+    KEY(connector_draft, "extends", CONFIG_TEXT, extends,
+        .doc = "In a connector's file: the connector, or the path of the file, "
+               "that it is laid over key by key; `null` takes a key away."),
+    KEY(connector_draft, "group", CONFIG_CHOICE, group,
+        .choices = connector_groups, .fallback = "generic",
+        .doc = "What kind of provider it is, for `init --list`."),
+    KEY(connector_draft, "unconfirmed", CONFIG_TEXTS, c.unconfirmed,
+        .doc = "What its file takes for granted and the provider's pages do "
+               "not say; `check` prints it."),
     KEY(connector_draft, "params", CONFIG_NAMED, params, .table = &param_table,
         .doc = "The parameters a user may give."),
     KEY(connector_draft, "public_url", CONFIG_TEXT, c.public_url,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/connector_draft.h"
+#include "model/connector_extend.h"
 
 #define USES_MAX 4
 
@@ -79,12 +80,26 @@ load_used(struct config_binding *binding, const struct connector_env *env,
         config_report_add(binding->report, CONFIG_ERROR, use->mark,
                           "'%.*s' cannot be used", SLICE_ARG(use->text));
     }
-    if (loaded && config_node_child(other, "verify") == NULL) {
+    return loaded ? other : NULL;
+}
+
+/* The same with what that file extends; it must have a verify. */
+static enum status
+find_used(struct config_binding *binding, const struct connector_env *env,
+          const struct config_node *use, const struct config_node **ret_other)
+{
+    const struct config_node *other = load_used(binding, env, use);
+    enum status status = other == NULL
+                             ? STATUS_NOT_FOUND
+                             : connector_extend(other, env, binding->report,
+                                                binding->arena, ret_other);
+    if (status == STATUS_OK &&
+        config_node_child(*ret_other, "verify") == NULL) {
         config_report_add(binding->report, CONFIG_ERROR, use->mark,
                           "'%.*s' has no verify", SLICE_ARG(use->text));
-        return NULL;
+        status = STATUS_NOT_FOUND;
     }
-    return loaded ? other : NULL;
+    return status;
 }
 
 /* Takes verify, handshake, ack and reject from the file that `use` names; the
@@ -95,8 +110,8 @@ take_verify(struct config_binding *binding, const struct connector_env *env,
 {
     static const char *const taken[] = { "verify", "handshake", "ack",
                                          "reject" };
-    const struct config_node *other = load_used(binding, env, use);
-    enum status status = other == NULL ? STATUS_NOT_FOUND : STATUS_OK;
+    const struct config_node *other = NULL;
+    enum status status = find_used(binding, env, use, &other);
     for (size_t i = 0; status == STATUS_OK && i < 4; i++) {
         const struct config_node *given = config_node_child(other, taken[i]);
         const bool own = i > 0 && config_node_child(root, taken[i]) != NULL;
@@ -135,11 +150,20 @@ resolve_verify(struct config_binding *binding, const struct connector_env *env,
     }
 }
 
-/* Parameters and the name of the file belong to whoever uses it. */
+/* Parameters and the name of the file belong to whoever uses it; what a file
+ * extends, to the file. */
 static void
-refuse_in_file(struct config_binding *binding, const struct config_node *file)
+refuse_misplaced(struct config_binding *binding, const struct config_node *file,
+                 const struct config_node *entry)
 {
     static const char *const names[] = { "use", "with" };
+    const struct config_node *extends =
+        entry == NULL ? NULL : config_node_child(entry, "extends");
+    if (extends != NULL) {
+        config_report_add(binding->report, CONFIG_ERROR, extends->key_mark,
+                          "'extends' belongs into a connector's file; an entry "
+                          "says 'use', and what it changes");
+    }
     for (size_t i = 0; file != NULL && i < 2; i++) {
         const struct config_node *node = config_node_child(file, names[i]);
         if (node != NULL) {
@@ -160,8 +184,13 @@ connector_tree_prepare(struct config_binding *binding,
     struct config_node *merged = NULL;
     struct config_node *root = NULL;
     *ret_root = NULL;
-    refuse_in_file(binding, draft->file);
-    enum status status =
+    enum status status = connector_extend(draft->file, env, binding->report,
+                                          binding->arena, &draft->file);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    refuse_misplaced(binding, draft->file, draft->entry);
+    status =
         config_node_merge(draft->file, draft->entry, binding->arena, &merged);
     if (status != STATUS_OK || merged == NULL ||
         merged->kind != CONFIG_MAPPING) {

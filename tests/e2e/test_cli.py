@@ -157,6 +157,42 @@ class Cli(harness.Case):
             self.write("longstop.yaml", printed)
             self.refused(["check"], 78, "is still to be filled in")
 
+    def test_a_connector_that_extends_another_is_used_like_any(self):
+        self.write("connectors/pay.yaml", "extends: own/stripe.yaml\n"
+                   "title: Our stripe\nunconfirmed: [Pages are short.]\n")
+        self.write("connectors/own/stripe.yaml", "extends: stripe\n"
+                   "poll: {retention: null, limit: {budget: 1/1s}}\n")
+        self.write("longstop.yaml",
+                   self.run_here("init", "pay").stdout.decode())
+        for name in ("pay.secret", "pay.api_key"):
+            self.write(name, "s\n")
+        got = self.run_here("check").stdout.decode()
+        self.assertIn("budget: 1 request in 1s", got)
+        self.assertIn("unconfirmed: Pages are short.", got)
+        self.assertNotIn("retention", got)
+        got = json.loads(self.run_here("check", "--json").stdout)
+        self.assertEqual(got["connectors"][0]["unconfirmed"],
+                         ["Pages are short."])
+        self.write("connectors/own/stripe.yaml", "extends: pay\n")
+        for words in (["check"], ["init", "pay"]):
+            self.refused(words, 78, "own/stripe.yaml:1:10: error: 'pay' "
+                         "extends this file in turn")
+
+    def test_the_connectors_there_are_are_listed_by_group(self):
+        self.write("connectors/mine.yaml", "{title: Mine, group: code, "
+                   "extends: standard_webhooks}\n")
+        self.write("connectors/bad.yaml", "extends: bad\n")
+        lines = self.run_here("init", "--list").stdout.decode().split("\n")
+        self.assertEqual(lines[0].split(),
+                         ["GROUP", "NAME", "PROVIDER", "CHANNELS"])
+        self.assertIn(["code", "mine", "Mine", "webhook"],
+                      [line.split() for line in lines])
+        self.assertFalse([line for line in lines if " bad " in line])
+        got = json.loads(self.run_here("init", "--list", "--json").stdout)
+        self.assertIn({"name": "stripe", "title": "Stripe",
+                       "group": "payments", "webhook": True, "poll": True},
+                      got["connectors"])
+
     def test_a_connector_of_ones_own_can_be_begun_with(self):
         source = os.path.join(harness.HERE, "..", "..", "connectors")
         with open(os.path.join(source, "stripe.yaml"),

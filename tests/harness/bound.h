@@ -60,7 +60,8 @@ bound_tree(struct bound *bound, const char *name, struct slice text,
                              ret_root);
 }
 
-/* Loads NAME.yaml of the connectors, for `verify: {use: NAME}`. */
+/* Loads NAME.yaml of the connectors, for `extends` and `verify: {use: NAME}`.
+ * Files are told apart by their names. */
 static inline bool
 bound_load(void *arg, struct slice name, struct config_mark mark,
            struct config_report *report, struct arena *arena,
@@ -75,8 +76,9 @@ bound_load(void *arg, struct slice name, struct config_mark mark,
     (void)snprintf(path, sizeof(path), "%s/%.*s.yaml", TEST_CONNECTORS_DIR,
                    SLICE_ARG(name));
     char *text = bound_read(path, arena, &len);
-    if (bound_tree(bound, "used.yaml", (struct slice){ text, len }, &root) !=
-        STATUS_OK) {
+    const char *own = arena_text(arena, slice_of(path));
+    if (own == NULL || bound_tree(bound, own, (struct slice){ text, len },
+                                  &root) != STATUS_OK) {
         return false;
     }
     *ret_root = root;

@@ -466,6 +466,11 @@ one_tree_is_laid_over_another(void **state)
         { "{a: [1, 2]}", "{a: [3]}", "(a[=3 )))" },
         { "{}", "{a: 1}", "(a=1 ))" },
         { "{a: 1}", "{}", "(a=1 ))" },
+        { "{a: {b: 1, c: 2}}", "{a: {b: null}}", "(a(c=2 )))" },
+        { "{a: {b: 1}, c: 2}", "{a: ~}", "(c=2 ))" },
+        { "{a: {b: 1}}", "{a: }", "(a= ))" },
+        { "{a: 1}", "{b: null}", "(a=1 b=null ))" },
+        { "{a: 1}", "{a: 'null'}", "(a=null ))" },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct fixture under;
