@@ -209,6 +209,49 @@ begin_unseen(const struct connector *connector, struct walk_state *state,
     return status;
 }
 
+/* The newest mark that was set at `at_ms` or before, else the oldest. */
+static const struct walk_mark *
+mark_at(const struct walk_state *state, int64_t at_ms)
+{
+    if (state->id_count == 0) {
+        return NULL;
+    }
+    size_t at = state->id_count - 1;
+    while (RULE(RULE_ID_OVERLAP) && at > 0 && state->ids[at].at_ms > at_ms) {
+        at--;
+    }
+    return &state->ids[at];
+}
+
+/* hw stands `settle` behind its walk, which counts without an overlap too. */
+static int64_t
+reached_ms(const struct walk_plan *plan, const struct walk_state *state,
+           int64_t overlap_ms)
+{
+    bool reaches = overlap_ms + plan->connector->poll.settle_ms > 0;
+    return reaches ? state->hw_ms - overlap_ms : INT64_MAX;
+}
+
+static int64_t
+behind_ms(const struct walk_plan *plan, const struct walk_state *state,
+          int64_t overlap_ms)
+{
+    int64_t at_ms = reached_ms(plan, state, overlap_ms);
+    return state->again_ms > 0 && state->again_ms < at_ms ? state->again_ms
+                                                          : at_ms;
+}
+
+/* Whether no mark is old enough to begin behind, in the first `overlap` of a
+ * list: ids below the oldest mark may still become visible. What `first` gave
+ * is where the list begins, whatever its age. */
+static bool
+is_young(const struct walk_plan *plan, const struct walk_state *state)
+{
+    return RULE(RULE_ID_OVERLAP) && state->id_count > 0 &&
+           plan->connector->poll.first.url == NULL &&
+           state->ids[0].at_ms > reached_ms(plan, state, plan->overlap_ms);
+}
+
 enum status
 walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
                   struct arena *arena)
@@ -227,7 +270,7 @@ walk_cursor_begin(const struct walk_plan *plan, struct walk_state *state,
         }
         return walk_cursor_set_time(connector, state, state->a_ms, arena);
     case CURSOR_ID:
-        if (!state->has_token) {
+        if (!state->has_token || is_young(plan, state)) {
             return begin_unseen(connector, state, arena);
         }
         mark = walk_cursor_behind(plan, state);
@@ -301,31 +344,6 @@ walk_cursor_compare(const struct cursor_spec *cursor, struct slice a,
     }
     int order = slice_compare(whole_a, whole_b);
     return order != 0 ? order : slice_compare(a, b);
-}
-
-/* The newest mark that was set at `at_ms` or before, else the oldest. */
-static const struct walk_mark *
-mark_at(const struct walk_state *state, int64_t at_ms)
-{
-    if (state->id_count == 0) {
-        return NULL;
-    }
-    size_t at = state->id_count - 1;
-    while (RULE(RULE_ID_OVERLAP) && at > 0 && state->ids[at].at_ms > at_ms) {
-        at--;
-    }
-    return &state->ids[at];
-}
-
-/* hw stands `settle` behind its walk, which counts without an overlap too. */
-static int64_t
-behind_ms(const struct walk_plan *plan, const struct walk_state *state,
-          int64_t overlap_ms)
-{
-    bool reaches = overlap_ms + plan->connector->poll.settle_ms > 0;
-    int64_t at_ms = reaches ? state->hw_ms - overlap_ms : INT64_MAX;
-    return state->again_ms > 0 && state->again_ms < at_ms ? state->again_ms
-                                                          : at_ms;
 }
 
 const struct walk_mark *
