@@ -242,6 +242,15 @@ def suite_e2e(suite, options):
                            program(tree)], limit=900)
 
 
+def suite_providers(suite, options):
+    """Every provider's list, as its documents say and the other way round."""
+    build(suite, "dev", ["longstop"])
+    argv = ["python3", "tests/providers/run.py", "--bin", program("dev")]
+    if options.long:
+        argv.append("--long")
+    suite.run_counted(argv, limit=3600 if options.long else 900)
+
+
 def suite_crash(suite, options):
     del options
     build(suite, "dev")
@@ -308,6 +317,7 @@ SUITES = {
     "unit": (suite_unit, "tests/unit"),
     "conformance": (suite_conformance, "tests/conformance"),
     "e2e": (suite_e2e, "tests/e2e/run.py"),
+    "providers": (suite_providers, "tests/providers/run.py"),
     "crash": (suite_crash, "tests/crash/run.py"),
     "tsan": (suite_tsan, "tests/unit"),
     "sim": (suite_sim, "tests/sim/run.py"),
@@ -359,7 +369,8 @@ def main():
                         help="of the unit tests, only those: unit.base.bytes")
     parser.add_argument("--long", action="store_true",
                         help="unit and e2e of the hardened build too, "
-                        "100,000 worlds, and the long bench")
+                        "ten seeds of providers, 100,000 worlds, and the "
+                        "long bench")
     parser.add_argument("--bench", action="store_true", help="the bench too")
     parser.add_argument("--list", action="store_true",
                         help="print what would run, and end")

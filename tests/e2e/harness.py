@@ -157,6 +157,7 @@ class FakeProvider:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes
 
             def log_message(self, *_):
                 pass
@@ -167,6 +168,9 @@ class FakeProvider:
 
             def do_GET(self):
                 provider.take(self)
+
+            def do_PUT(self):
+                self.do_POST()
 
             def do_POST(self):
                 length = int(self.headers.get("Content-Length", 0))
