@@ -184,7 +184,10 @@ enum event_mode { EVENT_FULL, EVENT_THIN, EVENT_SIGNAL };
 /* What a webhook request says about its events. */
 struct event_spec {
     const struct json_path *split; /* NULL: one event a request */
+    int64_t max_batch;             /* of its events; 0: no limit */
+    const struct template *body;   /* what is kept of each; NULL: all */
     const struct template *id;
+    int64_t max_id; /* bytes of an id or a type; 0: no limit */
     const struct template *type;
     const struct template *time; /* NULL: none */
     enum timefmt time_unit;
@@ -193,6 +196,7 @@ struct event_spec {
     enum timefmt key_time_unit;
     const struct template *stamp; /* what makes equal bodies one webhook where
                                      the id is not signed; NULL: nothing */
+    const struct template *replay_key; /* what is signed once in its place */
     const struct json_path *data; /* what handlers get as `data`; NULL: all */
     enum event_mode mode;
     struct fetch_spec fetch; /* of EVENT_THIN */

@@ -57,6 +57,7 @@ struct connector_draft {
 config_parse_fn connector_parse_hook_source;
 config_parse_fn connector_parse_hook_text;
 config_parse_fn connector_parse_hook_type;
+config_parse_fn connector_parse_hook_body;
 config_parse_fn connector_parse_event_time;
 config_parse_fn connector_parse_event_key_time;
 config_parse_fn connector_parse_path;

@@ -16,7 +16,6 @@ static const char *const page_kinds[] = { "none",   "link",    "url",
                                           "number", "offset",  NULL };
 static const char *const auth_types[] = { "none",   "bearer", "basic",
                                           "header", "query",  NULL };
-static const char *const event_modes[] = { "full", "thin", "signal", NULL };
 static const char *const gone_ways[] = { "later", "dead", NULL };
 static const char *const recover_modes[] = { "self", "fetch", "redeliver",
                                              "none", NULL };
@@ -157,34 +156,13 @@ static const struct config_key fetch_keys[] = {
         .doc = "After 404 or 410: `later` tries again, for lists and objects "
                "of one API need not agree at once; `dead` gives up."),
 };
-TABLE(fetch_table, "fetch", fetch_keys, fetch_spec, "A request for one event.");
-
-static const struct config_key event_keys[] = {
-    KEY(event_spec, "mode", CONFIG_CHOICE, mode, .choices = event_modes,
-        .fallback = "full",
-        .doc = "`full`; `thin`: the request names an object that is fetched "
-               "before the first attempt; `signal`: it only asks for a walk."),
-    KEY(event_spec, "fetch", CONFIG_TABLE, fetch, .table = &fetch_table,
-        .doc = "The request for the object of a thin event."),
-    CUSTOM(event_spec, "split", split, connector_parse_path, STRING,
-           "The array whose elements are the events."),
-    CUSTOM(event_spec, "id", id, connector_parse_hook_source, STRING,
-           "What identifies the event, stable over retries."),
-    CUSTOM(event_spec, "type", type, connector_parse_hook_type, STRING,
-           "Its type."),
-    CUSTOM(event_spec, "time", time, connector_parse_event_time, TIMES,
-           "When it happened, by the provider's clock."),
-    CUSTOM(event_spec, "key_time", key_time, connector_parse_event_key_time,
-           TIMES,
-           "A time that is the same, to the second, in the list and on every "
-           "retry."),
-    CUSTOM(event_spec, "stamp", stamp, connector_parse_hook_source, STRING,
-           "What inside the body makes equal bodies one event."),
-    CUSTOM(event_spec, "data", data, connector_parse_path, STRING,
-           "The part of the body that handlers get as data."),
+const struct config_table connector_fetch_table = {
+    .name = "fetch",
+    .keys = fetch_keys,
+    .count = sizeof(fetch_keys) / sizeof(fetch_keys[0]),
+    .size = sizeof(struct fetch_spec),
+    .doc = "A request for one event.",
 };
-TABLE(event_table, "event", event_keys, event_spec,
-      "What a webhook request says about its events.");
 
 static const struct config_key request_keys[] = {
     KEY(request_spec, "method", CONFIG_TEXT, method, .fallback = "GET",
@@ -383,7 +361,8 @@ static const struct config_key record_keys[] = {
            "The part of it that handlers get as data."),
     CUSTOM(record_spec, "headers", headers, connector_parse_path, STRING,
            "Where a row has the fields of its webhook, as an object."),
-    KEY(record_spec, "fetch", CONFIG_TABLE, fetch, .table = &fetch_table,
+    KEY(record_spec, "fetch", CONFIG_TABLE, fetch,
+        .table = &connector_fetch_table,
         .doc = "The request for the object of a row, for `recover: fetch`; "
                "default: that of `event`."),
     CUSTOM(record_spec, "stands_for", stands_for, connector_parse_texts,
@@ -577,7 +556,7 @@ static const struct config_key recover_keys[] = {
                "first; `redeliver`: its webhook, which the provider is asked "
                "to send again; `none`: as self, there is nothing to ask."),
     KEY(recover_spec, "redeliver", CONFIG_TABLE, redeliver,
-        .table = &fetch_table, .schema = NONE,
+        .table = &connector_fetch_table, .schema = NONE,
         .doc = "The request that has the webhook of a row sent again."),
     KEY(recover_spec, "list_failed", CONFIG_NODE, list_failed,
         .doc = "Where the provider lists what it could not deliver; for "
@@ -646,7 +625,8 @@ static const struct config_key connector_keys[] = {
         .doc = "The answer to an accepted request."),
     KEY(connector_draft, "reject", CONFIG_TABLE, c.reject,
         .table = &answer_table, .doc = "The answer to a refused one."),
-    KEY(connector_draft, "event", CONFIG_TABLE, c.event, .table = &event_table,
+    KEY(connector_draft, "event", CONFIG_TABLE, c.event,
+        .table = &connector_event_table,
         .doc = "What a request says about its events."),
     KEY(connector_draft, "poll", CONFIG_TABLE, c.poll, .table = &poll_table,
         .schema = NONE, .doc = "How the list is read; `none`: there is none."),

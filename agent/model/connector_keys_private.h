@@ -50,6 +50,12 @@
         .doc = (doc_),                                                         \
     }
 
+/* `event`. */
+extern const struct config_table connector_event_table;
+
+/* A request for one event: `fetch` and `redeliver`. */
+extern const struct config_table connector_fetch_table;
+
 /* `poll.gate`. */
 extern const struct config_table connector_gate_table;
 

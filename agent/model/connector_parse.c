@@ -136,6 +136,22 @@ connector_parse_hook_text(struct config_binding *binding,
                                         connector_hook_kinds, SIDE_WEBHOOK));
 }
 
+/* The word `form` means the form itself elsewhere, which is signed as it
+ * stands; handlers want its fields. */
+void
+connector_parse_hook_body(struct config_binding *binding,
+                          const struct config_node *node, void *place)
+{
+    if (node->kind == CONFIG_SCALAR && slice_equal_text(node->text, "form")) {
+        put_template(place, connector_parse_template(
+                                binding, slice_of("{form|object}"), node,
+                                TEMPLATE_BARE_SOURCE, connector_hook_kinds,
+                                SIDE_WEBHOOK));
+        return;
+    }
+    connector_parse_hook_source(binding, node, place);
+}
+
 /* Whether text can be nothing but a word: no source, no place, no call. */
 static bool
 is_word(struct slice text)

@@ -4,6 +4,7 @@
 
 #include "base/instant.h"
 #include "model/connector_draft.h"
+#include "wire/json.h"
 
 struct rules {
     struct config_binding *binding;
@@ -113,6 +114,51 @@ check_stamp(struct rules *rules)
 }
 
 static void
+check_replay_key(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    const struct template *key = c->event.replay_key;
+    if (key == NULL) {
+        return;
+    }
+    if (c->event.stamp != NULL) {
+        refuse(rules, "event", "replay_key",
+               "give 'replay_key' or 'stamp', not both: each says what makes a "
+               "request one");
+    }
+    if (c->event.split != NULL && !template_names(key, "item")) {
+        refuse(rules, "event", "replay_key",
+               "with 'split' a 'replay_key' is a place of the element (item:), "
+               "else the first event of a request hides the others");
+    }
+}
+
+static struct slice
+path_from_root(const struct json_path *path)
+{
+    const struct slice text = json_path_source(path);
+    return slice_starts(text, slice_of("$.")) ? slice_from(text, 2) : text;
+}
+
+/* What was verified one by one has to be what is taken one by one. */
+static void
+check_each(struct rules *rules)
+{
+    const struct connector *c = &rules->draft->c;
+    for (size_t i = 0; i < c->verify_count; i++) {
+        const struct json_path *each = c->verify[i].each;
+        if (each != NULL && c->event.id != NULL &&
+            (c->event.split == NULL ||
+             !slice_equal(path_from_root(each),
+                          path_from_root(c->event.split)))) {
+            refuse(rules, "event", "split",
+                   "'verify.each' and 'event.split' must be the same array: "
+                   "else events are taken that nothing has proven");
+        }
+    }
+}
+
+static void
 check_event(struct rules *rules)
 {
     const struct connector *c = &rules->draft->c;
@@ -121,6 +167,8 @@ check_event(struct rules *rules)
         refuse(rules, "event", NULL, "'event' needs an 'id'");
     }
     check_stamp(rules);
+    check_replay_key(rules);
+    check_each(rules);
 }
 
 /* ---- match ---- */

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "model/extract_cover.h"
+#include "model/extract_parts.h"
 #include "model/fetch.h"
 #include "model/identity.h"
 #include "model/scope.h"
@@ -37,6 +39,52 @@ eval_optional(struct reading *reading, const struct template *t,
     return STATUS_OK;
 }
 
+/* Ids and types go into environments and fields: what cannot stand there as it
+ * is would be cut short or changed on the way. */
+static enum status
+check_name(struct reading *reading, const char *what, struct slice source,
+           struct slice text)
+{
+    const int64_t most = reading->scope.connector->event.max_id;
+    if (most > 0 && text.len > (size_t)most) {
+        return error_set(reading->err, STATUS_INVALID,
+                         "the %s at '%.*s' has %zu bytes, and event.max_id "
+                         "allows %lld",
+                         what, SLICE_ARG(source), text.len, (long long)most);
+    }
+    if (slice_find(text, '\0') != SIZE_MAX) {
+        return error_set(reading->err, STATUS_INVALID,
+                         "the %s at '%.*s' has a NUL in it", what,
+                         SLICE_ARG(source));
+    }
+    if (!utf8_valid(text)) {
+        return error_set(reading->err, STATUS_INVALID,
+                         "the %s at '%.*s' is not UTF-8", what,
+                         SLICE_ARG(source));
+    }
+    return STATUS_OK;
+}
+
+/* There is nothing at a place: because it is absent, or because the body that
+ * it looks into is no JSON. */
+static enum status
+refuse_absent(struct reading *reading, const struct template *t)
+{
+    const struct inbound *request = reading->scope.request;
+    const struct slice source =
+        t == NULL ? (struct slice){ "id", 2 } : template_source(t);
+    struct error why = { "" };
+    if (request != NULL && !request->body_is_json &&
+        template_names(t, "json") &&
+        json_check(request->body, JSON_DEPTH_DEFAULT, &why) != STATUS_OK) {
+        return error_set(reading->err, STATUS_INVALID,
+                         "there is nothing at '%.*s': the body is %s",
+                         SLICE_ARG(source), why.text);
+    }
+    return error_set(reading->err, STATUS_INVALID, "there is nothing at '%.*s'",
+                     SLICE_ARG(source));
+}
+
 /* Evaluates what identifies: absent, or empty, is an error with words. */
 static enum status
 eval_id(struct reading *reading, const struct template *t,
@@ -51,10 +99,7 @@ eval_id(struct reading *reading, const struct template *t,
         return error_set(reading->err, status, "out of memory");
     }
     if (status != STATUS_OK || ret_text->len == 0) {
-        const struct slice source =
-            t == NULL ? (struct slice){ "id", 2 } : template_source(t);
-        return error_set(reading->err, STATUS_INVALID,
-                         "there is nothing at '%.*s'", SLICE_ARG(source));
+        return refuse_absent(reading, t);
     }
     return STATUS_OK;
 }
@@ -235,14 +280,14 @@ stamped_bytes(struct reading *reading, struct slice stamp, struct slice body,
  * for orders/create and orders/paid: there the stamp names the topic too. */
 static enum status
 add_body_key(struct reading *reading, const struct verify_rule *rule,
-             size_t choice, struct sighting *sighting)
+             size_t choice, struct slice element, struct sighting *sighting)
 {
     const struct event_spec *event = &reading->scope.connector->event;
     struct slice stamp;
-    struct slice bytes = sighting->body;
+    struct slice bytes = element;
     size_t stamp_choice = 0;
     if (event->stamp == NULL ||
-        extract_cover_template(rule, event->id, choice) ||
+        extract_cover_template(rule, event->body, event->id, choice) ||
         !extract_cover_body(rule)) {
         return STATUS_OK;
     }
@@ -254,8 +299,9 @@ add_body_key(struct reading *reading, const struct verify_rule *rule,
     if (status != STATUS_OK || stamp.len == 0) {
         return STATUS_OK;
     }
-    if (!extract_cover_template(rule, event->stamp, stamp_choice)) {
-        status = stamped_bytes(reading, stamp, sighting->body, &bytes);
+    if (!extract_cover_template(rule, event->body, event->stamp,
+                                stamp_choice)) {
+        status = stamped_bytes(reading, stamp, element, &bytes);
         if (status != STATUS_OK) {
             return status;
         }
@@ -264,9 +310,26 @@ add_body_key(struct reading *reading, const struct verify_rule *rule,
                         -1);
 }
 
+/* Where a signature covers nothing of the event (Mailgun), what it covers
+ * stands for the whole request: signed once, it is believed once. */
+static enum status
+add_replay_key(struct reading *reading, struct sighting *sighting)
+{
+    const struct connector *connector = reading->scope.connector;
+    struct slice text;
+    if (connector->event.replay_key == NULL) {
+        return STATUS_OK;
+    }
+    enum status status =
+        eval_id(reading, connector->event.replay_key, &text, NULL);
+    return status == STATUS_OK
+               ? identity_add(connector, sighting, KEY_BODY, text, -1)
+               : status;
+}
+
 static enum status
 read_hook(struct reading *reading, const struct verify_rule *rule,
-          struct sighting *sighting)
+          struct slice element, struct sighting *sighting)
 {
     const struct connector *connector = reading->scope.connector;
     const struct event_spec *event = &connector->event;
@@ -274,12 +337,22 @@ read_hook(struct reading *reading, const struct verify_rule *rule,
     bool found;
     int64_t key_ms;
     enum status status = eval_id(reading, event->id, &sighting->id, &choice);
+    if (status == STATUS_OK) {
+        status =
+            check_name(reading, "id", template_source(event->id), sighting->id);
+    }
+    if (status == STATUS_OK) {
+        status = add_replay_key(reading, sighting);
+    }
     if (status != STATUS_OK) {
         return status;
     }
     status = eval_optional(reading, event->type, &sighting->type, &found);
     if (!found) {
         sighting->type = no_type;
+    } else if (check_name(reading, "type", template_source(event->type),
+                          sighting->type) != STATUS_OK) {
+        return STATUS_INVALID;
     }
     if (status == STATUS_OK) {
         status = eval_time(reading, event->time, event->time_unit,
@@ -299,33 +372,11 @@ read_hook(struct reading *reading, const struct verify_rule *rule,
                                connector->match.webhook_time, sighting);
     }
     if (status == STATUS_OK) {
-        status = add_body_key(reading, rule, choice, sighting);
+        status = add_body_key(reading, rule, choice, element, sighting);
     }
     return status == STATUS_OK
                ? status
                : error_set(reading->err, status, "%s", status_text(status));
-}
-
-/* The events of a request: the elements of its batch, or itself. */
-static enum status
-split_request(const struct connector *connector, const struct inbound *request,
-              struct arena *arena, struct slice **ret_items, size_t *ret_count,
-              struct error *err)
-{
-    const struct json_path *split = connector->event.split;
-    if (split == NULL) {
-        *ret_items = NULL;
-        *ret_count = 1;
-        return STATUS_OK;
-    }
-    enum status status = STATUS_NOT_FOUND;
-    if (request->body_is_json) {
-        status = scope_rows(split, request->body, arena, ret_items, ret_count);
-    }
-    return status == STATUS_NOT_FOUND
-               ? error_set(err, STATUS_INVALID, "there are no events at '%.*s'",
-                           SLICE_ARG(json_path_source(split)))
-               : status;
 }
 
 enum status
@@ -334,16 +385,15 @@ extract_request(const struct connector *connector,
                 int64_t now_ms, struct arena *arena, struct extracted *ret,
                 struct error *err)
 {
-    struct slice *items = NULL;
+    struct part *parts = NULL;
     struct slice headers = { NULL, 0 };
-    struct slice content_type = { NULL, 0 };
     size_t count = 0;
     *ret = (struct extracted){ NULL, 0 };
     if (connector->event.mode == EVENT_SIGNAL) {
         return STATUS_OK;
     }
     enum status status =
-        split_request(connector, request, arena, &items, &count, err);
+        extract_parts(connector, request, now_ms, arena, &parts, &count, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -352,104 +402,26 @@ extract_request(const struct connector *connector,
         keep_fields(request->fields, rule, arena, &headers) != STATUS_OK) {
         return error_set(err, STATUS_NOMEM, "out of memory");
     }
-    (void)http_field_find(request->fields, "content-type", &content_type);
     for (size_t i = 0; i < count; i++) {
         struct reading reading = { .scope = { .connector = connector,
                                               .request = request,
+                                              .item = parts[i].item,
                                               .now_ms = now_ms },
                                    .arena = arena,
                                    .err = err };
-        struct sighting *sighting = &list[i];
-        if (items != NULL) {
-            reading.scope.item = items[i];
-        } else if (request->body_is_json) {
-            reading.scope.item = request->body;
-        }
-        *sighting =
-            (struct sighting){ .via = CHANNEL_WEBHOOK,
-                               .received_ms = now_ms,
-                               .headers = headers,
-                               .content_type = content_type,
-                               .body = items == NULL ? request->body
-                                                     : slice_trim(items[i]) };
-        fetch_mark(connector, sighting);
-        status = read_hook(&reading, rule, sighting);
+        list[i] = (struct sighting){ .via = CHANNEL_WEBHOOK,
+                                     .received_ms = now_ms,
+                                     .headers = headers,
+                                     .content_type = parts[i].content_type,
+                                     .body = parts[i].body };
+        fetch_mark(connector, &list[i]);
+        status = read_hook(&reading, rule, parts[i].element, &list[i]);
         if (status != STATUS_OK) {
             return status;
         }
     }
     *ret = (struct extracted){ list, count };
     return STATUS_OK;
-}
-
-/* ---- pages ---- */
-
-static enum status
-find_rows(const struct connector *connector, struct slice text,
-          struct arena *arena, struct page *page, struct error *err)
-{
-    const struct json_path *items = connector->poll.items;
-    enum status status =
-        scope_rows(items, text, arena, &page->rows, &page->row_count);
-    if (status == STATUS_NOT_FOUND && connector->poll.items_optional &&
-        json_type(text) == JSON_OBJECT) {
-        page->row_count = 0;
-        return STATUS_OK;
-    }
-    if (status == STATUS_NOT_FOUND) {
-        return error_set(err, STATUS_PROTOCOL, "there is no list at '%.*s'",
-                         SLICE_ARG(json_path_source(items)));
-    }
-    return status == STATUS_OK
-               ? status
-               : error_set(err, status, "%s", status_text(status));
-}
-
-enum status
-extract_page(const struct connector *connector, struct slice body,
-             struct http_fields fields, struct arena *arena,
-             struct page *ret_page, struct error *err)
-{
-    const struct poll_spec *poll = &connector->poll;
-    if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
-        return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
-    }
-    const struct inbound answer = { .fields = fields,
-                                    .body = body,
-                                    .body_is_json = true };
-    const struct scope scope = { .connector = connector,
-                                 .request = &answer,
-                                 .item = body };
-    bool failed = false;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < poll->fail_when.count; i++) {
-        const struct conditions one = { &poll->fail_when.at[i], 1 };
-        status = scope_conditions(&scope, &one, arena, &failed);
-        if (status == STATUS_OK && failed) {
-            const struct slice x = template_source(poll->fail_when.at[i].x);
-            return error_set(err, STATUS_PROTOCOL,
-                             "the answer says that it failed: '%.*s'",
-                             SLICE_ARG(x));
-        }
-    }
-    struct page page = { .body = body };
-    if (status == STATUS_OK && poll->indirect.url == NULL) {
-        status = find_rows(connector, body, arena, &page, err);
-    } else if (status != STATUS_OK) {
-        (void)error_set(err, status, "%s", status_text(status));
-    }
-    *ret_page = page;
-    return status;
-}
-
-enum status
-extract_file(const struct connector *connector, struct slice file,
-             struct arena *arena, struct page *page, struct error *err)
-{
-    if (json_check(file, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
-        return error_wrap(err, STATUS_PROTOCOL, "the file is not JSON");
-    }
-    return find_rows(connector, file, arena, page, err);
 }
 
 /* ---- rows ---- */
@@ -557,6 +529,21 @@ take_fields(const struct connector *connector, const struct row_view *view,
                : status;
 }
 
+static enum status
+check_row_names(struct reading *reading, const struct sighting *sighting)
+{
+    const struct connector *connector = reading->scope.connector;
+    const struct record_spec *record = &connector->poll.record;
+    const struct template *id =
+        record->id == NULL ? connector->match.poll : record->id;
+    enum status status =
+        check_name(reading, "id", template_source(id), sighting->id);
+    return status == STATUS_OK && record->type != NULL
+               ? check_name(reading, "type", template_source(record->type),
+                            sighting->type)
+               : status;
+}
+
 enum status
 extract_row(const struct connector *connector, const struct row_view *view,
             struct arena *arena, struct sighting *ret_sighting,
@@ -590,11 +577,14 @@ extract_row(const struct connector *connector, const struct row_view *view,
     if (status == STATUS_OK) {
         status = add_row_key(&reading, &sighting);
     }
-    if (status == STATUS_INVALID) {
-        return status; /* with words */
-    }
     if (status == STATUS_OK) {
         status = read_row_type(&reading, &sighting.type);
+    }
+    if (status == STATUS_OK) {
+        status = check_row_names(&reading, &sighting);
+    }
+    if (status == STATUS_INVALID) {
+        return status; /* with words */
     }
     bool found;
     if (status == STATUS_OK) {

@@ -108,21 +108,31 @@ extract_cover_body(const struct verify_rule *rule)
                             place_covered(rule, &body) || asserted_body(rule));
 }
 
-bool
-extract_cover_template(const struct verify_rule *rule, const struct template *t,
-                       size_t choice)
+static bool
+covers_ref(const struct verify_rule *rule, const struct template_ref *ref)
 {
     const struct template_ref body = { .kind = SLICE("body") };
+    return vouches_for_all(rule) || place_covered(rule, ref) ||
+           (implies(&body, ref) && asserted_body(rule));
+}
+
+bool
+extract_cover_template(const struct verify_rule *rule,
+                       const struct template *body, const struct template *t,
+                       size_t choice)
+{
     const struct template_ref *ref;
     if (rule == NULL) {
         return false;
     }
     for (size_t i = 0; (ref = template_ref_at(t, choice, i)) != NULL; i++) {
-        if (vouches_for_all(rule) || place_covered(rule, ref) ||
-            (implies(&body, ref) && asserted_body(rule))) {
-            continue;
+        const bool covered =
+            body != NULL && is_kind(ref, "item")
+                ? extract_cover_template(rule, NULL, body, SIZE_MAX)
+                : covers_ref(rule, ref);
+        if (!covered) {
+            return false;
         }
-        return false;
     }
     return true;
 }

@@ -16,15 +16,15 @@ fill_place(const struct template_piece *piece,
 {
     struct slice text = { "", 0 };
     enum status status = scope->lookup(scope->arg, &piece->ref, arena, &text);
-    if (status == STATUS_NOT_FOUND && piece->optional) {
-        *ret_text = (struct slice){ "", 0 };
-        return STATUS_OK;
-    }
     for (size_t i = 0; status == STATUS_OK && i < piece->step_count; i++) {
         struct slice next = { "", 0 };
         status = template_filter_apply(&piece->steps[i], scope->key, text,
                                        arena, &next);
         text = next;
+    }
+    if (status == STATUS_NOT_FOUND && piece->optional) {
+        *ret_text = (struct slice){ "", 0 };
+        return STATUS_OK;
     }
     if (status == STATUS_OK) {
         *ret_text = text;

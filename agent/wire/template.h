@@ -9,7 +9,7 @@
  *   FILTERS   crc32 sha1 sha256 sha384 sha512 hex base64 lower hmac:ALG
  *             escape:%27 unescape:%3A%2F noport withport sorted number time
  *             unix_s unix_ms iso8601 iso8601_s iso8601_naive date minute
- *             rfc2822 urlencode
+ *             rfc2822 urlencode object other_key:NAMES
  *
  * "{x?}" is empty when x is absent; "[[…]]" is left out when anything in it is
  * absent; any other absent place makes the whole template absent, which is a

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
 #include "wire/json.h"
@@ -13,8 +14,9 @@
 /* What may stand behind the colon. */
 enum argument {
     ARGUMENT_NONE,
-    ARGUMENT_ALG,    /* "sha256" */
-    ARGUMENT_ESCAPES /* "%3A%2F" */
+    ARGUMENT_ALG,     /* "sha256" */
+    ARGUMENT_ESCAPES, /* "%3A%2F" */
+    ARGUMENT_NAMES    /* "update_id,kind" */
 };
 
 typedef enum status apply_fn(const struct template_step *step, struct slice key,
@@ -27,8 +29,8 @@ struct template_filter {
     int option;
 };
 
-/* A form with more fields is no webhook, but an attempt to keep us sorting. */
-#define SORTED_FIELDS_MAX 10000
+/* A form with more fields is no webhook, but an attempt to keep us busy. */
+#define FORM_FIELDS_MAX 10000
 
 static enum status
 apply_crc32(const struct template_step *step, struct slice key,
@@ -263,6 +265,41 @@ split_form(struct slice form, struct form_field *fields, struct buf *plain)
     return count;
 }
 
+/* The fields of a form, decoded. */
+struct form {
+    struct form_field *at;
+    size_t count;
+    struct buf plain; /* what they borrow from */
+};
+
+static void
+form_fini(struct form *form)
+{
+    mem_free(form->at);
+    buf_fini(&form->plain);
+}
+
+static enum status
+form_read(struct slice text, struct form *form)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < text.len; i++) {
+        most += text.ptr[i] == '&';
+    }
+    *form = (struct form){ .count = 0 };
+    if (most > FORM_FIELDS_MAX) {
+        return STATUS_TOO_LARGE;
+    }
+    /* Decoding never lengthens, so `plain` will not move under its slices. */
+    form->at = mem_array(most, sizeof(*form->at));
+    if (form->at == NULL || buf_reserve(&form->plain, text.len) == NULL) {
+        form_fini(form);
+        return STATUS_NOMEM;
+    }
+    form->count = split_form(text, form->at, &form->plain);
+    return STATUS_OK;
+}
+
 /* Twilio's rule: names in order of their bytes, each with each of its values
  * once, also in order, nothing between them. */
 static enum status
@@ -271,34 +308,142 @@ apply_sorted(const struct template_step *step, struct slice key,
 {
     (void)step;
     (void)key;
-    size_t most = 1;
-    for (size_t i = 0; i < text.len; i++) {
-        most += text.ptr[i] == '&';
+    struct form form;
+    enum status status = form_read(text, &form);
+    if (status != STATUS_OK) {
+        return status;
     }
-    if (most > SORTED_FIELDS_MAX) {
-        return STATUS_TOO_LARGE;
+    if (form.count > 0) {
+        qsort(form.at, form.count, sizeof(*form.at), compare_fields);
     }
-    /* Decoding never lengthens, so `plain` will not move under its slices. */
-    struct buf plain = { 0 };
-    struct form_field *fields = mem_array(most, sizeof(*fields));
-    if (fields == NULL || buf_reserve(&plain, text.len) == NULL) {
-        mem_free(fields);
-        buf_fini(&plain);
-        return STATUS_NOMEM;
-    }
-    size_t count = split_form(text, fields, &plain);
-    if (count > 0) {
-        qsort(fields, count, sizeof(*fields), compare_fields);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || compare_fields(&fields[i - 1], &fields[i]) != 0) {
-            buf_append(into, fields[i].name);
-            buf_append(into, fields[i].value);
+    for (size_t i = 0; i < form.count; i++) {
+        if (i == 0 || compare_fields(&form.at[i - 1], &form.at[i]) != 0) {
+            buf_append(into, form.at[i].name);
+            buf_append(into, form.at[i].value);
         }
     }
-    mem_free(fields);
-    buf_fini(&plain);
+    form_fini(&form);
     return STATUS_OK;
+}
+
+/* By name, and under one name as they came: fields are decoded one behind the
+ * other. */
+static int
+compare_names(const void *left, const void *right)
+{
+    const struct form_field *a = left;
+    const struct form_field *b = right;
+    int order = slice_compare(a->name, b->name);
+    return order != 0
+               ? order
+               : (a->value.ptr > b->value.ptr) - (a->value.ptr < b->value.ptr);
+}
+
+/* Writes the fields from `from` on that have its name; returns how many. */
+static size_t
+write_member(const struct form *form, size_t from, struct buf *into)
+{
+    size_t end = from + 1;
+    while (end < form->count &&
+           slice_equal(form->at[end].name, form->at[from].name)) {
+        end++;
+    }
+    buf_json(into, form->at[from].name);
+    buf_text(into, end - from > 1 ? ":[" : ":");
+    for (size_t i = from; i < end; i++) {
+        buf_text(into, i > from ? "," : "");
+        buf_json(into, form->at[i].value);
+    }
+    buf_text(into, end - from > 1 ? "]" : "");
+    return end - from;
+}
+
+/* Each by itself: two broken ends may look whole side by side. */
+static bool
+is_text(const struct form *form)
+{
+    for (size_t i = 0; i < form->count; i++) {
+        if (!utf8_valid(form->at[i].name) || !utf8_valid(form->at[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A form as a JSON object of texts; a name that comes more than once has an
+ * array. What is no UTF-8 cannot be said in JSON. A JSON body is no form. */
+static enum status
+apply_object(const struct template_step *step, struct slice key,
+             struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    struct form form;
+    if (text.len > 0 && (text.ptr[0] == '{' || text.ptr[0] == '[')) {
+        return STATUS_NOT_FOUND;
+    }
+    enum status status = form_read(text, &form);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!is_text(&form)) {
+        form_fini(&form);
+        return STATUS_INVALID;
+    }
+    if (form.count > 0) {
+        qsort(form.at, form.count, sizeof(*form.at), compare_names);
+    }
+    buf_byte(into, '{');
+    for (size_t i = 0; i < form.count;) {
+        buf_text(into, i > 0 ? "," : "");
+        i += write_member(&form, i, into);
+    }
+    buf_byte(into, '}');
+    form_fini(&form);
+    return STATUS_OK;
+}
+
+/* Whether `name`, as it stands in JSON, is one of the listed. */
+static bool
+is_listed(struct slice names, struct slice name)
+{
+    struct slice rest = names;
+    struct slice one;
+    while (slice_split(&rest, ',', &one)) {
+        if (json_means(name, one)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Telegram says what an update is by the member that it has besides its id. */
+static enum status
+apply_other_key(const struct template_step *step, struct slice key,
+                struct slice text, struct buf *into)
+{
+    (void)key;
+    size_t at = 0;
+    struct slice name;
+    struct slice value;
+    if (json_check(text, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK ||
+        json_type(text) != JSON_OBJECT) {
+        return STATUS_INVALID;
+    }
+    while (json_next_member(text, &at, &name, &value)) {
+        if (is_listed(step->set, name)) {
+            continue;
+        }
+        struct arena arena = { 0 };
+        struct slice plain;
+        enum status status = json_text(name, &arena, &plain);
+        if (status == STATUS_OK) {
+            buf_append(into, plain);
+        }
+        arena_fini(&arena);
+        return status;
+    }
+    return STATUS_NOT_FOUND;
 }
 
 static enum status
@@ -346,6 +491,8 @@ static const struct template_filter filters[] = {
     { "noport", apply_noport, ARGUMENT_NONE, 0 },
     { "withport", apply_withport, ARGUMENT_NONE, 0 },
     { "sorted", apply_sorted, ARGUMENT_NONE, 0 },
+    { "object", apply_object, ARGUMENT_NONE, 0 },
+    { "other_key", apply_other_key, ARGUMENT_NAMES, 0 },
     { "time", apply_time, ARGUMENT_NONE, TIMEFMT_ISO8601 },
     { "unix_s", apply_time, ARGUMENT_NONE, TIMEFMT_UNIX_S },
     { "unix_ms", apply_time, ARGUMENT_NONE, TIMEFMT_UNIX_MS },
@@ -424,6 +571,18 @@ template_filter_compile(struct slice text, struct arena *arena,
                              filter->name);
         }
         step.option = (int)alg;
+    }
+    if (filter->argument == ARGUMENT_NAMES) {
+        if (argument.len == 0) {
+            return error_set(err, STATUS_INVALID,
+                             "the filter \"%s\" wants the names to pass over "
+                             "behind a colon",
+                             filter->name);
+        }
+        enum status status = arena_copy(arena, argument, &step.set);
+        if (status != STATUS_OK) {
+            return status;
+        }
     }
     if (filter->argument == ARGUMENT_ESCAPES) {
         enum status status = read_escapes(argument, arena, &step.set);

@@ -21,7 +21,8 @@ enum status template_filter_compile(struct slice text, struct arena *arena,
 bool template_filter_named(struct slice name, bool *ret_is_digest);
 
 /* Applies one filter; the result is made in `arena`. STATUS_INVALID when the
- * text is not what the filter reads, such as a time. */
+ * text is not what the filter reads, such as a time; STATUS_NOT_FOUND when what
+ * it looks for is not there: the place is absent then. */
 NODISCARD
 enum status template_filter_apply(const struct template_step *step,
                                   struct slice key, struct slice text,

@@ -13,7 +13,7 @@ struct template_filter;
 struct template_step {
     const struct template_filter *filter;
     int option;       /* which digest or time format */
-    struct slice set; /* the bytes that escape and unescape mean */
+    struct slice set; /* bytes of escape and unescape, names of other_key */
 };
 
 /* A run of text or a place. */

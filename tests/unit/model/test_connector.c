@@ -71,6 +71,13 @@ every_shipped_connector_binds_and_runs_its_channels(void **state)
 #define VERIFY                                                                 \
     "verify: {type: hmac, signature: {from: 'header:X-Sig'},"                  \
     " signed: '{body}'}\n"
+/* Signs one place of the body, and the elements of an array. */
+#define SIGNS                                                                  \
+    "verify: {type: hmac, signature: {from: 'header:X-S'}, signed: "           \
+    "'{json:token}'}\n"
+#define EACH                                                                   \
+    "verify: {type: hmac, each: 'a[*]', signature: {from: 'item:s'}, signed: " \
+    "'{item:id}'}\n"
 #define EVENT "event: {id: 'json:id'}\n"
 #define POLL                                                                   \
     "poll: {request: {url: '{var:base}/x/{var:tenant}'}, auth: {type: "        \
@@ -316,6 +323,24 @@ static const struct rule_row rule_rows[] = {
       "with: {webhook_secret: s}", NULL },
     { VERIFY "event: {id: 'cursor'}\n", "with: {webhook_secret: s}",
       "unknown source" },
+    { SIGNS "event: {id: 'json:id', replay_key: 'json:token'}\n",
+      "with: {webhook_secret: s}", NULL },
+    { SIGNS "event: {id: 'json:id', replay_key: 'json:token', stamp: "
+            "'json:at'}\n",
+      "with: {webhook_secret: s}", "not both" },
+    { "verify: {type: token, from: 'header:X'}\nevent: {id: 'item:id', split: "
+      "'$[*]', replay_key: 'header:Y'}\n",
+      "with: {webhook_secret: s}", "a place of the element (item:)" },
+    { EACH "event: {id: 'item:id', split: '$.a[*]'}\n",
+      "with: {webhook_secret: s}", NULL },
+    { EACH "event: {id: 'item:id', split: 'b[*]'}\n",
+      "with: {webhook_secret: s}", "must be the same array" },
+    { EACH "event: {id: 'json:id'}\n", "with: {webhook_secret: s}",
+      "must be the same array" },
+    { VERIFY "event: {id: 'json:id', body: 'jsn:a'}\n",
+      "with: {webhook_secret: s}", "unknown source" },
+    { VERIFY "event: {id: 'json:id', max_batch: 0}\n",
+      "with: {webhook_secret: s}", "max_batch" },
     { VERIFY EVENT "event2: {}\n", "with: {webhook_secret: s}",
       "did you mean 'event'?" },
     /* verification */

@@ -248,6 +248,8 @@ what_could_never_be_filled_is_refused(void **state)
         { { "{body|md5}", L, Q }, "column 7: unknown filter \"md5\"" },
         { { "{body|}", L, Q }, "column 7: unknown filter \"\"" },
         { { "{body|hex:x}", L, Q }, "takes no argument" },
+        { { "{body|object:x}", L, Q }, "takes no argument" },
+        { { "{body|other_key}", L, Q }, "names to pass over" },
         { { "{body|hmac}", L, Q }, "wants sha1" },
         { { "{body|hmac:md5}", L, Q }, "wants sha1" },
         { { "{body|escape}", L, Q }, "wants escapes" },
@@ -299,6 +301,10 @@ static const struct value values_given[] = {
     { "item:['.tag']", "file" },
     { "item", "{\"a\":1}" },
     { "form", "b=2&a=%41+x&b=1&b=2&c" },
+    { "query:form", "e%C3%A9==&%00=%22" },
+    { "query:empty", "" },
+    { "json:update", "{\"update_id\":1,\"me\\\"ssage\":{},\"late\":2}" },
+    { "item:update", "{\"update_\\u0069d\":1,\"me\\\"ssage\":{}}" },
     { "query:odd", "%3a%2F%2f%zz%" },
     { "start", "1700000000123" },
     { "cursor", "soon" },
@@ -371,6 +377,18 @@ static const struct eval_row eval_rows[] = {
     { { "{query:odd|unescape:%2F}", L, Q }, "%3a//%zz%", 0 },
     { { "{start|unix_s|number}", L, W }, "1700000000", 0 },
     { { "{form|sorted}", L, Q }, "aA xb1b2c", 0 },
+    { { "{form|object}", L, Q },
+      "{\"a\":\"A x\",\"b\":[\"2\",\"1\",\"2\"],\"c\":\"\"}",
+      0 },
+    { { "{query:form|object}", L, Q },
+      "{\"\\u0000\":\"\\\"\",\"e\xc3\xa9\":\"=\"}",
+      0 },
+    { { "{query:empty|object}", L, Q }, "{}", 0 },
+    { { "{json:update|object}", L, Q }, NULL, 0 },
+    { { "{json:update|other_key:update_id}", S, Q }, "me\"ssage", 0 },
+    { { "{json:update|other_key:update_id,me\"ssage}", S, Q }, "late", 0 },
+    { { "{json:update|other_key:late,update_id,me\"ssage}", S, Q }, NULL, 0 },
+    { { "{update|other_key:update_id}", P, R }, "me\"ssage", 0 },
     { { "{json:at|time}", L, Q }, "2026-11-21T22:22:01.000Z", 0 },
     { { "{at|time}", P, R }, "2026-11-21T22:22:01.000Z", 0 },
     { { "{start|unix_s}", L, W }, "1700000000", 0 },
@@ -432,6 +450,33 @@ a_time_that_is_none_is_an_error_not_absent(void **state)
     assert_int_equal(template_eval(t, &scope, &arena, &text, NULL),
                      STATUS_INVALID); /* an empty key */
     arena_fini(&arena);
+}
+
+/* What a filter cannot read exactly is an error, never another text. */
+static void
+what_a_filter_cannot_read_is_an_error(void **state)
+{
+    (void)state;
+    static const struct value given[] = {
+        { "form", "a=%C3&%A9=1" }, /* whole side by side, broken apart */
+        { "body", "{\"a\":1" },
+        { "json:list", "[1]" },
+    };
+    static const char *const texts[] = { "{form|object}", "{body|other_key:b}",
+                                         "{json:list|other_key:b}" };
+    struct values values = { given, COUNT(given), 0 };
+    struct template_scope scope = { look_up, &values, { "", 0 } };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct arena arena = { 0 };
+        const struct template *t = NULL;
+        struct slice text;
+        assert_int_equal(
+            template_compile(slice_of(texts[i]), L, Q, &arena, &t, NULL),
+            STATUS_OK);
+        assert_int_equal(template_eval(t, &scope, &arena, &text, NULL),
+                         STATUS_INVALID);
+        arena_fini(&arena);
+    }
 }
 
 static void
@@ -532,6 +577,7 @@ main(void)
         cmocka_unit_test(what_could_never_be_filled_is_refused),
         cmocka_unit_test(templates_say_what_their_places_hold),
         cmocka_unit_test(a_time_that_is_none_is_an_error_not_absent),
+        cmocka_unit_test(what_a_filter_cannot_read_is_an_error),
         cmocka_unit_test(a_body_is_signed_without_being_copied),
         cmocka_unit_test(places_and_literals_can_be_asked_for),
         cmocka_unit_test(running_out_of_memory_is_never_absence),

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* The rows of an answer, and of the file that an answer names. */
+#include "model/extract.h"
+
+#include "model/scope.h"
+#include "wire/json.h"
+
+static enum status
+find_rows(const struct connector *connector, struct slice text,
+          struct arena *arena, struct page *page, struct error *err)
+{
+    const struct json_path *items = connector->poll.items;
+    enum status status =
+        scope_rows(items, text, arena, &page->rows, &page->row_count);
+    if (status == STATUS_NOT_FOUND && connector->poll.items_optional &&
+        json_type(text) == JSON_OBJECT) {
+        page->row_count = 0;
+        return STATUS_OK;
+    }
+    if (status == STATUS_NOT_FOUND) {
+        return error_set(err, STATUS_PROTOCOL, "there is no list at '%.*s'",
+                         SLICE_ARG(json_path_source(items)));
+    }
+    return status == STATUS_OK
+               ? status
+               : error_set(err, status, "%s", status_text(status));
+}
+
+enum status
+extract_page(const struct connector *connector, struct slice body,
+             struct http_fields fields, struct arena *arena,
+             struct page *ret_page, struct error *err)
+{
+    const struct poll_spec *poll = &connector->poll;
+    if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
+        return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
+    }
+    const struct inbound answer = { .fields = fields,
+                                    .body = body,
+                                    .body_is_json = true };
+    const struct scope scope = { .connector = connector,
+                                 .request = &answer,
+                                 .item = body };
+    bool failed = false;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < poll->fail_when.count; i++) {
+        const struct conditions one = { &poll->fail_when.at[i], 1 };
+        status = scope_conditions(&scope, &one, arena, &failed);
+        if (status == STATUS_OK && failed) {
+            const struct slice x = template_source(poll->fail_when.at[i].x);
+            return error_set(err, STATUS_PROTOCOL,
+                             "the answer says that it failed: '%.*s'",
+                             SLICE_ARG(x));
+        }
+    }
+    struct page page = { .body = body };
+    if (status == STATUS_OK && poll->indirect.url == NULL) {
+        status = find_rows(connector, body, arena, &page, err);
+    } else if (status != STATUS_OK) {
+        (void)error_set(err, status, "%s", status_text(status));
+    }
+    *ret_page = page;
+    return status;
+}
+
+enum status
+extract_file(const struct connector *connector, struct slice file,
+             struct arena *arena, struct page *page, struct error *err)
+{
+    if (json_check(file, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
+        return error_wrap(err, STATUS_PROTOCOL, "the file is not JSON");
+    }
+    return find_rows(connector, file, arena, page, err);
+}
