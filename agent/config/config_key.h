@@ -99,6 +99,9 @@ struct config_table {
     size_t size; /* of the struct */
     const char *doc;
     config_check_fn *check; /* or NULL */
+    /* Is laid over another of its kind, with all below it: the schema asks for
+     * no key, and lets each be null. What is bound is the whole. */
+    bool layered;
 };
 
 #endif

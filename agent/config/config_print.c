@@ -76,6 +76,7 @@ raw_member(struct writer *writer, const char *name, const char *json)
 
 struct catalog {
     const struct config_table *tables[TABLES_MAX];
+    bool partial[TABLES_MAX]; /* see config_table.layered */
     size_t count;
 };
 
@@ -95,12 +96,18 @@ catalog_fill(struct catalog *catalog, const struct config_table *root)
     catalog->tables[catalog->count++] = root;
     for (size_t i = 0; i < catalog->count; i++) {
         const struct config_table *table = catalog->tables[i];
+        catalog->partial[i] |= table->layered;
         for (size_t k = 0; k < table->count; k++) {
             const struct config_table *next = table->keys[k].table;
-            if (next != NULL && catalog_find(catalog, next) == catalog->count) {
+            if (next == NULL) {
+                continue;
+            }
+            const size_t at = catalog_find(catalog, next);
+            if (at == catalog->count) {
                 PRE(catalog->count < TABLES_MAX);
                 catalog->tables[catalog->count++] = next;
             }
+            catalog->partial[at] |= catalog->partial[i];
         }
     }
 }
@@ -146,9 +153,18 @@ reference(struct writer *writer, const struct catalog *catalog,
 }
 
 static bool
-has_required(const struct config_table *table)
+is_partial(const struct catalog *catalog, const struct config_table *table)
+{
+    return catalog->partial[catalog_find(catalog, table)];
+}
+
+static bool
+has_required(const struct catalog *catalog, const struct config_table *table)
 {
     bool any = false;
+    if (is_partial(catalog, table)) {
+        return false;
+    }
     for (size_t i = 0; i < table->count; i++) {
         any = any || table->keys[i].required;
     }
@@ -166,7 +182,7 @@ reference_or_null(struct writer *writer, const struct catalog *catalog,
     if (other != NULL) {
         raw_member(writer, NULL, other);
     }
-    if (!has_required(table)) {
+    if (!has_required(catalog, table)) {
         raw_member(writer, NULL, "{ \"type\": \"null\" }");
     }
     close_brace(writer, ']');
@@ -358,15 +374,25 @@ description_member(struct writer *writer, const struct config_key *key,
     buf_fini(&words);
 }
 
+/* `partial`: an explicit null takes away what lies below. */
 static void
 property(struct writer *writer, const struct catalog *catalog,
-         const struct config_key *key, bool file)
+         const struct config_key *key, bool file, bool partial)
 {
     char name[128];
     (void)snprintf(name, sizeof(name), "%s%s", key->name, file ? "_file" : "");
     open_brace(writer, name, '{');
     description_member(writer, key, file);
+    if (partial) {
+        open_brace(writer, "anyOf", '[');
+        open_brace(writer, NULL, '{');
+    }
     value_members(writer, catalog, key, file);
+    if (partial) {
+        close_brace(writer, '}');
+        raw_member(writer, NULL, "{ \"type\": \"null\" }");
+        close_brace(writer, ']');
+    }
     close_brace(writer, '}');
 }
 
@@ -427,6 +453,7 @@ static void
 table_members(struct writer *writer, const struct catalog *catalog,
               const struct config_table *table)
 {
+    const bool partial = is_partial(catalog, table);
     if (table->doc != NULL) {
         text_member(writer, "description", table->doc);
     }
@@ -434,13 +461,15 @@ table_members(struct writer *writer, const struct catalog *catalog,
     raw_member(writer, "additionalProperties", "false");
     open_brace(writer, "properties", '{');
     for (size_t i = 0; i < table->count; i++) {
-        property(writer, catalog, &table->keys[i], false);
+        property(writer, catalog, &table->keys[i], false, partial);
         if (is_secret(&table->keys[i])) {
-            property(writer, catalog, &table->keys[i], true);
+            property(writer, catalog, &table->keys[i], true, partial);
         }
     }
     close_brace(writer, '}');
-    required_member(writer, table);
+    if (has_required(catalog, table)) {
+        required_member(writer, table);
+    }
     secret_rules(writer, table);
 }
 

@@ -22,7 +22,7 @@ static const char *const recover_modes[] = { "self", "fetch", "redeliver",
 static const char *const match_modes[] = { "none", "event", "state", NULL };
 const char *const connector_groups[] = {
     "generic", "payments", "commerce", "code",  "messaging", "mail", "crm",
-    "support", "work",     "files",    "cloud", "feeds",     NULL
+    "support", "work",     "data",     "cloud", "feeds",     NULL
 };
 static const char *const paces[] = { "fixed", "adaptive", NULL };
 
@@ -654,4 +654,5 @@ const struct config_table connector_table = {
     .count = sizeof(connector_keys) / sizeof(connector_keys[0]),
     .size = sizeof(struct connector_draft),
     .doc = "One provider account.",
+    .layered = true,
 };

@@ -8,11 +8,12 @@
 #include "model/connector_draft.h"
 
 #define STRING  "{\"type\":\"string\"}"
-#define SCALAR  "{\"type\":[\"string\",\"number\",\"boolean\"]}"
 #define STRINGS "{\"type\":[\"string\",\"array\"],\"items\":" STRING "}"
 #define TIMES   "{\"type\":[\"string\",\"object\"]}"
-#define PAIRS   "{\"type\":\"object\",\"additionalProperties\":" SCALAR "}"
-#define TREE    "{\"type\":\"object\"}"
+#define PAIRS                                                                  \
+    "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\","     \
+    "\"number\",\"boolean\",\"null\"]}}"
+#define TREE "{\"type\":\"object\"}"
 #define STATUSES                                                               \
     "{\"type\":[\"integer\",\"array\"],\"items\":{\"type\":\"integer\"}}"
 #define NONE "{\"enum\":[\"none\"]}"

@@ -7,6 +7,7 @@
 #include "base/rule.h"
 #include "io/clock.h"
 #include "io/loop.h"
+#include "model/conceal.h"
 #include "model/request.h"
 #include "model/walk_backfill.h"
 #include "source/source_poll_private.h"
@@ -179,12 +180,15 @@ source_poll_tell_asked(const struct source_poll *poll,
         return;
     }
     struct poll_asked asked = *more;
+    struct buf url = { 0 };
+    conceal(poll->settings.connector, poll->url, &url);
     asked.connector = poll->settings.connector;
     asked.tier = poll->settings.tier;
     asked.method = poll->method;
-    asked.url = poll->url;
+    asked.url = buf_slice(&url);
     asked.duration_ms = poll->duration_ms;
     poll->settings.observer.asked(poll->settings.observer.arg, &asked);
+    buf_fini(&url);
 }
 
 /* Pauses the walk until the provider allows the next request. */

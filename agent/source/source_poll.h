@@ -58,8 +58,8 @@ struct poll_asked {
     const struct connector *connector;
     unsigned tier;
     struct slice method;
-    struct slice url;
-    unsigned status; /* 0: no answer */
+    struct slice url; /* without secrets */
+    unsigned status;  /* 0: no answer */
     size_t rows;
     size_t fresh;
     size_t known;

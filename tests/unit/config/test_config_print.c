@@ -155,6 +155,37 @@ definitions_have_names_of_their_own(void **state)
     buf_fini(&text);
 }
 
+/* Half of a mapping is right where it is laid over the other half. */
+static void
+a_layered_table_asks_for_no_key_and_takes_null(void **state)
+{
+    (void)state;
+    static const struct config_key inner_keys[] = {
+        { .name = "a", .type = CONFIG_TEXT, .required = true },
+    };
+    static const struct config_table inner = { .name = "inner",
+                                               .keys = inner_keys,
+                                               .count = 1 };
+    static const struct config_key root_keys[] = {
+        { .name = "one", .type = CONFIG_TABLE, .table = &inner },
+    };
+    struct config_table root = { .name = "root",
+                                 .keys = root_keys,
+                                 .count = 1 };
+    struct buf text = { 0 };
+    config_print_schema(&root, "urn:x", "t", &text);
+    assert_non_null(strstr(text.ptr, "\"required\": [\n"));
+    assert_null(strstr(text.ptr, "{ \"type\": \"null\" }"));
+    buf_clear(&text);
+    root.layered = true;
+    config_print_schema(&root, "urn:x", "t", &text);
+    assert_null(strstr(text.ptr, "\"required\""));
+    const char *definition = strstr(text.ptr, "\"definitions\"");
+    assert_non_null(definition);
+    assert_non_null(strstr(definition, "{ \"type\": \"null\" }"));
+    buf_fini(&text);
+}
+
 static void
 running_out_of_memory_is_remembered_by_the_buffer(void **state)
 {
@@ -182,6 +213,7 @@ main(void)
         cmocka_unit_test(the_schema_says_what_the_binder_does),
         cmocka_unit_test(the_manual_lists_nested_keys_behind_their_parent),
         cmocka_unit_test(definitions_have_names_of_their_own),
+        cmocka_unit_test(a_layered_table_asks_for_no_key_and_takes_null),
         cmocka_unit_test(running_out_of_memory_is_remembered_by_the_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

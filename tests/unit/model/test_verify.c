@@ -90,6 +90,9 @@ read_vector(struct slice object, struct vector *vector, struct arena *arena)
     vector->now_ms = now * 1000;
 }
 
+/* Where the specifications are: verification alone, or what is shipped. */
+static const char *specs = TEST_DATA_DIR "/specs";
+
 /* The specification, with one place of it changed where a test asks so. */
 static char *
 spec_text(struct slice name, const char *from, const char *to,
@@ -97,8 +100,7 @@ spec_text(struct slice name, const char *from, const char *to,
 {
     char path[512];
     size_t len = 0;
-    (void)snprintf(path, sizeof(path), "%s/specs/%.*s.yaml", TEST_DATA_DIR,
-                   SLICE_ARG(name));
+    (void)snprintf(path, sizeof(path), "%s/%.*s.yaml", specs, SLICE_ARG(name));
     char *text = bound_read(path, arena, &len);
     char *at = from == NULL ? NULL : strstr(text, from);
     if (at == NULL) {
@@ -325,6 +327,18 @@ handshakes_are_answered_as_the_provider_wants(void **state)
         total++;
     }
     assert_int_equal(total, 4);
+}
+
+static void
+the_connectors_we_ship_judge_every_vector_so(void **state)
+{
+    size_t total;
+    specs = TEST_CONNECTORS_DIR;
+    const size_t wrong = count_wrong(NULL, NULL, NULL, true, &total);
+    handshakes_are_answered_as_the_provider_wants(state);
+    specs = TEST_DATA_DIR "/specs";
+    assert_int_equal(wrong, 0);
+    assert_true(total >= 200);
 }
 
 /* ---- words and rules beside the vectors ---- */
@@ -558,6 +572,7 @@ main(void)
         cmocka_unit_test(every_vector_is_judged_as_a_strict_receiver_should),
         cmocka_unit_test(each_weakening_of_a_specification_is_noticed),
         cmocka_unit_test(handshakes_are_answered_as_the_provider_wants),
+        cmocka_unit_test(the_connectors_we_ship_judge_every_vector_so),
         cmocka_unit_test(any_of_several_secrets_may_match),
         cmocka_unit_test(a_refusal_says_why_and_never_a_secret),
         cmocka_unit_test(a_secret_of_one_alternative_does_not_open_another),
