@@ -7,6 +7,19 @@
 #include "base/instant.h"
 #include "wire/json.h"
 
+/* Lines to elements. */
+static void
+add_lines(struct slice lines, struct buf *into)
+{
+    for (bool first = true; lines.len > 0; first = false) {
+        const size_t end = slice_find(lines, '\n');
+        const size_t len = end == SIZE_MAX ? lines.len : end;
+        buf_text(into, first ? "" : ",");
+        buf_json(into, slice_first(lines, len));
+        lines = slice_from(lines, end == SIZE_MAX ? len : len + 1);
+    }
+}
+
 void
 poll_report_asked(struct poll_report *report, const struct poll_asked *asked)
 {
@@ -25,7 +38,9 @@ poll_report_asked(struct poll_report *report, const struct poll_asked *asked)
     } else {
         buf_text(into, "null");
     }
-    buf_byte(into, '}');
+    buf_text(into, ",\"missing\":[");
+    add_lines(asked->missing, into);
+    buf_text(into, "]}");
 }
 
 static void
@@ -85,6 +100,25 @@ poll_report_json(const struct poll_report *report,
 }
 
 static void
+missing_text(struct slice request, struct arena *arena, struct buf *into)
+{
+    struct slice list;
+    struct slice line;
+    size_t at = 0;
+    if (!json_member(request, slice_of("missing"), &list)) {
+        return;
+    }
+    while (json_next_element(list, &at, &line)) {
+        struct slice text;
+        if (json_text(line, arena, &text) == STATUS_OK) {
+            buf_text(into, "  ");
+            told_plain(text, into);
+            buf_byte(into, '\n');
+        }
+    }
+}
+
+static void
 request_text(struct slice request, struct arena *arena, struct buf *into)
 {
     struct slice status = told_text(request, "status", arena);
@@ -113,6 +147,7 @@ request_text(struct slice request, struct arena *arena, struct buf *into)
         buf_format(into, ": %.*s", SLICE_ARG(error));
     }
     buf_byte(into, '\n');
+    missing_text(request, arena, into);
 }
 
 enum status

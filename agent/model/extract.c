@@ -10,6 +10,7 @@
 #include "model/identity.h"
 #include "model/scope.h"
 #include "wire/json.h"
+#include "wire/json_outline.h"
 
 /* One event being read. */
 struct reading {
@@ -65,6 +66,40 @@ check_name(struct reading *reading, const char *what, struct slice source,
     return STATUS_OK;
 }
 
+/* Which places of the row are not there, and what is. */
+static void
+add_missing(const struct template *t, struct slice row, struct buf *into)
+{
+    const struct template_ref *ref;
+    size_t count = 0;
+    for (size_t i = 0; (ref = template_ref_at(t, SIZE_MAX, i)) != NULL; i++) {
+        struct slice found;
+        if (ref->path != NULL && !json_path_first(ref->path, row, &found)) {
+            buf_format(into, "%s'%.*s'", count++ == 0 ? "" : ", ",
+                       SLICE_ARG(ref->name));
+        }
+    }
+    if (count > 0) {
+        buf_text(into, count == 1 ? " is not in " : " are not in ");
+        json_outline(row, into);
+    } else {
+        buf_text(into, "it is there, and empty or not what its filter reads");
+    }
+}
+
+static enum status
+refuse_row(struct reading *reading, const struct template *t)
+{
+    struct buf words = { 0 };
+    add_missing(t, reading->scope.item, &words);
+    const enum status status = error_set(
+        reading->err, STATUS_INVALID, "there is nothing at '%.*s'%s%.*s",
+        SLICE_ARG(template_source(t)), words.len == 0 ? "" : ": ",
+        SLICE_ARG(buf_slice(&words)));
+    buf_fini(&words);
+    return status;
+}
+
 /* There is nothing at a place: because it is absent, or because the body that
  * it looks into is no JSON. */
 static enum status
@@ -74,6 +109,9 @@ refuse_absent(struct reading *reading, const struct template *t)
     const struct slice source =
         t == NULL ? (struct slice){ "id", 2 } : template_source(t);
     struct error why = { "" };
+    if (reading->scope.item.len > 0 && template_names(t, "item")) {
+        return refuse_row(reading, t);
+    }
     if (request != NULL && !request->body_is_json &&
         template_names(t, "json") &&
         json_check(request->body, JSON_DEPTH_DEFAULT, &why) != STATUS_OK) {

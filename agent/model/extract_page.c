@@ -4,6 +4,20 @@
 
 #include "model/scope.h"
 #include "wire/json.h"
+#include "wire/json_outline.h"
+
+/* Says what there is instead: a name may only be misspelt. */
+static enum status
+no_list(const struct json_path *items, struct slice text, struct error *err)
+{
+    struct buf instead = { 0 };
+    json_outline(text, &instead);
+    const enum status status = error_set(
+        err, STATUS_PROTOCOL, "there is no list at '%.*s': the answer is %.*s",
+        SLICE_ARG(json_path_source(items)), SLICE_ARG(buf_slice(&instead)));
+    buf_fini(&instead);
+    return status;
+}
 
 static enum status
 find_rows(const struct connector *connector, struct slice text,
@@ -18,8 +32,7 @@ find_rows(const struct connector *connector, struct slice text,
         return STATUS_OK;
     }
     if (status == STATUS_NOT_FOUND) {
-        return error_set(err, STATUS_PROTOCOL, "there is no list at '%.*s'",
-                         SLICE_ARG(json_path_source(items)));
+        return no_list(items, text, err);
     }
     return status == STATUS_OK
                ? status

@@ -8,6 +8,7 @@
 #include "io/clock.h"
 #include "io/loop.h"
 #include "model/conceal.h"
+#include "model/page_look.h"
 #include "model/request.h"
 #include "model/walk_backfill.h"
 #include "source/source_poll_private.h"
@@ -286,6 +287,25 @@ adopt_state(struct source_poll *poll, struct error *err)
     return STATUS_OK;
 }
 
+/* Whoever walks by hand may be trying the connector out. */
+static void
+tell_page(const struct source_poll *poll, const struct verdict *verdict)
+{
+    struct buf missing = { 0 };
+    const struct page *page = &poll->page.page;
+    if (poll->settings.once &&
+        page_look(poll->settings.connector, page, &missing) != STATUS_OK) {
+        buf_clear(&missing);
+    }
+    source_poll_tell_asked(
+        poll, &(struct poll_asked){ .status = poll->status,
+                                    .rows = page->row_count,
+                                    .fresh = verdict->fresh,
+                                    .known = verdict->known,
+                                    .missing = buf_slice(&missing) });
+    buf_fini(&missing);
+}
+
 static void
 count_stored(struct source_poll *poll, const struct verdict *verdict)
 {
@@ -299,11 +319,7 @@ count_stored(struct source_poll *poll, const struct verdict *verdict)
     }
     if (poll->status != 0) {
         poll->run.pages++;
-        source_poll_tell_asked(
-            poll, &(struct poll_asked){ .status = poll->status,
-                                        .rows = poll->page.page.row_count,
-                                        .fresh = verdict->fresh,
-                                        .known = verdict->known });
+        tell_page(poll, verdict);
     }
 }
 
@@ -434,6 +450,11 @@ source_poll_submit_rows(struct source_poll *poll)
     struct error err = { 0 };
     enum status status = poll_page_sightings(poll, &err);
     if (status != STATUS_OK) {
+        source_poll_tell_asked(
+            poll,
+            &(struct poll_asked){ .status = poll->status,
+                                  .rows = poll->page.page.row_count,
+                                  .why = slice_of(error_text(&err, status)) });
         source_poll_fail(poll, status, &err);
         return;
     }

@@ -64,8 +64,9 @@ struct poll_asked {
     size_t fresh;
     size_t known;
     int64_t duration_ms;
-    int64_t wait_ms;  /* the answer asked to keep away so long */
-    struct slice why; /* of a failure */
+    int64_t wait_ms;      /* the answer asked to keep away so long */
+    struct slice why;     /* of a failure */
+    struct slice missing; /* lines: see page_look.h; only of a walk by hand */
 };
 
 enum poll_outcome {

@@ -221,6 +221,32 @@ class Cli(harness.Case):
 
 
 class DryRun(harness.Case):
+    def dry(self, rows, **poll):
+        """What a dry run of these rows prints, and says as JSON."""
+        provider = self.provider(rows)
+        agent = self.agent({"shop": harness.pet_store(provider, False, poll)})
+        words = ["poll", "shop", "--dry-run"]
+        return (agent.command(*words).stdout.decode(),
+                json.loads(agent.command(*words, "--json").stdout))
+
+    def test_a_dry_run_tells_what_it_looked_for_and_did_not_find(self):
+        text, report = self.dry([row(1, iso())], record={"time": "updated"})
+        line = "poll.record.time: nothing at 'updated' in row 1, which is " \
+            "an object with id, "
+        self.assertIn("\n  " + line, text)
+        self.assertTrue(report["requests"][0]["missing"][0].startswith(line))
+        text, report = self.dry([row(1, iso())], items="$.order[*]")
+        self.assertEqual(report["outcome"], "failed")
+        self.assertIn("there is no list at '$.order[*]': the answer is an "
+                      "object with orders", text)
+        text, report = self.dry([row(1, iso())],
+                                record={"id": "order:{idx}"})
+        self.assertIn("1 row: 0 new, 0 known: row 1: there is nothing at "
+                      "'order:{idx}': 'idx' is not in an object with id, ",
+                      text)
+        text, report = self.dry([row(1, iso())])
+        self.assertEqual(report["requests"][0]["missing"], [])
+
     def test_a_dry_run_beside_the_agent_stores_nothing(self):
         provider = self.provider([row(1, iso())])
         agent = self.pet_shop(provider, poll={"every": "1h"})
