@@ -40,6 +40,10 @@ static enum status
 refuse(struct arrival *arrival, const struct verify_result *result,
        struct verdict *verdict)
 {
+    if (result->verdict == VERIFY_WANTS_KEY) {
+        verdict->kind = VERDICT_BUSY;
+        return STATUS_OK;
+    }
     verdict->kind =
         result->verdict == VERIFY_STALE ? VERDICT_STALE : VERDICT_FORGED;
     return keep_why(arrival, result->why, verdict);
@@ -89,7 +93,7 @@ static enum status
 verify(struct arrival *arrival, int64_t now_ms, struct verify_result *result)
 {
     enum status status = verify_request(arrival->connector, &arrival->request,
-                                        now_ms, &arrival->arena, result);
+                                        NULL, now_ms, &arrival->arena, result);
     if (status != STATUS_OK || result->verdict != VERIFY_FORGED ||
         arrival->coded_body.len == 0) {
         return status;
@@ -97,8 +101,8 @@ verify(struct arrival *arrival, int64_t now_ms, struct verify_result *result)
     struct inbound coded = arrival->request;
     coded.body = arrival->coded_body;
     coded.body_is_json = false;
-    return verify_request(arrival->connector, &coded, now_ms, &arrival->arena,
-                          result);
+    return verify_request(arrival->connector, &coded, NULL, now_ms,
+                          &arrival->arena, result);
 }
 
 enum status
@@ -123,6 +127,10 @@ intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
     }
     if (result.verdict != VERIFY_GENUINE) {
         return refuse(arrival, &result, ret_verdict);
+    }
+    if (handshake != NULL && handshake->confirm.url != NULL) {
+        ret_verdict->kind = VERDICT_BUSY;
+        return STATUS_OK;
     }
     if (handshake != NULL) {
         return give_answer(arrival, &handshake->respond, ret_verdict);

@@ -44,6 +44,7 @@ finish_verify(struct config_binding *binding, struct connector *c)
             rule->from = usual(binding, "header:Authorization",
                                connector_hook_kinds, SIDE_WEBHOOK);
         }
+        connector_fetch_finish_key(binding, rule);
         if (rule->timestamp != NULL && rule->tolerance_ms == 0) {
             rule->tolerance_ms = TOLERANCE_MS;
         }
@@ -284,13 +285,15 @@ finish_url(struct config_binding *binding, struct connector *c,
 static enum status
 prepare_keys(struct config_binding *binding, struct connector *c)
 {
+    static const struct connector_param none = { .count = 0 };
     const struct connector_param *secret =
         connector_param_find(c, slice_of("webhook_secret"));
-    if (!c->has_webhook || secret == NULL || secret->count == 0) {
+    secret = secret == NULL ? &none : secret;
+    if (!c->has_webhook) {
         return STATUS_OK;
     }
-    bool *fits = arena_array(binding->arena, secret->count, sizeof(*fits));
-    bool *used = arena_array(binding->arena, secret->count, sizeof(*used));
+    bool *fits = arena_array(binding->arena, secret->count + 1, sizeof(*fits));
+    bool *used = arena_array(binding->arena, secret->count + 1, sizeof(*used));
     if (fits == NULL || used == NULL) {
         return STATUS_NOMEM;
     }
@@ -425,10 +428,12 @@ connector_fini(struct connector *connector)
 {
     for (size_t i = 0; i < connector->verify_count; i++) {
         forget_all(&connector->verify[i].when);
+        pattern_free(connector->verify[i].cert_allow);
         connector_keyring_release(&connector->verify[i]);
     }
     for (size_t i = 0; i < connector->handshake_count; i++) {
         forget_all(&connector->handshakes[i].when);
+        pattern_free(connector->handshakes[i].confirm.allow);
     }
     forget_all(&connector->poll.fail_when);
     forget_all(&connector->poll.gate.go_when);

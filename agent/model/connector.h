@@ -22,7 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct fetch_spec;
 struct json_path;
+struct jwt_alg;
 struct pattern;
 struct template;
 
@@ -58,16 +60,25 @@ enum verify_type {
     VERIFY_TOKEN,
     VERIFY_BASIC,
     VERIFY_ED25519,
-    VERIFY_ECDSA
+    VERIFY_ECDSA,
+    VERIFY_RSA,
+    VERIFY_JWT
 };
 
 enum encoding { ENCODING_UTF8, ENCODING_HEX, ENCODING_BASE64 };
 
 /* A secret, prepared for one alternative. */
 struct verify_key {
-    struct slice text;       /* as configured, for {secret} */
-    struct slice bytes;      /* decoded */
+    struct slice text;  /* as configured, for {secret}; empty where the key is
+                           fetched and no secret is given */
+    struct slice bytes; /* decoded; a public key as SubjectPublicKeyInfo */
     struct digest_key *hmac; /* VERIFY_HMAC only */
+};
+
+/* A claim of a token that must be what the template says. */
+struct claim_spec {
+    struct slice name;
+    const struct template *wanted;
 };
 
 /* One alternative of `verify`; the first whose `when` holds decides alone. */
@@ -93,6 +104,15 @@ struct verify_rule {
     size_t assert_count;
     struct slice *require_headers;
     size_t require_count;
+    /* Where the public key is fetched from, unless it is a secret. */
+    const struct template *cert_url; /* RSA, ECDSA: in the request */
+    struct pattern *cert_allow;      /* which URLs may be */
+    struct fetch_spec *jwk;          /* JWT: asked for the token's `kid` */
+    const struct jwt_alg **jwt_algs; /* JWT: the ones that are believed */
+    size_t jwt_alg_count;
+    int64_t max_age_ms; /* JWT: of `iat`; 0: any */
+    struct claim_spec *claims;
+    size_t claim_count;
     /* Prepared from the secrets: one key for each that fits. */
     struct verify_key *keys;
     size_t key_count;
@@ -118,9 +138,16 @@ struct answer_spec {
     size_t field_count;
 };
 
+/* A URL in a request that is to be fetched before we answer. */
+struct confirm_spec {
+    const struct template *url; /* NULL: none */
+    struct pattern *allow;
+};
+
 struct handshake {
     struct conditions when;
     bool verify;
+    struct confirm_spec confirm;
     struct answer_spec respond;
 };
 
@@ -520,6 +547,10 @@ int64_t connector_overlap_most_ms(const struct connector *connector);
 /* Whether the request has the place `kind` in its URL, query or body. */
 bool connector_request_names(const struct request_spec *request,
                              const char *kind);
+
+/* Whether the public key of the alternative is fetched, so that it needs no
+ * secret. */
+bool connector_key_is_fetched(const struct verify_rule *rule);
 
 /* Returns a parameter, or NULL. */
 const struct connector_param *

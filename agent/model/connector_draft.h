@@ -76,6 +76,10 @@ config_parse_fn connector_verify_tolerance;
 config_parse_fn connector_verify_compare;
 config_parse_fn connector_verify_signed;
 config_parse_fn connector_verify_asserts;
+config_parse_fn connector_verify_alg;
+config_parse_fn connector_verify_claims;
+config_parse_fn connector_verify_allow;
+config_parse_fn connector_verify_get;
 config_parse_fn connector_verify_status;
 config_parse_fn connector_verify_answer_headers;
 config_parse_fn connector_verify_answer_json;
@@ -186,6 +190,10 @@ void connector_keyring_release(struct verify_rule *rule);
 /* Fills in what follows from `recover`, `event.fetch` and `record.fetch`. */
 void connector_fetch_finish(struct config_binding *binding,
                             struct connector_draft *draft);
+
+/* The same for the request that asks for a key. */
+void connector_fetch_finish_key(struct config_binding *binding,
+                                struct verify_rule *rule);
 
 /* Holds them against the rules that span their keys. */
 void connector_fetch_check(struct config_binding *binding,

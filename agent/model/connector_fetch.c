@@ -214,6 +214,28 @@ connector_fetch_finish(struct config_binding *binding,
     }
 }
 
+void
+connector_fetch_finish_key(struct config_binding *binding,
+                           struct verify_rule *rule)
+{
+    struct fetch_spec *jwk = rule->jwk;
+    if (jwk == NULL || jwk->request.url == NULL) {
+        return;
+    }
+    if (jwk->auth == NULL) {
+        /* Keys are shown to everybody, as a rule: the list's credential stays
+         * with the list. */
+        jwk->auth = arena_array(binding->arena, 1, sizeof(*jwk->auth));
+        if (jwk->auth == NULL) {
+            ((struct connector_draft *)binding->user)->nomem = true;
+            return;
+        }
+        jwk->auth->type = AUTH_NONE;
+    }
+    finish_one(binding, binding->user, jwk);
+    jwk->is_link = false; /* a token never says where its key is */
+}
+
 /* ---- rules ---- */
 
 static void

@@ -2,12 +2,6 @@
 /* The vocabulary: every key of a connector, in its file and its entry. */
 #include "model/connector_keys_private.h"
 
-static const char *const verify_types[] = { "hmac",  "hash",    "token",
-                                            "basic", "ed25519", "ecdsa",
-                                            NULL };
-static const char *const algs[] = { "sha1", "sha256", "sha384", "sha512",
-                                    NULL };
-static const char *const encodings[] = { "utf8", "hex", "base64", NULL };
 static const char *const orders[] = { "none", "asc", "desc", NULL };
 static const char *const cursor_kinds[] = { "time", "id",   "token",
                                             "seen", "none", NULL };
@@ -25,95 +19,6 @@ const char *const connector_groups[] = {
     "support", "work",     "data",     "cloud", "feeds",     NULL
 };
 static const char *const paces[] = { "fixed", "adaptive", NULL };
-
-static const struct config_key key_keys[] = {
-    KEY(verify_rule, "encoding", CONFIG_CHOICE, key_encoding,
-        .choices = encodings, .fallback = "utf8",
-        .doc = "How the secret is written."),
-    KEY(verify_rule, "strip_prefix", CONFIG_TEXT, key_strip,
-        .doc = "A prefix that is not part of the key."),
-};
-TABLE(key_table, "key", key_keys, verify_rule, "How the secret is read.");
-
-static const struct config_key signature_keys[] = {
-    CUSTOM(verify_rule, "from", from, connector_parse_hook_source, STRING,
-           "Where the signature stands."),
-    CUSTOM(verify_rule, "split", split, connector_verify_char, STRING,
-           "What stands between several signatures."),
-    CUSTOM(verify_rule, "kv", kv, connector_verify_char, STRING,
-           "What stands between a name and its value."),
-    KEY(verify_rule, "name", CONFIG_TEXT, name,
-        .doc = "The name of the elements that count."),
-    KEY(verify_rule, "encoding", CONFIG_CHOICE, signature_encoding,
-        .choices = encodings, .fallback = "hex",
-        .doc = "How the signature is written."),
-    CUSTOM(verify_rule, "compare", compare_bytes, connector_verify_compare,
-           STRING,
-           "`text` (the default) or `bytes`, which takes any spelling."),
-};
-TABLE(signature_table, "signature", signature_keys, verify_rule,
-      "Where the signature is and how it is written.");
-
-static const struct config_key timestamp_keys[] = {
-    CUSTOM(verify_rule, "from", timestamp, connector_parse_hook_source, STRING,
-           "Where the time of sending stands; it should be signed."),
-    CUSTOM(verify_rule, "unit", timestamp_unit, connector_parse_timefmt, STRING,
-           "`s`, `ms` or `iso8601`."),
-    CUSTOM(verify_rule, "tolerance", tolerance_ms, connector_verify_tolerance,
-           "{\"type\":[\"string\",\"integer\"]}",
-           "The greatest age, in either direction."),
-};
-TABLE(timestamp_table, "timestamp", timestamp_keys, verify_rule,
-      "The time of sending, which limits replay.");
-
-static const struct config_key verify_keys[] = {
-    CUSTOM(verify_rule, "when", when, connector_parse_when, WHEN,
-           "Conditions; the first alternative that meets its own decides."),
-    KEY(verify_rule, "type", CONFIG_CHOICE, type, .choices = verify_types,
-        .required = true, .doc = "How requests are proven genuine."),
-    KEY(verify_rule, "alg", CONFIG_CHOICE, alg, .choices = algs,
-        .fallback = "sha256", .doc = "The digest."),
-    GROUP("key", key_table, "How the secret is read."),
-    GROUP("signature", signature_table, "Where the signature is."),
-    CUSTOM(verify_rule, "from", from, connector_parse_hook_source, STRING,
-           "Where the token or the credentials stand."),
-    GROUP("timestamp", timestamp_table, "The time of sending."),
-    CUSTOM(verify_rule, "signed", signed_texts, connector_verify_signed,
-           STRINGS, "The signed text; of several any may match."),
-    CUSTOM(verify_rule, "each", each, connector_parse_path, STRING,
-           "Verify every element of this array."),
-    CUSTOM(verify_rule, "assert", asserts, connector_verify_asserts,
-           "{\"type\":\"array\"}", "Pairs of templates that must be equal."),
-    CUSTOM(verify_rule, "require_headers", require_headers,
-           connector_parse_texts, STRINGS, "Fields a request must have."),
-};
-TABLE(
-    verify_table, "verify", verify_keys, verify_rule,
-    "How requests are proven genuine; `use: NAME` takes another connector's.");
-
-static const struct config_key answer_keys[] = {
-    CUSTOM(answer_spec, "status", status, connector_verify_status,
-           "{\"type\":\"integer\"}", "The HTTP status."),
-    KEY(answer_spec, "type", CONFIG_TEXT, type, .doc = "The content type."),
-    CUSTOM(answer_spec, "headers", fields, connector_verify_answer_headers,
-           PAIRS, "Further fields."),
-    CUSTOM(answer_spec, "body", body, connector_parse_hook_text, STRING,
-           "The body."),
-    CUSTOM(answer_spec, "json", pieces, connector_verify_answer_json, TREE,
-           "The body as JSON."),
-};
-TABLE(answer_table, "answer", answer_keys, answer_spec, "An answer of ours.");
-
-static const struct config_key handshake_keys[] = {
-    CUSTOM(handshake, "when", when, connector_parse_when, WHEN,
-           "Which requests are handshakes."),
-    KEY(handshake, "verify", CONFIG_BOOL, verify, .fallback = "true",
-        .doc = "Whether the request must be genuine."),
-    KEY(handshake, "respond", CONFIG_TABLE, respond, .table = &answer_table,
-        .doc = "What is answered."),
-};
-TABLE(handshake_table, "handshake", handshake_keys, handshake,
-      "Requests that prove who we are instead of bringing an event.");
 
 static const struct config_key fetch_auth_keys[] = {
     KEY(auth_spec, "type", CONFIG_CHOICE, type, .choices = auth_types,
@@ -156,6 +61,7 @@ static const struct config_key fetch_keys[] = {
         .doc = "After 404 or 410: `later` tries again, for lists and objects "
                "of one API need not agree at once; `dead` gives up."),
 };
+
 const struct config_table connector_fetch_table = {
     .name = "fetch",
     .keys = fetch_keys,
@@ -616,15 +522,18 @@ static const struct config_key connector_keys[] = {
         .doc = "How the provider addresses us; default: listen.public_url "
                "and the webhook path."),
     KEY(connector_draft, "verify", CONFIG_TABLES, verify,
-        .table = &verify_table, .schema = USE,
+        .table = &connector_verify_table, .schema = USE,
         .doc = "How requests are proven genuine; `use: NAME` takes another "
                "connector's."),
     KEY(connector_draft, "handshake", CONFIG_TABLES, handshakes,
-        .table = &handshake_table, .doc = "Requests that prove who we are."),
-    KEY(connector_draft, "ack", CONFIG_TABLE, c.ack, .table = &answer_table,
+        .table = &connector_handshake_table,
+        .doc = "Requests that prove who we are."),
+    KEY(connector_draft, "ack", CONFIG_TABLE, c.ack,
+        .table = &connector_answer_table,
         .doc = "The answer to an accepted request."),
     KEY(connector_draft, "reject", CONFIG_TABLE, c.reject,
-        .table = &answer_table, .doc = "The answer to a refused one."),
+        .table = &connector_answer_table,
+        .doc = "The answer to a refused one."),
     KEY(connector_draft, "event", CONFIG_TABLE, c.event,
         .table = &connector_event_table,
         .doc = "What a request says about its events."),

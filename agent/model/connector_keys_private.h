@@ -16,6 +16,9 @@
 #define TREE "{\"type\":\"object\"}"
 #define STATUSES                                                               \
     "{\"type\":[\"integer\",\"array\"],\"items\":{\"type\":\"integer\"}}"
+#define ALGS                                                                   \
+    "{\"anyOf\":[{\"enum\":[\"sha1\",\"sha256\",\"sha384\",\"sha512\"]},"      \
+    "{\"type\":[\"string\",\"array\"],\"items\":" STRING "}]}"
 #define NONE "{\"enum\":[\"none\"]}"
 #define OVERLAP                                                                \
     "{\"type\":[\"string\",\"integer\"],\"minimum\":0,\"maximum\":0}"
@@ -54,7 +57,12 @@
 /* `event`. */
 extern const struct config_table connector_event_table;
 
-/* A request for one event: `fetch` and `redeliver`. */
+/* `verify`, `handshake`, and each answer of ours. */
+extern const struct config_table connector_verify_table;
+extern const struct config_table connector_handshake_table;
+extern const struct config_table connector_answer_table;
+
+/* A request for one event, or for a key. */
 extern const struct config_table connector_fetch_table;
 
 /* `poll.gate`. */

@@ -49,6 +49,44 @@ add_param(struct params *params, struct slice name, bool secret,
                                                             .mark = c->mark };
 }
 
+static bool
+used_by(const struct connector_draft *draft, struct slice name,
+        enum draft_side side)
+{
+    for (const struct draft_use *use = draft->uses; use; use = use->next) {
+        if (use->side == side && slice_equal(use->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether webhooks can only be verified with a secret of ours: an alternative
+ * has no other key, or something signed or answered names it. */
+static bool
+needs_secret(const struct connector_draft *draft)
+{
+    bool needs = used_by(draft, slice_of("webhook_secret"), SIDE_WEBHOOK);
+    for (size_t i = 0; i < draft->c.verify_count; i++) {
+        needs |= !connector_key_is_fetched(&draft->c.verify[i]);
+    }
+    return needs && draft->c.verify_count > 0;
+}
+
+/* Whether URLs that come in requests are fetched. */
+static bool
+follows_links(const struct connector *c)
+{
+    bool follows = false;
+    for (size_t i = 0; i < c->verify_count; i++) {
+        follows |= c->verify[i].cert_url != NULL;
+    }
+    for (size_t i = 0; i < c->handshake_count; i++) {
+        follows |= c->handshakes[i].confirm.url != NULL;
+    }
+    return follows;
+}
+
 /* Declared ones, those that templates name, and the fixed three where they can
  * mean something. */
 static enum status
@@ -78,8 +116,11 @@ list_params(struct params *params)
     if (draft->c.poll.declared || draft->c.event.fetch.request.url != NULL) {
         add_param(params, slice_of("base"), false, NULL);
     }
-    if (draft->c.verify_count > 0) {
+    if (needs_secret(draft)) {
         add_param(params, slice_of("webhook_secret"), true, NULL);
+    }
+    if (follows_links(&draft->c)) {
+        add_param(params, slice_of("link_base"), false, NULL);
     }
     return STATUS_OK;
 }
@@ -153,13 +194,15 @@ add_base(struct params *params, struct connector_param *param,
     }
     if (text.len > 0 && url_parse(text, &url, &err) != STATUS_OK) {
         config_report_add(params->binding->report, CONFIG_ERROR, mark,
-                          "'base': %s", error_text(&err, STATUS_INVALID));
+                          "'%.*s': %s", SLICE_ARG(param->name),
+                          error_text(&err, STATUS_INVALID));
         return;
     }
     if (text.len > 0 && (url.path.len > 0 || url.has_query)) {
         config_report_add(params->binding->report, CONFIG_ERROR, mark,
-                          "'base' is scheme, host and port; paths belong to "
-                          "the connector");
+                          "'%.*s' is scheme, host and port; paths belong to "
+                          "the connector",
+                          SLICE_ARG(param->name));
         return;
     }
     add_value(params, param, text, mark);
@@ -224,7 +267,7 @@ take_values(struct params *params, const struct given *given)
         if (node == NULL || param->secret || node->unset) {
             continue;
         }
-        if (is_called(param, "base")) {
+        if (is_called(param, "base") || is_called(param, "link_base")) {
             add_base(params, param, given[i].text, node->mark);
         } else {
             add_value(params, param, given[i].text, node->mark);
@@ -253,18 +296,6 @@ take_defaults(struct params *params)
             param->given = true;
         }
     }
-}
-
-static bool
-used_by(const struct connector_draft *draft, struct slice name,
-        enum draft_side side)
-{
-    for (const struct draft_use *use = draft->uses; use; use = use->next) {
-        if (use->side == side && slice_equal(use->name, name)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static struct config_mark
@@ -341,43 +372,90 @@ decide_poll(struct params *params)
     report_missing(params, SIDE_ROW, "poll");
 }
 
+static bool
+asks_for_keys(const struct connector *c)
+{
+    bool asks = false;
+    for (size_t i = 0; i < c->verify_count; i++) {
+        asks |= c->verify[i].jwk != NULL;
+    }
+    return asks;
+}
+
+/* Whether the parameter lets webhooks be verified: those of the key's request
+ * do it too. */
+static bool
+is_for_webhook(const struct params *params, size_t i)
+{
+    const struct connector_draft *draft = params->draft;
+    const struct connector_param *param = &draft->c.params[i];
+    return !has_default(params, i) && !is_called(param, "base") &&
+           (used_by(draft, param->name, SIDE_WEBHOOK) ||
+            (asks_for_keys(&draft->c) &&
+             used_by(draft, param->name, SIDE_EVENT)));
+}
+
+/* Where keys are fetched there may be no secret: then it is any of the
+ * parameters that says that webhooks are wanted, or nothing need be said. */
+static bool
+wants_webhook(const struct params *params)
+{
+    const struct connector *c = &params->draft->c;
+    size_t needed = 0;
+    size_t found = 0;
+    if (needs_secret(params->draft)) {
+        const struct connector_param *secret =
+            connector_param_find(c, slice_of("webhook_secret"));
+        return secret != NULL && secret->given;
+    }
+    for (size_t i = 0; i < c->param_count; i++) {
+        if (is_for_webhook(params, i)) {
+            needed++;
+            found += c->params[i].given;
+        }
+    }
+    return c->verify_count > 0 && (needed == 0 || found > 0);
+}
+
 static void
 decide_webhook(struct params *params)
 {
-    struct connector *c = &params->draft->c;
-    const struct connector_param *secret =
-        connector_param_find(c, slice_of("webhook_secret"));
-    if (c->verify_count == 0 || secret == NULL || !secret->given) {
-        return;
+    if (wants_webhook(params)) {
+        params->draft->c.has_webhook = true;
+        report_missing(params, SIDE_WEBHOOK, "verify");
     }
-    c->has_webhook = true;
-    report_missing(params, SIDE_WEBHOOK, "verify");
 }
 
-/* Whether requests for single events will be sent. */
+/* Whether requests for single events will be sent, or for keys. */
 static bool
 asks_for_events(const struct connector *c)
 {
-    return (c->has_webhook && c->event.mode == EVENT_THIN) ||
+    return (c->has_webhook && asks_for_keys(c)) ||
+           (c->has_webhook && c->event.mode == EVENT_THIN) ||
            (c->has_poll && (c->recover.mode == RECOVER_FETCH ||
                             c->recover.mode == RECOVER_REDELIVER));
 }
 
-/* Names what the requests of the list still lack: "'api_key' and 'base'". */
+/* Names what a channel still lacks: "'api_key' and 'base'". */
 static void
-name_lacking(const struct params *params, struct buf *into)
+name_lacking(const struct params *params, bool to_poll, struct buf *into)
 {
     const struct connector *c = &params->draft->c;
     for (size_t i = 0; i < c->param_count; i++) {
         const struct connector_param *param = &c->params[i];
-        if (!param->given && !has_default(params, i) &&
-            used_by(params->draft, param->name, SIDE_REQUEST)) {
+        const bool lacks =
+            !param->given &&
+            (to_poll
+                 ? !has_default(params, i) &&
+                       used_by(params->draft, param->name, SIDE_REQUEST)
+                 : is_for_webhook(params, i) && !needs_secret(params->draft));
+        if (lacks) {
             buf_format(into, "%s'%.*s'", into->len == 0 ? "" : " and ",
                        SLICE_ARG(param->name));
         }
     }
     if (into->len == 0) {
-        buf_text(into, "a 'poll' section");
+        buf_text(into, to_poll ? "a 'poll' section" : "'webhook_secret'");
     }
 }
 
@@ -385,24 +463,30 @@ static void
 report_no_channel(struct params *params)
 {
     const struct connector *c = &params->draft->c;
-    struct buf lacking = { 0 };
+    const bool listens = c->verify_count > 0;
+    struct buf hook = { 0 };
+    struct buf poll = { 0 };
     if (c->has_poll || c->has_webhook) {
         return;
     }
-    if (c->poll.declared) {
-        name_lacking(params, &lacking);
-        buf_text(&lacking, " to poll");
+    if (listens) {
+        name_lacking(params, false, &hook);
     }
-    config_report_add(params->binding->report, CONFIG_ERROR,
-                      with_mark(params->draft),
-                      "connector '%.*s' can neither listen nor poll: %s%s%.*s",
-                      SLICE_ARG(c->name),
-                      c->verify_count > 0 ? "give 'webhook_secret' to listen"
-                      : c->poll.declared  ? "give "
-                                          : "it has no 'verify' and no 'poll'",
-                      c->verify_count > 0 && c->poll.declared ? ", or " : "",
-                      SLICE_ARG(buf_slice(&lacking)));
-    buf_fini(&lacking);
+    if (c->poll.declared) {
+        name_lacking(params, true, &poll);
+    }
+    config_report_add(
+        params->binding->report, CONFIG_ERROR, with_mark(params->draft),
+        "connector '%.*s' can neither listen nor poll: "
+        "%s%.*s%s%s%.*s%s",
+        SLICE_ARG(c->name),
+        listens || c->poll.declared ? "give "
+                                    : "it has no 'verify' and no 'poll'",
+        SLICE_ARG(buf_slice(&hook)), listens ? " to listen" : "",
+        listens && c->poll.declared ? ", or " : "", SLICE_ARG(buf_slice(&poll)),
+        c->poll.declared ? " to poll" : "");
+    buf_fini(&hook);
+    buf_fini(&poll);
 }
 
 enum status

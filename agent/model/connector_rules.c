@@ -5,6 +5,7 @@
 #include "base/instant.h"
 #include "model/connector_draft.h"
 #include "wire/json.h"
+#include "wire/jwt.h"
 
 struct rules {
     struct config_binding *binding;
@@ -24,6 +25,74 @@ refuse(struct rules *rules, const char *section, const char *key,
 
 /* ---- verify ---- */
 
+/* What keys are fetched for, and from where. */
+static void
+check_fetched_key(struct rules *rules, const struct verify_rule *rule,
+                  struct config_mark mark)
+{
+    struct config_report *report = rules->binding->report;
+    if ((rule->cert_url != NULL) != (rule->cert_allow != NULL)) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "'cert_url' and 'allow' go together: anybody can "
+                          "name a certificate, so which URLs may it have?");
+    }
+    if (rule->cert_url != NULL && rule->type != VERIFY_RSA &&
+        rule->type != VERIFY_ECDSA) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "'cert_url' is for 'type: rsa' or 'ecdsa'");
+    }
+    if (rule->jwk != NULL &&
+        (rule->type != VERIFY_JWT || rule->jwk->request.url == NULL)) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "'jwk' is for 'type: jwt', and needs a 'url'");
+    }
+}
+
+/* A key that may be used both ways would let its public half sign. */
+static bool
+mixes_families(const struct verify_rule *rule)
+{
+    bool is_mixed = false;
+    for (size_t i = 1; i < rule->jwt_alg_count; i++) {
+        is_mixed |= (rule->jwt_algs[i]->family == JWT_HMAC) !=
+                    (rule->jwt_algs[0]->family == JWT_HMAC);
+    }
+    return is_mixed;
+}
+
+static void
+check_token_rule(struct rules *rules, const struct verify_rule *rule,
+                 struct config_mark mark)
+{
+    struct config_report *report = rules->binding->report;
+    if (rule->type != VERIFY_JWT) {
+        if (rule->jwt_alg_count > 0 || rule->claim_count > 0 ||
+            rule->max_age_ms > 0) {
+            config_report_add(report, CONFIG_ERROR, mark,
+                              "'claims', 'max_age' and a list of algorithms "
+                              "are for 'type: jwt'");
+        }
+        return;
+    }
+    if (rule->jwt_alg_count == 0) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "'alg' is missing: which algorithms are believed, "
+                          "such as [ES256]?");
+    } else if (mixes_families(rule) ||
+               (rule->jwk != NULL && rule->jwt_algs[0]->family == JWT_HMAC)) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "HS256, HS384 and HS512 take a shared secret, the "
+                          "others a public key: not both, and no shared "
+                          "secret is fetched");
+    }
+    if (rule->signed_count > 0 || rule->split || rule->kv ||
+        rule->timestamp != NULL) {
+        config_report_add(report, CONFIG_ERROR, mark,
+                          "a signed token has its own text and time: 'signed', "
+                          "'split', 'kv' and 'timestamp' do not belong here");
+    }
+}
+
 static void
 check_verify_rule(struct rules *rules, const struct verify_rule *rule,
                   struct config_mark mark)
@@ -31,16 +100,19 @@ check_verify_rule(struct rules *rules, const struct verify_rule *rule,
     struct config_report *report = rules->binding->report;
     const bool shared =
         rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC;
+    check_fetched_key(rules, rule, mark);
+    check_token_rule(rules, rule, mark);
     if (rule->from == NULL) {
-        config_report_add(report, CONFIG_ERROR, mark, "'%s' is missing",
-                          shared ? "from" : "signature.from");
+        config_report_add(
+            report, CONFIG_ERROR, mark, "'%s' is missing",
+            shared || rule->type == VERIFY_JWT ? "from" : "signature.from");
     }
     if (shared && (rule->signed_count > 0 || rule->split || rule->kv)) {
         config_report_add(report, CONFIG_ERROR, mark,
                           "a token signs nothing: 'signed', 'split' and 'kv' "
                           "do not belong here");
     }
-    if (!shared && rule->signed_count == 0) {
+    if (!shared && rule->type != VERIFY_JWT && rule->signed_count == 0) {
         config_report_add(report, CONFIG_ERROR, mark, "'signed' is missing");
     }
     if ((rule->kv != 0) != (rule->name.len > 0)) {
@@ -54,6 +126,29 @@ check_verify_rule(struct rules *rules, const struct verify_rule *rule,
     }
 }
 
+/* Whether something of ours stands in the template. */
+static bool
+names_us(const struct template *t)
+{
+    return template_names(t, "var") || template_names(t, "secret");
+}
+
+/* A provider's certificate proves that it sends, but for which of its customers
+ * follows from what is signed or asserted. */
+static bool
+is_for_anybody(const struct verify_rule *rule)
+{
+    bool is_ours = rule->cert_url == NULL;
+    for (size_t i = 0; i < rule->signed_count; i++) {
+        is_ours |= names_us(rule->signed_texts[i]);
+    }
+    for (size_t i = 0; i < rule->assert_count; i++) {
+        is_ours |=
+            names_us(rule->asserts[i][0]) || names_us(rule->asserts[i][1]);
+    }
+    return !is_ours;
+}
+
 static void
 check_verify(struct rules *rules)
 {
@@ -61,6 +156,13 @@ check_verify(struct rules *rules)
     bool needs_url = false;
     for (size_t i = 0; i < c->verify_count; i++) {
         check_verify_rule(rules, &c->verify[i], rules->draft->verify.marks[i]);
+        if (is_for_anybody(&c->verify[i])) {
+            config_report_add(rules->binding->report, CONFIG_WARNING,
+                              rules->draft->verify.marks[i],
+                              "every customer of the provider passes: 'assert' "
+                              "that something in the request is a parameter of "
+                              "yours");
+        }
         for (size_t s = 0; s < c->verify[i].signed_count; s++) {
             needs_url |= template_names(c->verify[i].signed_texts[s], "url");
         }
@@ -517,6 +619,17 @@ check_answers(struct rules *rules)
         if (c->handshakes[i].when.count == 0) {
             refuse(rules, "handshake", NULL,
                    "a 'handshake' needs 'when': else nothing is an event");
+        }
+        const struct confirm_spec *confirm = &c->handshakes[i].confirm;
+        if ((confirm->url != NULL) != (confirm->allow != NULL)) {
+            refuse(rules, "handshake", NULL,
+                   "a handshake's 'request' needs 'url' and 'allow': which "
+                   "URLs may it have?");
+        }
+        if (confirm->url != NULL && !c->handshakes[i].verify) {
+            refuse(rules, "handshake", NULL,
+                   "a handshake with a 'request' must be verified: else "
+                   "anybody can have us fetch");
         }
     }
 }

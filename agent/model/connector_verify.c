@@ -4,7 +4,9 @@
 
 #include "base/instant.h"
 #include "model/connector_draft.h"
+#include "model/pattern.h"
 #include "wire/json.h"
+#include "wire/jwt.h"
 
 static struct connector_draft *
 draft_of(const struct config_binding *binding)
@@ -97,6 +99,103 @@ connector_verify_asserts(struct config_binding *binding,
         if (pair[0] != NULL && pair[1] != NULL) {
             rule->assert_count++;
         }
+    }
+}
+
+/* A digest, or for tokens a list of what they may be signed with. */
+void
+connector_verify_alg(struct config_binding *binding,
+                     const struct config_node *node, void *place)
+{
+    struct verify_rule *rule =
+        (void *)((char *)place - offsetof(struct verify_rule, alg));
+    const size_t count = connector_parse_count(node);
+    const struct config_node *at =
+        node->kind == CONFIG_SEQUENCE ? node->children : node;
+    if (at == node && node->kind == CONFIG_SCALAR &&
+        digest_by_name(node->text, &rule->alg) == STATUS_OK) {
+        return;
+    }
+    rule->jwt_algs =
+        arena_array(binding->arena, count + 1, sizeof(*rule->jwt_algs));
+    if (rule->jwt_algs == NULL) {
+        draft_of(binding)->nomem = true;
+        return;
+    }
+    for (; at != NULL && rule->jwt_alg_count < count; at = at->next) {
+        const struct jwt_alg *alg =
+            at->kind == CONFIG_SCALAR ? jwt_alg_by_name(at->text) : NULL;
+        if (alg == NULL) {
+            connector_parse_refuse(
+                binding, node,
+                "must be sha1, sha256, sha384 or sha512, or for jwt a list of "
+                "HS256, HS384, HS512, RS256, RS384, RS512, ES256");
+            return;
+        }
+        rule->jwt_algs[rule->jwt_alg_count++] = alg;
+    }
+}
+
+/* Pairs of the name of a claim and a template. */
+void
+connector_verify_claims(struct config_binding *binding,
+                        const struct config_node *node, void *place)
+{
+    struct verify_rule *rule =
+        (void *)((char *)place - offsetof(struct verify_rule, claims));
+    const size_t count = connector_parse_count(node);
+    rule->claims =
+        arena_array(binding->arena, count + 1, sizeof(*rule->claims));
+    if (rule->claims == NULL) {
+        draft_of(binding)->nomem = true;
+        return;
+    }
+    for (const struct config_node *at =
+             node->kind == CONFIG_SEQUENCE ? node->children : node;
+         at != NULL && rule->claim_count < count; at = at->next) {
+        struct claim_spec *claim = &rule->claims[rule->claim_count];
+        if (at->kind != CONFIG_SEQUENCE || connector_parse_count(at) != 2 ||
+            !connector_parse_scalar(binding, at->children, &claim->name)) {
+            connector_parse_refuse(binding, node,
+                                   "must be a list of pairs: a claim and a "
+                                   "template");
+            return;
+        }
+        connector_parse_hook_text(binding, at->children->next, &claim->wanted);
+        rule->claim_count += claim->wanted != NULL;
+    }
+}
+
+void
+connector_verify_allow(struct config_binding *binding,
+                       const struct config_node *node, void *place)
+{
+    struct pattern *allow = NULL;
+    struct error err = { "" };
+    struct slice text;
+    if (!connector_parse_scalar(binding, node, &text)) {
+        return;
+    }
+    enum status status =
+        pattern_compile_url(text, binding->arena, &allow, &err);
+    if (status == STATUS_NOMEM) {
+        draft_of(binding)->nomem = true;
+    } else if (status != STATUS_OK) {
+        connector_parse_refuse(binding, node, error_text(&err, status));
+    }
+    memcpy(place, &allow, sizeof(allow));
+}
+
+/* The one method there is; the word changes nothing. */
+void
+connector_verify_get(struct config_binding *binding,
+                     const struct config_node *node, void *place)
+{
+    struct slice text;
+    (void)place;
+    if (connector_parse_scalar(binding, node, &text) &&
+        !slice_equal_text(text, "GET")) {
+        connector_parse_refuse(binding, node, "must be GET");
     }
 }
 

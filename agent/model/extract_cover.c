@@ -60,6 +60,17 @@ text_covers(const struct template *text, const struct template_ref *wanted)
     return false;
 }
 
+/* All claims must hold, so one that covers it will do. */
+static bool
+claims_cover(const struct verify_rule *rule, const struct template_ref *wanted)
+{
+    bool covers = false;
+    for (size_t i = 0; i < rule->claim_count; i++) {
+        covers |= text_covers(rule->claims[i].wanted, wanted);
+    }
+    return covers;
+}
+
 static bool
 place_covered(const struct verify_rule *rule, const struct template_ref *wanted)
 {
@@ -71,7 +82,7 @@ place_covered(const struct verify_rule *rule, const struct template_ref *wanted)
             return false;
         }
     }
-    return rule->signed_count > 0;
+    return rule->signed_count > 0 || claims_cover(rule, wanted);
 }
 
 /* A signed place that was held against a digest of the body covers it too

@@ -2,6 +2,7 @@
 #include "model/pattern.h"
 
 #include <regex.h>
+#include <stdint.h>
 
 struct pattern {
     regex_t regex;
@@ -56,6 +57,120 @@ pattern_compile_whole(struct slice text, struct arena *arena,
     }
     buf_fini(&whole);
     return status;
+}
+
+/* What a range of a set may run within. */
+static int
+class_of(char c)
+{
+    return c >= 'a' && c <= 'z'   ? 'a'
+           : c >= 'A' && c <= 'Z' ? 'A'
+           : c >= '0' && c <= '9' ? '0'
+                                  : 0;
+}
+
+/* Steps over a set, from behind its '['; tells whether it has nothing in it but
+ * letters, digits and '-', none of which ends a host. */
+static bool
+skip_set(struct slice text, size_t *at)
+{
+    const size_t from = *at;
+    bool is_narrow = true;
+    size_t i = from;
+    /* A ']' that comes first, or behind ^, belongs to the set. */
+    for (; i < text.len && (text.ptr[i] != ']' || i == from); i++) {
+        const char c = text.ptr[i];
+        const bool is_range =
+            c == '-' && i > from && i + 1 < text.len && text.ptr[i + 1] != ']';
+        is_narrow &= c == '-' ? !is_range || class_of(text.ptr[i - 1]) ==
+                                                 class_of(text.ptr[i + 1])
+                              : class_of(c) != 0;
+    }
+    *at = i + 1;
+    return is_narrow && i > from;
+}
+
+/* Whether one byte of a pattern, or the set or escape that begins with it, can
+ * stand in a host without letting in what nobody wrote. Steps over it. */
+static bool
+skip_in_host(struct slice text, size_t *at)
+{
+    const char c = text.ptr[(*at)++];
+    if (c == '[') {
+        return skip_set(text, at);
+    }
+    if (c == '\\') {
+        const char escaped = *at < text.len ? text.ptr[*at] : '\0';
+        (*at)++;
+        return escaped == '.' || escaped == '-';
+    }
+    return c != '.';
+}
+
+/* Returns where the host ends, with its '/', or SIZE_MAX. */
+static size_t
+host_end(struct slice text, size_t at)
+{
+    unsigned depth = 0;
+    while (at < text.len) {
+        const char c = text.ptr[at];
+        depth += c == '(';
+        depth -= c == ')' && depth > 0;
+        if (c == '/') {
+            const char next = at + 1 < text.len ? text.ptr[at + 1] : '\0';
+            return depth > 0 || next == '?' || next == '*' || next == '{'
+                       ? SIZE_MAX
+                       : at;
+        }
+        if ((c == '|' && depth == 0) || !skip_in_host(text, &at)) {
+            return SIZE_MAX;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Whether a '|' behind `at` stands outside all brackets. */
+static bool
+is_forked(struct slice text, size_t at)
+{
+    unsigned depth = 0;
+    while (at < text.len) {
+        const char c = text.ptr[at++];
+        if (c == '[') {
+            at += at < text.len && text.ptr[at] == '^';
+            (void)skip_set(text, &at);
+        } else if (c == '\\') {
+            at++;
+        } else if (c == '|' && depth == 0) {
+            return true;
+        }
+        depth += c == '(';
+        depth -= c == ')' && depth > 0;
+    }
+    return false;
+}
+
+enum status
+pattern_compile_url(struct slice text, struct arena *arena,
+                    struct pattern **ret_pattern, struct error *err)
+{
+    static const struct slice start = SLICE("^https://");
+    if (!slice_starts(text, start)) {
+        return error_set(err, STATUS_INVALID,
+                         "must begin with '^https://' and the host");
+    }
+    const size_t end = host_end(text, start.len);
+    if (end == SIZE_MAX) {
+        return error_set(err, STATUS_INVALID,
+                         "must write the host out, to the '/' behind it: '\\.' "
+                         "for a dot, sets of letters, digits and '-' only");
+    }
+    if (is_forked(text, end)) {
+        return error_set(err, STATUS_INVALID,
+                         "has a '|' outside brackets: what stands behind it "
+                         "would have no beginning");
+    }
+    return pattern_compile(text, arena, ret_pattern, err);
 }
 
 enum status

@@ -26,6 +26,18 @@ enum status pattern_compile_whole(struct slice text, struct arena *arena,
                                   struct pattern **ret_pattern,
                                   struct error *err);
 
+/*
+ * Compiles a pattern for URLs that come from outside: it begins with ^https://
+ * and the host, which is written out to the '/' behind it: `\.` for a dot, sets
+ * of letters, digits and '-' only; and no `|` stands outside brackets. Else
+ * hosts would be let in that nobody wrote. What stands behind the host is free.
+ * STATUS_INVALID says why not.
+ */
+NODISCARD
+enum status pattern_compile_url(struct slice text, struct arena *arena,
+                                struct pattern **ret_pattern,
+                                struct error *err);
+
 /* Whether the pattern is found in `text`; behind a NUL nothing is seen.
  * STATUS_OK or STATUS_NOMEM. */
 NODISCARD

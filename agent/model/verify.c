@@ -3,28 +3,14 @@
 
 #include <stdio.h>
 
-#include "model/scope.h"
+#include "model/verify_private.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 
-/* Providers in the middle of a rotation send two; the rest is noise. */
-#define CANDIDATES_MAX 32
-
-/* One request, or one element of a batch, being judged. */
-struct trial {
-    const struct verify_rule *rule;
-    struct scope scope;
-    struct arena *arena;
-    struct verify_result *result;
-    struct slice candidates[CANDIDATES_MAX];
-    size_t candidate_count;
-};
-
 static const struct slice nothing = { NULL, 0 };
 
-/* Says why not: "X-Signature" and " is missing". */
-static enum status
-refuse(struct trial *trial, struct slice what, const char *words)
+enum status
+verify_refuse(struct trial *trial, struct slice what, const char *words)
 {
     trial->result->verdict = VERIFY_FORGED;
     (void)snprintf(trial->result->why, sizeof(trial->result->why), "%.*s%s",
@@ -35,13 +21,11 @@ refuse(struct trial *trial, struct slice what, const char *words)
 static enum status
 refuse_absent(struct trial *trial, const struct template *t)
 {
-    return refuse(trial, template_source(t), " is missing");
+    return verify_refuse(trial, template_source(t), " is missing");
 }
 
-/* Evaluates a place that must be there: absent is a refusal, never an empty
- * text. */
-static enum status
-eval_needed(struct trial *trial, const struct template *t,
+enum status
+verify_eval(struct trial *trial, const struct template *t,
             struct slice *ret_text)
 {
     enum status status =
@@ -59,7 +43,8 @@ check_headers(struct trial *trial)
         struct slice value;
         if (!http_field_find_slice(trial->scope.request->fields,
                                    rule->require_headers[i], &value)) {
-            return refuse(trial, rule->require_headers[i], " is missing");
+            return verify_refuse(trial, rule->require_headers[i],
+                                 " is missing");
         }
     }
     return STATUS_OK;
@@ -130,25 +115,31 @@ compare_digest(struct trial *trial, const struct digest *digest, bool *matched)
     return status;
 }
 
+static enum status
+decode_signature(const struct verify_rule *rule, struct slice text,
+                 struct buf *into)
+{
+    return rule->signature_encoding == ENCODING_HEX ? decode_hex(text, into)
+                                                    : decode_base64(text, into);
+}
+
 /* Asks the public key about every candidate. */
 static enum status
-compare_public(struct trial *trial, const struct verify_key *key,
-               const struct slice *parts, size_t count, bool *matched)
+compare_public(struct trial *trial, struct slice key, const struct slice *parts,
+               size_t count, bool *matched)
 {
     const struct verify_rule *rule = trial->rule;
     struct buf bytes = { 0 };
     enum status status = STATUS_OK;
     for (size_t i = 0; i < trial->candidate_count; i++) {
         buf_clear(&bytes);
-        status = rule->signature_encoding == ENCODING_HEX
-                     ? decode_hex(trial->candidates[i], &bytes)
-                     : decode_base64(trial->candidates[i], &bytes);
+        status = decode_signature(rule, trial->candidates[i], &bytes);
         if (status == STATUS_OK) {
             status = rule->type == VERIFY_ED25519
-                         ? digest_verify_ed25519(key->bytes, buf_slice(&bytes),
-                                                 parts, count)
-                         : digest_verify_spki(rule->alg, key->bytes,
-                                              buf_slice(&bytes), parts, count);
+                         ? digest_verify_ed25519(key, buf_slice(&bytes), parts,
+                                                 count)
+                         : digest_verify_spki(rule->alg, key, buf_slice(&bytes),
+                                              parts, count);
             *matched |= status == STATUS_OK;
         }
         if (status == STATUS_NOMEM) {
@@ -184,29 +175,89 @@ try_key(struct trial *trial, const struct verify_key *key,
         status = digest_hash(trial->rule->alg, parts, count, &digest);
         break;
     case VERIFY_ED25519:
-    case VERIFY_ECDSA: return compare_public(trial, key, parts, count, matched);
+    case VERIFY_ECDSA:
+    case VERIFY_RSA:
+        return compare_public(
+            trial, trial->rule->cert_url != NULL ? trial->spki : key->bytes,
+            parts, count, matched);
     case VERIFY_TOKEN:
-    case VERIFY_BASIC: return STATUS_INVALID;
+    case VERIFY_BASIC:
+    case VERIFY_JWT: return STATUS_INVALID;
     }
     return status == STATUS_OK ? compare_digest(trial, &digest, matched)
                                : status;
 }
 
+/* Says what is wrong with a signature that nothing matches. */
 static enum status
-check_signature(struct trial *trial, bool *matched)
+refuse_signature(struct trial *trial)
 {
     const struct verify_rule *rule = trial->rule;
+    const struct slice place = template_source(rule->from);
+    struct buf bytes = { 0 };
+    bool is_readable = false;
+    for (size_t i = 0; i < trial->candidate_count; i++) {
+        buf_clear(&bytes);
+        enum status status =
+            decode_signature(rule, trial->candidates[i], &bytes);
+        is_readable |= status == STATUS_OK;
+        if (status == STATUS_NOMEM) {
+            buf_fini(&bytes);
+            return status;
+        }
+    }
+    buf_fini(&bytes);
+    if (is_readable) {
+        return verify_refuse(trial, place,
+                             " matches no secret: wrong secret or altered "
+                             "body");
+    }
+    return verify_refuse(trial, place,
+                         rule->signature_encoding == ENCODING_HEX
+                             ? " is no hex"
+                             : " is no base64");
+}
+
+static enum status
+refuse_empty(struct trial *trial)
+{
+    const struct verify_rule *rule = trial->rule;
+    if (rule->kv == 0) {
+        return verify_refuse(trial, template_source(rule->from), " is empty");
+    }
+    trial->result->verdict = VERIFY_FORGED;
+    (void)snprintf(trial->result->why, sizeof(trial->result->why),
+                   "%.*s has no element called '%.*s'",
+                   SLICE_ARG(slice_first(template_source(rule->from), 80)),
+                   SLICE_ARG(slice_first(rule->name, 40)));
+    return STATUS_DENIED;
+}
+
+static enum status
+check_signature(struct trial *trial)
+{
+    const struct verify_rule *rule = trial->rule;
+    bool matched = false;
     take_candidates(trial);
+    if (trial->candidate_count == 0) {
+        return refuse_empty(trial);
+    }
+    if (rule->cert_url != NULL && trial->spki.len == 0) {
+        enum status status = verify_key_certificate(trial);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
     for (size_t t = 0; t < rule->signed_count; t++) {
         for (size_t k = 0; k < rule->key_count; k++) {
             enum status status =
-                try_key(trial, &rule->keys[k], rule->signed_texts[t], matched);
+                try_key(trial, &rule->keys[k], rule->signed_texts[t], &matched);
             if (status != STATUS_OK) {
                 return status;
             }
         }
     }
-    return STATUS_OK;
+    return matched ? STATUS_OK : refuse_signature(trial);
 }
 
 /* Takes "user:password" out of an Authorization header (RFC 7617 §2). */
@@ -218,7 +269,7 @@ basic_credentials(struct trial *trial, struct slice *credentials)
     const struct slice text = trial->scope.signature;
     if (!slice_equal_nocase(slice_first(text, len),
                             (struct slice){ scheme, len })) {
-        return refuse(trial, nothing, "no Basic credentials");
+        return verify_refuse(trial, nothing, "no Basic credentials");
     }
     struct buf decoded = { 0 };
     enum status status =
@@ -228,13 +279,14 @@ basic_credentials(struct trial *trial, struct slice *credentials)
     }
     buf_fini(&decoded);
     return status == STATUS_INVALID
-               ? refuse(trial, nothing, "broken Basic credentials")
+               ? verify_refuse(trial, nothing, "broken Basic credentials")
                : status;
 }
 
 static enum status
-check_shared(struct trial *trial, bool *matched)
+check_shared(struct trial *trial)
 {
+    bool matched = false;
     struct slice given = trial->scope.signature;
     if (trial->rule->type == VERIFY_BASIC) {
         enum status status = basic_credentials(trial, &given);
@@ -243,28 +295,30 @@ check_shared(struct trial *trial, bool *matched)
         }
     }
     for (size_t k = 0; k < trial->rule->key_count; k++) {
-        *matched |= encode_same_secret(trial->rule->keys[k].bytes, given);
+        matched |= encode_same_secret(trial->rule->keys[k].bytes, given);
     }
-    return STATUS_OK;
+    return matched ? STATUS_OK
+                   : verify_refuse(trial, template_source(trial->rule->from),
+                                   " matches no secret");
 }
 
-static enum status
-check_asserts(struct trial *trial)
+enum status
+verify_asserts(struct trial *trial)
 {
     const struct verify_rule *rule = trial->rule;
     for (size_t i = 0; i < rule->assert_count; i++) {
         struct slice left;
         struct slice right;
-        enum status status = eval_needed(trial, rule->asserts[i][0], &left);
+        enum status status = verify_eval(trial, rule->asserts[i][0], &left);
         if (status == STATUS_OK) {
-            status = eval_needed(trial, rule->asserts[i][1], &right);
+            status = verify_eval(trial, rule->asserts[i][1], &right);
         }
         if (status != STATUS_OK) {
             return status;
         }
         if (!encode_same_secret(left, right)) {
-            return refuse(trial, template_source(rule->asserts[i][0]),
-                          " is not what was signed");
+            return verify_refuse(trial, template_source(rule->asserts[i][0]),
+                                 " is not what was signed");
         }
     }
     return STATUS_OK;
@@ -282,15 +336,15 @@ read_stamp(enum timefmt unit, struct slice text, int64_t *ret_ms)
     return timefmt_read(unit, text, ret_ms);
 }
 
-static enum status
-refuse_age(struct trial *trial, int64_t age_ms)
+enum status
+verify_refuse_age(struct trial *trial, int64_t age_ms, int64_t allowed_ms)
 {
     const int64_t s = (age_ms < 0 ? -age_ms : age_ms) / 1000;
     trial->result->verdict = VERIFY_STALE;
     (void)snprintf(trial->result->why, sizeof(trial->result->why),
                    "the signature is right, but %lld s %s (allowed: %lld s)",
                    (long long)s, age_ms < 0 ? "in the future" : "too old",
-                   (long long)(trial->rule->tolerance_ms / 1000));
+                   (long long)(allowed_ms / 1000));
     return STATUS_DENIED;
 }
 
@@ -305,13 +359,13 @@ check_age(struct trial *trial)
     }
     struct slice text;
     int64_t at_ms;
-    enum status status = eval_needed(trial, rule->timestamp, &text);
+    enum status status = verify_eval(trial, rule->timestamp, &text);
     if (status != STATUS_OK) {
         return status;
     }
     if (read_stamp(rule->timestamp_unit, text, &at_ms) != STATUS_OK) {
-        return refuse(trial, template_source(rule->timestamp),
-                      " is not a time");
+        return verify_refuse(trial, template_source(rule->timestamp),
+                             " is not a time");
     }
     /* Whole seconds on both sides where the stamp has no more. */
     int64_t now_ms = trial->scope.now_ms;
@@ -320,7 +374,7 @@ check_age(struct trial *trial)
     }
     if (at_ms > now_ms + rule->tolerance_ms ||
         at_ms < now_ms - rule->tolerance_ms) {
-        return refuse_age(trial, now_ms - at_ms);
+        return verify_refuse_age(trial, now_ms - at_ms, rule->tolerance_ms);
     }
     return STATUS_OK;
 }
@@ -331,23 +385,20 @@ static enum status
 judge(struct trial *trial)
 {
     const struct verify_rule *rule = trial->rule;
-    bool matched = false;
     enum status status =
-        eval_needed(trial, rule->from, &trial->scope.signature);
+        verify_eval(trial, rule->from, &trial->scope.signature);
+    if (status == STATUS_OK && rule->type == VERIFY_JWT) {
+        return verify_token(trial);
+    }
+    if (status == STATUS_OK) {
+        status = rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC
+                     ? check_shared(trial)
+                     : check_signature(trial);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    status = rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC
-                 ? check_shared(trial, &matched)
-                 : check_signature(trial, &matched);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (!matched) {
-        return refuse(trial, template_source(rule->from),
-                      " matches no secret: wrong secret or altered body");
-    }
-    status = check_asserts(trial);
+    status = verify_asserts(trial);
     return status == STATUS_OK ? check_age(trial) : status;
 }
 
@@ -367,8 +418,8 @@ judge_each(struct trial *trial)
         return status;
     }
     if (count == 0) {
-        return refuse(trial, json_path_source(trial->rule->each),
-                      " names nothing");
+        return verify_refuse(trial, json_path_source(trial->rule->each),
+                             " names nothing");
     }
     for (size_t i = 0; i < count; i++) {
         trial->scope.item = elements[i];
@@ -401,15 +452,16 @@ select_rule(const struct connector *connector, const struct scope *scope,
 
 enum status
 verify_request(const struct connector *connector, const struct inbound *request,
-               int64_t now_ms, struct arena *arena,
-               struct verify_result *ret_result)
+               const struct verify_found *found, int64_t now_ms,
+               struct arena *arena, struct verify_result *ret_result)
 {
     *ret_result = (struct verify_result){ .verdict = VERIFY_FORGED };
     struct trial trial = { .scope = { .connector = connector,
                                       .request = request,
                                       .now_ms = now_ms },
                            .arena = arena,
-                           .result = ret_result };
+                           .result = ret_result,
+                           .found = found };
     enum status status =
         select_rule(connector, &trial.scope, arena, &trial.rule);
     if (status != STATUS_OK) {
@@ -418,9 +470,10 @@ verify_request(const struct connector *connector, const struct inbound *request,
     const struct verify_rule *rule = trial.rule;
     ret_result->rule = rule;
     if (rule == NULL || rule->key_count == 0) {
-        (void)refuse(&trial, nothing,
-                     rule == NULL ? "no way of verifying applies"
-                                  : "no secret is for this kind of request");
+        (void)verify_refuse(&trial, nothing,
+                            rule == NULL
+                                ? "no way of verifying applies"
+                                : "no secret is for this kind of request");
         return STATUS_OK;
     }
     trial.scope.split = rule->split;
@@ -458,6 +511,33 @@ verify_handshake(const struct connector *connector,
         }
     }
     return NULL;
+}
+
+enum status
+verify_confirm(const struct connector *connector,
+               const struct handshake *handshake, const struct inbound *request,
+               struct arena *arena, struct slice *ret_url, struct error *err)
+{
+    const struct confirm_spec *confirm = &handshake->confirm;
+    const struct scope scope = { .connector = connector, .request = request };
+    bool allowed = false;
+    *ret_url = nothing;
+    if (confirm->url == NULL) {
+        return STATUS_OK;
+    }
+    enum status status = scope_eval(&scope, confirm->url, arena, ret_url, NULL);
+    if (status == STATUS_OK) {
+        status = verify_url_allowed(confirm->allow, *ret_url, arena, &allowed);
+    }
+    if (status == STATUS_OK && !allowed) {
+        return error_set(err, STATUS_DENIED,
+                         "%.*s names a URL that may not be fetched",
+                         SLICE_ARG(template_source(confirm->url)));
+    }
+    return status == STATUS_NOT_FOUND
+               ? error_set(err, status, "%.*s is missing",
+                           SLICE_ARG(template_source(confirm->url)))
+               : status;
 }
 
 /* What a request says goes into our JSON as a string, whatever is in it. */

@@ -389,6 +389,59 @@ free_ctx:
 }
 
 enum status
+digest_key_kind_of(struct slice spki, enum digest_key_kind *ret_kind)
+{
+    EVP_PKEY *pkey = NULL;
+    enum status status = read_spki(spki, &pkey);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA) {
+        *ret_kind = DIGEST_KEY_RSA;
+    } else {
+        char group[32] = "";
+        size_t len = 0;
+        (void)EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len);
+        *ret_kind = strcmp(group, SN_X9_62_prime256v1) == 0 ? DIGEST_KEY_P256
+                                                            : DIGEST_KEY_EC;
+    }
+    ERR_clear_error();
+    EVP_PKEY_free(pkey);
+    return STATUS_OK;
+}
+
+enum status
+digest_certificate_key(struct slice der, struct buf *into, struct error *err)
+{
+    unsigned char *spki = NULL;
+    enum digest_key_kind kind;
+    int len = -1;
+    const unsigned char *at = (const unsigned char *)der.ptr;
+    X509 *certificate = der.len == 0 || der.len > LONG_MAX
+                            ? NULL
+                            : d2i_X509(NULL, &at, (long)der.len);
+    if (certificate != NULL) {
+        len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki);
+    }
+    enum status status = STATUS_OK;
+    if (len <= 0) {
+        status = library_status(STATUS_INVALID);
+    } else {
+        const struct slice key = { (const char *)spki, (size_t)len };
+        status = digest_key_kind_of(key, &kind);
+        buf_append(into, status == STATUS_OK ? key : slice_of(""));
+    }
+    OPENSSL_free(spki);
+    X509_free(certificate);
+    if (status == STATUS_INVALID) {
+        return error_set(err, status,
+                         len <= 0 ? "no X.509 certificate"
+                                  : "a certificate of neither RSA nor EC");
+    }
+    return status == STATUS_OK ? buf_status(into) : status;
+}
+
+enum status
 digest_random(void *bytes, size_t count)
 {
     unsigned char *at = bytes;

@@ -73,6 +73,22 @@ enum status digest_verify_spki(enum digest_alg alg, struct slice spki,
                                struct slice signature,
                                const struct slice *parts, size_t count);
 
+/* What a SubjectPublicKeyInfo holds. */
+enum digest_key_kind { DIGEST_KEY_RSA, DIGEST_KEY_P256, DIGEST_KEY_EC };
+
+/* Reads a SubjectPublicKeyInfo (DER) to the end. STATUS_INVALID when it is
+ * none, or one of another kind. */
+NODISCARD
+enum status digest_key_kind_of(struct slice spki,
+                               enum digest_key_kind *ret_kind);
+
+/* Appends the SubjectPublicKeyInfo of an X.509 certificate in DER. Neither its
+ * dates nor its issuer are looked at, see public_key.h. STATUS_INVALID when it
+ * is no certificate of such a key. */
+NODISCARD
+enum status digest_certificate_key(struct slice der, struct buf *into,
+                                   struct error *err);
+
 /* Fills `bytes` from the system's random source. */
 NODISCARD
 enum status digest_random(void *bytes, size_t count);

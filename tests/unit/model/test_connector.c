@@ -284,8 +284,8 @@ static const struct rule_row rule_rows[] = {
     { VERIFY EVENT "event2: {}\n", "with: {webhook_secret: s}",
       "did you mean 'event'?" },
     /* verification */
-    { "verify: {type: rsa}\n" EVENT, "with: {webhook_secret: s}",
-      "'rsa' is not one of" },
+    { "verify: {type: dsa}\n" EVENT, "with: {webhook_secret: s}",
+      "'dsa' is not one of" },
     { "verify: {type: hmac, signed: '{body}'}\n" EVENT,
       "with: {webhook_secret: s}", "'signature.from' is missing" },
     { "verify: {type: hmac, signature: {from: 'header:X'}}\n" EVENT,

@@ -125,6 +125,58 @@ running_out_of_memory_is_told(void **state)
     assert_true(whole);
 }
 
+static void
+a_pattern_for_urls_writes_its_host_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern;
+        bool accepted;
+    } rows[] = {
+        { "^https://api(-m)?(\\.sandbox)?\\.example\\.com/", true },
+        { "^https://sns\\.[a-zA-Z0-9-]{3,}\\.example\\.com(\\.cn)?/.*\\.pem$",
+          true },
+        { "^https://keys\\.[a-z]+\\.example\\.com/(a|b)/.*$", true },
+        { "^https://example\\.com/[^|]*$", true },
+        { "^https://example\\.com/a\\|b", true },
+        { "https://example\\.com/", false },   /* no beginning */
+        { "^http://example\\.com/", false },   /* no TLS */
+        { "^https?://example\\.com/", false }, /* likewise */
+        { "^https://example\\.com", false },   /* …com.evil.net */
+        { "^https://example\\.com$", false },  /* no '/' */
+        { "^https://example\\.com/?", false }, /* a '/' or none */
+        { "^https://example\\.com/*", false },
+        { "^https://example\\.com/{0,1}", false },
+        { "^https://example\\.com(/)", false },
+        { "^https://example.com/", false },        /* exampleXcom */
+        { "^https://.*\\.example\\.com/", false }, /* evil.net/x.… */
+        { "^https://[^/]+\\.example\\.com/", false },
+        { "^https://[a-z.]+example\\.com/", false },   /* evil.xexample.com */
+        { "^https://[0-z]+\\.example\\.com/", false }, /* has ':' and '?' */
+        { "^https://[[:alnum:]]+\\.example\\.com/", false },
+        { "^https://[]a]\\.example\\.com/", false },
+        { "^https://\\S+\\.example\\.com/", false }, /* a class of its own */
+        { "^https://[a-z", false },
+        { "^https://example\\.com/|https://evil\\.net/", false },
+        { "^https://example\\.com|evil/", false },
+        { "^https://example\\.com/(", false }, /* no expression at all */
+        { "^https://example\\.com/[]|]|evil", false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena arena = { 0 };
+        struct pattern *pattern = NULL;
+        struct error err = { "" };
+        const enum status status = pattern_compile_url(
+            slice_of(rows[i].pattern), &arena, &pattern, &err);
+        if ((status == STATUS_OK) != rows[i].accepted) {
+            fail_msg("%s: %s", rows[i].pattern, err.text);
+        }
+        assert_true(rows[i].accepted || err.text[0] != '\0');
+        pattern_free(pattern);
+        arena_fini(&arena);
+    }
+}
+
 int
 main(void)
 {
@@ -133,6 +185,7 @@ main(void)
         cmocka_unit_test(a_broken_pattern_is_refused_with_words),
         cmocka_unit_test(a_pattern_for_a_whole_text_is_written_from_end_to_end),
         cmocka_unit_test(running_out_of_memory_is_told),
+        cmocka_unit_test(a_pattern_for_urls_writes_its_host_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
