@@ -21,6 +21,7 @@
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/process.h"
+#include "source/access.h"
 #include "source/source_webhook.h"
 #include "store/store_reader.h"
 #include "store/store_worker.h"
@@ -50,6 +51,7 @@ struct agent {
     struct store_worker *worker;
     struct store_reader *reader;
     struct http_client *client;
+    struct access *access;
     struct process_spawner *spawner;
     struct outlets outlets;
     struct fills *fills;
@@ -311,7 +313,7 @@ build_flow(struct agent *agent)
 {
     const struct configuration *configuration = agent->configuration;
     enum status status =
-        fills_create(agent->loop, agent->client, configuration->connectors,
+        fills_create(agent->loop, agent->access, configuration->connectors,
                      configuration->connector_count, &agent->fills);
     if (status != STATUS_OK) {
         return status;
@@ -362,7 +364,7 @@ build_walks(struct agent *agent)
     const struct configuration *configuration = agent->configuration;
     struct walks_settings settings = {
         .loop = agent->loop,
-        .client = agent->client,
+        .access = agent->access,
         .connectors = configuration->connectors,
         .connector_count = configuration->connector_count,
         .only = agent->settings.only,
@@ -525,13 +527,14 @@ build_outside(struct agent *agent, struct error *err)
 {
     (void)snprintf(agent->user_agent, sizeof(agent->user_agent), "longstop/%s",
                    agent->settings.version);
-    const struct http_client_settings client = {
-        .connections = 64,
-        .connections_per_host = 8,
-        .user_agent = agent->user_agent,
-    };
+    const struct http_client_settings http = { 64, 8, NULL, agent->user_agent };
     enum status status =
-        http_client_create(agent->loop, &client, &agent->client, err);
+        http_client_create(agent->loop, &http, &agent->client, err);
+    status = status != STATUS_OK
+                 ? status
+                 : access_create(agent->loop, agent->client,
+                                 agent->configuration->places.secrets.ptr,
+                                 &agent->access);
     if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
         status = process_spawner_create(agent->loop, &agent->spawner, err);
     }
@@ -684,6 +687,7 @@ agent_destroy(struct agent *agent)
     dispatch_destroy(agent->dispatch);
     fills_destroy(agent->fills);
     process_spawner_destroy(agent->spawner);
+    access_destroy(agent->access);
     http_client_destroy(agent->client);
     telemetry_fini(&agent->telemetry);
     for (size_t i = 0; i < 3; i++) {

@@ -87,6 +87,19 @@ place_store(const struct finding *finding)
                  &finding->into->store_path);
 }
 
+/* What no configuration has is kept beside the store. */
+static enum status
+place_secrets(const struct finding *finding)
+{
+    struct slice directory;
+    enum status status =
+        paths_directory(finding->into->store_path, finding->arena, &directory);
+    return status == STATUS_OK
+               ? paths_join(directory, slice_of("secrets"), finding->arena,
+                            &finding->into->secrets)
+               : status;
+}
+
 /* An address as http_server takes it; the path of a socket is relative to the
  * file. */
 static enum status
@@ -173,6 +186,9 @@ placement_find(const struct settings *settings, const struct config_node *root,
     const struct listen_settings *listen = settings->listen;
     *ret = (struct placement){ 0 };
     enum status status = place_store(&finding);
+    if (status == STATUS_OK) {
+        status = place_secrets(&finding);
+    }
     if (status == STATUS_OK) {
         status = place_admin(&finding);
     }

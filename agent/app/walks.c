@@ -260,7 +260,7 @@ add_walker(struct walks *walks, const struct connector *connector,
     walker->counts = telemetry_of_connector(settings->telemetry, connector);
     struct source_poll_settings poll = poll_settings(walker);
     enum status status = source_poll_create(
-        settings->loop, settings->client, &poll, settings->sink, &walker->poll);
+        settings->loop, settings->access, &poll, settings->sink, &walker->poll);
     if (status != STATUS_OK) {
         return status;
     }
@@ -507,7 +507,7 @@ walks_try(struct walks *walks, const struct connector *connector)
     struct source_poll_settings poll = poll_settings(walker);
     poll.observer = (struct poll_observer){ walker, trial_asked, trial_ended };
     poll.once = true;
-    if (source_poll_create(walks->settings.loop, walks->settings.client, &poll,
+    if (source_poll_create(walks->settings.loop, walks->settings.access, &poll,
                            walks->settings.trial_sink,
                            &walker->trial) != STATUS_OK) {
         return false;

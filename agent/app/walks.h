@@ -14,12 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct http_client;
+struct access;
 struct walks;
 
 struct walks_settings {
     struct loop *loop;
-    struct http_client *client;
+    struct access *access;
     const struct connector *connectors;
     size_t connector_count;
     const struct connector *only; /* NULL: all that poll */

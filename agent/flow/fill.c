@@ -5,10 +5,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/clock.h"
-#include "io/http_client.h"
 #include "io/loop.h"
 #include "model/fetch.h"
 #include "model/request.h"
+#include "source/access.h"
 #include "wire/json.h"
 
 /*
@@ -36,7 +36,7 @@ struct fill {
     const struct fetch_spec *spec;
     struct event *event; /* as it came; our reference */
     struct arena arena;  /* of the request */
-    struct http_call *call;
+    struct access_call *call;
     struct list waiting;
     struct list told;
     bool telling;
@@ -47,7 +47,7 @@ struct fill {
 
 struct fills {
     struct loop *loop;
-    struct http_client *client;
+    struct access *access;
     const struct connector *connectors;
     fills_host_fn *host; /* NULL: no walks */
     void *host_arg;
@@ -65,7 +65,7 @@ drop(struct fill *fill)
         return;
     }
     list_remove(&fill->link);
-    http_client_cancel(fill->call);
+    access_cancel(fill->call);
     event_unref(fill->result.event);
     event_unref(fill->event);
     arena_fini(&fill->arena);
@@ -254,8 +254,9 @@ start(struct fill *fill, struct error *err)
         .stall_timeout_ms = poll->timeout_ms,
         .body_limit = (size_t)poll->max_body,
     };
-    return http_client_start(fill->fills->client, &call, answer_came, fill,
-                             &fill->call, err);
+    const struct access_need need = { fill->connector, request.oauth };
+    return access_start(fill->fills->access, &need, &call, answer_came, fill,
+                        &fill->call, err);
 }
 
 /* Whether there is something to wait for before the provider is asked: its
@@ -362,7 +363,7 @@ fills_cancel(struct fills *fills)
          at = at->next) {
         struct fill *fill = list_entry(at, struct fill, link);
         if (fill->call != NULL) {
-            http_client_cancel(fill->call);
+            access_cancel(fill->call);
             fill->call = NULL;
             if (loop_defer(fills->loop, cancelled, fill) != STATUS_OK) {
                 return; /* the lease ends with the process */
@@ -374,7 +375,7 @@ fills_cancel(struct fills *fills)
 /* ---- lifecycle ---- */
 
 enum status
-fills_create(struct loop *loop, struct http_client *client,
+fills_create(struct loop *loop, struct access *access,
              const struct connector *connectors, size_t count,
              struct fills **ret)
 {
@@ -394,7 +395,7 @@ fills_create(struct loop *loop, struct http_client *client,
                                        .per_ms = limit->budget_per_ms });
     }
     fills->loop = loop;
-    fills->client = client;
+    fills->access = access;
     fills->connectors = connectors;
     list_init(&fills->open);
     *ret = fills;

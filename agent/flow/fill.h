@@ -20,7 +20,7 @@
 
 struct fill;
 struct fills;
-struct http_client;
+struct access;
 struct loop;
 
 /* What a connector's walks share with all that ask the same host; NULL when no
@@ -52,9 +52,9 @@ struct fill_wait {
     void *arg;
 };
 
-/* Borrows loop, client and the connectors. */
+/* Borrows loop, access and the connectors. */
 NODISCARD
-enum status fills_create(struct loop *loop, struct http_client *client,
+enum status fills_create(struct loop *loop, struct access *access,
                          const struct connector *connectors, size_t count,
                          struct fills **ret);
 

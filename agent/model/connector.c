@@ -19,20 +19,18 @@ deeper_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* A template of ours, where the file leaves the usual one out. */
+/* Where credentials of HTTP Basic stand, when the file does not say. */
 static const struct template *
-usual(struct config_binding *binding, const char *text,
-      const char *const *kinds, enum draft_side side)
+usual_place(struct config_binding *binding)
 {
-    struct config_node node = { .kind = CONFIG_SCALAR,
-                                .text = slice_of(text),
-                                .key = slice_of("default") };
     const struct connector_draft *draft = binding->user;
-    node.mark = draft->c.mark;
-    return connector_parse_template(
-        binding, node.text, &node,
-        side == SIDE_WEBHOOK ? TEMPLATE_BARE_SOURCE : TEMPLATE_BARE_LITERAL,
-        kinds, side);
+    struct config_node node = { .kind = CONFIG_SCALAR,
+                                .text = SLICE("header:Authorization"),
+                                .key = SLICE("default"),
+                                .mark = draft->c.mark };
+    return connector_parse_template(binding, node.text, &node,
+                                    TEMPLATE_BARE_SOURCE, connector_hook_kinds,
+                                    SIDE_WEBHOOK);
 }
 
 static void
@@ -41,8 +39,7 @@ finish_verify(struct config_binding *binding, struct connector *c)
     for (size_t i = 0; i < c->verify_count; i++) {
         struct verify_rule *rule = &c->verify[i];
         if (rule->type == VERIFY_BASIC && rule->from == NULL) {
-            rule->from = usual(binding, "header:Authorization",
-                               connector_hook_kinds, SIDE_WEBHOOK);
+            rule->from = usual_place(binding);
         }
         connector_fetch_finish_key(binding, rule);
         if (rule->timestamp != NULL && rule->tolerance_ms == 0) {
@@ -62,29 +59,6 @@ finish_verify(struct config_binding *binding, struct connector *c)
         if (c->handshakes[i].respond.status == 0) {
             c->handshakes[i].respond.status = 200;
         }
-    }
-}
-
-static void
-finish_auth(struct config_binding *binding, struct auth_spec *auth)
-{
-    static const char key[] = "{secret:api_key}";
-    switch (auth->type) {
-    case AUTH_NONE: break;
-    case AUTH_BEARER:
-    case AUTH_HEADER:
-    case AUTH_QUERY:
-        if (auth->value == NULL) {
-            auth->value =
-                usual(binding, key, connector_request_kinds, SIDE_REQUEST);
-        }
-        break;
-    case AUTH_BASIC:
-        if (auth->user == NULL) {
-            auth->user =
-                usual(binding, key, connector_request_kinds, SIDE_REQUEST);
-        }
-        break;
     }
 }
 
@@ -249,7 +223,7 @@ finish(struct config_binding *binding, struct connector_draft *draft)
         c->grace_ms = c->match.grace_ms;
     }
     finish_verify(binding, c);
-    finish_auth(binding, &c->poll.auth);
+    connector_auth_finish(binding, draft);
     finish_cursor(draft);
     finish_pace(&draft->c.poll);
     finish_pages(binding, draft);

@@ -151,7 +151,32 @@ struct handshake {
     struct answer_spec respond;
 };
 
-enum auth_type { AUTH_NONE, AUTH_BEARER, AUTH_BASIC, AUTH_HEADER, AUTH_QUERY };
+enum auth_type {
+    AUTH_NONE,
+    AUTH_BEARER,
+    AUTH_BASIC,
+    AUTH_HEADER,
+    AUTH_QUERY,
+    AUTH_OAUTH2 /* a bearer token that has to be asked for, see oauth.h */
+};
+
+/* How a token is asked for (RFC 6749). */
+struct oauth_spec {
+    enum {
+        GRANT_CLIENT_CREDENTIALS,
+        GRANT_REFRESH_TOKEN,
+        GRANT_ACCOUNT_CREDENTIALS /* Zoom's: the account's id instead */
+    } grant;
+    const struct template *token_url;
+    const struct template *client_id;
+    const struct template *client_secret;
+    enum { CLIENT_BASIC, CLIENT_BODY, CLIENT_PUBLIC } client_auth;
+    const struct template *scope;
+    const struct template *refresh_token;
+    const struct template *account_id;
+    struct pair_spec *params; /* further parameters of the request */
+    size_t param_count;
+};
 
 struct auth_spec {
     enum auth_type type;
@@ -159,6 +184,7 @@ struct auth_spec {
     const struct template *value; /* bearer, header, query */
     const struct template *user;  /* basic */
     const struct template *password;
+    struct oauth_spec oauth; /* oauth2 */
 };
 
 /* A body given as a tree of templates: each scalar is a template, a member

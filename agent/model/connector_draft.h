@@ -99,6 +99,7 @@ config_parse_fn connector_poll_resync_cursor;
 config_parse_fn connector_cursor_expired;
 config_parse_fn connector_poll_numeric;
 config_parse_fn connector_poll_page_from;
+config_parse_fn connector_auth_params;
 config_parse_fn connector_poll_items;
 config_parse_fn connector_poll_stop;
 config_parse_fn connector_poll_budget;
@@ -186,6 +187,24 @@ const char *connector_keyring_wanted(const struct verify_rule *rule);
 
 /* Frees what the arena does not hold. */
 void connector_keyring_release(struct verify_rule *rule);
+
+/* Fills in what follows from `poll.auth`. */
+void connector_auth_finish(struct config_binding *binding,
+                           struct connector_draft *draft);
+
+/* Holds it against the rules that span its keys. */
+void connector_auth_check(struct config_binding *binding,
+                          struct connector_draft *draft);
+
+/* Calls `note` with each template of the credential that is there. */
+void connector_auth_each(const struct auth_spec *auth,
+                         void (*note)(void *arg, const struct template *t),
+                         void *arg);
+
+/* Reads names and templates. */
+struct pair_spec *connector_parse_pairs(struct config_binding *binding,
+                                        const struct config_node *node,
+                                        size_t *ret_count);
 
 /* Fills in what follows from `recover`, `event.fetch` and `record.fetch`. */
 void connector_fetch_finish(struct config_binding *binding,

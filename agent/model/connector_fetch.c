@@ -153,21 +153,28 @@ is_given(const struct fetch_spec *spec)
     return spec->request.url != NULL;
 }
 
+struct sharing {
+    struct config_binding *binding;
+    struct config_node nowhere;
+};
+
+static void
+share_template(void *arg, const struct template *t)
+{
+    struct sharing *sharing = arg;
+    connector_parse_note_uses(sharing->binding, t, &sharing->nowhere,
+                              SIDE_EVENT);
+}
+
 /* Whatever proves us to the list proves us here too, so its parameters are
  * needed for this. */
 static void
 share_auth(struct config_binding *binding, struct connector_draft *draft)
 {
-    const struct auth_spec *auth = &draft->c.poll.auth;
-    const struct template *const all[] = { auth->value, auth->user,
-                                           auth->password };
-    const struct config_node nowhere = { .mark = draft->c.mark,
-                                         .key = SLICE("auth") };
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if (all[i] != NULL) {
-            connector_parse_note_uses(binding, all[i], &nowhere, SIDE_EVENT);
-        }
-    }
+    struct sharing sharing = {
+        binding, { .mark = draft->c.mark, .key = SLICE("auth") }
+    };
+    connector_auth_each(&draft->c.poll.auth, share_template, &sharing);
 }
 
 static void

@@ -8,8 +8,13 @@ static const char *const cursor_kinds[] = { "time", "id",   "token",
 static const char *const page_kinds[] = { "none",   "link",    "url",
                                           "token",  "last_id", "cursor",
                                           "number", "offset",  NULL };
-static const char *const auth_types[] = { "none",   "bearer", "basic",
-                                          "header", "query",  NULL };
+static const char *const auth_types[] = { "none",  "bearer", "basic", "header",
+                                          "query", "oauth2", NULL };
+static const char *const fetch_auth_types[] = { "none",   "bearer", "basic",
+                                                "header", "query",  NULL };
+static const char *const grants[] = { "client_credentials", "refresh_token",
+                                      "account_credentials", NULL };
+static const char *const client_auths[] = { "basic", "body", "none", NULL };
 static const char *const gone_ways[] = { "later", "dead", NULL };
 static const char *const recover_modes[] = { "self", "fetch", "redeliver",
                                              "none", NULL };
@@ -21,7 +26,7 @@ const char *const connector_groups[] = {
 static const char *const paces[] = { "fixed", "adaptive", NULL };
 
 static const struct config_key fetch_auth_keys[] = {
-    KEY(auth_spec, "type", CONFIG_CHOICE, type, .choices = auth_types,
+    KEY(auth_spec, "type", CONFIG_CHOICE, type, .choices = fetch_auth_types,
         .fallback = "none", .doc = "How the request proves who we are."),
     KEY(auth_spec, "name", CONFIG_TEXT, name,
         .doc = "The field or the query parameter."),
@@ -145,6 +150,33 @@ static const struct config_key auth_keys[] = {
            "For basic; default: `{secret:api_key}`."),
     CUSTOM(auth_spec, "password", password, connector_parse_request_text,
            STRING, "For basic; default: empty."),
+    KEY(auth_spec, "grant", CONFIG_CHOICE, oauth.grant, .choices = grants,
+        .fallback = "client_credentials",
+        .doc = "oauth2: what a token is given for."),
+    CUSTOM(auth_spec, "token_url", oauth.token_url,
+           connector_parse_request_text, STRING,
+           "oauth2: where tokens are asked for."),
+    CUSTOM(auth_spec, "client_id", oauth.client_id,
+           connector_parse_request_text, STRING,
+           "oauth2; default: `{var:client_id}`."),
+    CUSTOM(auth_spec, "client_secret", oauth.client_secret,
+           connector_parse_request_text, STRING,
+           "oauth2; default: `{secret:client_secret}`."),
+    KEY(auth_spec, "client_auth", CONFIG_CHOICE, oauth.client_auth,
+        .choices = client_auths, .fallback = "basic",
+        .doc = "oauth2: id and secret go as HTTP Basic or in the body; none: "
+               "the id alone, in the body."),
+    CUSTOM(auth_spec, "scope", oauth.scope, connector_parse_request_text,
+           STRING, "oauth2: what the token shall be good for."),
+    CUSTOM(auth_spec, "refresh_token", oauth.refresh_token,
+           connector_parse_request_text, STRING,
+           "oauth2, grant refresh_token; default: `{secret:refresh_token}`. "
+           "Once the provider has given another, that one is kept and used."),
+    CUSTOM(auth_spec, "account_id", oauth.account_id,
+           connector_parse_request_text, STRING,
+           "oauth2, grant account_credentials; default: `{var:account_id}`."),
+    CUSTOM(auth_spec, "params", oauth.params, connector_auth_params, PAIRS,
+           "oauth2: further parameters of the request for a token."),
 };
 TABLE(auth_table, "auth", auth_keys, auth_spec,
       "How requests prove who we are.");

@@ -17,9 +17,9 @@ draft_of(const struct config_binding *binding)
 
 /* ---- requests ---- */
 
-static struct pair_spec *
-parse_pairs(struct config_binding *binding, const struct config_node *node,
-            size_t *ret_count)
+struct pair_spec *
+connector_parse_pairs(struct config_binding *binding,
+                      const struct config_node *node, size_t *ret_count)
 {
     *ret_count = 0;
     if (node->kind != CONFIG_MAPPING) {
@@ -53,7 +53,8 @@ connector_poll_query(struct config_binding *binding,
 {
     struct request_spec *request =
         (void *)((char *)place - offsetof(struct request_spec, query));
-    request->query = parse_pairs(binding, node, &request->query_count);
+    request->query =
+        connector_parse_pairs(binding, node, &request->query_count);
 }
 
 void
@@ -63,7 +64,7 @@ connector_poll_first_query(struct config_binding *binding,
     struct request_spec *request =
         (void *)((char *)place - offsetof(struct request_spec, first_query));
     request->first_query =
-        parse_pairs(binding, node, &request->first_query_count);
+        connector_parse_pairs(binding, node, &request->first_query_count);
 }
 
 void
@@ -72,7 +73,8 @@ connector_poll_headers(struct config_binding *binding,
 {
     struct request_spec *request =
         (void *)((char *)place - offsetof(struct request_spec, headers));
-    request->headers = parse_pairs(binding, node, &request->header_count);
+    request->headers =
+        connector_parse_pairs(binding, node, &request->header_count);
     for (size_t i = 0; i < request->header_count; i++) {
         if (!http_field_name_valid(request->headers[i].name)) {
             connector_parse_refuse(binding, node, "has no name of a field");
@@ -104,7 +106,8 @@ connector_poll_form(struct config_binding *binding,
     struct request_spec *request =
         (void *)((char *)place - offsetof(struct request_spec, form));
     if (take_body(binding, node, request, BODY_FORM)) {
-        request->form = parse_pairs(binding, node, &request->form_count);
+        request->form =
+            connector_parse_pairs(binding, node, &request->form_count);
     }
 }
 

@@ -461,19 +461,6 @@ check_queue(struct rules *rules)
 }
 
 static void
-check_auth(struct rules *rules)
-{
-    const struct auth_spec *auth = &rules->draft->c.poll.auth;
-    const bool named = auth->type == AUTH_HEADER || auth->type == AUTH_QUERY;
-    if (named && auth->name.len == 0) {
-        refuse(rules, "poll", "auth", "'auth' needs a 'name'");
-    } else if (auth->type == AUTH_HEADER &&
-               !http_field_name_valid(auth->name)) {
-        refuse(rules, "poll", "auth", "'name' is no name of a field");
-    }
-}
-
-static void
 check_poll(struct rules *rules)
 {
     const struct connector *c = &rules->draft->c;
@@ -490,7 +477,7 @@ check_poll(struct rules *rules)
     check_cursor(rules);
     check_span(rules);
     check_queue(rules);
-    check_auth(rules);
+    connector_auth_check(rules->binding, rules->draft);
     const struct config_node *entry_poll =
         rules->draft->entry == NULL
             ? NULL

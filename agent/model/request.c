@@ -243,6 +243,7 @@ add_auth(struct rendering *r, struct rendered_request *request)
     switch (auth->type) {
     case AUTH_NONE:
     case AUTH_QUERY: /* with the URL */ return STATUS_OK;
+    case AUTH_OAUTH2: request->oauth = auth; return STATUS_OK;
     case AUTH_BASIC:
         status = request_eval_needed(r, auth->user, "the user", &request->user);
         if (status != STATUS_OK || auth->password == NULL) {

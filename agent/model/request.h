@@ -22,6 +22,7 @@ struct rendered_request {
     bool has_body;
     struct slice user; /* HTTP Basic */
     struct slice password;
+    const struct auth_spec *oauth; /* whose token it needs; NULL: none */
 };
 
 /*

@@ -38,7 +38,10 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
         .body_limit = (size_t)spec->max_body,
         .is_held = is_held,
     };
-    return http_client_start(poll->client, &call, done, poll, &poll->call, err);
+    const struct access_need need = { poll->settings.connector,
+                                      request->oauth };
+    return access_start(poll->access, &need, &call, done, poll, &poll->call,
+                        err);
 }
 
 bool

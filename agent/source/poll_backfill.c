@@ -101,7 +101,7 @@ source_poll_backfill_cancel(struct source_poll *poll)
     }
     poll->cancelled = true;
     if (poll->phase != PHASE_STORING && poll->phase != PHASE_LOOKING) {
-        http_client_cancel(poll->call);
+        access_cancel(poll->call);
         poll->call = NULL;
         loop_timer_disarm(poll->timer);
         poll_ask_leave(poll);

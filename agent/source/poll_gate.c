@@ -117,7 +117,7 @@ void
 poll_gate_leave(struct source_poll *poll)
 {
     if (poll->phase == PHASE_GATE) {
-        http_client_cancel(poll->call);
+        access_cancel(poll->call);
         poll->call = NULL;
         poll_ask_leave(poll);
         poll->phase = PHASE_IDLE;

@@ -24,7 +24,7 @@
  *                └───────────── whole, failed ─────┘
  *
  * The happy path of a walk: walk_begin says what to ask, request_render renders
- * it, http_client asks, poll_page makes rows of the answer, walk_page takes
+ * it, access asks, poll_page makes rows of the answer, walk_page takes
  * them into the next state, and the sink stores rows and state in one
  * transaction. Only then does the next state become the state.
  *
@@ -558,7 +558,7 @@ source_poll_loaded(struct source_poll *poll)
 }
 
 enum status
-source_poll_create(struct loop *loop, struct http_client *client,
+source_poll_create(struct loop *loop, struct access *access,
                    const struct source_poll_settings *settings,
                    const struct source_sink *sink, struct source_poll **ret)
 {
@@ -567,7 +567,7 @@ source_poll_create(struct loop *loop, struct http_client *client,
         return STATUS_NOMEM;
     }
     poll->loop = loop;
-    poll->client = client;
+    poll->access = access;
     poll->settings = *settings;
     poll->sink = sink;
     poll->prng.state = settings->seed;
@@ -631,7 +631,7 @@ source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
     count_walking(poll, false);
     loop_timer_disarm(poll->timer);
     poll_ask_leave(poll);
-    http_client_cancel(poll->call);
+    access_cancel(poll->call);
     poll->call = NULL;
     if (poll->phase != PHASE_LOADING && poll->phase != PHASE_LOOKING &&
         poll->phase != PHASE_STORING) {
@@ -648,7 +648,7 @@ source_poll_destroy(struct source_poll *poll)
         return;
     }
     poll_ask_leave(poll);
-    http_client_cancel(poll->call);
+    access_cancel(poll->call);
     poll_page_drop(poll);
     loop_timer_destroy(poll->timer);
     buf_fini(&poll->state_text);

@@ -16,7 +16,7 @@
 #include "model/quota.h"
 #include "source/source.h"
 
-struct http_client;
+struct access;
 struct loop;
 struct source_poll;
 struct walk_backfill_wish;
@@ -120,9 +120,9 @@ struct source_poll_settings {
     bool is_backfill; /* reads past spans when asked (the command `backfill`) */
 };
 
-/* Borrows loop, client, sink and what the settings point to. */
+/* Borrows loop, access, sink and what the settings point to. */
 NODISCARD
-enum status source_poll_create(struct loop *loop, struct http_client *client,
+enum status source_poll_create(struct loop *loop, struct access *access,
                                const struct source_poll_settings *settings,
                                const struct source_sink *sink,
                                struct source_poll **ret);

@@ -6,8 +6,8 @@
 #ifndef SOURCE_SOURCE_POLL_PRIVATE_H
 #define SOURCE_SOURCE_POLL_PRIVATE_H
 
-#include "io/http_client.h"
 #include "model/request.h"
+#include "source/access.h"
 #include "source/source_poll.h"
 
 /* A page between its answer and its submission. */
@@ -26,7 +26,7 @@ struct poll_page {
 
 struct source_poll {
     struct loop *loop;
-    struct http_client *client;
+    struct access *access;
     struct source_poll_settings settings;
     const struct source_sink *sink;
     struct walk_plan plan;
@@ -74,7 +74,7 @@ struct source_poll {
     struct arena next_arena;
     struct walk_step step;
     struct buf state_text; /* walk_encode of `next` while it is stored */
-    struct http_call *call;
+    struct access_call *call;
     struct arena request_arena; /* of the page: url and method too */
     struct arena detail_arena;  /* of one row's detail */
     struct slice url;

@@ -20,6 +20,7 @@
 #include "sim/vtime.h"
 #include "sim/worker.h"
 #include "sim/world.h"
+#include "source/access.h"
 #include "store/store_worker.h"
 #include "wire/json.h"
 
@@ -45,6 +46,7 @@ static struct {
     struct loop *loop;
     struct telemetry telemetry;
     struct http_client *client;
+    struct access *access;
     struct store_worker *worker;
     struct dispatch *dispatch;
     struct ingest *ingest;
@@ -252,7 +254,7 @@ build_polls(void)
             settings.pace = pace_plan_of(&bound.connector);
             settings.cadence.every_ms = settings.pace.slowest_ms;
         }
-        PRE(source_poll_create(process.loop, process.client, &settings,
+        PRE(source_poll_create(process.loop, process.access, &settings,
                                ingest_sink(process.ingest),
                                &process.polls[tier]) == STATUS_OK);
     }
@@ -320,6 +322,8 @@ process_start(const char *folder)
     PRE(telemetry_init(&process.telemetry, "sim") == STATUS_OK);
     PRE(http_client_create(process.loop, NULL, &process.client, NULL) ==
         STATUS_OK);
+    PRE(access_create(process.loop, process.client, NULL, &process.access) ==
+        STATUS_OK);
     build_flow(worker_floor_ms(process.worker));
     build_polls();
     build_keepers();
@@ -371,6 +375,7 @@ destroy(void)
     }
     ingest_destroy(process.ingest);
     dispatch_destroy(process.dispatch);
+    access_destroy(process.access);
     http_client_destroy(process.client);
     telemetry_fini(&process.telemetry);
     loop_destroy(process.loop);

@@ -7,6 +7,7 @@
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "source/access.h"
 #include "wire/digest.h"
 
 enum { WAITS = 3, GUARD_MS = 20000 };
@@ -37,6 +38,7 @@ static struct {
     struct loop_timer *guard;
     struct loop_turn *turn;
     struct http_client *client;
+    struct access *access;
     struct bound bound;
     struct fills *fills;
     struct poll_host host;
@@ -129,7 +131,7 @@ open_with(const char *more)
                    (unsigned)site.server.port, more);
     bound_texts(&site.bound, file, entry, "");
     bound_must(&site.bound);
-    assert_int_equal(fills_create(site.loop, site.client, &site.bound.connector,
+    assert_int_equal(fills_create(site.loop, site.access, &site.bound.connector,
                                   1, &site.fills),
                      STATUS_OK);
     fills_share(site.fills, host_of, NULL);
@@ -151,6 +153,8 @@ set_up(void **state)
     assert_int_equal(loop_turn_create(site.loop, look, NULL, &site.turn),
                      STATUS_OK);
     assert_int_equal(http_client_create(site.loop, &client, &site.client, &err),
+                     STATUS_OK);
+    assert_int_equal(access_create(site.loop, site.client, NULL, &site.access),
                      STATUS_OK);
     return 0;
 }
@@ -178,6 +182,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
+    access_destroy(site.access);
     http_client_destroy(site.client);
     loop_turn_destroy(site.turn);
     loop_timer_destroy(site.guard);

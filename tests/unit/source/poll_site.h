@@ -15,6 +15,7 @@
 #include "io/http_client.h"
 #include "io/http_server.h"
 #include "io/loop.h"
+#include "source/access.h"
 #include "source/source_poll.h"
 #include "wire/digest.h"
 
@@ -80,6 +81,8 @@ struct site {
     size_t look_ups;
     /* The source. */
     struct http_client *client;
+    struct access *access;
+    const char *secrets; /* the directory, or NULL */
     struct poll_host host;
     struct poll_account account;
     struct source_poll_settings settings;
@@ -419,7 +422,7 @@ says_stopped(void *arg)
 static inline void
 make_poll(void)
 {
-    assert_int_equal(source_poll_create(site.loop, site.client, &site.settings,
+    assert_int_equal(source_poll_create(site.loop, site.access, &site.settings,
                                         &site.sink, &site.poll),
                      STATUS_OK);
     site.stopped = false;
@@ -518,6 +521,9 @@ site_open(const char *connector, const struct answer *script)
     bound_must(&site.bound);
     assert_int_equal(http_client_create(site.loop, &client, &site.client, &err),
                      STATUS_OK);
+    assert_int_equal(
+        access_create(site.loop, site.client, site.secrets, &site.access),
+        STATUS_OK);
     site.sink = (struct source_sink){ .submit = sink_submit,
                                       .has_room = sink_has_room,
                                       .is_writable = sink_is_writable,
@@ -540,6 +546,7 @@ site_close(void)
 {
     source_poll_destroy(site.poll);
     arrival_destroy(site.arrival);
+    access_destroy(site.access);
     http_client_destroy(site.client);
     http_server_destroy(site.server);
     if (site.held != NULL) {

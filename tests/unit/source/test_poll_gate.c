@@ -193,10 +193,14 @@ what_is_held_leaves_the_hosts_connections_to_others(void **state)
         struct http_call *call = NULL;
         bool came = false;
         site_open(lists[i], i == 0 ? script + 1 : script);
+        source_poll_destroy(site.poll);
+        access_destroy(site.access);
         http_client_destroy(site.client);
         assert_int_equal(
             http_client_create(site.loop, &one, &site.client, NULL), STATUS_OK);
-        source_poll_destroy(site.poll);
+        assert_int_equal(
+            access_create(site.loop, site.client, NULL, &site.access),
+            STATUS_OK);
         make_poll();
         start();
         run(is_held);

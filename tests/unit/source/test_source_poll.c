@@ -969,7 +969,7 @@ creating_one_survives_every_failed_allocation(void **state)
     enum status status = STATUS_NOMEM;
     for (long n = 0; status != STATUS_OK; n++) {
         mem_fail_after(n, 0);
-        status = source_poll_create(site.loop, site.client, &site.settings,
+        status = source_poll_create(site.loop, site.access, &site.settings,
                                     &site.sink, &site.poll);
         mem_fail_after(-1, 0);
     }
