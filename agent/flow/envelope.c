@@ -36,6 +36,9 @@ envelope_write(const struct connector *connector, const struct event *event,
                struct buf *into)
 {
     struct buf source = { 0 };
+    struct arena arena = { 0 };
+    struct extracted_data data;
+    enum status status = extract_data(connector, event, &arena, &data);
     struct cloudevent cloudevent = {
         .id = event->id,
         .type = event->type,
@@ -43,21 +46,20 @@ envelope_write(const struct connector *connector, const struct event *event,
         .recorded_ms = event->recorded_ms,
         .via = slice_of(channel_name(event->via)),
         .traceparent = traceparent_of(event),
-        .data = event->body,
+        .content_type = data.content_type,
+        .data = data.bytes,
+        .is_json = data.is_json,
     };
-    cloudevent.is_json = extract_data(connector, event, &cloudevent.data);
-    if (!cloudevent.is_json) {
-        cloudevent.content_type = event->content_type;
-    }
     buf_text(&source, "longstop/");
     buf_append(&source, connector->name);
     cloudevent.source = buf_slice(&source);
-    if (buf_status(&source) == STATUS_OK) {
+    if (status == STATUS_OK && buf_status(&source) == STATUS_OK) {
         cloudevent_write(&cloudevent, into);
     } else {
         into->failure = STATUS_NOMEM;
     }
     buf_fini(&source);
+    arena_fini(&arena);
 }
 
 struct event

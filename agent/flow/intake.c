@@ -33,7 +33,20 @@ give_answer(struct arrival *arrival, const struct answer_spec *spec,
         return keep_why(arrival, "a place of the answer is not in the request",
                         verdict);
     }
-    return status;
+    return status == STATUS_OK
+               ? verify_answer_fields(arrival->connector, spec,
+                                      &arrival->request, &arrival->arena,
+                                      &verdict->fields)
+               : status;
+}
+
+/* OPTIONS brings no event: what no handshake is for is only told that somebody
+ * is here. */
+static enum status
+greet(struct arrival *arrival, struct verdict *verdict)
+{
+    static const struct answer_spec plain = { .status = 204 };
+    return give_answer(arrival, &plain, verdict);
 }
 
 static enum status
@@ -120,6 +133,9 @@ intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
         verify_handshake(connector, request, &arrival->arena);
     if (handshake != NULL && !handshake->verify) {
         return give_answer(arrival, &handshake->respond, ret_verdict);
+    }
+    if (handshake == NULL && slice_equal_text(request->method, "OPTIONS")) {
+        return greet(arrival, ret_verdict);
     }
     enum status status = verify(arrival, now_ms, &result);
     if (status != STATUS_OK) {

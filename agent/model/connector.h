@@ -234,8 +234,13 @@ struct fetch_spec {
  * `signal`: nothing is stored, a walk is asked for. */
 enum event_mode { EVENT_FULL, EVENT_THIN, EVENT_SIGNAL };
 
+/* How a request holds its events: as the connector says, or as CloudEvents in
+ * whichever mode they come. */
+enum event_format { EVENT_FORMAT_OWN, EVENT_FORMAT_CLOUDEVENTS };
+
 /* What a webhook request says about its events. */
 struct event_spec {
+    enum event_format format;
     const struct json_path *split; /* NULL: one event a request */
     int64_t max_batch;             /* of its events; 0: no limit */
     const struct template *body;   /* what is kept of each; NULL: all */

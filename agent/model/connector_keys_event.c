@@ -4,6 +4,8 @@
 
 static const char *const event_modes[] = { "full", "thin", "signal", NULL };
 
+static const char *const formats[] = { "own", "cloudevents", NULL };
+
 static const struct config_key event_keys[] = {
     KEY(event_spec, "mode", CONFIG_CHOICE, mode, .choices = event_modes,
         .fallback = "full",
@@ -12,6 +14,11 @@ static const struct config_key event_keys[] = {
     KEY(event_spec, "fetch", CONFIG_TABLE, fetch,
         .table = &connector_fetch_table,
         .doc = "The request for the object of a thin event."),
+    KEY(event_spec, "format", CONFIG_CHOICE, format, .choices = formats,
+        .fallback = "own",
+        .doc = "`cloudevents`: the requests are CloudEvents in binary, "
+               "structured or batched mode; `item:` looks into the event as "
+               "JSON."),
     CUSTOM(event_spec, "split", split, connector_parse_path, STRING,
            "The array whose elements are the events."),
     KEY(event_spec, "max_batch", CONFIG_INT, max_batch, .fallback = "10000",

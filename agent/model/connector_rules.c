@@ -260,6 +260,19 @@ check_each(struct rules *rules)
     }
 }
 
+/* CloudEvents say themselves where their events and their data are. */
+static void
+check_format(struct rules *rules)
+{
+    const struct event_spec *event = &rules->draft->c.event;
+    if (event->format == EVENT_FORMAT_CLOUDEVENTS &&
+        (event->split != NULL || event->body != NULL || event->data != NULL)) {
+        refuse(rules, "event", "format",
+               "with 'format: cloudevents' there is no 'split', 'body' or "
+               "'data': the format says where they are");
+    }
+}
+
 static void
 check_event(struct rules *rules)
 {
@@ -269,6 +282,7 @@ check_event(struct rules *rules)
         refuse(rules, "event", NULL, "'event' needs an 'id'");
     }
     check_stamp(rules);
+    check_format(rules);
     check_replay_key(rules);
     check_each(rules);
 }

@@ -67,10 +67,22 @@ enum status extract_row(const struct connector *connector,
                         const struct row_view *view, struct arena *arena,
                         struct sighting *ret_sighting, struct error *err);
 
-/* Returns what handlers get as `data` of an event: the part of its body that
- * the connector selects for the channel the bytes are from, or all of it; what
- * was fetched goes whole. False when the body is not JSON. */
-bool extract_data(const struct connector *connector, const struct event *event,
-                  struct slice *ret_data);
+/* What handlers get as `data` of an event, borrowed from it or made in an
+ * arena. */
+struct extracted_data {
+    struct slice bytes;
+    struct slice content_type; /* of bytes that are not JSON */
+    bool is_json;
+};
+
+/*
+ * Finds what handlers get as `data`: the part of the body that the connector
+ * selects for the channel the bytes are from, or all of it; what was fetched
+ * goes whole, of a CloudEvent its data. Returns STATUS_NOMEM only.
+ */
+NODISCARD
+enum status extract_data(const struct connector *connector,
+                         const struct event *event, struct arena *arena,
+                         struct extracted_data *ret_data);
 
 #endif

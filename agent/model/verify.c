@@ -585,3 +585,51 @@ verify_answer(const struct connector *connector, const struct answer_spec *spec,
     }
     return scope_eval(&scope, spec->body, arena, ret_body, NULL);
 }
+
+enum status
+verify_answer_fields(const struct connector *connector,
+                     const struct answer_spec *spec,
+                     const struct inbound *request, struct arena *arena,
+                     struct http_fields *ret_fields)
+{
+    const struct scope scope = { .connector = connector,
+                                 .request = request,
+                                 .secret = first_secret(connector) };
+    size_t count = 0;
+    *ret_fields = (struct http_fields){ NULL, 0 };
+    struct http_field *fields =
+        arena_array(arena, spec->field_count + 1, sizeof(*fields));
+    if (fields == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < spec->field_count; i++) {
+        struct http_field *field = &fields[count];
+        field->name = spec->fields[i].name;
+        enum status status = scope_eval(&scope, spec->field_values[i], arena,
+                                        &field->value, NULL);
+        if (status == STATUS_NOMEM) {
+            return status;
+        }
+        count += status == STATUS_OK && http_field_value_valid(field->value);
+    }
+    *ret_fields = (struct http_fields){ fields, count };
+    return STATUS_OK;
+}
+
+bool
+verify_greets(const struct connector *connector, struct slice method)
+{
+    for (size_t i = 0; i < connector->handshake_count; i++) {
+        const struct conditions *when = &connector->handshakes[i].when;
+        for (size_t j = 0; j < when->count; j++) {
+            const struct condition *one = &when->at[j];
+            const struct template_ref *ref = template_ref_at(one->x, 0, 0);
+            if (one->test == CONDITION_EQUALS && ref != NULL &&
+                slice_equal_text(ref->kind, "method") &&
+                slice_equal(one->equals, method)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -94,4 +94,17 @@ enum status verify_answer(const struct connector *connector,
                           const struct inbound *request, struct arena *arena,
                           struct slice *ret_body);
 
+/* Renders the fields of an answer. One with an absent place is left out, and
+ * so is one whose value could not stand in a field. */
+NODISCARD
+enum status verify_answer_fields(const struct connector *connector,
+                                 const struct answer_spec *spec,
+                                 const struct inbound *request,
+                                 struct arena *arena,
+                                 struct http_fields *ret_fields);
+
+/* Whether a handshake is for requests of this method, by a condition on
+ * `method` with `equals`. */
+bool verify_greets(const struct connector *connector, struct slice method);
+
 #endif

@@ -75,6 +75,7 @@ struct verdict {
     /* VERDICT_ANSWER: borrowed for the call. Else empty. */
     const struct answer_spec *answer;
     struct slice body;
+    struct http_fields fields;
     struct slice why; /* words for the operator; borrowed for the call */
 };
 

@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "model/address.h"
 #include "model/quota.h"
+#include "model/verify.h"
 
 /*
  * The happy path of a webhook is:
@@ -275,13 +276,13 @@ log_refusal(const struct source_webhook *webhook, struct route *route,
 
 static void
 answer_with_spec(struct http_exchange *exchange, const struct answer_spec *spec,
-                 struct slice body)
+                 struct slice body, struct http_fields fields)
 {
     struct http_answer answer = {
         .status = spec->status,
         .content_type = spec->type,
         .body = body,
-        .fields = { spec->fields, spec->field_count },
+        .fields = fields,
     };
     if (answer.content_type.len == 0 && body.len > 0) {
         answer.content_type =
@@ -315,12 +316,16 @@ answer(void *arg, const struct verdict *verdict)
     if (row->status == 503) {
         answer_busy(webhook, pending->exchange);
     } else if (row->status == 401) {
-        answer_with_spec(pending->exchange, &connector->reject,
-                         (struct slice){ NULL, 0 });
+        const struct answer_spec *reject = &connector->reject;
+        const struct http_fields fields = { reject->fields,
+                                            reject->field_count };
+        answer_with_spec(pending->exchange, reject, (struct slice){ NULL, 0 },
+                         fields);
     } else if (row->status != 0) {
         answer_plain(pending->exchange, row->status);
     } else {
-        answer_with_spec(pending->exchange, verdict->answer, verdict->body);
+        answer_with_spec(pending->exchange, verdict->answer, verdict->body,
+                         verdict->fields);
     }
     if (verdict->signal && webhook->settings.signal != NULL) {
         webhook->settings.signal(webhook->settings.signal_arg, connector);
@@ -396,7 +401,8 @@ take_request(void *arg, struct http_exchange *exchange)
         answer_plain(exchange, 200);
         return;
     }
-    if (method_is(request, "OPTIONS")) {
+    if (method_is(request, "OPTIONS") &&
+        !verify_greets(route->connector, request->method)) {
         struct http_answer answer = { .status = 204,
                                       .fields = { allow_fields, 1 } };
         http_exchange_answer(exchange, &answer);

@@ -27,6 +27,7 @@ static const struct shipped shipped[] = {
     { "adyen_platform", HEX32, NULL, false },
     { "basic", "user:password", NULL, false },
     { "bitbucket", "s", "api_key: k, repo: w/r", false },
+    { "cloudevents", "s", NULL, false },
     { "couchdb", NULL, BASE ", api_key: k, db: d, user: u", false },
     { "discord", HEX32, "api_key: k, channel: '7'", false },
     { "discord_interactions", HEX32, NULL, false },

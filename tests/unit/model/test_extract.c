@@ -327,15 +327,18 @@ handlers_get_one_shape_from_both_channels(void **state)
           "{\"data\":{\"id\":1}}" },
     };
     struct bound bound;
-    struct slice part;
+    struct arena arena = { 0 };
     open_file(&bound, "petstore", WITH_ALL);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct event event = { .via = rows[i].via,
                                      .filled = rows[i].filled,
                                      .body = slice_of(rows[i].body) };
-        bool is_json = extract_data(&bound.connector, &event, &part);
-        assert_int_equal(is_json, rows[i].data != NULL);
-        assert_true(!is_json || slice_equal_text(part, rows[i].data));
+        struct extracted_data data;
+        assert_int_equal(extract_data(&bound.connector, &event, &arena, &data),
+                         STATUS_OK);
+        assert_int_equal(data.is_json, rows[i].data != NULL);
+        assert_true(slice_equal_text(data.bytes, data.is_json ? rows[i].data
+                                                              : rows[i].body));
     }
     bound_fini(&bound);
 }

@@ -132,9 +132,10 @@ a_row_that_lacks_something_is_kept_whole(void **state)
         const struct event event = { .via = CHANNEL_POLL,
                                      .needs = sighting.needs,
                                      .body = sighting.body };
-        struct slice data;
-        assert_true(extract_data(&bound.connector, &event, &data));
-        assert_true(slice_equal_text(data, "{\"a\":1}"));
+        struct extracted_data data;
+        assert_int_equal(extract_data(&bound.connector, &event, &arena, &data),
+                         STATUS_OK);
+        assert_true(slice_equal_text(data.bytes, "{\"a\":1}"));
         arena_fini(&arena);
         bound_fini(&bound);
     }
