@@ -476,7 +476,9 @@ http_call_create(struct http_client *client, const struct http_call_spec *spec,
     call->easy = curl_easy_init();
     if (call->easy == NULL || !set_fixed(call) || !set_times(call, spec) ||
         !set_fields(call, spec) || !set_method(call, spec) ||
-        !set_target(call, spec)) {
+        !set_target(call, spec) ||
+        (spec->is_once &&
+         curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) != 0)) {
         http_call_destroy(call);
         return NULL;
     }

@@ -53,6 +53,9 @@ struct http_call_spec {
     size_t body_limit;          /* decoded: STATUS_TOO_LARGE beyond */
     bool is_held; /* the server is expected to keep the request open: it takes
                      none of the connections of those that are answered */
+    bool is_once; /* sent once at most, on a connection of its own: one that was
+                     used before and turns out to be closed is tried anew,
+                     though the request may have arrived */
     bool body_may_be_cut; /* instead: the answer ends at body_limit */
 };
 

@@ -200,6 +200,32 @@ an_answer_comes_whole(void **state)
     close_world();
 }
 
+/* Answers the first request and hangs up on the second. */
+static void
+serve_one_of_two(struct loopback *server, int fd)
+{
+    if (loopback_read(server, fd) && loopback_say(fd, server->arg)) {
+        (void)loopback_read(server, fd);
+    }
+}
+
+static void
+what_is_to_be_sent_once_is_not_sent_again(void **state)
+{
+    (void)state;
+    open_world(serve_one_of_two, ok);
+    struct http_call_spec spec = get();
+    call(&spec);
+    call(&spec); /* on the same connection, then on another */
+    assert_int_equal(atomic_load(&world.server.requests), 3);
+    spec.is_once = true;
+    spec.method = slice_of("POST");
+    call(&spec);
+    assert_int_equal(world.answer.status, STATUS_OK);
+    assert_int_equal(atomic_load(&world.server.requests), 4);
+    close_world();
+}
+
 static void
 a_connection_is_used_again_and_forgets_cookies(void **state)
 {
@@ -850,6 +876,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_comes_whole),
+        cmocka_unit_test(what_is_to_be_sent_once_is_not_sent_again),
         cmocka_unit_test(a_connection_is_used_again_and_forgets_cookies),
         cmocka_unit_test(calls_beyond_the_connections_of_a_host_wait),
         cmocka_unit_test(
