@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "app/agent.h"
+#include "app/agent_private.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app/admin.h"
-#include "app/outlets.h"
 #include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
@@ -14,8 +13,8 @@
 #include "flow/dispatch.h"
 #include "flow/fill.h"
 #include "flow/ingest.h"
+#include "flow/registrar.h"
 #include "flow/retention.h"
-#include "flow/telemetry.h"
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/loop.h"
@@ -31,107 +30,9 @@
  * From top to bottom: the loop; the store and its thread; the outside (HTTP
  * client, child processes, handlers); the street (dispatch, ingest); the
  * sources; the listeners. Destroying goes the other way.
- *
- * An orderly end: the listener takes nothing new and answers what it has, walks
- * end after the page that is being stored, attempts may finish for GRACE_MS and
- * are then asked to end. When all of them have said so, or END_MS have passed,
- * the loop stops and the store is closed.
  */
 
-#define GRACE_MS        (3 * INSTANT_SECOND_MS)
-#define END_MS          (9500 * (int64_t)1)
-#define SERVER_GRACE_MS (3 * INSTANT_SECOND_MS)
-#define RETRY_AFTER_S   5
-
-struct agent {
-    struct agent_settings settings;
-    const struct configuration *configuration;
-    struct loop *loop;
-    struct telemetry telemetry;
-    struct store_worker *worker;
-    struct store_reader *reader;
-    struct http_client *client;
-    struct access *access;
-    struct process_spawner *spawner;
-    struct outlets outlets;
-    struct fills *fills;
-    struct dispatch *dispatch;
-    struct ingest *ingest;
-    struct ingest *rehearsal; /* the sink of walks that store nothing */
-    struct walks *walks;
-    struct retention *retention;
-    struct accounting *accounting;
-    struct source_webhook *webhook;
-    struct http_server *server;
-    struct admin *admin;
-    struct loop_signal *signals[3];
-    struct loop_timer *end_timer;
-    struct loop_timer *watchdog;
-    int64_t watchdog_ms;
-    int64_t floor_ms; /* the ledger's, as the store was opened */
-    size_t ending;    /* parts that have not said that they stopped */
-    bool stopping;
-    enum exit_code exit_code;
-    char user_agent[64]; /* product/version, RFC 9110 §10.1.5 */
-};
-
-/* ---- the end ---- */
-
-static void
-part_stopped(void *arg)
-{
-    struct agent *agent = arg;
-    agent->ending--;
-    if (agent->ending == 0) {
-        loop_stop(agent->loop);
-    }
-}
-
-static void
-end_forced(void *arg)
-{
-    struct agent *agent = arg;
-    LOG(LOG_WARN, "the end took too long: what runs is given back",
-        log_i64("parts", (int64_t)agent->ending));
-    loop_stop(agent->loop);
-}
-
-static void
-begin_end(struct agent *agent)
-{
-    if (agent->stopping) {
-        return;
-    }
-    agent->stopping = true;
-    notify_send("STOPPING=1");
-    /* One for ourselves, so that no part that stops at once ends it all. */
-    agent->ending = 1 + 1 + (agent->server != NULL);
-    loop_timer_arm(agent->end_timer, END_MS);
-    if (agent->retention != NULL) {
-        retention_stop(agent->retention);
-    }
-    if (agent->accounting != NULL) {
-        accounting_stop(agent->accounting);
-    }
-    if (agent->server != NULL) {
-        http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
-    }
-    agent->ending += walks_stop(agent->walks, part_stopped, agent);
-    dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
-    part_stopped(agent);
-}
-
-static void
-asked_to_end(void *arg)
-{
-    struct agent *agent = arg;
-    if (agent->stopping) {
-        loop_stop(agent->loop); /* asked twice: at once */
-        return;
-    }
-    LOG(LOG_INFO, "stopping", log_text("why", "signal"));
-    begin_end(agent);
-}
+#define RETRY_AFTER_S 5
 
 static void
 asked_to_reopen(void *arg)
@@ -150,7 +51,7 @@ store_failed(void *arg, enum status status, const char *words)
     LOG(LOG_ERROR, "the store has failed; nothing is acknowledged any more",
         log_text("status", status_text(status)), log_text("why", words));
     agent->exit_code = EXIT_STORE;
-    begin_end(agent);
+    agent_begin_end(agent);
     if (agent->dispatch != NULL) {
         dispatch_cancel(agent->dispatch);
     }
@@ -195,7 +96,7 @@ walk_ended(void *arg, const struct poll_ended *ended)
     }
     if (agent->settings.mode != AGENT_RUN && agent->exit_code != EXIT_STORE) {
         agent->exit_code = codes[ended->outcome];
-        begin_end(agent);
+        agent_begin_end(agent);
     }
 }
 
@@ -428,6 +329,21 @@ build_accounting(struct agent *agent)
 }
 
 static enum status
+build_registrar(struct agent *agent)
+{
+    const struct configuration *configuration = agent->configuration;
+    const struct registrar_settings settings = {
+        .loop = agent->loop,
+        .access = agent->access,
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .secrets = configuration->places.secrets.ptr,
+        .telemetry = &agent->telemetry,
+    };
+    return registrar_create(&settings, &agent->registrar);
+}
+
+static enum status
 build_listener(struct agent *agent, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
@@ -501,14 +417,14 @@ build_signals(struct agent *agent)
     static const struct {
         int number;
         loop_fn *fn;
-    } table[] = { { SIGTERM, asked_to_end },
-                  { SIGINT, asked_to_end },
+    } table[] = { { SIGTERM, agent_asked_to_end },
+                  { SIGINT, agent_asked_to_end },
                   { SIGHUP, asked_to_reopen } };
     /* A peer that goes away, or a full quota, is an error we look at. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
-    enum status status =
-        loop_timer_create(agent->loop, end_forced, agent, &agent->end_timer);
+    enum status status = loop_timer_create(agent->loop, agent_end_forced, agent,
+                                           &agent->end_timer);
     for (size_t i = 0;
          i < sizeof(table) / sizeof(table[0]) && status == STATUS_OK; i++) {
         status = loop_signal_create(agent->loop, table[i].number, table[i].fn,
@@ -557,6 +473,7 @@ build(struct agent *agent, struct error *err)
     if (run) {
         status = status != STATUS_OK ? status : build_retention(agent);
         status = status != STATUS_OK ? status : build_accounting(agent);
+        status = status != STATUS_OK ? status : build_registrar(agent);
         status = status != STATUS_OK ? status : build_reader(agent, err);
         status = status != STATUS_OK ? status : build_admin(agent, err);
         status = status != STATUS_OK ? status : build_listener(agent, err);
@@ -621,53 +538,13 @@ agent_run(struct agent *agent)
     return agent->exit_code;
 }
 
-static void
-ignore_stopped(void *arg)
-{
-    (void)arg;
-}
-
-/* The loop has stopped, perhaps in the midst of things: what the store's thread
- * still answers must start nothing. */
-static void
-halt(struct agent *agent)
-{
-    agent->stopping = true;
-    if (agent->retention != NULL) {
-        retention_stop(agent->retention);
-    }
-    if (agent->accounting != NULL) {
-        accounting_stop(agent->accounting);
-    }
-    if (agent->walks != NULL) {
-        (void)walks_stop(agent->walks, ignore_stopped, NULL);
-    }
-    if (agent->dispatch != NULL) {
-        dispatch_stop(agent->dispatch, 0, ignore_stopped, NULL);
-    }
-}
-
-/* A handler that was asked to end and did not in time cannot be destroyed under
- * its attempt, nor the loop under its thread: they end with the process. */
-static bool
-still_runs(struct agent *agent)
-{
-    if (agent->dispatch == NULL || dispatch_running(agent->dispatch) == 0) {
-        return false;
-    }
-    dispatch_cancel(agent->dispatch);
-    LOG(LOG_WARN, "handlers are still running, their deliveries are owed",
-        log_i64("attempts", (int64_t)dispatch_running(agent->dispatch)));
-    return true;
-}
-
 void
 agent_destroy(struct agent *agent)
 {
     if (agent == NULL) {
         return;
     }
-    halt(agent);
+    agent_halt(agent);
     http_server_destroy(agent->server);
     admin_destroy(agent->admin);
     agent->admin = NULL;
@@ -677,10 +554,11 @@ agent_destroy(struct agent *agent)
     source_webhook_destroy(agent->webhook);
     retention_destroy(agent->retention);
     accounting_destroy(agent->accounting);
+    registrar_destroy(agent->registrar);
     walks_destroy(agent->walks);
     ingest_destroy(agent->ingest);
     ingest_destroy(agent->rehearsal);
-    if (still_runs(agent)) {
+    if (agent_still_runs(agent)) {
         return;
     }
     outlets_fini(&agent->outlets);

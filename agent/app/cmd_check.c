@@ -15,6 +15,8 @@
 #include "model/promise.h"
 #include "wire/json_tree.h"
 
+static const struct slice webhook_secret = SLICE("webhook_secret");
+
 static void
 channels_text(const struct connector *connector)
 {
@@ -207,6 +209,21 @@ print_route(const struct listen_settings *listen,
     }
 }
 
+/* Where a secret comes from that the configuration does not have. */
+static void
+print_kept(const struct configuration *configuration,
+           const struct connector *connector)
+{
+    const struct connector_param *secret =
+        connector_param_find(connector, webhook_secret);
+    if (secret != NULL && secret->kept) {
+        (void)printf("  secret: kept in %.*s/%.*s.webhook_secret by 'longstop "
+                     "subscribe'\n",
+                     SLICE_ARG(configuration->places.secrets),
+                     SLICE_ARG(connector->name));
+    }
+}
+
 /* What its list makes up for, and what it costs to read it. */
 static void
 print_list(const struct hosts *hosts, size_t at)
@@ -253,6 +270,7 @@ connector_text(const struct hosts *hosts, size_t at)
     channels_text(connector);
     if (connector->has_webhook) {
         print_route(listen, connector);
+        print_kept(hosts->configuration, connector);
     }
     if (connector->has_poll) {
         print_list(hosts, at);
@@ -390,6 +408,9 @@ connector_json(struct json_tree *tree, struct json_node *list,
     json_add_text(tree, node, "use", connector->use);
     json_add_bool(tree, node, "webhook", connector->has_webhook);
     json_add_bool(tree, node, "poll", connector->has_poll);
+    json_add_bool(tree, node, "secret_kept",
+                  connector_param_find(connector, webhook_secret) != NULL &&
+                      connector_param_find(connector, webhook_secret)->kept);
     promise_json(tree, node, hosts, at);
     unlisted_json(tree, node, &connector->poll.record);
     seconds_json(tree, node, "dedup_horizon_seconds", connector->keep_ids_ms);

@@ -9,6 +9,7 @@
 #include "app/paths.h"
 #include "config/config_yaml.h"
 #include "io/fs.h"
+#include "io/kept.h"
 #include "io/secret.h"
 #include "model/connector_extend.h"
 
@@ -298,6 +299,29 @@ read_secret(void *arg, const struct config_secret *secret,
     return status == STATUS_OK;
 }
 
+/* A secret that `subscribe` has kept; one that others could have read is
+ * refused. */
+static bool
+read_kept(void *arg, struct slice connector, struct slice name,
+          struct config_report *report, struct arena *arena,
+          struct slice *ret_text)
+{
+    const struct configuration *configuration = arg;
+    struct buf text = { 0 };
+    struct error err = { 0 };
+    enum status status = kept_read(configuration->places.secrets.ptr, connector,
+                                   name, &text, &err);
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&text), ret_text);
+    } else if (status != STATUS_NOT_FOUND) {
+        config_report_add(report, CONFIG_ERROR, no_mark(), "%s",
+                          error_text(&err, status));
+    }
+    mem_wipe(text.ptr, text.len);
+    buf_fini(&text);
+    return status == STATUS_OK;
+}
+
 /* Says where a connector was looked for, and what was probably meant. */
 static void
 report_not_found(struct configuration *configuration, struct slice use,
@@ -398,6 +422,8 @@ bind_connector(struct configuration *configuration,
     struct connector_env env = {
         .read_secret = read_secret,
         .load_file = load_other_file,
+        .read_kept = read_kept,
+        .registers = configuration->registers,
         .arg = configuration,
         .public_url = configuration->places.public_url,
     };
@@ -527,12 +553,10 @@ choose_path(const char *path, struct configuration *configuration,
                       &configuration->path);
 }
 
-enum status
-configuration_load(const char *path, struct configuration *ret,
-                   struct error *err)
+static enum status
+load(const char *path, struct configuration *ret, struct error *err)
 {
     struct config_node *root = NULL;
-    *ret = (struct configuration){ 0 };
     enum status status = choose_path(path, ret, err);
     if (status != STATUS_OK) {
         return status;
@@ -554,6 +578,22 @@ configuration_load(const char *path, struct configuration *ret,
     return status == STATUS_OK
                ? STATUS_OK
                : error_set(err, status, "the configuration was refused");
+}
+
+enum status
+configuration_load(const char *path, struct configuration *ret,
+                   struct error *err)
+{
+    *ret = (struct configuration){ 0 };
+    return load(path, ret, err);
+}
+
+enum status
+configuration_load_to_register(const char *path, struct configuration *ret,
+                               struct error *err)
+{
+    *ret = (struct configuration){ .registers = true };
+    return load(path, ret, err);
 }
 
 void

@@ -20,6 +20,7 @@ struct configuration {
     struct placement places;
     struct slice admin_token; /* empty: none */
     size_t file_count;
+    bool registers; /* see configuration_load_to_register */
 };
 
 /*
@@ -30,6 +31,13 @@ struct configuration {
 NODISCARD
 enum status configuration_load(const char *path, struct configuration *ret,
                                struct error *err);
+
+/* The same for `subscribe`: a connector may still be without its secret, and so
+ * without any channel. */
+NODISCARD
+enum status configuration_load_to_register(const char *path,
+                                           struct configuration *ret,
+                                           struct error *err);
 
 /* Also wipes the secrets. */
 void configuration_fini(struct configuration *configuration);

@@ -15,12 +15,10 @@ load_print_findings(const struct config_report *report)
     buf_fini(&text);
 }
 
-enum exit_code
-load_configuration(const char *path, struct configuration *ret)
+/* Prints what was found and says how the process ends, or goes on. */
+static enum exit_code
+loaded(struct configuration *ret, enum status status, const struct error *err)
 {
-    struct error err = { 0 };
-    *ret = (struct configuration){ 0 };
-    enum status status = configuration_load(path, ret, &err);
     if (ret->report.first != NULL) {
         load_print_findings(&ret->report);
     }
@@ -28,10 +26,26 @@ load_configuration(const char *path, struct configuration *ret)
         return EXIT_OK;
     }
     if (ret->report.errors == 0) {
-        (void)fprintf(stderr, "longstop: %s\n", error_text(&err, status));
+        (void)fprintf(stderr, "longstop: %s\n", error_text(err, status));
     }
     configuration_fini(ret);
     return status == STATUS_NOMEM ? EXIT_FAILED : EXIT_CONFIG;
+}
+
+enum exit_code
+load_configuration(const char *path, struct configuration *ret)
+{
+    struct error err = { 0 };
+    enum status status = configuration_load(path, ret, &err);
+    return loaded(ret, status, &err);
+}
+
+enum exit_code
+load_configuration_to_register(const char *path, struct configuration *ret)
+{
+    struct error err = { 0 };
+    enum status status = configuration_load_to_register(path, ret, &err);
+    return loaded(ret, status, &err);
 }
 
 enum exit_code

@@ -19,6 +19,10 @@ enum exit_code load_configuration(const char *path, struct configuration *ret);
 /* Prints what was found on stderr, as text. */
 void load_print_findings(const struct config_report *report);
 
+/* The same by configuration_load_to_register. */
+enum exit_code load_configuration_to_register(const char *path,
+                                              struct configuration *ret);
+
 /* The exit code that goes with a status. */
 enum exit_code load_exit_code(enum status status);
 

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     { "verify", cmd_verify, "say whether a captured webhook is genuine" },
     { "poll", cmd_poll, "one walk of a connector's list, now" },
     { "backfill", cmd_backfill, "read a past span of a connector's list" },
+    { "subscribe", cmd_subscribe, "have a provider send its webhooks here" },
     { "status", cmd_status, "how the running agent stands" },
     { "events", cmd_events, "list the events that are kept" },
     { "show", cmd_show, "all that is known of one event" },

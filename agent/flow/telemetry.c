@@ -30,6 +30,7 @@ enum family {
     FAMILY_BOUND_BROKEN,
     FAMILY_OVERLAP_SHORT,
     FAMILY_GAPS,
+    FAMILY_SUBSCRIPTION_OK,
     FAMILY_DELIVERIES,
     FAMILY_PENDING,
     FAMILY_OLDEST_PENDING,
@@ -122,6 +123,11 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                       .help = "Spans that could not be read any more.",
                       .kind = METRIC_COUNTER,
                       .labels = { "connector" } },
+    [FAMILY_SUBSCRIPTION_OK] = { .name = "longstop_subscription_ok",
+                                 .help = "Whether the provider's hook that "
+                                         "subscribe made is as it should be.",
+                                 .kind = METRIC_GAUGE,
+                                 .labels = { "connector" } },
     [FAMILY_DELIVERIES] = { .name = "longstop_deliveries_total",
                             .help = "Attempts, by how they ended.",
                             .kind = METRIC_COUNTER,
@@ -192,6 +198,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->bound_broken = families[FAMILY_BOUND_BROKEN];
     telemetry->overlap_short = families[FAMILY_OVERLAP_SHORT];
     telemetry->gaps = families[FAMILY_GAPS];
+    telemetry->subscription_ok = families[FAMILY_SUBSCRIPTION_OK];
     telemetry->deliveries = families[FAMILY_DELIVERIES];
     telemetry->pending = families[FAMILY_PENDING];
     telemetry->oldest_pending = families[FAMILY_OLDEST_PENDING];
@@ -263,6 +270,13 @@ telemetry_complete_until(const struct telemetry *telemetry,
         metric_set(series(telemetry->complete_until, connector->name, NULL),
                    (double)until_ms / 1000);
     }
+}
+
+struct metric *
+telemetry_subscription(const struct telemetry *telemetry,
+                       const struct connector *connector)
+{
+    return series(telemetry->subscription_ok, connector->name, NULL);
 }
 
 struct telemetry_handler

@@ -38,6 +38,7 @@ struct telemetry {
     struct metric_family *bound_broken;
     struct metric_family *overlap_short;
     struct metric_family *gaps;
+    struct metric_family *subscription_ok;
     struct metric_family *deliveries;
     struct metric_family *pending;
     struct metric_family *oldest_pending;
@@ -80,6 +81,11 @@ telemetry_of_connector(const struct telemetry *telemetry,
 void telemetry_complete_until(const struct telemetry *telemetry,
                               const struct connector *connector,
                               int64_t until_ms);
+
+/* Returns the gauge of a hook that `subscribe` made: 1 while it is as it should
+ * be. Its series is there once that was looked at. */
+struct metric *telemetry_subscription(const struct telemetry *telemetry,
+                                      const struct connector *connector);
 
 struct telemetry_handler telemetry_of_handler(const struct telemetry *telemetry,
                                               struct slice name);

@@ -133,3 +133,21 @@ kept_remove(const char *directory, struct slice connector, struct slice name,
     buf_fini(&path);
     return status;
 }
+
+enum status
+kept_lock(const char *directory, struct slice connector, struct fs_lock **ret,
+          struct error *err)
+{
+    struct buf path = { 0 };
+    bool was_clean;
+    enum status status =
+        kept_path(directory, connector, slice_of("lock"), &path, err);
+    if (status == STATUS_OK) {
+        status = fs_make_directory(directory, err);
+    }
+    if (status == STATUS_OK) {
+        status = fs_lock_take(path.ptr, &was_clean, ret, err);
+    }
+    buf_fini(&path);
+    return status;
+}

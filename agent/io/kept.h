@@ -38,6 +38,14 @@ NODISCARD
 enum status kept_remove(const char *directory, struct slice connector,
                         struct slice name, struct error *err);
 
+struct fs_lock;
+
+/* Lets one process at a time change what is kept of `connector`; STATUS_FENCED
+ * while another does. Ends with fs_lock_release. */
+NODISCARD
+enum status kept_lock(const char *directory, struct slice connector,
+                      struct fs_lock **ret, struct error *err);
+
 /* Writes the path of that file, for messages. */
 NODISCARD
 enum status kept_path(const char *directory, struct slice connector,

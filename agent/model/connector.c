@@ -229,6 +229,7 @@ finish(struct config_binding *binding, struct connector_draft *draft)
     finish_pages(binding, draft);
     finish_first(draft);
     connector_fetch_finish(binding, draft);
+    connector_register_finish(binding, draft);
 }
 
 /* How senders address this connector unless it says so itself. */
@@ -411,6 +412,7 @@ connector_fini(struct connector *connector)
     }
     forget_all(&connector->poll.fail_when);
     forget_all(&connector->poll.gate.go_when);
+    forget_all(&connector->registration.fail_when);
     pattern_free(connector->poll.indirect.allow);
     for (size_t i = 0; i < connector->poll.cursor.expired_count; i++) {
         forget_all(&connector->poll.cursor.expired[i].when);
@@ -426,6 +428,7 @@ connector_fini(struct connector *connector)
     connector->poll.fail_when.count = 0;
     connector->poll.cursor.expired_count = 0;
     connector->poll.gate.go_when.count = 0;
+    connector->registration.fail_when.count = 0;
     connector->poll.indirect.allow = NULL;
     connector->param_count = 0;
 }

@@ -34,6 +34,8 @@ struct connector_param {
     bool secret;
     bool given;                /* by the configuration, or a default */
     bool asked;                /* requests of the list name it */
+    bool registers;            /* requests of `register` name it */
+    bool kept;                 /* not given: kept beside the store */
     struct slice *values;      /* more than one only for webhook_secret */
     struct config_mark *marks; /* of the values */
     size_t count;
@@ -195,6 +197,9 @@ struct body_node {
     const struct template *text; /* scalar */
     bool bare;   /* an unquoted number, true, false or null: goes in as it is */
     bool number; /* `{…|number}`: as well, and must be one */
+    bool repeats;   /* once for each `{event}` */
+    bool is_events; /* nothing but `{events}`: an array of them */
+    struct body_node *parent;
     struct body_node *children;
     struct body_node *next;
 };
@@ -479,6 +484,68 @@ struct recover_spec {
     const struct config_node *list_failed; /* for people; never asked */
 };
 
+/* A value that a hook in a provider's list must have. */
+struct register_test {
+    const struct json_path *path;
+    const struct template *value;
+};
+
+/* Which hooks there are already, and which of them is ours. */
+struct register_list {
+    struct request_spec request; /* url NULL: the provider shows none */
+    const struct json_path *items;
+    const struct json_path *id;
+    const struct json_path *events; /* what it is registered for */
+    struct register_test *find;     /* all of them: it is ours */
+    size_t find_count;
+    struct register_test *want; /* all of them: it is as it should be */
+    size_t want_count;
+};
+
+struct register_request {
+    struct request_spec request; /* url NULL: there is none */
+    const struct json_path *id;  /* of `create`: in the answer */
+    unsigned expect;             /* 0: any 2xx */
+};
+
+/* Where the secret of a hook comes from. */
+struct register_secret {
+    enum {
+        SECRET_BY_PEOPLE, /* one for all hooks, and no request shows it */
+        SECRET_OURS,      /* we make it up and send it as {generated} */
+        SECRET_ANSWERED,  /* the answer to `create` has it, and no other */
+        SECRET_ASKED      /* a request of its own brings it */
+    } by;
+    int generate;                 /* enum register_alphabet */
+    const struct json_path *from; /* in the answer */
+    struct request_spec request;  /* of SECRET_ASKED */
+    struct slice words;           /* of SECRET_BY_PEOPLE: where it is found */
+};
+
+enum register_alphabet { ALPHABET_TEXT, ALPHABET_HEX, ALPHABET_WHSEC };
+
+/* How a provider is told of us, and of us no longer. */
+struct register_spec {
+    bool declared;               /* there is something to send */
+    struct config_texts by_hand; /* what people have to do where not */
+    struct config_texts events;  /* what we want to hear of */
+    bool all_events;        /* `events: []`: of all, unless some are said */
+    bool per_event;         /* a hook for each of them */
+    struct auth_spec *auth; /* NULL: as the list's */
+    struct conditions fail_when;
+    struct register_list list;
+    struct slice id_as; /* the parameter that the hook's id is; or empty */
+    struct register_request create;
+    struct register_request update;
+    struct register_request remove;
+    struct register_request renew;
+    int64_t renew_every_ms; /* 0: it lasts */
+    struct register_secret secret;
+    struct config_texts ports; /* the only ones it delivers to */
+    bool https;                /* it delivers to nothing else */
+    int64_t check_every_ms;    /* 0: never */
+};
+
 enum match_mode { MATCH_NONE, MATCH_EVENT, MATCH_STATE };
 
 struct match_spec {
@@ -524,6 +591,7 @@ struct connector {
     struct poll_spec poll;
     struct match_spec match;
     struct recover_spec recover;
+    struct register_spec registration;
     struct webhook_spec webhook;
     int64_t grace_ms;
     int64_t keep_ids_ms;
@@ -535,6 +603,14 @@ struct connector_env {
     bool (*read_secret)(void *arg, const struct config_secret *secret,
                         struct config_report *report, struct arena *arena,
                         struct slice *ret_text);
+    /* Returns what is kept of the connector's parameter `name` beside the
+     * store, one secret a line, in the arena; false when nothing is. May be
+     * NULL. */
+    bool (*read_kept)(void *arg, struct slice connector, struct slice name,
+                      struct config_report *report, struct arena *arena,
+                      struct slice *ret_text);
+    bool registers; /* it is about to get its secret: no channel is no mistake
+                       yet */
     void *arg;
     struct slice public_url; /* listen.public_url, or empty */
     /* Loads the file of another connector, for `extends: NAME` and `verify:

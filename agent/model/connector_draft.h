@@ -11,10 +11,11 @@
 
 /* Where a template stands decides which channel needs its parameters. */
 enum draft_side {
-    SIDE_WEBHOOK, /* verification, events, answers */
-    SIDE_REQUEST, /* what is sent when polling */
-    SIDE_EVENT,   /* what is sent for one event: fetched, asked for again */
-    SIDE_ROW      /* what is read from answers and rows */
+    SIDE_WEBHOOK,  /* verification, events, answers */
+    SIDE_REQUEST,  /* what is sent when polling */
+    SIDE_EVENT,    /* what is sent for one event: fetched, asked for again */
+    SIDE_REGISTER, /* what is sent to be told of events */
+    SIDE_ROW       /* what is read from answers and rows */
 };
 
 /* `{var:NAME}` or `{secret:NAME}` somewhere in the connector. */
@@ -48,7 +49,8 @@ struct connector_draft {
     const struct config_node *file;
     const struct config_node *entry;
     struct draft_use *uses;
-    bool for_event; /* the request being read is one for an event */
+    bool for_event;    /* the request being read is one for an event */
+    bool for_register; /* it is one of `register` */
     bool nomem;
 };
 
@@ -120,6 +122,15 @@ config_parse_fn connector_fetch_query;
 config_parse_fn connector_fetch_headers;
 config_parse_fn connector_fetch_form;
 config_parse_fn connector_fetch_json;
+
+config_parse_fn connector_register_text;
+config_parse_fn connector_register_query;
+config_parse_fn connector_register_headers;
+config_parse_fn connector_register_form;
+config_parse_fn connector_register_json;
+config_parse_fn connector_register_graphql;
+config_parse_fn connector_register_find;
+config_parse_fn connector_register_want;
 
 /* Says that the value of `node` is wrong. */
 void connector_parse_refuse(struct config_binding *binding,
@@ -205,6 +216,20 @@ void connector_auth_each(const struct auth_spec *auth,
 struct pair_spec *connector_parse_pairs(struct config_binding *binding,
                                         const struct config_node *node,
                                         size_t *ret_count);
+
+/* Makes the one text of `register.secret` a mapping. */
+NODISCARD
+enum status connector_register_tree(struct arena *arena,
+                                    struct config_node *root);
+
+/* Notes what a scalar of a body means for the events that a hook is for: a list
+ * of them, or that the list's element around it is there once for each. */
+void connector_register_mark(struct body_node *node);
+
+/* Fills in what follows from `register`, and holds it against the rules that
+ * span its keys. */
+void connector_register_finish(struct config_binding *binding,
+                               struct connector_draft *draft);
 
 /* Fills in what follows from `recover`, `event.fetch` and `record.fetch`. */
 void connector_fetch_finish(struct config_binding *binding,

@@ -578,6 +578,10 @@ static const struct config_key connector_keys[] = {
         .table = &recover_table, .schema = RECOVER_WORD,
         .doc = "How an event comes whole that only the list has shown: one "
                "word, or its requests besides."),
+    KEY(connector_draft, "register", CONFIG_TABLE, c.registration,
+        .table = &connector_register_table, .schema = NONE,
+        .doc = "How the provider is told to send webhooks, for `longstop "
+               "subscribe`; `none`: it has no way."),
     KEY(connector_draft, "webhook", CONFIG_TABLE, c.webhook,
         .table = &webhook_table, .doc = "Who may send webhooks."),
     KEY(connector_draft, "grace", CONFIG_DURATION, c.grace_ms,

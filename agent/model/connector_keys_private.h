@@ -68,4 +68,7 @@ extern const struct config_table connector_fetch_table;
 /* `poll.gate`. */
 extern const struct config_table connector_gate_table;
 
+/* `register`. */
+extern const struct config_table connector_register_table;
+
 #endif

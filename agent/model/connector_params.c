@@ -113,7 +113,8 @@ list_params(struct params *params)
     for (const struct draft_use *use = draft->uses; use; use = use->next) {
         add_param(params, use->name, use->secret, NULL);
     }
-    if (draft->c.poll.declared || draft->c.event.fetch.request.url != NULL) {
+    if (draft->c.poll.declared || draft->c.registration.declared ||
+        draft->c.event.fetch.request.url != NULL) {
         add_param(params, slice_of("base"), false, NULL);
     }
     if (needs_secret(draft)) {
@@ -227,6 +228,40 @@ add_secret(struct params *params, struct connector_param *param,
     add_value(params, param, text, secret->mark);
 }
 
+/* What `subscribe` has kept beside the store: one secret a line, as after a
+ * rotation. What the configuration gives goes before it. */
+static enum status
+add_kept(struct params *params, struct connector_param *param)
+{
+    const struct connector_env *env = params->env;
+    const struct connector *c = &params->draft->c;
+    struct arena *arena = params->binding->arena;
+    struct slice text;
+    struct slice line;
+    size_t lines = 1;
+    if (env->read_kept == NULL ||
+        !env->read_kept(env->arg, c->name, param->name, params->binding->report,
+                        arena, &text)) {
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        lines += text.ptr[i] == '\n';
+    }
+    param->values = arena_array(arena, lines, sizeof(*param->values));
+    param->marks = arena_array(arena, lines, sizeof(*param->marks));
+    if (param->values == NULL || param->marks == NULL) {
+        return STATUS_NOMEM;
+    }
+    while (slice_split(&text, '\n', &line)) {
+        line = slice_trim(line);
+        if (line.len > 0) {
+            add_value(params, param, line, c->mark);
+            param->kept = true;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* What `with` says of a parameter, by its name or as its file. */
 static const struct config_node *
 written(struct params *params, const struct connector_param *param)
@@ -264,6 +299,13 @@ take_values(struct params *params, const struct given *given)
             add_secret(params, param, &given[i].secrets.at[s]);
         }
         add_secret(params, param, &given[i].secret);
+        const bool may_be_kept =
+            is_called(param, "webhook_secret") ||
+            slice_equal(param->name, draft->c.registration.id_as);
+        if (node == NULL && may_be_kept &&
+            add_kept(params, param) != STATUS_OK) {
+            return STATUS_NOMEM;
+        }
         if (node == NULL || param->secret || node->unset) {
             continue;
         }
@@ -314,11 +356,13 @@ report_missing(struct params *params, enum draft_side side, const char *channel)
         const struct connector_param *param = &c->params[i];
         if (!param->given && !has_default(params, i) &&
             used_by(params->draft, param->name, side)) {
+            const bool is_id = slice_equal(param->name, c->registration.id_as);
             config_report_add(
                 params->binding->report, CONFIG_ERROR, with_mark(params->draft),
                 "connector '%.*s' cannot %s: '%.*s' is missing "
-                "in 'with'",
-                SLICE_ARG(c->name), channel, SLICE_ARG(param->name));
+                "in 'with'%s",
+                SLICE_ARG(c->name), channel, SLICE_ARG(param->name),
+                is_id ? "; 'longstop subscribe' finds it out" : "");
         }
     }
 }
@@ -366,6 +410,9 @@ decide_poll(struct params *params)
         poll_section_given(draft) || (needed > 0 ? found > 0 : base_given);
     if (!wanted) {
         return;
+    }
+    if (params->env->registers) {
+        return; /* what registering brings may be what polling lacks */
     }
     c->has_poll = true;
     report_missing(params, SIDE_REQUEST, "poll");
@@ -417,6 +464,17 @@ wants_webhook(const struct params *params)
     return c->verify_count > 0 && (needed == 0 || found > 0);
 }
 
+/* Which parameters have to be there before a hook can be registered. */
+static void
+mark_registers(struct params *params)
+{
+    struct connector *c = &params->draft->c;
+    for (size_t i = 0; i < c->param_count; i++) {
+        c->params[i].registers =
+            used_by(params->draft, c->params[i].name, SIDE_REGISTER);
+    }
+}
+
 static void
 decide_webhook(struct params *params)
 {
@@ -466,7 +524,7 @@ report_no_channel(struct params *params)
     const bool listens = c->verify_count > 0;
     struct buf hook = { 0 };
     struct buf poll = { 0 };
-    if (c->has_poll || c->has_webhook) {
+    if (c->has_poll || c->has_webhook || params->env->registers) {
         return;
     }
     if (listens) {
@@ -478,11 +536,14 @@ report_no_channel(struct params *params)
     config_report_add(
         params->binding->report, CONFIG_ERROR, with_mark(params->draft),
         "connector '%.*s' can neither listen nor poll: "
-        "%s%.*s%s%s%.*s%s",
+        "%s%.*s%s%s%s%.*s%s",
         SLICE_ARG(c->name),
         listens || c->poll.declared ? "give "
                                     : "it has no 'verify' and no 'poll'",
         SLICE_ARG(buf_slice(&hook)), listens ? " to listen" : "",
+        listens && c->registration.declared
+            ? " or have it made by 'longstop subscribe'"
+            : "",
         listens && c->poll.declared ? ", or " : "", SLICE_ARG(buf_slice(&poll)),
         c->poll.declared ? " to poll" : "");
     buf_fini(&hook);
@@ -516,6 +577,7 @@ connector_params_bind(struct config_binding *binding,
      * one says nothing about what the user wants. */
     decide_poll(&params);
     decide_webhook(&params);
+    mark_registers(&params);
     if (asks_for_events(&draft->c)) {
         report_missing(&params, SIDE_EVENT, "fetch");
     }

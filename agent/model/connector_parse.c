@@ -217,6 +217,10 @@ connector_parse_request_text(struct config_binding *binding,
         connector_fetch_text(binding, node, place);
         return;
     }
+    if (draft_of(binding)->for_register) {
+        connector_register_text(binding, node, place);
+        return;
+    }
     put_template(place, scalar_template(binding, node, TEMPLATE_BARE_LITERAL,
                                         connector_request_kinds, SIDE_REQUEST));
 }

@@ -138,6 +138,7 @@ parse_body_scalar(struct config_binding *binding,
          (node->text.len > 0 && json_check(node->text, 1, NULL) == STATUS_OK));
     if (!node->is_null) {
         connector_parse_request_text(binding, node, &into->text);
+        connector_register_mark(into);
         return;
     }
     into->text = connector_parse_template(
@@ -153,6 +154,8 @@ parse_body_node(struct config_binding *binding, struct pending *at)
     struct body_node **last = &at->to->children;
     at->to->kind = at->from->kind;
     at->to->key = at->from->key;
+    at->to->repeats = draft_of(binding)->for_register &&
+                      slice_equal_text(at->to->key, "{event}");
     if (at->from->kind == CONFIG_SCALAR) {
         parse_body_scalar(binding, at->from, at->to);
         return rest;
@@ -167,6 +170,7 @@ parse_body_node(struct config_binding *binding, struct pending *at)
         }
         *more = (struct pending){ child, node, rest };
         rest = more;
+        node->parent = at->to;
         *last = node;
         last = &node->next;
     }

@@ -29,6 +29,7 @@ copy_root(const struct config_node *from, struct arena *arena,
     struct config_node **last = &root->children;
     for (const struct config_node *at = from->children; at; at = at->next) {
         if (is_none(at) && (slice_equal_text(at->key, "poll") ||
+                            slice_equal_text(at->key, "register") ||
                             slice_equal_text(at->key, "match"))) {
             continue;
         }
@@ -209,6 +210,9 @@ connector_tree_prepare(struct config_binding *binding,
     }
     if (status == STATUS_OK) {
         status = connector_fetch_tree(draft, binding->arena, root);
+    }
+    if (status == STATUS_OK) {
+        status = connector_register_tree(binding->arena, root);
     }
     if (status == STATUS_OK) {
         status = resolve_verify(binding, env, root);

@@ -132,6 +132,9 @@ request_look_up(void *arg, const struct template_ref *ref, struct arena *arena,
     if (r->event != NULL) {
         return request_event_value(r, ref, ret_value);
     }
+    if (r->places != NULL) {
+        return request_register_value(r, ref, ret_value);
+    }
     if (slice_equal_text(ref->kind, "item") ||
         slice_equal_text(ref->kind, "json")) {
         return request_row(r, ref, ret_value);
@@ -405,25 +408,41 @@ list_url(struct rendering *r, const struct request_spec *spec, struct buf *url)
 }
 
 static enum status
+add_form_field(struct rendering *r, const struct pair_spec *pair,
+               struct buf *body)
+{
+    struct slice value = { NULL, 0 };
+    enum status status = eval(r, pair->value, &value);
+    if (status != STATUS_OK) {
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    }
+    if (body->len > 0) {
+        buf_byte(body, '&');
+    }
+    encode_percent(pair->name, "", body);
+    buf_byte(body, '=');
+    encode_percent(value, "", body);
+    return STATUS_OK;
+}
+
+static enum status
 add_form(struct rendering *r, const struct request_spec *spec, struct buf *body)
 {
-    for (size_t i = 0; i < spec->form_count; i++) {
-        struct slice value = { NULL, 0 };
-        enum status status = eval(r, spec->form[i].value, &value);
-        if (status == STATUS_NOT_FOUND) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < spec->form_count && status == STATUS_OK; i++) {
+        const struct pair_spec *pair = &spec->form[i];
+        if (r->places == NULL || !template_names(pair->value, "event")) {
+            status = add_form_field(r, pair, body);
             continue;
         }
-        if (status != STATUS_OK) {
-            return status;
+        r->places->event = 0;
+        for (; r->places->event < r->places->event_count && status == STATUS_OK;
+             r->places->event++) {
+            status = add_form_field(r, pair, body);
         }
-        if (body->len > 0) {
-            buf_byte(body, '&');
-        }
-        encode_percent(spec->form[i].name, "", body);
-        buf_byte(body, '=');
-        encode_percent(value, "", body);
+        r->places->event = 0;
     }
-    return STATUS_OK;
+    return status;
 }
 
 static enum status
@@ -440,8 +459,8 @@ add_body(struct rendering *r, const struct request_spec *spec,
         type = "application/x-www-form-urlencoded";
         status = add_form(r, spec, &body);
     } else {
-        status =
-            request_body_json(spec->body, &r->scope, r->arena, &body, r->err);
+        status = request_body_json(spec->body, &r->scope, r->places, r->arena,
+                                   &body, r->err);
     }
     if (status != STATUS_OK) {
         buf_fini(&body);

@@ -14,6 +14,8 @@
 #include "model/walk.h"
 #include "wire/http_field.h"
 
+struct template;
+
 struct rendered_request {
     struct slice method;
     struct slice url;
@@ -79,5 +81,44 @@ enum status request_for_event(const struct connector *connector,
                               const struct event *event, struct arena *arena,
                               struct rendered_request *ret_request,
                               struct error *err);
+
+/* What the places of a request of `register` stand for; what is empty is
+ * absent. */
+struct register_places {
+    struct slice hook_url;
+    const struct slice *events;
+    size_t event_count;
+    size_t event; /* which of them {event} is; a body or a form that repeats
+                     what names it moves this along */
+    struct slice id;
+    struct slice generated;
+    struct slice random;
+    struct slice uuid;
+    int64_t now_ms;
+};
+
+/*
+ * Renders a request of `register`. `{id}` is percent-encoded in the URL and
+ * cannot lead up the path (STATUS_INVALID). A URL that cannot be filled is
+ * STATUS_NOT_FOUND.
+ */
+NODISCARD
+enum status request_register(const struct connector *connector,
+                             const struct request_spec *spec,
+                             struct register_places *places,
+                             struct arena *arena,
+                             struct rendered_request *ret_request,
+                             struct error *err);
+
+/* Evaluates one text of `register`; STATUS_NOT_FOUND when it is absent. */
+NODISCARD
+enum status request_register_text(const struct connector *connector,
+                                  const struct template *t,
+                                  struct register_places *places,
+                                  struct arena *arena, struct slice *ret_text);
+
+/* What requests of `register` prove us with. */
+const struct auth_spec *
+request_register_auth(const struct connector *connector);
 
 #endif

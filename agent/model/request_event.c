@@ -110,9 +110,9 @@ check_origin(struct rendering *r, const struct template *t, struct slice url)
     return status;
 }
 
-/* Dots that came with the event would lead up the path. */
-static enum status
-check_path(struct rendering *r, struct slice text)
+/* Dots that came from the provider would lead up the path. */
+enum status
+request_check_path(struct rendering *r, struct slice text)
 {
     struct url url;
     struct slice part;
@@ -143,7 +143,7 @@ event_url(struct rendering *r, const struct fetch_spec *spec, struct buf *url)
         r->in_url = false;
     }
     if (status == STATUS_OK) {
-        status = check_path(r, buf_slice(url));
+        status = request_check_path(r, buf_slice(url));
     }
     if (status == STATUS_OK) {
         status = request_add_query(r, &spec->request, url);

@@ -16,9 +16,10 @@ struct rendering {
     const struct walk_state *state; /* NULL for a detail request */
     struct slice list_url;          /* without its query */
     struct slice row;
-    const struct event *event; /* that the request is for, or NULL */
-    bool in_url;               /* what comes from the event is encoded */
-    bool probes;               /* and replaced: where does the URL lead? */
+    const struct event *event;      /* that the request is for, or NULL */
+    struct register_places *places; /* of a request of `register`, or NULL */
+    bool in_url;                    /* what comes from the event is encoded */
+    bool probes;                    /* and replaced: where does the URL lead? */
     struct arena *arena;
     struct error *err;
     struct template_scope scope;
@@ -35,6 +36,16 @@ NODISCARD
 enum status request_event_value(struct rendering *r,
                                 const struct template_ref *ref,
                                 struct slice *ret_value);
+
+/* What stands for a place in a request of `register`. */
+NODISCARD
+enum status request_register_value(struct rendering *r,
+                                   const struct template_ref *ref,
+                                   struct slice *ret_value);
+
+/* Refuses dots in the path, which would lead elsewhere. */
+NODISCARD
+enum status request_check_path(struct rendering *r, struct slice text);
 
 /* Moves what was built into the arena; the buf is freed either way. */
 NODISCARD

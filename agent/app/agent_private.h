@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent_private: what the files of agent share: its parts, and its end.
+ */
+#ifndef APP_AGENT_PRIVATE_H
+#define APP_AGENT_PRIVATE_H
+
+#include "app/agent.h"
+
+#include "app/outlets.h"
+#include "flow/telemetry.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct agent {
+    struct agent_settings settings;
+    const struct configuration *configuration;
+    struct loop *loop;
+    struct telemetry telemetry;
+    struct store_worker *worker;
+    struct store_reader *reader;
+    struct http_client *client;
+    struct access *access;
+    struct process_spawner *spawner;
+    struct outlets outlets;
+    struct fills *fills;
+    struct dispatch *dispatch;
+    struct ingest *ingest;
+    struct ingest *rehearsal; /* the sink of walks that store nothing */
+    struct walks *walks;
+    struct retention *retention;
+    struct accounting *accounting;
+    struct registrar *registrar;
+    struct source_webhook *webhook;
+    struct http_server *server;
+    struct admin *admin;
+    struct loop_signal *signals[3];
+    struct loop_timer *end_timer;
+    struct loop_timer *watchdog;
+    int64_t watchdog_ms;
+    int64_t floor_ms; /* the ledger's, as the store was opened */
+    size_t ending;    /* parts that have not said that they stopped */
+    bool stopping;
+    enum exit_code exit_code;
+    char user_agent[64]; /* product/version, RFC 9110 §10.1.5 */
+};
+
+/* Begins an orderly end, unless one has begun. */
+void agent_begin_end(struct agent *agent);
+
+/* loop_signal's: SIGTERM and SIGINT. */
+void agent_asked_to_end(void *arg);
+
+/* end_timer's. */
+void agent_end_forced(void *arg);
+
+/* The loop has stopped, perhaps in the midst of things: what the store's thread
+ * still answers must start nothing. */
+void agent_halt(struct agent *agent);
+
+/* Whether a handler that was asked to end has not: it cannot be destroyed under
+ * its attempt, nor the loop under its thread. */
+bool agent_still_runs(struct agent *agent);
+
+#endif

@@ -1,0 +1,463 @@
+# SPDX-License-Identifier: MIT
+"""subscribe: hooks that the agent registers at a provider, and their secrets,
+over crashes between one step and the next."""
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import re
+import socket
+import stat
+import threading
+import time
+import unittest
+import urllib.parse
+
+import harness
+from harness import answer, post, wait_until
+
+HOOK = "https://hooks.example.com/hooks/shop"
+
+
+class Registrar:
+    """A provider's registration API, kept by a function of (method, path,
+    query, body) that returns (status, JSON)."""
+
+    def __init__(self, api):
+        self.asked = []
+        self.cut = set()  # purposes (method) whose answer never comes
+        registrar = self
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass  # the command may have been killed
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def take(self):
+                registrar.take(self, api)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = take
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever,
+                         kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def take(self, handler, api):
+        parts = urllib.parse.urlsplit(handler.path)
+        length = int(handler.headers.get("Content-Length", 0))
+        body = handler.rfile.read(length).decode()
+        if handler.headers.get("Content-Type", "").startswith(
+                "application/x-www-form"):
+            body = urllib.parse.parse_qs(body)
+        elif body:
+            body = json.loads(body)
+        self.asked.append((handler.command, parts.path, body,
+                           dict(handler.headers)))
+        status, told = api(handler.command, parts.path,
+                           urllib.parse.parse_qs(parts.query), body)
+        if handler.command in self.cut:
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return
+        answer(handler, status, json.dumps(told).encode())
+
+    def methods(self):
+        return [method for method, *_ in self.asked]
+
+
+class Stripe:
+    """Its secret is in the answer to the request that makes the endpoint."""
+
+    def __init__(self):
+        self.hooks = {}
+        self.serial = 0
+        self.refuse = None
+
+    def __call__(self, method, path, query, body):
+        if self.refuse:
+            return self.refuse
+        name = path.rpartition("/")[2]
+        if method == "GET":
+            return 200, {"data": [
+                {k: v for k, v in hook.items() if k != "secret"}
+                for hook in self.hooks.values()]}
+        if method == "DELETE":
+            return (200, {}) if self.hooks.pop(name, None) else (404, {})
+        if name == "webhook_endpoints":
+            self.serial += 1
+            name = f"we_{self.serial}"
+            self.hooks[name] = {"id": name, "url": body["url"][0],
+                                "secret": f"whsec_{self.serial}{'x' * 20}",
+                                "status": "enabled"}
+        hook = self.hooks[name]
+        hook["enabled_events"] = body["enabled_events[]"]
+        if body.get("disabled") == ["false"]:
+            hook["status"] = "enabled"
+        return 200, hook
+
+
+class Github:
+    """The secret is ours, and never shown."""
+
+    def __init__(self):
+        self.hooks = {}
+
+    def __call__(self, method, path, query, body):
+        name = path.rpartition("/")[2]
+        if name == "deliveries":
+            return 200, []
+        if path.startswith("/renew/"):
+            return 200, {}
+        if method == "GET":
+            return 200, [dict(hook, config=dict(hook["config"],
+                                                secret="********"))
+                         for hook in self.hooks.values()]
+        if method == "DELETE":
+            self.hooks.pop(int(name))
+            return 204, {}
+        if method == "POST":
+            name = str(700 + len(self.hooks))
+            self.hooks[int(name)] = {"id": int(name)}
+        hook = self.hooks[int(name)]
+        hook.update({k: body[k] for k in ("active", "events", "config")})
+        return 201 if method == "POST" else 200, hook
+
+
+class Case(harness.Case):
+    def shop(self, api, use, **more):
+        registrar = Registrar(api)
+        self.addCleanup(registrar.close)
+        agent = self.agent({"shop": {
+            "use": use, "with": {"base": registrar.url, "api_key": "key-0815",
+                                 **more.pop("with_", {})}, **more}})
+        agent.config["listen"]["public_url"] = "https://hooks.example.com"
+        agent.write_config()
+        return registrar, agent
+
+    def subscribe(self, agent, *words, code=0):
+        got = agent.command("subscribe", *words, "shop")
+        self.assertEqual(got.returncode, code, got.stdout + got.stderr)
+        return (got.stdout + got.stderr).decode()
+
+    def kept(self, agent, name="webhook_secret"):
+        try:
+            with open(agent.path(f"secrets/shop.{name}"),
+                      encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+
+class SecretInTheAnswer(Case):
+    def test_it_is_kept_and_opens_the_route(self):
+        stripe = Stripe()
+        _, agent = self.shop(stripe, "stripe")
+        said = self.subscribe(agent, "--events", "a.b,c.d")
+        self.assertIn("shop: created", said)
+        hook = stripe.hooks["we_1"]
+        self.assertEqual((hook["url"], hook["enabled_events"]),
+                         (HOOK, ["a.b", "c.d"]))
+        self.assertEqual(self.kept(agent), hook["secret"])
+        self.assertNotIn(hook["secret"], said)
+        mode = os.stat(agent.path("secrets/shop.webhook_secret")).st_mode
+        self.assertEqual(stat.S_IMODE(mode), 0o600)
+        told = json.loads(agent.command("check", "--json").stdout)
+        self.assertEqual((told["connectors"][0]["webhook"],
+                          told["connectors"][0]["secret_kept"]), (True, True))
+        self.assertIn(b"secret: kept in", agent.command("check").stdout)
+        agent.start()
+        stamp = str(int(time.time()))
+        body = b'{"id":"evt_1","type":"a.b","created":%s}' % stamp.encode()
+        sign = hmac.new(hook["secret"].encode(), stamp.encode() + b"." + body,
+                        hashlib.sha256).hexdigest()
+        got = post(agent.port, "/hooks/shop", body, {
+            "Stripe-Signature": f"t={stamp},v1={sign}"})
+        self.assertEqual(got.status, 202)
+
+    def test_once_more_changes_nothing(self):
+        stripe = Stripe()
+        registrar, agent = self.shop(stripe, "stripe")
+        self.subscribe(agent)
+        before = self.kept(agent)
+        self.assertIn("shop: unchanged", self.subscribe(agent))
+        self.assertEqual(registrar.methods(), ["GET", "POST", "GET"])
+        self.assertEqual(self.kept(agent), before)
+
+    def test_one_that_was_lost_on_its_way_is_made_anew(self):
+        stripe = Stripe()
+        registrar, agent = self.shop(stripe, "stripe")
+        registrar.cut = {"POST"}
+        self.subscribe(agent, code=75)
+        self.assertEqual((len(stripe.hooks), self.kept(agent)), (1, None))
+        registrar.cut = set()
+        self.assertIn("shop: replaced", self.subscribe(agent))
+        self.assertEqual([*stripe.hooks], ["we_2"])
+        self.assertEqual(self.kept(agent), stripe.hooks["we_2"]["secret"])
+
+    def test_a_crash_at_any_step_leaves_nothing_that_the_next_try_does_not_mend(
+            self):
+        step = 0
+        while True:
+            step += 1
+            self.assertLess(step, 60)
+            stripe = Stripe()
+            _, agent = self.shop(stripe, "stripe")
+            got = agent.command("subscribe", "shop", LONGSTOP_CRASH_AT=str(step))
+            self.subscribe(agent)
+            self.assertEqual(len(stripe.hooks), 1, f"step {step}")
+            hook, = stripe.hooks.values()
+            self.assertEqual(self.kept(agent), hook["secret"], f"step {step}")
+            if got.returncode == 0:
+                break
+            self.assertEqual(got.returncode, 86)
+        self.assertGreater(step, 8)
+
+    def test_what_differs_is_told_and_set_right(self):
+        stripe = Stripe()
+        _, agent = self.shop(stripe, "stripe",
+                             register={"events": ["a.b", "c.d"]})
+        self.subscribe(agent)
+        stripe.hooks["we_1"].update(status="disabled",
+                                    enabled_events=["a.b", "x"])
+        said = self.subscribe(agent, "--list", code=1)
+        for words in ("'status' is \"disabled\" and should be enabled",
+                      "not for c.d", "also for x"):
+            self.assertIn(words, said)
+        self.assertEqual(stripe.hooks["we_1"]["status"], "disabled")
+        self.assertIn("shop: updated", self.subscribe(agent))
+        self.assertEqual((stripe.hooks["we_1"]["status"],
+                          stripe.hooks["we_1"]["enabled_events"]),
+                         ("enabled", ["a.b", "c.d"]))
+        self.assertIn("as it should be", self.subscribe(agent, "--list"))
+
+    def test_remove_takes_hook_and_secret_away(self):
+        stripe = Stripe()
+        _, agent = self.shop(stripe, "stripe")
+        stripe.hooks["we_9"] = {"id": "we_9", "url": "https://other.example"}
+        self.subscribe(agent)
+        self.assertIn("shop: removed", self.subscribe(agent, "--remove"))
+        self.assertEqual([*stripe.hooks], ["we_9"])
+        self.assertEqual(self.kept(agent), None)
+        self.assertIn("shop: none", self.subscribe(agent, "--remove"))
+
+    def test_the_configuration_goes_before_what_is_kept(self):
+        stripe = Stripe()
+        _, agent = self.shop(stripe, "stripe",
+                             with_={"webhook_secret": "whsec_given"})
+        self.assertIn("take that out", self.subscribe(agent))
+        told = json.loads(agent.command("check", "--json").stdout)
+        self.assertFalse(told["connectors"][0]["secret_kept"])
+
+    def test_what_others_could_read_is_refused(self):
+        _, agent = self.shop(Stripe(), "stripe")
+        self.subscribe(agent)
+        os.chmod(agent.path("secrets/shop.webhook_secret"), 0o640)
+        got = agent.command("check")
+        self.assertEqual(got.returncode, 78)
+        self.assertIn(b"others can reach", got.stderr)
+
+    def test_a_running_agent_that_does_not_know_it_is_told_of(self):
+        _, agent = self.shop(Stripe(), "stripe")
+        agent.start()
+        self.assertIn("restart the running agent", self.subscribe(agent))
+
+
+class Words(Case):
+    def test_a_dry_run_sends_nothing_and_shows_no_secret(self):
+        registrar, agent = self.shop(Stripe(), "stripe")
+        said = self.subscribe(agent, "--dry-run")
+        self.assertIn(f"POST {registrar.url}/v1/webhook_endpoints", said)
+        self.assertNotIn("key-0815", said)
+        self.assertEqual((registrar.asked, self.kept(agent)), ([], None))
+        self.assertFalse(os.path.exists(agent.path("secrets")))
+
+    def test_the_providers_words_are_passed_on(self):
+        stripe = Stripe()
+        _, agent = self.shop(stripe, "stripe")
+        for status, told, code, words in (
+                (400, {"error": {"message": "Invalid URL: must be https"}}, 1,
+                 "list: the provider answered 400: Invalid URL: must be "
+                 "https"),
+                (401, {"message": "No such key"}, 77,
+                 "No such key; is the credential right?"),
+                (429, {}, 75, "try again later"),
+                (500, [], 1, "answered 500")):
+            stripe.refuse = status, told
+            self.assertIn(words, self.subscribe(agent, code=code))
+
+    def test_what_is_missing_is_named_before_anything_is_sent(self):
+        registrar, agent = self.shop(Github(), "github")
+        self.assertIn("'repo' missing", self.subscribe(agent, code=1))
+        agent.config["connectors"]["shop"]["with"]["repo"] = "o/r"
+        del agent.config["listen"]["public_url"]
+        agent.write_config()
+        self.assertIn("public_url", self.subscribe(agent, code=1))
+        agent.config["listen"]["public_url"] = "http://plain.example"
+        agent.config["connectors"]["shop"]["register"] = {"https": True}
+        agent.write_config()
+        self.assertIn("https alone", self.subscribe(agent, code=1))
+        self.assertEqual(registrar.asked, [])
+
+    def test_json_tells_what_was_asked_and_came_of_it(self):
+        _, agent = self.shop(Stripe(), "stripe")
+        told = json.loads(agent.command("subscribe", "--json", "shop").stdout)
+        self.assertEqual([(r["purpose"], r["status"])
+                          for r in told["requests"]],
+                         [("list", 200), ("create", 200)])
+        self.assertEqual((told["outcome"], told["secret_new"]),
+                         ("created", True))
+
+    def test_what_the_command_line_said_holds_until_it_says_otherwise(self):
+        stripe = Stripe()
+        _, agent = self.shop(stripe, "stripe")
+        self.subscribe(agent, "--events", "a.b")
+        self.assertIn("shop: unchanged", self.subscribe(agent))
+        self.assertIn("as it should be", self.subscribe(agent, "--list"))
+        self.assertIn("shop: updated",
+                      self.subscribe(agent, "--events", "c.d"))
+        self.assertEqual(stripe.hooks["we_1"]["enabled_events"], ["c.d"])
+
+    def test_where_there_is_no_request_the_steps_are_printed(self):
+        _, agent = self.shop(Stripe(), "slack", with_={"webhook_secret": "s"})
+        self.assertRegex(self.subscribe(agent, code=1),
+                         r"1\. Open the app(.|\n)*hooks/shop")
+
+
+class Shipped(Case):
+    def test_every_file_says_what_is_sent_or_done_by_hand(self):
+        folder = os.path.join(harness.HERE, "..", "..", "connectors")
+        tried = 0
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                text = file.read()
+            if "\nregister:" not in text or "register: none" in text:
+                continue
+            given = {key: f"v_{key}" for key in
+                     re.findall(r"\{(?:var|secret):(\w+)\}", text)}
+            given.setdefault("api_key", "v_api_key")
+            given["base"] = "https://api.example.com"
+            if "auth:" not in text and "{secret:api_key}" not in text:
+                del given["api_key"], given["base"]
+                given["webhook_secret"] = "whsec_" + 44 * "A"
+            by_hand = "by_hand:" in text
+            with self.subTest(name):
+                agent = self.agent({"shop": {"use": name[:-5],
+                                             "with": given}})
+                agent.config["listen"]["public_url"] = "https://h.example.com"
+                agent.write_config()
+                said = self.subscribe(agent, "-n", code=int(by_hand))
+                self.assertIn("hooks/shop", urllib.parse.unquote(said))
+                self.assertNotIn("v_api_key", said)
+            tried += 1
+        self.assertGreater(tried, 20)
+
+
+class SecretOfOurs(Case):
+    def test_it_is_kept_before_it_is_sent(self):
+        github = Github()
+        registrar, agent = self.shop(github, "github", with_={"repo": "o/r"})
+        registrar.cut = {"POST"}
+        self.subscribe(agent, code=75)
+        hook, = github.hooks.values()
+        self.assertEqual(self.kept(agent), hook["config"]["secret"])
+        self.assertRegex(self.kept(agent), r"^[A-Za-z0-9_-]{43}$")
+        registrar.cut = set()
+        self.assertIn("shop: unchanged", self.subscribe(agent))
+        self.assertEqual(len(github.hooks), 1)
+
+    def test_its_id_is_kept_for_the_list(self):
+        _, agent = self.shop(Github(), "github", with_={"repo": "o/r"})
+        self.assertIn(b"'longstop subscribe' finds it out",
+                      agent.command("check").stderr)
+        self.subscribe(agent)
+        self.assertEqual(self.kept(agent, "hook_id"), "700")
+        told = json.loads(agent.command("check", "--json").stdout)
+        self.assertEqual((told["connectors"][0]["webhook"],
+                          told["connectors"][0]["poll"]), (True, True))
+
+    def test_a_hook_that_others_made_gets_it(self):
+        github = Github()
+        github.hooks[5] = {"id": 5, "active": True, "events": ["*"],
+                           "config": {"url": HOOK, "content_type": "json",
+                                      "secret": "theirs"}}
+        registrar, agent = self.shop(github, "github", with_={"repo": "o/r"})
+        self.assertIn("shop: updated", self.subscribe(agent))
+        self.assertEqual(github.hooks[5]["config"]["secret"], self.kept(agent))
+        self.assertEqual(registrar.methods(), ["GET", "PATCH"])
+
+    def test_one_that_the_configuration_gives_is_sent(self):
+        github = Github()
+        _, agent = self.shop(github, "github",
+                             with_={"repo": "o/r", "webhook_secret": "mine"})
+        self.subscribe(agent)
+        hook, = github.hooks.values()
+        self.assertEqual((hook["config"]["secret"], self.kept(agent)),
+                         ("mine", None))
+
+
+class Watched(Case):
+    """What a running agent makes of a hook that `subscribe` made."""
+
+    def test_a_hook_that_goes_wrong_is_told_and_left_alone(self):
+        stripe = Stripe()
+        registrar, agent = self.shop(stripe, "stripe",
+                                     register={"check_every": "1s"})
+        self.subscribe(agent, "--events", "a.b")
+        agent.start()
+        agent.wait_metric(1, "subscription_ok", connector="shop")
+        stripe.hooks["we_1"]["status"] = "disabled"
+        agent.wait_metric(0, "subscription_ok", connector="shop")
+        self.assertIn("'status' is", agent.log())
+        self.assertIn("longstop subscribe", agent.log())
+        stripe.hooks["we_1"]["status"] = "enabled"
+        agent.wait_metric(1, "subscription_ok", connector="shop")
+        stripe.hooks.clear()
+        agent.wait_metric(0, "subscription_ok", connector="shop")
+        self.assertIn("none that leads here", agent.log())
+        self.assertEqual(set(registrar.methods()[2:]), {"GET"})
+
+    def test_what_nobody_registered_is_not_looked_at(self):
+        registrar, agent = self.shop(
+            Stripe(), "stripe", register={"check_every": "1s"},
+            with_={"webhook_secret": "whsec_1"}, poll={"every": "1h"})
+        agent.start()
+        wait_until(lambda: registrar.asked, "the list is read")
+        harness.stays(lambda: all("webhook_endpoints" not in path for
+                                  _, path, *_ in registrar.asked),
+                      "no hook is looked at", 2.5)
+
+    def test_what_ends_by_itself_is_renewed_in_time(self):
+        registrar, agent = self.shop(
+            Github(), "github", with_={"repo": "o/r"},
+            register={"check_every": "0s", "renew": {
+                "every": "1m", "request": {
+                    "method": "PUT", "url": "{var:base}/renew/{id}"}}})
+        self.subscribe(agent)
+        note = json.loads(self.kept(agent, "registration"))
+        note["at_ms"] -= 58_000
+        with open(agent.path("secrets/shop.registration"), "w",
+                  encoding="utf-8") as file:
+            file.write(json.dumps(note))
+        agent.start()
+        wait_until(lambda: ("PUT", "/renew/700") in [
+            (method, path) for method, path, *_ in registrar.asked],
+            "the hook is renewed")
+        wait_until(lambda: json.loads(self.kept(agent, "registration"))
+                   ["at_ms"] > note["at_ms"] + 58_000, "that is noted")
+        self.assertIn("shop: renewed", self.subscribe(agent, "--renew"))
+
+
+if __name__ == "__main__":
+    unittest.main()
