@@ -14,6 +14,7 @@
 #include "app/configuration.h"
 #include "app/load.h"
 #include "app/options.h"
+#include "base/suggest.h"
 
 /* Where a line of a comment is broken. */
 #define COMMENT_WIDTH 76
@@ -317,7 +318,7 @@ print_known(struct slice use)
         }
         (void)fputs(known.count > 0 ? "\n" : "", stderr);
         for (size_t i = 0; i < known.count; i++) {
-            if (config_suggest(use, &known.at[i].ptr, 1) != NULL) {
+            if (suggest_near(use, &known.at[i].ptr, 1) != NULL) {
                 (void)fprintf(stderr, "did you mean '%.*s'?\n",
                               SLICE_ARG(known.at[i]));
             }

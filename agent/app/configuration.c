@@ -7,6 +7,7 @@
 
 #include "app/advice.h"
 #include "app/paths.h"
+#include "base/suggest.h"
 #include "config/config_yaml.h"
 #include "io/fs.h"
 #include "io/kept.h"
@@ -333,7 +334,7 @@ report_not_found(struct configuration *configuration, struct slice use,
     if (configuration_list_connectors(directory, &configuration->arena,
                                       &known) == STATUS_OK) {
         for (size_t i = 0; i < known.count && near == NULL; i++) {
-            near = config_suggest(use, &known.at[i].ptr, 1);
+            near = suggest_near(use, &known.at[i].ptr, 1);
         }
     }
     config_report_add(&configuration->report, CONFIG_ERROR, mark, "%s%s%s%s",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/load.h"
+#include "base/suggest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ load_connector(const struct configuration *configuration, const char *command,
                   command, name, SLICE_ARG(configuration->path));
     for (size_t i = 0; i < configuration->connector_count; i++) {
         const char *one = configuration->connectors[i].name.ptr;
-        if (config_suggest(slice_of(name), &one, 1) != NULL) {
+        if (suggest_near(slice_of(name), &one, 1) != NULL) {
             (void)fprintf(stderr, "did you mean '%s'?\n", one);
         }
     }

@@ -7,6 +7,7 @@
 
 #include "app/commands.h"
 #include "base/bytes.h"
+#include "base/suggest.h"
 #include "config/config_report.h"
 #include "wire/digest.h"
 
@@ -75,7 +76,7 @@ complain(const char *name)
         names[i] = commands[i].name;
     }
     (void)fprintf(stderr, "longstop: there is no command '%s'\n", name);
-    const char *near = config_suggest(slice_of(name), names, COMMAND_COUNT);
+    const char *near = suggest_near(slice_of(name), names, COMMAND_COUNT);
     if (near != NULL) {
         (void)fprintf(stderr, "did you mean 'longstop %s'?\n", near);
     }

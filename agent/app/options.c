@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "config/config_report.h"
 
 #define OPTIONS_MAX 16
@@ -52,8 +53,7 @@ suggest(const struct command_spec *spec, const char *word)
     while (*word == '-') {
         word++;
     }
-    const char *near =
-        config_suggest(slice_of(word), names, spec->option_count);
+    const char *near = suggest_near(slice_of(word), names, spec->option_count);
     if (near != NULL) {
         (void)fprintf(stderr, "did you mean --%s?\n", near);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/settings.h"
 
+#include "base/suggest.h"
 #include "model/address.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -506,7 +507,7 @@ nearest(const struct config_node *connectors, struct slice name)
 {
     for (const struct config_node *at = connectors->children; at != NULL;
          at = at->next) {
-        if (config_suggest(name, &at->key.ptr, 1) != NULL) {
+        if (suggest_near(name, &at->key.ptr, 1) != NULL) {
             return at->key.ptr;
         }
     }

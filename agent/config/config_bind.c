@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/suggest.h"
 #include "config/config_value.h"
 
 /*
@@ -262,7 +263,7 @@ nearest_key(struct binder *binder, const struct config_table *table,
             names[count++] = twin;
         }
     }
-    return names == NULL ? NULL : config_suggest(word, names, count);
+    return names == NULL ? NULL : suggest_near(word, names, count);
 }
 
 static bool

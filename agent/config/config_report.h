@@ -77,8 +77,4 @@ void config_report_text(const struct config_report *report, bool color,
 /* Appends a JSON array of {file,line,column,severity,message}. */
 void config_report_json(const struct config_report *report, struct buf *into);
 
-/* Returns the candidate nearest to `word` within two edits, or NULL. */
-const char *config_suggest(struct slice word, const char *const *candidates,
-                           size_t count);
-
 #endif

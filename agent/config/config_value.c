@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/instant.h"
+#include "base/suggest.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -408,7 +409,7 @@ read_choice(struct config_binding *binding, const struct config_key *key,
                                  count == 0 ? "" : ", ", key->choices[count]);
         }
     }
-    const char *nearest = config_suggest(node->text, key->choices, count);
+    const char *nearest = suggest_near(node->text, key->choices, count);
     config_report_add(binding->report, CONFIG_ERROR, node->mark,
                       "'%.*s' is not one of: %s%s%s%s", SHOWN(node->text), all,
                       nearest == NULL ? "" : "; did you mean '",

@@ -170,6 +170,19 @@ is_null(const yaml_event_t *event)
             slice_equal_text(text, "null"));
 }
 
+/* YAML 1.1 reads these as truth values; other tools would see another key. */
+static bool
+is_truth_word(const yaml_event_t *event)
+{
+    static const char *const words[] = { "y", "n", "yes", "no", "on", "off" };
+    const struct slice text = scalar_text(event);
+    bool found = false;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        found = found || slice_equal_nocase(text, slice_of(words[i]));
+    }
+    return found && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
 static enum status
 read_key(struct reading *reading, struct level *level,
          const yaml_event_t *event)
@@ -195,6 +208,14 @@ read_key(struct reading *reading, struct level *level,
         event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
         config_report_add(reading->report, CONFIG_ERROR, mark,
                           "merge keys ('<<') are not supported");
+        level->repeated = true;
+        return STATUS_OK;
+    }
+    if (is_truth_word(event)) {
+        config_report_add(reading->report, CONFIG_ERROR, mark,
+                          "the key '%.*s' is a truth value to other readers of "
+                          "YAML: put it in quotes",
+                          SLICE_ARG(level->key));
         level->repeated = true;
         return STATUS_OK;
     }

@@ -32,8 +32,10 @@ void
 connector_parse_refuse(struct config_binding *binding,
                        const struct config_node *node, const char *words)
 {
+    /* an element of a list has no name but what it says */
+    const struct slice name = node->key.len > 0 ? node->key : node->text;
     config_report_add(binding->report, CONFIG_ERROR, node->mark, "'%.*s' %s",
-                      SLICE_ARG(node->key), words);
+                      SLICE_ARG(name), words);
 }
 
 bool
@@ -453,7 +455,8 @@ compile_regex(struct config_binding *binding, const struct config_node *node,
     if (status == STATUS_NOMEM) {
         draft_of(binding)->nomem = true;
     } else if (status != STATUS_OK) {
-        connector_parse_refuse(binding, node, error_text(&err, status));
+        config_report_add(binding->report, CONFIG_ERROR, node->mark,
+                          "'regex': %s", error_text(&err, status));
     } else {
         condition->test = CONDITION_REGEX;
     }

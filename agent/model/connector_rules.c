@@ -93,6 +93,28 @@ check_token_rule(struct rules *rules, const struct verify_rule *rule,
     }
 }
 
+/* Whether the alternative that stands at `mark` has the key, be its value good
+ * or not: what was told to be wrong is not missing besides. */
+static bool
+rule_has(const struct rules *rules, struct config_mark mark,
+         const char *section, const char *key)
+{
+    const char *const names[] = { "verify" };
+    const struct config_node *node =
+        connector_tree_node(rules->draft, names, 1);
+    if (node != NULL && node->kind == CONFIG_SEQUENCE) {
+        node = node->children;
+        while (node != NULL && (node->mark.line != mark.line ||
+                                node->mark.column != mark.column)) {
+            node = node->next;
+        }
+    }
+    if (node != NULL && section != NULL) {
+        node = config_node_child(node, section);
+    }
+    return node != NULL && config_node_child(node, key) != NULL;
+}
+
 static void
 check_verify_rule(struct rules *rules, const struct verify_rule *rule,
                   struct config_mark mark)
@@ -102,7 +124,8 @@ check_verify_rule(struct rules *rules, const struct verify_rule *rule,
         rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC;
     check_fetched_key(rules, rule, mark);
     check_token_rule(rules, rule, mark);
-    if (rule->from == NULL) {
+    if (rule->from == NULL && !rule_has(rules, mark, NULL, "from") &&
+        !rule_has(rules, mark, "signature", "from")) {
         config_report_add(
             report, CONFIG_ERROR, mark, "'%s' is missing",
             shared || rule->type == VERIFY_JWT ? "from" : "signature.from");
@@ -112,7 +135,8 @@ check_verify_rule(struct rules *rules, const struct verify_rule *rule,
                           "a token signs nothing: 'signed', 'split' and 'kv' "
                           "do not belong here");
     }
-    if (!shared && rule->type != VERIFY_JWT && rule->signed_count == 0) {
+    if (!shared && rule->type != VERIFY_JWT && rule->signed_count == 0 &&
+        !rule_has(rules, mark, NULL, "signed")) {
         config_report_add(report, CONFIG_ERROR, mark, "'signed' is missing");
     }
     if ((rule->kv != 0) != (rule->name.len > 0)) {
@@ -277,8 +301,10 @@ static void
 check_event(struct rules *rules)
 {
     const struct connector *c = &rules->draft->c;
+    const char *const id[] = { "event", "id" };
     if (c->has_webhook && c->event.id == NULL &&
-        c->event.mode != EVENT_SIGNAL) {
+        c->event.mode != EVENT_SIGNAL &&
+        connector_tree_node(rules->draft, id, 2) == NULL) {
         refuse(rules, "event", NULL, "'event' needs an 'id'");
     }
     check_stamp(rules);

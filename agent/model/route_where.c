@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/suggest.h"
 #include "model/pattern.h"
 #include "wire/json.h"
 
@@ -232,8 +233,8 @@ read_test(struct config_binding *binding, const struct config_node *node,
         kind++;
     }
     if (kinds[kind] == NULL) {
-        const char *nearest = config_suggest(
-            node->key, kinds, sizeof(kinds) / sizeof(*kinds) - 1);
+        const char *nearest =
+            suggest_near(node->key, kinds, sizeof(kinds) / sizeof(*kinds) - 1);
         config_report_add(binding->report, CONFIG_ERROR, node->key_mark,
                           "unknown test '%.*s'%s%s%s", SLICE_ARG(node->key),
                           nearest == NULL ? "" : "; did you mean '",

@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "wire/json.h"
 #include "wire/template.h"
 #include "wire/template_filter.h"
@@ -29,6 +30,24 @@ refuse(struct compiler *c, const char *at, const char *words,
 {
     return error_set(c->err, STATUS_INVALID, "column %zu: %s \"%.*s\"",
                      (size_t)(at - c->text.ptr) + 1, words, SLICE_ARG(culprit));
+}
+
+/* Likewise, for a word that may be a known one misspelt. */
+static enum status
+refuse_unknown(struct compiler *c, struct slice text, struct slice word)
+{
+    size_t count = 0;
+    while (c->kinds[count] != NULL) {
+        count++;
+    }
+    const char *near = suggest_near(word, c->kinds, count);
+    return near == NULL
+               ? refuse(c, text.ptr, "unknown source", text)
+               : error_set(c->err, STATUS_INVALID,
+                           "column %zu: unknown source \"%.*s\"; did you mean "
+                           "\"%s\"?",
+                           (size_t)(text.ptr - c->text.ptr) + 1,
+                           SLICE_ARG(text), near);
 }
 
 static bool
@@ -100,7 +119,7 @@ read_source(struct compiler *c, struct slice text, struct template_ref *ret_ref)
                       c->text);
     }
     if (named && !known) {
-        return refuse(c, text.ptr, "unknown source", word);
+        return refuse_unknown(c, word, word);
     }
     if (named) {
         ret_ref->name = slice_from(behind, 1);
@@ -122,7 +141,7 @@ read_source(struct compiler *c, struct slice text, struct template_ref *ret_ref)
     if (known && behind.len == 0) {
         return refuse(c, text.ptr, "a name is missing behind", text);
     }
-    return refuse(c, text.ptr, "unknown source", text);
+    return refuse_unknown(c, text, word);
 }
 
 /*

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "base/utf8.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
@@ -545,6 +546,20 @@ read_escapes(struct slice text, struct arena *arena, struct slice *ret_set)
     return status;
 }
 
+static enum status
+refuse_unknown(struct slice name, struct error *err)
+{
+    const char *names[sizeof(filters) / sizeof(filters[0])];
+    const size_t count = sizeof(filters) / sizeof(filters[0]);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = filters[i].name;
+    }
+    const char *near = suggest_near(name, names, count);
+    return error_set(err, STATUS_INVALID, "unknown filter \"%.*s\"%s%s%s",
+                     SLICE_ARG(name), near == NULL ? "" : "; did you mean \"",
+                     near == NULL ? "" : near, near == NULL ? "" : "\"?");
+}
+
 enum status
 template_filter_compile(struct slice text, struct arena *arena,
                         struct template_step *ret_step, struct error *err)
@@ -554,8 +569,7 @@ template_filter_compile(struct slice text, struct arena *arena,
     bool has_argument = text.len > name.len;
     const struct template_filter *filter = find_filter(name);
     if (filter == NULL) {
-        return error_set(err, STATUS_INVALID, "unknown filter \"%.*s\"",
-                         SLICE_ARG(name));
+        return refuse_unknown(name, err);
     }
     struct template_step step = { .filter = filter, .option = filter->option };
     if (filter->argument == ARGUMENT_NONE && has_argument) {

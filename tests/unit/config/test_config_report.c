@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "config/config_report.h"
 #include "config/config_yaml.h"
 
@@ -334,7 +335,7 @@ the_nearest_word_within_two_edits_is_suggested(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *nearest =
-            config_suggest(slice_of(cases[i].word), names, COUNT(names));
+            suggest_near(slice_of(cases[i].word), names, COUNT(names));
         if (cases[i].nearest == NULL
                 ? nearest != NULL
                 : nearest == NULL || strcmp(nearest, cases[i].nearest)) {
@@ -344,8 +345,8 @@ the_nearest_word_within_two_edits_is_suggested(void **state)
     }
     char word[200];
     memset(word, 'x', sizeof(word));
-    assert_null(config_suggest((struct slice){ word, sizeof(word) }, names,
-                               COUNT(names)));
+    assert_null(suggest_near((struct slice){ word, sizeof(word) }, names,
+                             COUNT(names)));
 }
 
 int

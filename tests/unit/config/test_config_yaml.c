@@ -227,6 +227,8 @@ mistakes_are_reported_at_their_place(void **state)
                      "write the value where it is needed" },
         { "a:\n  <<: {b: 1}",
           "a.yaml:2:3: error: merge keys ('<<') are not supported" },
+        { "On: 1", "a.yaml:1:1: error: the key 'On' is a truth value to other "
+                   "readers of YAML: put it in quotes" },
         { "a: 1\n---\nb: 2\n", "a.yaml:2:1: error: a second document begins "
                                "here; a file holds one" },
         { "[a]: 1", "a.yaml:1:1: error: a key must be text; quote what begins "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/config_report.h"
+#include "base/suggest.h"
 
 #include <string.h>
 
@@ -44,7 +44,7 @@ edits(struct slice a, struct slice b)
 }
 
 const char *
-config_suggest(struct slice word, const char *const *candidates, size_t count)
+suggest_near(struct slice word, const char *const *candidates, size_t count)
 {
     const char *nearest = NULL;
     size_t fewest = EDITS_MAX + 1;
