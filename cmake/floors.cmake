@@ -23,7 +23,8 @@ endfunction()
 
 longstop_floor(base m)
 longstop_floor(wire longstop_base longstop_llhttp
-    PkgConfig::cjson PkgConfig::crypto PkgConfig::zlib)
+    PkgConfig::cjson PkgConfig::crypto PkgConfig::zlib
+    PkgConfig::expat)
 longstop_floor(config longstop_base PkgConfig::yaml)
 longstop_floor(model longstop_wire longstop_config)
 longstop_floor(io longstop_wire longstop_config longstop_ev

@@ -4,7 +4,8 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
 foreach(pair IN ITEMS curl:libcurl sqlite:sqlite3 cjson:libcjson
-        yaml:yaml-0.1 crypto:libcrypto ssl:libssl zlib:zlib)
+        yaml:yaml-0.1 crypto:libcrypto ssl:libssl zlib:zlib
+        expat:expat)
     string(REPLACE ":" ";" pair "${pair}")
     list(GET pair 0 name)
     list(GET pair 1 module)

@@ -7,7 +7,8 @@
 set -eu
 
 packages="gcc libc6-dev make cmake pkg-config libcurl4-openssl-dev
-    libsqlite3-dev libcjson-dev libyaml-dev libev-dev libssl-dev zlib1g-dev"
+    libsqlite3-dev libcjson-dev libyaml-dev libev-dev libssl-dev zlib1g-dev
+    libexpat1-dev"
 
 say() {
     printf '==> %s\n' "$*"
@@ -97,7 +98,7 @@ cd "$root"
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     fail "this script knows Debian's packages only. Elsewhere, install" \
         "CMake 3.25, a C compiler, libcurl, SQLite 3, cJSON, libyaml, libev," \
-        "OpenSSL 3, zlib and llhttp, then:" \
+        "OpenSSL 3, zlib, expat and llhttp, then:" \
         "cmake -S . -B build && cmake --build build && build/longstop demo"
 fi
 

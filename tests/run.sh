@@ -7,7 +7,7 @@ set -eu
 
 packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     libcurl4-openssl-dev libsqlite3-dev libcjson-dev libyaml-dev libev-dev
-    libssl-dev zlib1g-dev libcmocka-dev git python3 ccache clang-format-14
+    libssl-dev zlib1g-dev libexpat1-dev libcmocka-dev git python3 ccache clang-format-14
     clang-tidy-14 cppcheck codespell shellcheck docker-registry"
 
 fail() {

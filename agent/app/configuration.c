@@ -12,6 +12,7 @@
 #include "io/fs.h"
 #include "io/kept.h"
 #include "io/secret.h"
+#include "io/zoneinfo.h"
 #include "model/connector_extend.h"
 
 #define FILE_LIMIT ((size_t)256 * 1024)
@@ -414,6 +415,20 @@ configuration_read_connector(struct configuration *configuration,
 }
 
 static enum status
+read_zone(void *arg, struct slice name, struct arena *arena,
+          struct slice *ret_bytes, struct error *err)
+{
+    struct buf bytes = { 0 };
+    (void)arg;
+    enum status status = zoneinfo_read(name, &bytes, err);
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&bytes), ret_bytes);
+    }
+    buf_fini(&bytes);
+    return status;
+}
+
+static enum status
 bind_connector(struct configuration *configuration,
                struct config_binding *binding, const struct config_node *entry,
                struct connector *connector)
@@ -422,6 +437,7 @@ bind_connector(struct configuration *configuration,
     const struct config_node *file = NULL;
     struct connector_env env = {
         .read_secret = read_secret,
+        .read_zone = read_zone,
         .load_file = load_other_file,
         .read_kept = read_kept,
         .registers = configuration->registers,

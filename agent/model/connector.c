@@ -312,6 +312,9 @@ bind_draft(struct config_binding *binding, struct connector_draft *draft,
     if (status == STATUS_OK) {
         status = connector_params_bind(binding, draft, env);
     }
+    if (status == STATUS_OK) {
+        status = connector_zone_bind(binding, draft, env);
+    }
     if (status != STATUS_OK) {
         return status;
     }

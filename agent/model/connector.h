@@ -27,6 +27,7 @@ struct json_path;
 struct jwt_alg;
 struct pattern;
 struct template;
+struct zone;
 
 /* A parameter: `{var:NAME}` or `{secret:NAME}`. */
 struct connector_param {
@@ -247,6 +248,7 @@ enum event_format { EVENT_FORMAT_OWN, EVENT_FORMAT_CLOUDEVENTS };
 struct event_spec {
     enum event_format format;
     const struct json_path *split; /* NULL: one event a request */
+    bool split_feed;               /* the elements are entries of RSS or Atom */
     int64_t max_batch;             /* of its events; 0: no limit */
     const struct template *body;   /* what is kept of each; NULL: all */
     const struct template *id;
@@ -299,7 +301,9 @@ struct cursor_spec {
     bool acks;    /* sending it makes the provider forget what lies before */
     int64_t keep; /* SEEN: ids kept at least; the ledger keeps more */
     bool send;    /* false: the server has no filter, we stop ourselves */
-    bool numeric; /* ids compare by length, then text */
+    const struct template *tz;    /* whose clocks the list goes by; NULL: UTC */
+    const struct zone *zone;      /* that, once it is known */
+    bool numeric;                 /* ids compare by length, then text */
     const struct template *start; /* value before anything was seen */
     struct expired_spec *expired; /* any of them */
     size_t expired_count;
@@ -352,6 +356,7 @@ struct limit_spec {
 struct interval_source {
     struct slice field;
     struct slice directive; /* "max-age"; empty: the whole field */
+    bool of_feed;           /* `field` is a member of the feed instead: "ttl" */
 };
 
 enum { CONDITIONAL_ETAG = 1, CONDITIONAL_LAST_MODIFIED = 2 };
@@ -446,6 +451,7 @@ struct poll_spec {
     struct auth_spec auth;
     struct conditions fail_when;
     const struct json_path *items;
+    bool items_in_feed;  /* rows are the entries of RSS or Atom, see feed.h */
     bool items_optional; /* an answer without the place has no rows */
     enum list_order order;
     bool reverse;
@@ -613,6 +619,10 @@ struct connector_env {
                        yet */
     void *arg;
     struct slice public_url; /* listen.public_url, or empty */
+    /* Reads the zoneinfo file of a zone into the arena; STATUS_NOT_FOUND where
+     * there is none. May be NULL. */
+    enum status (*read_zone)(void *arg, struct slice name, struct arena *arena,
+                             struct slice *ret_bytes, struct error *err);
     /* Loads the file of another connector, for `extends: NAME` and `verify:
      * {use: NAME}`; reports a failure at `mark`. May be NULL. */
     bool (*load_file)(void *arg, struct slice name, struct config_mark mark,

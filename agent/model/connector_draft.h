@@ -103,6 +103,7 @@ config_parse_fn connector_poll_numeric;
 config_parse_fn connector_poll_page_from;
 config_parse_fn connector_auth_params;
 config_parse_fn connector_poll_items;
+config_parse_fn connector_parse_split;
 config_parse_fn connector_poll_stop;
 config_parse_fn connector_poll_budget;
 config_parse_fn connector_poll_backfill_rate;
@@ -230,6 +231,13 @@ void connector_register_mark(struct body_node *node);
  * span its keys. */
 void connector_register_finish(struct config_binding *binding,
                                struct connector_draft *draft);
+
+/* Finds the zone of `cursor.tz`, once parameters are known. STATUS_NOMEM only.
+ */
+NODISCARD
+enum status connector_zone_bind(struct config_binding *binding,
+                                struct connector_draft *draft,
+                                const struct connector_env *env);
 
 /* Fills in what follows from `recover`, `event.fetch` and `record.fetch`. */
 void connector_fetch_finish(struct config_binding *binding,

@@ -216,6 +216,9 @@ static const struct config_key cursor_keys[] = {
                "more of it."),
     KEY(cursor_spec, "send", CONFIG_BOOL, send, .fallback = "true",
         .doc = "false: the list has no filter, we stop by ourselves."),
+    CUSTOM(cursor_spec, "tz", tz, connector_parse_request_text, STRING,
+           "Whose clocks the list goes by: a zone such as Europe/Berlin, or a "
+           "rule such as CET-1CEST,M3.5.0,M10.5.0/3; default: UTC."),
     CUSTOM(cursor_spec, "compare", numeric, connector_poll_numeric, STRING,
            "`numeric`: as numbers of any length, with or without a fraction."),
     KEY(cursor_spec, "numeric", CONFIG_BOOL, numeric,
@@ -347,8 +350,8 @@ static const struct config_key interval_keys[] = {
         .doc = "A field that tells it."),
     CUSTOM(poll_spec, "from", interval_from, connector_poll_interval_from,
            STRINGS,
-           "Fields, or directives such as Cache-Control.max-age, that tell "
-           "it; the longest counts."),
+           "Fields, directives such as Cache-Control.max-age, feed:ttl or "
+           "feed:sy:updatePeriod, that tell it; the longest counts."),
 };
 TABLE(interval_table, "interval", interval_keys, poll_spec,
       "How often the provider wants to be asked at most.");
@@ -418,7 +421,7 @@ static const struct config_key poll_keys[] = {
            "What makes a good answer an error."),
     CUSTOM(poll_spec, "items", items, connector_poll_items, STRING,
            "The rows of an answer; with `?` behind it an answer without that "
-           "place has no rows."),
+           "place has no rows. feed: the entries of RSS or Atom."),
     KEY(poll_spec, "order", CONFIG_CHOICE, order, .choices = orders,
         .fallback = "none", .doc = "How the list runs over its pages."),
     KEY(poll_spec, "reverse", CONFIG_BOOL, reverse, .fallback = "false",

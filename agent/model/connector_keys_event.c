@@ -19,8 +19,9 @@ static const struct config_key event_keys[] = {
         .doc = "`cloudevents`: the requests are CloudEvents in binary, "
                "structured or batched mode; `item:` looks into the event as "
                "JSON."),
-    CUSTOM(event_spec, "split", split, connector_parse_path, STRING,
-           "The array whose elements are the events."),
+    CUSTOM(event_spec, "split", split, connector_parse_split, STRING,
+           "The array whose elements are the events; feed: the entries of RSS "
+           "or Atom."),
     KEY(event_spec, "max_batch", CONFIG_INT, max_batch, .fallback = "10000",
         .min = "1", .reloadable = true,
         .doc = "The most events of one request; one with more is refused."),

@@ -100,6 +100,27 @@ connector_poll_retry_header(struct config_binding *binding,
     }
 }
 
+/* What of a feed says how often it changes: `<ttl>` in minutes, and the
+ * syndication module of RSS 1.0. */
+static bool
+is_of_feed(struct slice text, struct slice *ret_member)
+{
+    static const struct {
+        struct slice written;
+        struct slice member;
+    } places[] = {
+        { SLICE("feed:ttl"), SLICE("ttl") },
+        { SLICE("feed:sy:updatePeriod"), SLICE("updatePeriod") },
+    };
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (slice_equal(text, places[i].written)) {
+            *ret_member = places[i].member;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "Cache-Control.max-age": a directive of a field; "X-Interval": a field. */
 void
 connector_poll_interval_from(struct config_binding *binding,
@@ -127,12 +148,14 @@ connector_poll_interval_from(struct config_binding *binding,
             source.field = slice_first(text, dot);
             source.directive = slice_from(text, dot + 1);
         }
-        if (http_field_name_valid(source.field)) {
+        source.of_feed = is_of_feed(text, &source.field);
+        if (source.of_feed || http_field_name_valid(source.field)) {
             sources[poll->interval_from_count++] = source;
         } else {
             connector_parse_refuse(binding, at,
-                                   "must be a field, or FIELD.DIRECTIVE such "
-                                   "as Cache-Control.max-age");
+                                   "must be a field, FIELD.DIRECTIVE such as "
+                                   "Cache-Control.max-age, feed:ttl or "
+                                   "feed:sy:updatePeriod");
         }
     }
 }

@@ -477,24 +477,6 @@ connector_poll_page_from(struct config_binding *binding,
     }
 }
 
-/* `events[*]?`: an answer that leaves the list out has no rows. */
-void
-connector_poll_items(struct config_binding *binding,
-                     const struct config_node *node, void *place)
-{
-    struct poll_spec *poll =
-        (void *)((char *)place - offsetof(struct poll_spec, items));
-    struct slice text;
-    if (!connector_parse_scalar(binding, node, &text)) {
-        return;
-    }
-    poll->items_optional = slice_ends(text, slice_of("?"));
-    if (poll->items_optional) {
-        text = slice_first(text, text.len - 1);
-    }
-    poll->items = connector_parse_json_path(binding, text, node);
-}
-
 void
 connector_poll_stop(struct config_binding *binding,
                     const struct config_node *node, void *place)

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "model/extract_cover.h"
+#include "model/extract_feed.h"
 #include "model/extract_parts.h"
 #include "model/fetch.h"
 #include "model/identity.h"
@@ -424,6 +425,7 @@ extract_request(const struct connector *connector,
                 int64_t now_ms, struct arena *arena, struct extracted *ret,
                 struct error *err)
 {
+    struct inbound feed = *request;
     struct part *parts = NULL;
     struct slice headers = { NULL, 0 };
     size_t count = 0;
@@ -431,8 +433,16 @@ extract_request(const struct connector *connector,
     if (connector->event.mode == EVENT_SIGNAL) {
         return STATUS_OK;
     }
-    enum status status =
-        extract_parts(connector, request, now_ms, arena, &parts, &count, err);
+    enum status status = STATUS_OK;
+    if (connector->event.split_feed) {
+        status = extract_feed(request->body, arena, &feed.body, err);
+        feed.body_is_json = true;
+        request = &feed;
+    }
+    if (status == STATUS_OK) {
+        status = extract_parts(connector, request, now_ms, arena, &parts,
+                               &count, err);
+    }
     if (status != STATUS_OK) {
         return status;
     }

@@ -2,6 +2,7 @@
 /* The rows of an answer, and of the file that an answer names. */
 #include "model/extract.h"
 
+#include "model/extract_feed.h"
 #include "model/scope.h"
 #include "wire/json.h"
 #include "wire/json_outline.h"
@@ -45,7 +46,14 @@ extract_page(const struct connector *connector, struct slice body,
              struct page *ret_page, struct error *err)
 {
     const struct poll_spec *poll = &connector->poll;
-    if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
+    if (poll->items_in_feed) {
+        const enum status read = extract_feed(body, arena, &body, err);
+        if (read != STATUS_OK) {
+            return error_wrap(err,
+                              read == STATUS_NOMEM ? read : STATUS_PROTOCOL,
+                              "the answer is no feed");
+        }
+    } else if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
         return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
     }
     const struct inbound answer = { .fields = fields,

@@ -218,6 +218,9 @@ extract_parts(const struct connector *connector, const struct inbound *request,
         if (is_checked || request->body_is_json) {
             part->item = elements[i];
         }
+        if (connector->event.split_feed) {
+            part->content_type = slice_of("application/json");
+        }
         if (connector->event.body != NULL) {
             status = choose_body(connector, request, now_ms, arena, part, err);
         }

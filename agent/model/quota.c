@@ -6,6 +6,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/answer.h"
+#include "wire/json.h"
 #include "wire/timefmt.h"
 
 #define WAIT_MAX_MS   INSTANT_HOUR_MS
@@ -249,7 +250,7 @@ interval_of(const struct reading *reading)
         struct slice text;
         int64_t ms;
         bool said =
-            source->field.len > 0 &&
+            source->field.len > 0 && !source->of_feed &&
             http_field_find_slice(reading->answer.fields, source->field, &text);
         if (said && source->directive.len > 0) {
             said = directive_of(text, source->directive, &text);
@@ -260,6 +261,70 @@ interval_of(const struct reading *reading)
             ms > longest_ms) {
             longest_ms = ms;
         }
+    }
+    return longest_ms;
+}
+
+static struct slice
+feed_member(struct slice feed, const char *name)
+{
+    struct slice value;
+    /* What the gate writes has no escape where a number or a word is. */
+    return json_member(feed, slice_of(name), &value) && value.len > 2
+               ? slice_first(slice_from(value, 1), value.len - 2)
+               : (struct slice){ NULL, 0 };
+}
+
+/* `<ttl>` is minutes (RSS 2.0); the syndication module of RSS 1.0 says how
+ * often in a period. */
+static int64_t
+feed_interval_of(struct slice feed, struct slice member)
+{
+    static const struct {
+        struct slice word;
+        int64_t ms;
+    } periods[] = {
+        { SLICE("hourly"), INSTANT_HOUR_MS },
+        { SLICE("daily"), INSTANT_DAY_MS },
+        { SLICE("weekly"), 7 * INSTANT_DAY_MS },
+        { SLICE("monthly"), 30 * INSTANT_DAY_MS },
+        { SLICE("yearly"), 365 * INSTANT_DAY_MS },
+    };
+    int64_t number = 0;
+    if (slice_equal_text(member, "ttl")) {
+        return slice_to_i64(feed_member(feed, "ttl"), &number) == STATUS_OK &&
+                       number > 0
+                   ? cut(number < 60 ? number * INSTANT_MINUTE_MS : WAIT_MAX_MS)
+                   : 0;
+    }
+    if (slice_to_i64(feed_member(feed, "updateFrequency"), &number) !=
+            STATUS_OK ||
+        number < 1) {
+        number = 1;
+    }
+    for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
+        if (slice_equal(feed_member(feed, "updatePeriod"), periods[i].word)) {
+            return cut(periods[i].ms / number);
+        }
+    }
+    return 0;
+}
+
+int64_t
+quota_feed_interval_ms(const struct connector *connector, struct slice json)
+{
+    const struct poll_spec *poll = &connector->poll;
+    struct slice feed;
+    int64_t longest_ms = 0;
+    if (!poll->items_in_feed || json.len == 0 ||
+        !json_member(json, slice_of("feed"), &feed)) {
+        return 0;
+    }
+    for (size_t i = 0; i < poll->interval_from_count; i++) {
+        const struct interval_source *source = &poll->interval_from[i];
+        const int64_t ms =
+            source->of_feed ? feed_interval_of(feed, source->field) : 0;
+        longest_ms = ms > longest_ms ? ms : longest_ms;
     }
     return longest_ms;
 }

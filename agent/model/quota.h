@@ -36,6 +36,12 @@ struct quota_advice {
     } retry;
 };
 
+/* How long a feed asks to leave until it is read again, an hour at most; 0: it
+ * does not say, or the connector does not ask it. `json` is what wire/feed
+ * makes. */
+int64_t quota_feed_interval_ms(const struct connector *connector,
+                               struct slice json);
+
 /*
  * Reads Retry-After (headers, JSON, decimals, dates), then the reset headers
  * (X-RateLimit-… and RateLimit-… where the connector names none), else the

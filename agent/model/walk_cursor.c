@@ -10,6 +10,7 @@
 #include "model/walk_overlap.h"
 #include "model/walk_span.h"
 #include "wire/template.h"
+#include "wire/zone.h"
 
 /* So many marks at most inside overlap and settle, so that WALK_IDS_MAX always
  * holds one from before it. */
@@ -46,7 +47,9 @@ walk_cursor_sent_ms(const struct cursor_spec *cursor, int64_t at_ms)
                                                   : INSTANT_SECOND_MS;
         at_ms = instant_add(at_ms, -(back > unit ? back : unit));
     }
-    return at_ms <= 0 ? 0 : at_ms - at_ms % unit;
+    at_ms = at_ms <= 0 ? 0 : at_ms - at_ms % unit;
+    return cursor->zone == NULL ? at_ms
+                                : zone_sure_ms(cursor->zone, at_ms, unit);
 }
 
 int64_t
@@ -64,6 +67,9 @@ walk_cursor_time_text(const struct cursor_spec *cursor, int64_t at_ms,
                       struct arena *arena, struct slice *ret_text)
 {
     struct buf buf = { 0 };
+    if (cursor->zone != NULL) {
+        at_ms = instant_add(at_ms, zone_offset_ms(cursor->zone, at_ms));
+    }
     timefmt_write(cursor->kind == CURSOR_TIME ? cursor->format
                                               : TIMEFMT_ISO8601,
                   at_ms, &buf);

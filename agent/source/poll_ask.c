@@ -150,6 +150,25 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
     return advice.limited;
 }
 
+/* No redirect is followed: our credential would go where it leads. Whoever
+ * configured the list has to know where it is now. */
+static void
+explain_redirect(struct source_poll *poll, const struct http_reply *reply)
+{
+    const bool for_good = reply->status == 301 || reply->status == 308;
+    struct slice location;
+    if (reply->status >= 300 && reply->status <= 399 &&
+        http_field_find(reply->fields, "Location", &location)) {
+        (void)error_set(&poll->step.why, STATUS_PROTOCOL,
+                        "HTTP %u: the list %s '%.*s', and redirects are not "
+                        "followed%s",
+                        reply->status, for_good ? "has moved to" : "is at",
+                        SLICE_ARG(location),
+                        for_good ? "; give its new address in the configuration"
+                                 : "");
+    }
+}
+
 /* Acts on what the walk decided for an answer that brought no page. */
 static void
 take_failure(struct source_poll *poll, const struct http_reply *reply)
@@ -161,6 +180,7 @@ take_failure(struct source_poll *poll, const struct http_reply *reply)
         source_poll_fail(poll, status, NULL);
         return;
     }
+    explain_redirect(poll, reply);
     source_poll_tell_asked(
         poll, &(struct poll_asked){ .status = reply->status,
                                     .why = slice_of(poll->step.why.text) });
@@ -260,6 +280,13 @@ take_page(struct source_poll *poll, const struct http_reply *reply)
     struct error err = { 0 };
     enum status status =
         is_empty ? poll_page_empty(poll) : poll_page_open(poll, reply, &err);
+    if (status == STATUS_OK && !is_empty) {
+        poll->feed_min_ms = quota_feed_interval_ms(poll->settings.connector,
+                                                   poll->page.page.body);
+    }
+    if (poll->feed_min_ms > poll->asked_min_ms) {
+        poll->asked_min_ms = poll->feed_min_ms; /* also while it is a 304 */
+    }
     if (status == STATUS_OK) {
         status = poll_page_note(poll, reply);
     }

@@ -85,6 +85,7 @@ struct source_poll {
 
     int64_t started_ms;       /* Unix ms, when the last walk began */
     unsigned failures;        /* in a row */
+    int64_t feed_min_ms;      /* what the last whole feed asked for */
     int64_t asked_min_ms;     /* X-Poll-Interval of the last answer */
     bool patient;             /* the last failure passes not before the interval
                                */

@@ -24,6 +24,7 @@ GATES = {
     "openssl/": ["wire/digest.c"],
     "llhttp.h": ["wire/http_request.c"],
     "zlib.h": ["wire/gzip.c"],
+    "expat.h": ["wire/feed.c"],
     # Threads: who has one, and nobody else.
     "pthread.h": ["io/offload.c", "store/store_worker.c"],
     # call_once, for cJSON's global hooks.
@@ -166,7 +167,7 @@ def check_alone(headers):
     """Which headers do not compile by themselves, and what is said then."""
     flags = subprocess.run(
         ["pkg-config", "--cflags", "libcurl", "sqlite3", "libcjson",
-         "yaml-0.1", "libcrypto", "zlib"], capture_output=True, text=True,
+         "yaml-0.1", "libcrypto", "zlib", "expat"], capture_output=True, text=True,
         check=False).stdout.split()
 
     def compile_one(path):

@@ -549,6 +549,46 @@ a_batch_is_split_into_its_events(void **state)
     bound_fini(&bound);
 }
 
+static const char pushed[] = "verify: {type: token, from: 'header:X-Token'}\n"
+                             "event: {split: feed, id: 'item:id', type: "
+                             "'item:categories[0]', time: 'item:updated'}\n";
+
+static void
+a_feed_that_is_pushed_is_split_into_its_entries(void **state)
+{
+    (void)state;
+    struct bound bound;
+    struct arena arena = { 0 };
+    struct hook hook;
+    struct extracted extracted;
+    struct error err = { "" };
+    bound_texts(&bound, pushed, "with: {webhook_secret: s}", "");
+    bound_must(&bound);
+    make_hook(&hook, "Content-Type: application/rss+xml\n",
+              "<rss><channel><item><guid>g</guid><category>c</category>"
+              "<pubDate>Tue, 14 Nov 2023 22:13:20 GMT</pubDate></item>"
+              "<item><guid>h</guid></item></channel></rss>");
+    assert_int_equal(extract_request(&bound.connector, &hook.request,
+                                     bound.connector.verify, NOW_MS, &arena,
+                                     &extracted, &err),
+                     STATUS_OK);
+    assert_int_equal(extracted.count, 2);
+    assert_true(slice_equal_text(extracted.at[0].id, "g"));
+    assert_true(slice_equal_text(extracted.at[0].type, "c"));
+    assert_int_equal(extracted.at[0].time_ms, INT64_C(1700000000000));
+    assert_true(
+        slice_equal_text(extracted.at[1].content_type, "application/json"));
+    assert_true(slice_starts(extracted.at[1].body, slice_of("{\"id\":\"h\"")));
+    make_hook(&hook, "", "{\"items\":[]}");
+    assert_int_equal(extract_request(&bound.connector, &hook.request,
+                                     bound.connector.verify, NOW_MS, &arena,
+                                     &extracted, &err),
+                     STATUS_INVALID);
+    assert_non_null(strstr(err.text, "line 1, column 1"));
+    arena_fini(&arena);
+    bound_fini(&bound);
+}
+
 static void
 a_request_without_its_id_is_refused_with_words(void **state)
 {
@@ -941,6 +981,7 @@ main(void)
         cmocka_unit_test(where_the_body_is_not_signed_its_bytes_say_nothing),
         cmocka_unit_test(a_signed_digest_of_the_body_covers_the_body),
         cmocka_unit_test(a_batch_is_split_into_its_events),
+        cmocka_unit_test(a_feed_that_is_pushed_is_split_into_its_entries),
         cmocka_unit_test(a_request_without_its_id_is_refused_with_words),
         cmocka_unit_test(credentials_are_not_kept),
         cmocka_unit_test(an_error_is_never_an_empty_page),

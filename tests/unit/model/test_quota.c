@@ -334,8 +334,8 @@ an_answer_says_how_long_it_stays_right(void **state)
     (void)state;
     struct arena arena = { 0 };
     struct connector connector;
-    struct interval_source from[] = { { SLICE("cache-control"),
-                                        SLICE("max-age") },
+    struct interval_source from[] = { { .field = SLICE("cache-control"),
+                                        .directive = SLICE("max-age") },
                                       { .field = SLICE("X-TTL") } };
     list_connector(&connector, &arena);
     connector.poll.interval_header = slice_of("X-Poll-Interval");
@@ -346,6 +346,53 @@ an_answer_says_how_long_it_stays_right(void **state)
         if (advice.poll_interval_ms != rows[i].interval_ms) {
             fail_msg("row %zu: %lld", i, (long long)advice.poll_interval_ms);
         }
+    }
+    arena_fini(&arena);
+}
+
+static void
+a_feed_says_how_often_it_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        int64_t interval_ms;
+    } rows[] = {
+        { "{\"feed\":{\"ttl\":\"30\"},\"items\":[]}", 1800000 },
+        { "{\"feed\":{\"ttl\":\"1440\"}}", 3600000 },
+        { "{\"feed\":{\"ttl\":\"9223372036854775807\"}}", 3600000 },
+        { "{\"feed\":{\"ttl\":\"-1\"}}", 0 },
+        { "{\"feed\":{\"ttl\":\"soon\"}}", 0 },
+        { "{\"feed\":{\"updatePeriod\":\"hourly\"}}", 3600000 },
+        { "{\"feed\":{\"updatePeriod\":\"hourly\",\"updateFrequency\":\"4\"}}",
+          900000 },
+        { "{\"feed\":{\"updatePeriod\":\"daily\",\"updateFrequency\":\"0\"}}",
+          3600000 },
+        { "{\"feed\":{\"updatePeriod\":\"often\"}}", 0 },
+        { "{\"feed\":{\"ttl\":\"5\",\"updatePeriod\":\"hourly\","
+          "\"updateFrequency\":\"2\"}}",
+          1800000 },
+        { "{\"feed\":{}}", 0 },
+        { "[]", 0 },
+        { "", 0 },
+    };
+    struct arena arena = { 0 };
+    struct connector connector;
+    struct interval_source from[] = {
+        { .field = SLICE("ttl"), .of_feed = true },
+        { .field = SLICE("updatePeriod"), .of_feed = true },
+        { .field = SLICE("ttl") },
+    };
+    list_connector(&connector, &arena);
+    connector.poll.interval_from = from;
+    connector.poll.interval_from_count = 3;
+    assert_int_equal(quota_feed_interval_ms(&connector, slice_of(rows[0].json)),
+                     0);
+    connector.poll.items_in_feed = true;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(
+            quota_feed_interval_ms(&connector, slice_of(rows[i].json)),
+            rows[i].interval_ms);
     }
     arena_fini(&arena);
 }
@@ -396,6 +443,7 @@ main(void)
         cmocka_unit_test(the_wait_that_is_named_is_enough_and_not_too_long),
         cmocka_unit_test(no_count_is_no_limit),
         cmocka_unit_test(an_answer_says_how_long_it_stays_right),
+        cmocka_unit_test(a_feed_says_how_often_it_is_read),
         cmocka_unit_test(a_failure_says_whether_to_ask_again_or_never),
         cmocka_unit_test(an_answer_says_how_long_to_keep_away),
         cmocka_unit_test(the_usual_limit_fields_count_where_none_are_named),
