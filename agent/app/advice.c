@@ -247,23 +247,39 @@ check_handlers(const struct advice *advice)
     return status;
 }
 
-/* Conditions decide what is owed when an event comes: what it lacks then they
- * do not see. */
+/* Tells every handler of the connector that has pointers into the data; the
+ * names of handler and connector fill the words. */
 static void
-check_conditions(const struct advice *advice, const struct connector *c)
+warn_of_data(const struct advice *advice, const struct connector *c,
+             const char *words)
 {
     const struct config_list *list = &advice->settings->handlers;
     const struct handler_settings *all = list->at;
-    for (size_t i = 0; fetch_timeout_ms(c) > 0 && i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         if (route_reads_data(&all[i].route) &&
             route_takes_from(&all[i].route, c->name)) {
-            config_report_add(
-                advice->report, CONFIG_WARNING, list->marks[i],
-                "handler '%.*s': 'where' and 'order_by' see the /data of "
-                "'%.*s' "
-                "as it comes, before the rest is fetched or sent again",
-                SLICE_ARG(list->names[i]), SLICE_ARG(c->name));
+            config_report_add(advice->report, CONFIG_WARNING, list->marks[i],
+                              "handler '%.*s': 'where' and 'order_by' see the "
+                              "/data of '%.*s' %s",
+                              SLICE_ARG(list->names[i]), SLICE_ARG(c->name),
+                              words);
         }
+    }
+}
+
+/* Conditions decide what is owed when an event comes: what it lacks then they
+ * do not see, and a pointer fits one of two shapes only. */
+static void
+check_conditions(const struct advice *advice, const struct connector *c)
+{
+    if (fetch_timeout_ms(c) > 0) {
+        warn_of_data(advice, c,
+                     "as it comes, before the rest is fetched or sent again");
+    }
+    if (c->data == DATA_DIFFERS && c->has_webhook && c->has_poll) {
+        warn_of_data(advice, c,
+                     "in one shape from a webhook and in another from the "
+                     "list");
     }
 }
 

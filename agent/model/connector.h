@@ -593,6 +593,7 @@ struct connector {
     size_t handshake_count;
     struct answer_spec ack;
     struct answer_spec reject;
+    enum { DATA_SAME, DATA_DIFFERS } data; /* of the two channels */
     struct event_spec event;
     struct poll_spec poll;
     struct match_spec match;

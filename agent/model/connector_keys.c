@@ -18,6 +18,7 @@ static const char *const client_auths[] = { "basic", "body", "none", NULL };
 static const char *const gone_ways[] = { "later", "dead", NULL };
 static const char *const recover_modes[] = { "self", "fetch", "redeliver",
                                              "none", NULL };
+static const char *const data_shapes[] = { "same", "differs", NULL };
 static const char *const match_modes[] = { "none", "event", "state", NULL };
 const char *const connector_groups[] = {
     "generic", "payments", "commerce", "code",  "messaging", "mail", "crm",
@@ -569,6 +570,11 @@ static const struct config_key connector_keys[] = {
     KEY(connector_draft, "reject", CONFIG_TABLE, c.reject,
         .table = &connector_answer_table,
         .doc = "The answer to a refused one."),
+    KEY(connector_draft, "data", CONFIG_CHOICE, c.data, .choices = data_shapes,
+        .fallback = "same",
+        .doc = "`differs`: webhooks and the list cannot show an event in one "
+               "shape, whatever 'event.data' and 'record.data' select; `check` "
+               "warns where a handler looks into it."),
     KEY(connector_draft, "event", CONFIG_TABLE, c.event,
         .table = &connector_event_table,
         .doc = "What a request says about its events."),

@@ -50,6 +50,10 @@ find_elements(const struct connector *connector, const struct inbound *request,
         return error_set(err, STATUS_INVALID, "there are no events at '%.*s'",
                          SLICE_ARG(place));
     }
+    if (status == STATUS_OK && json_path_misses(event->split, request->body)) {
+        return error_set(err, STATUS_INVALID,
+                         "an element has nothing at '%.*s'", SLICE_ARG(place));
+    }
     return status == STATUS_OK
                ? check_count(event, place, *ret_count, err)
                : error_set(err, status, "%s", status_text(status));

@@ -104,6 +104,10 @@ typedef bool json_visit_fn(void *arg, struct slice value);
 bool json_path_each(const struct json_path *path, struct slice text,
                     json_visit_fn *visit, void *arg);
 
+/* Whether an element of an array on the way leads nowhere, so that visiting
+ * each passes over it: `a[*].b` in {"a":[{"b":1},{}]}. */
+bool json_path_misses(const struct json_path *path, struct slice text);
+
 /* Returns the text the path was compiled from, for messages. */
 struct slice json_path_source(const struct json_path *path);
 

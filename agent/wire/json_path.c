@@ -381,6 +381,7 @@ struct walk {
     struct level levels[MANY_MAX];
     size_t depth;
     bool exists; /* the first array that may lead to many places is there */
+    bool misses; /* an element of an array leads nowhere */
 };
 
 static bool
@@ -416,13 +417,16 @@ follow(struct walk *walk, size_t step, struct slice *value)
     for (; step < alternative->count; step++) {
         const struct step *now = &alternative->steps[step];
         if (now->kind == STEP_EVERY || now->kind == STEP_WHERE) {
-            if (json_type(*value) == JSON_ARRAY) {
+            const bool is_array = json_type(*value) == JSON_ARRAY;
+            walk->misses |= !is_array && walk->depth > 0;
+            if (is_array) {
                 walk->levels[walk->depth++] = (struct level){ *value, 0, step };
                 walk->exists = true;
             }
             return false;
         }
         if (!descend(now, value)) {
+            walk->misses |= walk->depth > 0;
             return false;
         }
     }
@@ -494,6 +498,7 @@ json_path_first(const struct json_path *path, struct slice text,
         walk.alternative = &path->alternatives[i];
         walk.depth = 0;
         walk.exists = false;
+        walk.misses = false;
         if (!walk_all(&walk, text, visit_first, &value)) {
             continue;
         }
@@ -543,6 +548,7 @@ json_path_each(const struct json_path *path, struct slice text,
         walk.alternative = &path->alternatives[i];
         walk.depth = 0;
         walk.exists = false;
+        walk.misses = false;
         visitor.single = path->alternatives[i].many == 0;
         visitor.is_deferred = false;
         if (walk_all(&walk, text, visit_each, &visitor) &&
@@ -555,4 +561,24 @@ json_path_each(const struct json_path *path, struct slice text,
         (void)visit(arg, visitor.null);
     }
     return exists;
+}
+
+static bool
+visit_none(void *arg, struct slice value)
+{
+    (void)arg;
+    (void)value;
+    return true;
+}
+
+bool
+json_path_misses(const struct json_path *path, struct slice text)
+{
+    for (size_t i = 0; i < path->count; i++) {
+        struct walk walk = { .alternative = &path->alternatives[i] };
+        if (walk_all(&walk, text, visit_none, NULL) || walk.exists) {
+            return walk.misses;
+        }
+    }
+    return false;
 }

@@ -81,3 +81,22 @@ class BadFiles(harness.Case):
                 self.assertTrue(any(
                     words in f["message"] and
                     f'"{key}"' in lines[f["line"] - 1] for f in told), told)
+
+    def test_a_pointer_into_data_of_two_shapes_is_warned_of(self):
+        for more, pointer, count in (
+                ({"data": "differs"}, "/data/total", 1), ({}, "/data/total", 0),
+                ({"data": "differs"}, "/type", 0),
+                # one channel has one shape
+                ({"data": "differs", "with": {"webhook_secret": "s"}},
+                 "/data/total", 0)):
+            with self.subTest(more=more, pointer=pointer):
+                agent = self.agent(
+                    {"own": {"use": "petstore", "with": WITH, **more}},
+                    handlers={"log": {"file": "events.jsonl",
+                                      "where": [{"at": pointer,
+                                                 "exists": True}]}})
+                ran = agent.command("check")
+                self.assertEqual(ran.returncode, 0, ran.stderr)
+                told = (ran.stdout + ran.stderr).decode()
+                self.assertEqual(told.count("in another from the list"), count,
+                                 told)

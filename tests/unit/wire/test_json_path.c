@@ -376,6 +376,39 @@ compiling_survives_every_failing_allocation(void **state)
     }
 }
 
+static void
+an_element_that_leads_nowhere_is_noticed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        const char *text;
+        bool misses;
+    } rows[] = {
+        { "a[*].b", "{\"a\":[{\"b\":1},{\"b\":null}]}", false },
+        { "a[*].b", "{\"a\":[{\"b\":1},{}]}", true },
+        { "a[*].b", "{\"a\":[7]}", true },
+        { "a[*].b", "{\"a\":[]}", false },
+        { "a[*]", "{\"a\":[{},1]}", false },
+        { "a[*].b[*]", "{\"a\":[{\"b\":[]},{\"b\":[1]}]}", false },
+        { "a[*].b[*]", "{\"a\":[{\"b\":[1]},{\"b\":2}]}", true },
+        { "x[*].b ?? a[*].b", "{\"a\":[{\"b\":1},{}]}", true },
+        { "a[k=v].b", "{\"a\":[{\"k\":\"w\"},{\"k\":\"v\",\"b\":1}]}", false },
+        { "$[*]", "[1,2]", false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena arena = { 0 };
+        const struct json_path *path = NULL;
+        assert_int_equal(
+            json_path_compile(slice_of(rows[i].path), &arena, &path, NULL),
+            STATUS_OK);
+        if (json_path_misses(path, slice_of(rows[i].text)) != rows[i].misses) {
+            fail_msg("%s in %s", rows[i].path, rows[i].text);
+        }
+        arena_fini(&arena);
+    }
+}
+
 int
 main(void)
 {
@@ -389,6 +422,7 @@ main(void)
         cmocka_unit_test(the_empty_pointer_is_the_whole_text),
         cmocka_unit_test(a_wrong_pointer_is_refused),
         cmocka_unit_test(compiling_survives_every_failing_allocation),
+        cmocka_unit_test(an_element_that_leads_nowhere_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
