@@ -15,11 +15,18 @@ sooner_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* How long the provider wants to be left alone between two walks. */
+static int64_t
+least_ms(const struct cadence *cadence, const struct cadence_input *input)
+{
+    return later_of(cadence->interval_min_ms, input->asked_min_ms);
+}
+
 /* When the next walk would be due if the last one had gone well. */
 static int64_t
 planned(const struct cadence *cadence, const struct cadence_input *input)
 {
-    int64_t least = later_of(cadence->interval_min_ms, input->asked_min_ms);
+    int64_t least = least_ms(cadence, input);
     if (input->started_ms == 0) {
         return input->now_ms;
     }
@@ -59,6 +66,8 @@ cadence_next(const struct cadence *cadence, const struct cadence_input *input,
         due = sooner_of(
             instant_add(input->now_ms, backoff_ms(input->failures, prng)),
             planned(cadence, &fresh));
+        int64_t started = sooner_of(input->started_ms, input->now_ms);
+        due = later_of(due, instant_add(started, least_ms(cadence, input)));
     }
     due = later_of(due, input->not_before_ms);
     return later_of(due, input->now_ms);

@@ -47,8 +47,9 @@ struct cadence_input {
 
 /*
  * Returns when the next walk is due (Unix ms, never before now). Failures wait
- * 1 s, 2 s, 4 s … with jitter up to the interval, whoever wants one. A schedule
- * missed while asleep runs once, now.
+ * 1 s, 2 s, 4 s … with jitter up to the interval, whoever wants one, and never
+ * less than the provider's least. A schedule missed while asleep runs once,
+ * now.
  */
 int64_t cadence_next(const struct cadence *cadence,
                      const struct cadence_input *input, struct prng *prng);

@@ -267,6 +267,31 @@ failures_wait_longer_each_time_up_to_the_interval(void **state)
 }
 
 static void
+failures_come_no_oftener_than_the_provider_wants(void **state)
+{
+    static const struct {
+        int64_t interval_min_ms;
+        int64_t asked_min_ms;
+        int64_t due_ms;
+    } rows[] = {
+        { 30000, 0, NOW + 25000 },
+        { 0, 40000, NOW + 35000 },
+        { 30000, 40000, NOW + 35000 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct cadence cadence = { .every_ms = 60000,
+                                   .interval_min_ms = rows[i].interval_min_ms };
+        struct cadence_input input = { .started_ms = NOW - 5000,
+                                       .now_ms = NOW,
+                                       .asked_min_ms = rows[i].asked_min_ms,
+                                       .failures = 1 };
+        struct prng prng = { i };
+        assert_int_equal(cadence_next(&cadence, &input, &prng), rows[i].due_ms);
+    }
+}
+
+static void
 many_failures_overflow_nothing(void **state)
 {
     (void)state;
@@ -320,6 +345,7 @@ main(void)
         cmocka_unit_test(
             a_walk_that_is_wanted_comes_as_soon_as_the_provider_allows),
         cmocka_unit_test(failures_wait_longer_each_time_up_to_the_interval),
+        cmocka_unit_test(failures_come_no_oftener_than_the_provider_wants),
         cmocka_unit_test(many_failures_overflow_nothing),
         cmocka_unit_test(retry_after_counts_in_a_storm_too),
         cmocka_unit_test(a_schedule_that_was_slept_through_runs_once_now),
