@@ -9,6 +9,7 @@ import collections
 import datetime
 import email.utils
 import json
+import os
 import random
 import re
 import sys
@@ -76,7 +77,7 @@ def iso_s(at):
 
 def iso_ms(at):
     return utc(at).strftime("%Y-%m-%dT%H:%M:%S.") + \
-        f"{utc(at).microsecond // 1000:03d}Z"
+        f"{round(at * 1000) % 1000:03d}Z"
 
 
 def in_zone(at, hours, form="%Y-%m-%dT%H:%M:%S%z", colon=True):
@@ -137,11 +138,13 @@ class Mock(harness.FakeProvider):
     unit = 1           # how coarse its stamps are, in seconds
     overlap = 120      # how late a row may become visible (four fifths of it)
     late = 0.2         # the share of rows that do
+    before = 60        # how long before its beginning it is asked from
     span = 20          # overlaps that the test is to last
     state = False      # it lists objects, and their last version only
-    rough = 0.2        # the share of answers that are bad, on bad days
+    rough = 0.3        # the share of answers that are bad, on bad days
     flips = ()         # what can be turned round at all
     limits = (broken,)
+    page_name = None   # the query name of page tokens that may expire
     params = {}        # of the connector, beside base and api_key
     secrets = {"api_key": "the-api-key"}
     entry = {}         # what the configuration changes in the connector
@@ -156,17 +159,20 @@ class Mock(harness.FakeProvider):
         self.clock = Clock(time.time() - self.span * self.overlap - 7200)
         self.begun = self.clock.now()
         self.trouble = 0.0
+        self.resting = False
         self.down = False
         self.lock = threading.Condition(threading.RLock())
         self.lines = contract.LINES[self.name]
         self.versions = []          # every Row there ever was
+        self.fixed = set()          # the objects that do not change
         self.things = {}            # the object's number: its Rows
         self.wrong = []             # words about requests that were refused
         self.told = 0               # nobody may ask before (monotonic)
         self.last = 0               # the stamp of the last row
         self.counts = collections.Counter()
+        self.moment = threading.local()
         super().__init__()
-        self.date = self.clock.now
+        self.date = lambda: self.moment.at
 
     # -- facts come about --
 
@@ -180,7 +186,8 @@ class Mock(harness.FakeProvider):
             self.lock.notify_all()
 
     def grow_tied(self, count):
-        """New objects, all of one second."""
+        """New objects, all of one second. They do not change later: where
+        that second fills more than a page, no list by place could be read."""
         with self.lock:
             self.last = 0
             stamp = self.stamp()
@@ -188,6 +195,7 @@ class Mock(harness.FakeProvider):
                 thing = len(self.things) + 1
                 self.things[thing] = []
                 self.note(thing, stamp)
+                self.fixed.add(thing)
             self.lock.notify_all()
 
     def stamp(self):
@@ -195,9 +203,12 @@ class Mock(harness.FakeProvider):
         if self.last and self.chance.random() < 0.5 and \
                 self.clock.now() - self.last < 4 * self.unit:
             return self.last
-        now = self.clock.now()
-        self.last = now - now % self.unit
+        self.last = self.tick()
         return self.last
+
+    def tick(self):
+        """Now, as coarse as it is written."""
+        return round(int(self.clock.now() / self.unit) * self.unit, 6)
 
     def create(self):
         thing = len(self.things) + 1
@@ -207,9 +218,9 @@ class Mock(harness.FakeProvider):
     def change(self):
         """A new version of an object; two never have one stamp."""
         thing = self.chance.choice(list(self.things))
-        now = self.clock.now()
-        stamp = now - now % self.unit
-        if self.things[thing][-1].stamp >= stamp or not self.may_change(thing):
+        stamp = self.tick()
+        if self.things[thing][-1].stamp >= stamp or thing in self.fixed or \
+                not self.may_change(thing):
             return self.create()
         return self.note(thing, stamp)
 
@@ -275,7 +286,7 @@ class Mock(harness.FakeProvider):
         """Visible rows from a bound on, in the list's order."""
         rows = self.visible()
         if bound is not None:
-            value = value or (lambda row: row.stamp)
+            value = value or (lambda row: round(row.stamp, 6))
             takes = self.inclusive != (self.flip == "inclusive")
             rows = [row for row in rows if value(row) > bound or
                     takes and value(row) == bound]
@@ -285,6 +296,7 @@ class Mock(harness.FakeProvider):
     def by_place(self, rows, start, size):
         """The page from a place on, and whether there is another."""
         more = start + size < len(rows)
+        self.counts["pages"] += more
         if self.flip == "paging":
             end = len(rows) - start
             return rows[max(0, end - size):max(0, end)], more
@@ -292,6 +304,7 @@ class Mock(harness.FakeProvider):
 
     def near(self, rows, size):
         """The page that is nearest to where the rows begin."""
+        self.counts["pages"] += len(rows) > size
         return rows[-size:] if self.flip == "paging" else rows[:size]
 
     @staticmethod
@@ -328,6 +341,10 @@ class Mock(harness.FakeProvider):
                                   f"{asked.target}")
             if self.chance.random() < self.trouble:
                 return self.bad_day()
+            if self.chance.random() < self.trouble / 3 and \
+                    self.page_name in self.names(asked):
+                self.counts["refused pages"] += 1
+                return reply({"error": "this page has expired"}, status=400)
             return self.answer(asked)
         except contract.Refused as refused:
             self.wrong.append(f"{asked.method} {asked.target}: {refused}")
@@ -335,6 +352,10 @@ class Mock(harness.FakeProvider):
         except Exception:
             self.wrong.append("the mock itself: " + traceback.format_exc())
             return reply({"error": "the mock is broken"}, status=500)
+
+    @staticmethod
+    def names(asked):
+        return asked.json if isinstance(asked.json, dict) else asked.query
 
     def bad_day(self):
         """Each of its ways to fail or to say later, in turn."""
@@ -354,6 +375,9 @@ class Mock(harness.FakeProvider):
                                handler.headers, getattr(handler, "sent", b""))
         handler.sent = b""
         with self.lock:
+            # of when the list was looked at: a clock that runs fast would
+            # leave that far behind while the answer is written
+            self.moment.at = self.clock.now()
             given = self.judge(asked)
         try:
             harness.answer(handler, given.status, given.body, given.headers,
@@ -367,12 +391,13 @@ class Mock(harness.FakeProvider):
 
     def configured(self):
         """The connector's entry in the configuration."""
-        entry = {"use": self.name,
+        entry = {"use": os.path.join(os.environ["LONGSTOP_CONNECTORS"],
+                                     self.name + ".yaml"),
                  "with": {"base": self.url, **self.secrets, **self.params}}
         for key, value in self.entry.items():
             entry[key] = value
         poll = dict(entry.get("poll", {}))
-        poll.update(every="1s", start=iso_s(self.begun - 60))
+        poll.update(every="1s", start=iso_s(self.begun - self.before))
         entry["poll"] = poll
         return entry
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Providers whose list shows the events themselves: a row never changes."""
+import time
+
 import contract
 from ground import (Mock, broken, iso_s, iso_ms, later, later_date,
                     later_epoch, read_iso, reply)
@@ -10,6 +12,9 @@ class Stripe(Mock):
     `created[gte]` in seconds; at most 100 rows."""
 
     name = "stripe"
+    page_name = "starting_after"
+    overlap = 60
+    span = 40
     flips = ("order", "inclusive", "paging")
     limits = (broken, later("Retry-After", 1), later_date())
 
@@ -41,6 +46,7 @@ class StripeId(Stripe):
     id, newest first; no row is visible late."""
 
     name = "stripe_id"
+    page_name = None
     late = 0
     flips = ("order", "paging")
     backlog = 20
@@ -82,6 +88,7 @@ class GitHub(Mock):
                           status=403))
     params = {"repo": "acme/shop", "hook_id": "7"}
     entry = {"poll": {"interval": {"min": "1s"}, "limit": {"floor": "1s"}}}
+    next = 0
     rough = 0.03       # most of its requests are for one delivery
     backlog = 120
     burst = 260
@@ -98,14 +105,30 @@ class GitHub(Mock):
                 "event": "issues", "action": "opened",
                 "installation_id": None, "repository_id": 123}
 
+    def watch(self):
+        """No walk is to begin before the interval is over."""
+        now = time.monotonic()
+        if now < self.next - 0.1:
+            self.wrong.append(f"asked again {self.next - now:.2f} s too early")
+        self.next = now + self.interval()
+
+    def interval(self):
+        return 2 if self.resting else 1
+
+    def restarted(self):
+        super().restarted()
+        self.next = 0
+
     def on_list(self, asked):
         rows = self.listed()
         if "cursor" in asked.query:
             rows = self.behind(rows, asked.query["cursor"], self.id_of)
+        else:
+            self.watch()
         size = asked.count("per_page", 30, 100)
         page = self.near(rows, size)
         tag = f'W/"{hash(tuple(row.number for row in page)):x}"'
-        headers = {"ETag": tag, "X-Poll-Interval": "1",
+        headers = {"ETag": tag, "X-Poll-Interval": str(self.interval()),
                    "x-ratelimit-remaining": "4999"}
         if asked.headers.get("If-None-Match") == tag:
             self.counts["304"] += 1
@@ -217,6 +240,7 @@ class Square(Mock):
     """POST /v2/events, once they are switched on: oldest first by cursor."""
 
     name = "square"
+    page_name = "cursor"
     order = "asc"
     unit = 0.001
     flips = ("order", "inclusive", "paging")

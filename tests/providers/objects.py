@@ -23,6 +23,8 @@ class Petstore(Mock):
     """GET /v1/orders?since=, by Link, in no order that it promises."""
 
     name = "petstore"
+    overlap = 60
+    span = 40
     order = "asc"
     unit = 0.001
     state = True
@@ -46,6 +48,7 @@ class Petstore(Mock):
             rows = self.beyond(rows, tuple(map(float, asked.query["at"]
                                                .split("n"))))
         headers = {}
+        self.counts["pages"] += len(rows) > 100
         if len(rows) > 100:
             query = urllib.parse.urlencode({
                 **asked.query, "at": f"{rows[99].stamp}n{rows[99].number}"})
@@ -104,6 +107,8 @@ class Shopify(Mock):
     filter; times in the shop's zone; a used-up budget is told as 40/40."""
 
     name = "shopify"
+    overlap = 60
+    span = 40
     order = "asc"
     state = True
     flips = ("order", "inclusive", "paging")
@@ -151,8 +156,8 @@ class Twilio(Mock):
     limits = (broken, later("Retry-After", 1))
     params = {"sid": "AC0123456789abcdef"}
     steps = ("queued", "sending", "sent", "delivered")
-    backlog = 700
-    burst = 1100
+    backlog = 2200
+    burst = 2400
 
     @property
     def secrets(self):
@@ -298,12 +303,21 @@ class SendGrid(Mock):
         {"errors": [{"message": "too many requests"}]},
         {"X-RateLimit-Reset": str(int(mock.clock.now()) + 1)}, 429)))
     entry = {"poll": {"limit": {"budget": "60/1s"}}}
+    before = 5000
     steps = ("processed", "delivered", "opened", "clicked")
-    backlog = 1500
-    burst = 1400
+    backlog = 2000
+    burst = 1600
+
+    def stamp(self):
+        """One a second in the backlog of the mock whose bounds are turned
+        round, so that wherever a span ends there is a row."""
+        if self.flip == "inclusive" and len(self.versions) < self.backlog:
+            return int(self.begun) - self.before + 1000 + len(self.versions)
+        return super().stamp()
 
     def may_change(self, thing):
-        return len(self.things[thing]) < len(self.steps)
+        return thing > self.backlog and \
+            len(self.things[thing]) < len(self.steps)
 
     def on_list(self, asked):
         low, high = map(read_iso, re.findall(r'TIMESTAMP "([^"]*)"',
@@ -326,10 +340,12 @@ class WooCommerce(Mock):
     name = "woocommerce"
     order = "asc"
     state = True
+    overlap = 60
+    span = 40
     inclusive = False
     flips = ("order", "inclusive", "paging")
     limits = (broken, later("Retry-After", 1))
-    params = {"consumer_key": "ck_0123"}
+    params = {"ck": "ck_0123"}
 
     @property
     def secrets(self):
@@ -426,7 +442,8 @@ class Jira(Mock):
     overlap = 600
     flips = ("order", "inclusive", "paging")
     limits = (broken, later("Retry-After", 1), later_date())
-    params = {"email": "me@example.com", "user_tz": "America/New_York"}
+    params = {"email": "me@example.com"}
+    zone_name = "UTC"
 
     @property
     def secrets(self):
@@ -435,7 +452,7 @@ class Jira(Mock):
     def zone(self, at):
         """Hours of New York: the clocks go back on 1 November 2026 at 6:00."""
         import zoneinfo
-        zone = zoneinfo.ZoneInfo(self.params["user_tz"])
+        zone = zoneinfo.ZoneInfo(self.zone_name)
         return datetime.datetime.fromtimestamp(at, zone)
 
     def on_list(self, asked):

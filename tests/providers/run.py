@@ -13,6 +13,7 @@ import concurrent.futures
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -42,8 +43,13 @@ def harmless():
         return json.load(file)
 
 
-def has_file(name):
-    return os.path.exists(os.path.join(ROOT, "connectors", name + ".yaml"))
+def has_list(name):
+    """Whether there is a connector file for it that says how it polls."""
+    path = os.path.join(os.environ["LONGSTOP_CONNECTORS"], name + ".yaml")
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8") as file:
+        return re.search(r"^(poll|extends):|\"poll\"", file.read(), re.M)
 
 
 def judged(verdict, flip, excuse):
@@ -123,9 +129,9 @@ def cut(names):
 def plans(options, mocks):
     """(group, seed, whether with kills): what is to be run."""
     names = options.names or sorted(mocks)
-    for name in [name for name in names if not has_file(name)]:
-        print(f"skip   {name}: there is no connectors/{name}.yaml")
-    names = [name for name in names if has_file(name)]
+    for name in [name for name in names if not has_list(name)]:
+        print(f"skip   {name}: no connector file polls it")
+    names = [name for name in names if has_list(name)]
     seeds = [options.seed + i for i in range(10 if options.long else 1)]
     for seed in seeds:
         if options.flip in (None, "none"):
@@ -142,6 +148,8 @@ def plans(options, mocks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", help="the build directory, or the program")
+    parser.add_argument("--connectors", default=os.path.join(
+        ROOT, "connectors"), help="where the connector files are")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--long", action="store_true", help="ten seeds")
@@ -158,6 +166,7 @@ def main():
             os.path.dirname(build)
     if options.group:
         return run_group(options)
+    os.environ["LONGSTOP_CONNECTORS"] = os.path.abspath(options.connectors)
     if not options.bin:
         parser.error("--bin says where the program is")
     if options.seed is None:

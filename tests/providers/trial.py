@@ -17,7 +17,10 @@ WALKS = 3   # whole walks at rest after which nothing more is to be expected
 
 
 class Outcome:
+    """What the harness looks at to know whether files are to be kept."""
+
     success = True
+    result = True
 
 
 class Bench:
@@ -138,6 +141,7 @@ class Trial:
         self.back()
         for mock in self.mocks.values():
             mock.trouble = 0
+            mock.resting = True
             mock.clock.run(1)
             mock.clock.skip(mock.overlap)
 
@@ -185,8 +189,10 @@ class Trial:
 
     def came_to_rest(self, before):
         """Whether each has all, or has walked often enough to have it."""
-        handed = self.handed()
         runs, gaps = self.runs()
+        if self.agent.metric("pending_deliveries", handler="log"):
+            return False
+        handed = self.handed()
         return all(not self.missing(name, handed) or gaps[name] or
                    runs[name]["ok"] - before[name]["ok"] >= WALKS or
                    bad_runs(runs[name]) - bad_runs(before[name]) >= WALKS
@@ -221,6 +227,9 @@ class Trial:
             verdict.handed = sum(map(len, handed[name].values()))
             verdict.lost = self.missing(name, handed)
             verdict.faults = mock.wrong[:5] + self.faults(mock, handed[name])
+            if self.rough and "paging" in mock.flips and \
+                    not mock.counts["pages"]:
+                verdict.faults.append("no answer had a second page")
             if gaps[name]:
                 verdict.noticed.append(f"{gaps[name]} gaps")
             if not self.rough and bad_runs(runs[name]):
