@@ -4,7 +4,7 @@
 static const char kept[] = PARAMS
     "poll:\n"
     "  setup:\n"
-    "    - {url: '{var:base}/v1/enable', query: {on: 'yes'}}\n"
+    "    - {url: '{var:base}/v1/enable', query: {'on': 'yes'}}\n"
     "    - {url: '{var:base}/v1/confirm'}\n"
     "  request: {url: '{var:base}/v1/list', query: {after: '{cursor}'}}\n"
     "  auth: {type: bearer}\n"
