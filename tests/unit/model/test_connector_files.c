@@ -65,7 +65,7 @@ static const struct shipped shipped[] = {
     { "telegram", "s", "api_key: k", true },
     { "twilio", "s", "api_key: k, sid: AC1", false },
     { "websub", "s", NULL, false },
-    { "woocommerce", "s", BASE ", api_key: k, ck: c", false },
+    { "woocommerce", "s", BASE ", api_key: k, consumer_key: c", false },
     { "zendesk", "s", "api_key: k, sub: x, email: a@b.c", false },
     { "zoom", "s", NULL, false },
 };
