@@ -24,6 +24,7 @@ struct init {
     struct slice use;             /* as asked for: a name or a path */
     struct slice name; /* the connector's, without folder and ending */
     const struct config_node *root; /* of its file */
+    bool asks_key;  /* what webhooks are verified with is asked for */
     bool exclusive; /* the provider has a list or webhooks, never both */
     bool signs_url; /* signatures cover our address */
     struct buf text;
@@ -76,8 +77,9 @@ add_param(struct init *init, const struct config_node *param)
     add_comment(into, 6, doc);
     if (is_true(param, "secret") || slice_equal_text(name, "api_key") || hook) {
         buf_format(into, "      %s%.*s_file: %.*s.%s\n",
-                   hook && init->exclusive ? "# " : "", SLICE_ARG(name),
-                   SLICE_ARG(init->name), hook ? "secret" : name.ptr);
+                   hook && (init->exclusive || init->asks_key) ? "# " : "",
+                   SLICE_ARG(name), SLICE_ARG(init->name),
+                   hook ? "secret" : name.ptr);
     } else if (fallback.len > 0) {
         buf_format(into, "      # %.*s: %.*s\n", SLICE_ARG(name),
                    SLICE_ARG(fallback));
@@ -231,6 +233,13 @@ signs_url(const struct config_node *verify)
     return found;
 }
 
+static bool
+asks_key(const struct config_node *verify)
+{
+    const struct config_node *key = config_node_child(verify, "key");
+    return key != NULL && config_node_child(key, "jwk") != NULL;
+}
+
 static enum status
 read_connector(struct init *init, struct error *err)
 {
@@ -245,6 +254,7 @@ read_connector(struct init *init, struct error *err)
     const struct config_node *verify = config_node_child(init->root, "verify");
     const struct config_node *poll = config_node_child(init->root, "poll");
     init->signs_url = verify != NULL && signs_url(verify);
+    init->asks_key = verify != NULL && asks_key(verify);
     init->exclusive = poll != NULL && is_true(poll, "exclusive_with_webhook");
     return STATUS_OK;
 }

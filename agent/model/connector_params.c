@@ -87,6 +87,16 @@ follows_links(const struct connector *c)
     return follows;
 }
 
+static bool
+asks_for_keys(const struct connector *c)
+{
+    bool asks = false;
+    for (size_t i = 0; i < c->verify_count; i++) {
+        asks |= c->verify[i].jwk != NULL;
+    }
+    return asks;
+}
+
 /* Declared ones, those that templates name, and the fixed three where they can
  * mean something. */
 static enum status
@@ -117,7 +127,7 @@ list_params(struct params *params)
         draft->c.event.fetch.request.url != NULL) {
         add_param(params, slice_of("base"), false, NULL);
     }
-    if (needs_secret(draft)) {
+    if (needs_secret(draft) || asks_for_keys(&draft->c)) {
         add_param(params, slice_of("webhook_secret"), true, NULL);
     }
     if (follows_links(&draft->c)) {
@@ -419,16 +429,6 @@ decide_poll(struct params *params)
     report_missing(params, SIDE_ROW, "poll");
 }
 
-static bool
-asks_for_keys(const struct connector *c)
-{
-    bool asks = false;
-    for (size_t i = 0; i < c->verify_count; i++) {
-        asks |= c->verify[i].jwk != NULL;
-    }
-    return asks;
-}
-
 /* Whether the parameter lets webhooks be verified: those of the key's request
  * do it too. */
 static bool
@@ -475,9 +475,24 @@ mark_registers(struct params *params)
     }
 }
 
+/* A key that is given need not be asked for. */
+static void
+prefer_given(struct connector *c)
+{
+    const struct connector_param *secret =
+        connector_param_find(c, slice_of("webhook_secret"));
+    for (size_t i = 0; i < c->verify_count; i++) {
+        if (secret != NULL && secret->given &&
+            c->verify[i].type == VERIFY_JWT) {
+            c->verify[i].jwk = NULL;
+        }
+    }
+}
+
 static void
 decide_webhook(struct params *params)
 {
+    prefer_given(&params->draft->c);
     if (wants_webhook(params)) {
         params->draft->c.has_webhook = true;
         report_missing(params, SIDE_WEBHOOK, "verify");

@@ -15,59 +15,76 @@
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/"              \
     "7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
 
+#define JWK                                                                    \
+    "{\"kty\":\"EC\",\"crv\":\"P-256\","                                       \
+    "\"x\":\"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY\","                   \
+    "\"y\":\"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU\"}"
+#define SECRET(text) "webhook_secret: '" text "'"
+
 struct shipped {
     const char *file;
-    const char *secret; /* NULL: it has no webhooks */
-    const char *list;   /* what its list needs; NULL: it has none */
-    bool exclusive;     /* one or the other */
+    const char *hook; /* what its webhooks need; NULL: it has none */
+    const char *list; /* what its list needs; NULL: it has none */
+    bool exclusive;   /* one or the other */
 };
 
 static const struct shipped shipped[] = {
-    { "adyen", HEX32, NULL, false },
-    { "adyen_platform", HEX32, NULL, false },
-    { "basic", "user:password", NULL, false },
-    { "bitbucket", "s", "api_key: k, repo: w/r", false },
-    { "cloudevents", "s", NULL, false },
+    { "adyen", SECRET(HEX32), NULL, false },
+    { "adyen_platform", SECRET(HEX32), NULL, false },
+    { "asana", SECRET("s"), NULL, false },
+    { "aws_sns", "topic_arn: 'arn:aws:sns:eu-west-1:1:t'", NULL, false },
+    { "basic", SECRET("user:password"), NULL, false },
+    { "bitbucket", SECRET("s"), "api_key: k, repo: w/r", false },
+    { "cloudevents", SECRET("Bearer t"), NULL, false },
     { "couchdb", NULL, BASE ", api_key: k, db: d, user: u", false },
-    { "discord", HEX32, "api_key: k, channel: '7'", false },
-    { "discord_interactions", HEX32, NULL, false },
-    { "dropbox", "s", NULL, false },
-    { "generic_json", "s", "url: 'http://127.0.0.1:9/v1/items'", false },
-    { "gitea", "s", BASE ", api_key: k, repo: o/r", false },
-    { "github", "s", "api_key: k, repo: o/r, hook_id: 7", false },
-    { "github_issues", "s", "api_key: k, repo: o/r", false },
-    { "gitlab", WHSEC, "api_key: k, project: '1', hook_id: '2'", false },
-    { "gitlab", "token", "api_key: k, project: '1', hook_id: '2'", false },
-    { "gitlab_signed", WHSEC, "api_key: k, project: '1', hook_id: '2'", false },
-    { "gitlab_token", "s", "api_key: k, project: '1', hook_id: '2'", false },
-    { "gocardless", "s", NULL, false },
-    { "hubspot", "s", "api_key: k", false },
-    { "hubspot_v1", "s", "api_key: k", false },
-    { "hubspot_v2", "s", "api_key: k", false },
-    { "hubspot_v3", "s", "api_key: k", false },
-    { "intercom", "s", "api_key: k", false },
-    { "jira", "s", BASE ", api_key: k, email: a@b.c", false },
-    { "linear", "s", "api_key: k", false },
-    { "mailgun", "s", "api_key: k, domain: d.example", false },
-    { "paddle", "s", "api_key: k", false },
-    { "petstore", "s", BASE ", api_key: k", false },
-    { "razorpay", "s", "api_key: k, key_id: rzp_1", false },
-    { "sendgrid", P256, "api_key: k", false },
-    { "shopify", "s", "api_key: k, shop: x.myshopify.com", false },
-    { "shopify_events", "s", "api_key: k, shop: x.myshopify.com", false },
-    { "slack", "s", "api_key: k, channel: C1", false },
-    { "square", "s", "api_key: k", false },
-    { "standard_webhooks", WHSEC, NULL, false },
-    { "standard_webhooks_v1a", WHPK, NULL, false },
-    { "stripe", "whsec_1", "api_key: k", false },
-    { "stripe_id", "whsec_1", "api_key: k", false },
-    { "svix", WHSEC, BASE ", api_key: k, app: app_1, sink: poll_1", false },
-    { "telegram", "s", "api_key: k", true },
-    { "twilio", "s", "api_key: k, sid: AC1", false },
-    { "websub", "s", NULL, false },
-    { "woocommerce", "s", BASE ", api_key: k, consumer_key: c", false },
-    { "zendesk", "s", "api_key: k, sub: x, email: a@b.c", false },
-    { "zoom", "s", NULL, false },
+    { "discord", SECRET(HEX32), "api_key: k, channel: '7'", false },
+    { "discord_interactions", SECRET(HEX32), NULL, false },
+    { "dropbox", SECRET("s"), NULL, false },
+    { "generic_json", SECRET("s"), "url: 'http://127.0.0.1:9/v1/items'",
+      false },
+    { "gitea", SECRET("s"), BASE ", api_key: k, repo: o/r", false },
+    { "github", SECRET("s"), "api_key: k, repo: o/r, hook_id: 7", false },
+    { "github_issues", SECRET("s"), "api_key: k, repo: o/r", false },
+    { "gitlab", SECRET(WHSEC), "api_key: k, project: '1', hook_id: '2'",
+      false },
+    { "gitlab", SECRET("token"), "api_key: k, project: '1', hook_id: '2'",
+      false },
+    { "gitlab_signed", SECRET(WHSEC), "api_key: k, project: '1', hook_id: '2'",
+      false },
+    { "gitlab_token", SECRET("s"), "api_key: k, project: '1', hook_id: '2'",
+      false },
+    { "gocardless", SECRET("s"), NULL, false },
+    { "hubspot", SECRET("s"), "api_key: k", false },
+    { "hubspot_v1", SECRET("s"), "api_key: k", false },
+    { "hubspot_v2", SECRET("s"), "api_key: k", false },
+    { "hubspot_v3", SECRET("s"), "api_key: k", false },
+    { "intercom", SECRET("s"), "api_key: k", false },
+    { "jira", SECRET("s"), BASE ", api_key: k, email: a@b.c", false },
+    { "linear", SECRET("s"), "api_key: k", false },
+    { "mailgun", SECRET("s"), "api_key: k, domain: d.example", false },
+    { "paddle", SECRET("s"), "api_key: k", false },
+    { "petstore", SECRET("s"), BASE ", api_key: k", false },
+    { "plaid", "client_id: c, api_key: k", NULL, false },
+    { "plaid", SECRET(JWK), NULL, false },
+    { "razorpay", SECRET("s"), "api_key: k, key_id: rzp_1", false },
+    { "sendgrid", SECRET(P256), "api_key: k", false },
+    { "shopify", SECRET("s"), "api_key: k, shop: x.myshopify.com", false },
+    { "shopify_events", SECRET("s"), "api_key: k, shop: x.myshopify.com",
+      false },
+    { "slack", SECRET("s"), "api_key: k, channel: C1", false },
+    { "square", SECRET("s"), "api_key: k", false },
+    { "standard_webhooks", SECRET(WHSEC), NULL, false },
+    { "standard_webhooks_v1a", SECRET(WHPK), NULL, false },
+    { "stripe", SECRET("whsec_1"), "api_key: k", false },
+    { "stripe_id", SECRET("whsec_1"), "api_key: k", false },
+    { "svix", SECRET(WHSEC), BASE ", api_key: k, app: app_1, sink: poll_1",
+      false },
+    { "telegram", SECRET("s"), "api_key: k", true },
+    { "twilio", SECRET("s"), "api_key: k, sid: AC1", false },
+    { "websub", SECRET("s"), NULL, false },
+    { "woocommerce", SECRET("s"), BASE ", api_key: k, consumer_key: c", false },
+    { "zendesk", SECRET("s"), "api_key: k, sub: x, email: a@b.c", false },
+    { "zoom", SECRET("s"), NULL, false },
 };
 
 #define SHIPPED_COUNT (sizeof(shipped) / sizeof(shipped[0]))
@@ -80,20 +97,19 @@ path_of(const char *file, char *path, size_t room)
 
 /* Binds the file with these parameters; which channels does it run? */
 static void
-must_run(const struct shipped *row, const char *secret, const char *list)
+must_run(const struct shipped *row, const char *hook, const char *list)
 {
     struct bound bound;
     char path[512];
     char entry[1024];
     path_of(row->file, path, sizeof(path));
-    (void)snprintf(entry, sizeof(entry), "use: %s\nwith: {%s%s%s%s%s}\n",
-                   row->file, secret == NULL ? "" : "webhook_secret: '",
-                   secret == NULL ? "" : secret, secret == NULL ? "" : "'",
-                   secret == NULL || list == NULL ? "" : ", ",
+    (void)snprintf(entry, sizeof(entry), "use: %s\nwith: {%s%s%s}\n", row->file,
+                   hook == NULL ? "" : hook,
+                   hook == NULL || list == NULL ? "" : ", ",
                    list == NULL ? "" : list);
     bound_file(&bound, path, entry, URL);
     if (bound.status != STATUS_OK || bound.report.warnings > 0 ||
-        bound.connector.has_webhook != (secret != NULL) ||
+        bound.connector.has_webhook != (hook != NULL) ||
         bound.connector.has_poll != (list != NULL)) {
         fail_msg("%s: webhook %d poll %d %s", entry,
                  bound.connector.has_webhook, bound.connector.has_poll,
@@ -108,14 +124,14 @@ every_connector_runs_the_channels_its_parameters_allow(void **state)
     (void)state;
     for (size_t i = 0; i < SHIPPED_COUNT; i++) {
         const struct shipped *row = &shipped[i];
-        if (row->secret != NULL) {
-            must_run(row, row->secret, NULL);
+        if (row->hook != NULL) {
+            must_run(row, row->hook, NULL);
         }
         if (row->list != NULL) {
             must_run(row, NULL, row->list);
         }
-        if (row->secret != NULL && row->list != NULL && !row->exclusive) {
-            must_run(row, row->secret, row->list);
+        if (row->hook != NULL && row->list != NULL && !row->exclusive) {
+            must_run(row, row->hook, row->list);
         }
     }
 }
