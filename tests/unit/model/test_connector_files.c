@@ -39,7 +39,7 @@ static const struct shipped shipped[] = {
     { "couchdb", NULL, BASE ", api_key: k, db: d, user: u", false },
     { "discord", SECRET(HEX32), "api_key: k, channel: '7'", false },
     { "discord_interactions", SECRET(HEX32), NULL, false },
-    { "dropbox", SECRET("s"), NULL, false },
+    { "dropbox", SECRET("s"), "client_id: c, api_key: r", false },
     { "generic_json", SECRET("s"), "url: 'http://127.0.0.1:9/v1/items'",
       false },
     { "gitea", SECRET("s"), BASE ", api_key: k, repo: o/r", false },
@@ -55,6 +55,7 @@ static const struct shipped shipped[] = {
       false },
     { "gocardless", SECRET("s"), NULL, false },
     { "hubspot", SECRET("s"), "api_key: k", false },
+    { "hubspot_journal", NULL, "client_id: c, api_key: k", false },
     { "hubspot_v1", SECRET("s"), "api_key: k", false },
     { "hubspot_v2", SECRET("s"), "api_key: k", false },
     { "hubspot_v3", SECRET("s"), "api_key: k", false },
@@ -63,6 +64,7 @@ static const struct shipped shipped[] = {
     { "linear", SECRET("s"), "api_key: k", false },
     { "mailgun", SECRET("s"), "api_key: k, domain: d.example", false },
     { "paddle", SECRET("s"), "api_key: k", false },
+    { "paypal", SECRET("WH-1"), "client_id: c, api_key: k", false },
     { "petstore", SECRET("s"), BASE ", api_key: k", false },
     { "plaid", "client_id: c, api_key: k", NULL, false },
     { "plaid", SECRET(JWK), NULL, false },
@@ -84,7 +86,8 @@ static const struct shipped shipped[] = {
     { "websub", SECRET("s"), NULL, false },
     { "woocommerce", SECRET("s"), BASE ", api_key: k, consumer_key: c", false },
     { "zendesk", SECRET("s"), "api_key: k, sub: x, email: a@b.c", false },
-    { "zoom", SECRET("s"), NULL, false },
+    { "zoom", SECRET("s"), "account_id: a, client_id: c, api_key: k, user: me",
+      false },
 };
 
 #define SHIPPED_COUNT (sizeof(shipped) / sizeof(shipped[0]))
