@@ -377,6 +377,43 @@ report_missing(struct params *params, enum draft_side side, const char *channel)
     }
 }
 
+/* Whether any parameter that only requests for events need is given. */
+static bool
+gives_for_events(const struct params *params)
+{
+    const struct connector *c = &params->draft->c;
+    bool gives = false;
+    for (size_t i = 0; i < c->param_count; i++) {
+        gives |= c->params[i].given &&
+                 used_by(params->draft, c->params[i].name, SIDE_EVENT);
+    }
+    return gives;
+}
+
+/* A webhook can be verified and stored without what the request for its object
+ * needs; what was stored waits until that is there. */
+static void
+report_unfetched(struct params *params)
+{
+    const struct connector *c = &params->draft->c;
+    if (c->has_poll || asks_for_keys(c) || gives_for_events(params)) {
+        report_missing(params, SIDE_EVENT, "fetch");
+        return;
+    }
+    for (size_t i = 0; i < c->param_count; i++) {
+        const struct connector_param *param = &c->params[i];
+        if (!param->given && !has_default(params, i) &&
+            used_by(params->draft, param->name, SIDE_EVENT)) {
+            config_report_add(params->binding->report, CONFIG_WARNING,
+                              with_mark(params->draft),
+                              "connector '%.*s' cannot fetch: '%.*s' is "
+                              "missing in 'with', and every delivery fails "
+                              "until it is there",
+                              SLICE_ARG(c->name), SLICE_ARG(param->name));
+        }
+    }
+}
+
 static bool
 poll_section_given(const struct connector_draft *draft)
 {
@@ -594,7 +631,7 @@ connector_params_bind(struct config_binding *binding,
     decide_webhook(&params);
     mark_registers(&params);
     if (asks_for_events(&draft->c)) {
-        report_missing(&params, SIDE_EVENT, "fetch");
+        report_unfetched(&params);
     }
     take_defaults(&params);
     if (binding->report->errors == errors) {

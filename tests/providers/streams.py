@@ -205,7 +205,7 @@ class Dropbox(Tokened):
 
     def fact_of(self, envelope):
         data = envelope["data"]
-        thing = int(data["path_lower"][6:])
+        thing = int(data["path_lower"][len("/file"):])
         rows = self.things[thing]
         if data[".tag"] == "deleted":
             return rows[-1].fact if self.is_deleted(rows[-1]) else None
