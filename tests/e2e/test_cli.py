@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The words of the command line and of the configuration, taken literally."""
+import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -148,7 +150,7 @@ class Cli(harness.Case):
         self.refused(["init", "strip"], 2, "did you mean 'stripe'?",
                      "generic_json")
         self.refused(["verify", "shop", "-"], 1, "not genuine:", stdin=b"x")
-        for later in ("replay", "subscribe", "doctor"):
+        for later in ("replay", "doctor"):
             self.refused([later], 2, f"there is no command '{later}'")
 
     def test_what_init_left_to_fill_in_is_asked_for(self):
@@ -218,6 +220,38 @@ class Cli(harness.Case):
         got = self.run_here("poll", "--dry-run", "mine")
         self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
         self.assertIn(b"mine: ok, 1 new", got.stdout)
+
+
+    def test_the_connector_that_the_manual_writes_works(self):
+        manual = os.path.join(harness.HERE, "..", "..", "connectors",
+                              "README.md")
+        with open(manual, encoding="utf-8") as file:
+            self.write("connectors/acme.yaml",
+                       file.read().split("```yaml\n")[2].split("```")[0])
+        provider = self.provider()
+        provider.script.append(harness.replies(
+            200, b'{"events": [{"id": "ev_1", "type": "invoice.paid", '
+            b'"created": %d, "data": {}}], "next": null}' % time.time()))
+        self.write("longstop.yaml", self.run_here(
+            "init", "acme").stdout.decode().replace(
+                "      # base:", f"      base: {provider.url} #"))
+        self.write("acme.secret", "hush")
+        self.write("acme.api_key", harness.TOKEN)
+        got = self.run_here("check").stdout.decode()
+        self.assertIn("connector acme (acme): webhook and poll", got)
+        self.assertIn("unconfirmed: An event is in the list within", got)
+        got = self.run_here("poll", "--dry-run", "acme").stdout.decode()
+        self.assertIn("acme: ok, 1 new", got)
+        self.assertNotIn("poll.record", got)
+        body = b'{"id": "ev_1"}'
+        signature = hmac.new(b"hush", b"1760000000." + body,
+                             hashlib.sha256).hexdigest()
+        self.write("request.http", f"POST / HTTP/1.1\r\nHost: x\r\n"
+                   f"Acme-Signature: t=1760000000,v1={signature}\r\n"
+                   f"Content-Length: {len(body)}\r\n\r\n" + body.decode())
+        got = self.run_here("verify", "acme", "request.http", "--at",
+                            "1760000000")
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
 
 
 class DryRun(harness.Case):
