@@ -157,7 +157,7 @@ static const struct url_row url_rows[] = {
     { TO("'{var:base}/v1/{id}?x={kind}'"), WITH,
       "{\"id\":12345678901234567890,\"kind\":\"a&b=c\"}", STATUS_OK,
       "https://api.example/v1/12345678901234567890?x=a%26b%3Dc" },
-    { TO("'{var:base}/v1/{header:X-Object}', query: {n: '{id}', m: '{no}'}"),
+    { TO("'{var:base}/v1/{header:X-Object}', query: {'n': '{id}', m: '{no}'}"),
       WITH, "{\"id\":\"a b\"}", STATUS_OK,
       "https://api.example/v1/o%2F1?n=a%20b" },
     { TO("'{var:base}/v1/{form:id}'"), WITH, "id=x%2Fy&z=1", STATUS_OK,
