@@ -120,9 +120,10 @@ add_poll(struct init *init)
             overlap = slice_of(by_id ? "5m" : "2m");
         }
     }
-    buf_text(&init->text,
-             "    poll:\n"
-             "      every: 60s          # or cron: \"*/5 * * * *\"\n");
+    const struct slice every = text_of(poll, "every");
+    buf_text(&init->text, "    poll:\n");
+    buf_format(&init->text, "      every: %-12.*s # or cron: \"*/5 * * * *\"\n",
+               SLICE_ARG(every.len > 0 ? every : slice_of("60s")));
     buf_format(&init->text,
                "      # overlap: %-8.*s # how far each walk reads again: the "
                "loss bound\n",

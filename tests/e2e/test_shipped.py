@@ -62,8 +62,8 @@ class Shipped(harness.Case):
         self.assertEqual(got.returncode, 0, got.stderr)
         text = got.stdout.decode().replace("https://FILL_IN",
                                            "https://hooks.example.com")
-        text = re.sub(r"\n      (?:# )?base: .*", f"\n      base: {base}",
-                      text).replace("url: FILL_IN", f"url: {base}/list")
+        text = re.sub(r"\n      (?:# )?base: .*", f"\n      base: {base}", text)
+        text = re.sub(r"(url|feed): FILL_IN", rf"\1: {base}/list", text)
         with open(agent.config_path, "w", encoding="utf-8") as file:
             file.write(text.replace("FILL_IN", "some"))
         for key, path in re.findall(r"(?m)^ *(\w+)_file: (\S+)$", text):

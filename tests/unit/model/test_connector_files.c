@@ -69,6 +69,7 @@ static const struct shipped shipped[] = {
     { "plaid", "client_id: c, api_key: k", NULL, false },
     { "plaid", SECRET(JWK), NULL, false },
     { "razorpay", SECRET("s"), "api_key: k, key_id: rzp_1", false },
+    { "rss_atom", SECRET("s"), "feed: 'http://127.0.0.1:9/feed.xml'", false },
     { "sendgrid", SECRET(P256), "api_key: k", false },
     { "shopify", SECRET("s"), "api_key: k, shop: x.myshopify.com", false },
     { "shopify_events", SECRET("s"), "api_key: k, shop: x.myshopify.com",
