@@ -130,9 +130,25 @@ has_dropped(const struct walk_state *state, const struct walk_now *now,
             reach < earlier_of(now->provider_ms, latest) - retention);
 }
 
-void
-walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
-                const struct walk_now *now, struct walk_step *step)
+/* Says what is dropped, once. From here on the row tells what is missing, and
+ * the watermark may stand above it: else every walk would write the row again.
+ * A slow clock of ours holds back the watermark, not what the row tells. */
+static void
+tell_gap(struct walk_state *state, int64_t from, int64_t to, int64_t cut,
+         struct walk_step *step)
+{
+    step->has_gap = RULE(RULE_GAP);
+    step->gap = (struct walk_gap){ GAP_RETENTION, from, to };
+    step->state_changed = true;
+    state->now_theirs = true;
+    state->hw_ms = later_of(state->hw_ms, cut);
+}
+
+/* A clock that is not believed may be borne out by the rows that are still to
+ * be read, and the gap is told once, `at_end`. */
+static void
+cut_window(const struct walk_plan *plan, struct walk_state *state,
+           const struct walk_now *now, bool at_end, struct walk_step *step)
 {
     int64_t retention = plan->connector->poll.retention_ms;
     int64_t latest = latest_ms(state, now->our_ms);
@@ -147,21 +163,21 @@ walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
     }
     int64_t whole = whole_up_to(plan, state);
     int64_t from = later_of(whole, state->seen_ms);
-    if (has_dropped(state, now, retention, whole, from)) {
-        /* From here on the row says what is missing, and the watermark may
-         * stand above it: else every walk would write the row again. A slow
-         * clock of ours holds back the watermark, not what the row tells. */
-        step->has_gap = RULE(RULE_GAP);
-        step->gap = (struct walk_gap){ GAP_RETENTION, from,
-                                       now->provider_ms - retention };
-        step->state_changed = true;
-        state->now_theirs = true;
-        state->hw_ms = later_of(state->hw_ms, cut);
+    if ((state->now_theirs || at_end) &&
+        has_dropped(state, now, retention, whole, from)) {
+        tell_gap(state, from, now->provider_ms - retention, cut, step);
     }
     state->a_ms = later_of(state->a_ms, cut);
     if (state->again_ms > 0) {
         state->again_ms = later_of(state->again_ms, cut);
     }
+}
+
+void
+walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
+                const struct walk_now *now, struct walk_step *step)
+{
+    cut_window(plan, state, now, false, step);
 }
 
 enum status
@@ -309,18 +325,28 @@ date_of(const struct walk_answer *answer, int64_t *ret_ms)
            timefmt_read_http(text, ret_ms) == STATUS_OK;
 }
 
+/* What the list's own rows say of the time: it is so late at least. */
+static int64_t
+listed_ms(const struct walk_state *state, int64_t our_ms)
+{
+    return earlier_of(state->largest_ms, instant_add(our_ms, DATE_AHEAD_MS));
+}
+
 void
 walk_window_whole(const struct walk_plan *plan, struct walk_state *state,
                   const struct walk_answer *answer, int64_t settle_ms,
                   struct walk_step *step)
 {
     struct walk_now now = { .our_ms = answer->our_ms };
+    bool has_date = date_of(answer, &now.provider_ms);
+    if (!has_date) {
+        now.provider_ms = listed_ms(state, answer->our_ms);
+    }
     /* A list that does not begin with its oldest rows may have dropped them
      * while it was read. */
     bool late = plan->connector->poll.order != ORDER_ASC;
-    if (!step->has_gap && (late || !state->now_theirs) &&
-        date_of(answer, &now.provider_ms)) {
-        walk_window_cut(plan, state, &now, step);
+    if (!step->has_gap && (late || !has_date || !state->now_theirs)) {
+        cut_window(plan, state, &now, true, step);
     }
     if (state->date_ms <= latest_ms(state, answer->our_ms)) {
         state->seen_ms = later_of(state->seen_ms, state->date_ms - settle_ms);

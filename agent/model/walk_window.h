@@ -26,13 +26,14 @@ enum status walk_window_open(const struct walk_plan *plan,
 
 /* Raises the bounds to what the provider still keeps by its own clock, with a
  * gap row when the watermark itself was below. A clock far ahead of ours, of
- * the watermark and of every stamp read is not believed, and is judged again.
- */
+ * the watermark and of every stamp read is not believed: it is judged again,
+ * and by the end of the walk. */
 void walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                      const struct walk_now *now, struct walk_step *step);
 
 /* The walk is whole, and the watermark is not yet moved: judges retention where
- * the first answer's clock could not be believed and the rows bear it out. */
+ * the first answer's clock could not be believed, and where answers have no
+ * Date: then the largest stamp is what the time was at least. */
 void walk_window_whole(const struct walk_plan *plan, struct walk_state *state,
                        const struct walk_answer *answer, int64_t settle_ms,
                        struct walk_step *step);

@@ -258,9 +258,11 @@ a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow(void **state)
     f->now.our_ms = NOW - 7 * HOUR;
     set_hw(f, NOW - 5 * DAY);
     begin(f);
+    assert_false(f->step.has_gap); /* the rows may say more */
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
     assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
     /* What is read again costs requests and hides nothing. */
-    assert_int_equal(f->state.hw_ms, NOW - 7 * HOUR + 5 * MINUTE - 3 * DAY);
+    assert_int_equal(f->state.hw_ms, NOW - 7 * HOUR);
 }
 
 static void
@@ -302,7 +304,35 @@ a_slow_clock_alone_tells_an_outage_from_what_was_seen_last(void **state)
     set_hw(f, NOW - 4 * HOUR - 25 * HOUR); /* 25 hours ago, by our clock */
     f->state.seen_ms = NOW - 25 * HOUR - MINUTE;
     begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
     assert_gap(f, GAP_RETENTION, NOW - 25 * HOUR - MINUTE, NOW - DAY);
+}
+
+static void
+an_outage_amid_a_walk_is_one_gap_by_a_slow_clock_too(void **state)
+{
+    static const char *const row = "{\"rows\":[{\"at\":1700000000}]}";
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->poll->pages.kind = PAGE_LINK;
+    set_hw(f, NOW - 31 * HOUR);
+    f->state.largest_ms = NOW - 31 * HOUR;
+    f->now = (struct walk_now){ NOW - 34 * HOUR, NOW - 30 * HOUR };
+    f->date = "Mon, 13 Nov 2023 16:13:20 GMT"; /* 30 hours ago */
+    f->link = "</v1/events?page=2>; rel=\"next\"";
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1699892000}]}", WALK_ASK);
+    f->now = (struct walk_now){ NOW - 4 * HOUR, NOW };
+    f->date = DATE;
+    f->link = NULL;
+    unsigned gaps = 0;
+    for (int i = 0; i < 2; i++) {
+        begin(f);
+        gaps += f->step.has_gap;
+        page(f, row, WALK_WHOLE);
+        gaps += f->step.has_gap;
+    }
+    assert_int_equal(gaps, 1);
 }
 
 static void
@@ -317,6 +347,54 @@ what_is_dropped_while_it_is_read_newest_first_is_a_gap(void **state)
     f->date = "Tue, 14 Nov 2023 22:17:20 GMT"; /* four minutes later */
     page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
     assert_gap(f, GAP_RETENTION, NOW - DAY + MINUTE, NOW - DAY + 4 * MINUTE);
+}
+
+static void
+stamps_tell_an_outage_where_no_answer_has_a_date(void **state)
+{
+    static const struct {
+        const char *what;
+        int64_t hw_ms;
+        int64_t our_ms;
+        int64_t to_ms; /* 0: no gap */
+        const char *rows;
+    } cases[] = {
+        { "slept past retention", NOW - 5 * DAY, NOW, NOW - DAY,
+          "{\"rows\":[{\"at\":1699999000},{\"at\":1700000000}]}" },
+        { "all is still kept", NOW - DAY, NOW, 0,
+          "{\"rows\":[{\"at\":1700000000}]}" },
+        { "nobody knows the time", NOW - 5 * DAY, NOW, 0, "{\"rows\":[]}" },
+        { "a stamp is years ahead", NOW - HOUR, NOW, 0,
+          "{\"rows\":[{\"at\":1900000000}]}" },
+        { "a stamp is years ahead, and we slept", NOW - 5 * DAY, NOW,
+          NOW + 500 + 5 * MINUTE - DAY, "{\"rows\":[{\"at\":1900000000}]}" },
+        { "our clock is slow", NOW - 3 * DAY, NOW - 3 * DAY, 0,
+          "{\"rows\":[{\"at\":1700000000}]}" },
+        { "no walk was whole yet", 0, NOW, 0,
+          "{\"rows\":[{\"at\":1700000000}]}" },
+    };
+    struct fixture *f = *state;
+    f->date = NULL;
+    f->poll->retention_ms = DAY;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&f->state, 0, sizeof(f->state));
+        set_hw(f, cases[i].hw_ms);
+        f->now = (struct walk_now){ cases[i].our_ms, 0 };
+        begin(f);
+        assert_false(f->step.has_gap);
+        page(f, cases[i].rows, WALK_WHOLE);
+        if (f->step.has_gap != (cases[i].to_ms != 0)) {
+            fail_msg("%s: %s gap", cases[i].what, f->step.has_gap ? "a" : "no");
+        }
+        if (cases[i].to_ms != 0) {
+            assert_gap(f, GAP_RETENTION, cases[i].hw_ms, cases[i].to_ms);
+            assert_int_equal(f->state.hw_ms, cases[i].to_ms);
+        }
+        /* The row is not written again. */
+        begin(f);
+        page(f, cases[i].rows, WALK_WHOLE);
+        assert_false(f->step.has_gap);
+    }
 }
 
 /* ---- what is sent ---- */
@@ -1309,6 +1387,8 @@ main(void)
         TEST(rows_bear_out_a_date_that_a_slow_clock_does_not_believe),
         TEST(a_slow_clock_alone_tells_an_outage_from_what_was_seen_last),
         TEST(what_is_dropped_while_it_is_read_newest_first_is_a_gap),
+        TEST(an_outage_amid_a_walk_is_one_gap_by_a_slow_clock_too),
+        TEST(stamps_tell_an_outage_where_no_answer_has_a_date),
         TEST(
             a_walk_by_a_slow_clock_is_known_to_have_seen_what_its_rows_bear_out),
         TEST(the_cursor_is_sent_so_that_its_boundary_is_shown),
