@@ -93,6 +93,7 @@ config_parse_fn connector_poll_json_body;
 config_parse_fn connector_poll_graphql;
 config_parse_fn connector_poll_cron;
 config_parse_fn connector_poll_overlap;
+config_parse_fn connector_poll_sweep_overlap;
 config_parse_fn connector_poll_start;
 config_parse_fn connector_poll_conditional;
 config_parse_fn connector_poll_cursor_from;

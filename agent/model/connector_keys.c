@@ -360,9 +360,11 @@ TABLE(interval_table, "interval", interval_keys, poll_spec,
 static const struct config_key sweep_keys[] = {
     KEY(sweep_spec, "every", CONFIG_DURATION, every_ms, .required = true,
         .min = "1s", .max = "30d", .doc = "How often it walks."),
-    CUSTOM(sweep_spec, "overlap", overlap_ms, connector_poll_overlap, OVERLAP,
-           "How far behind its own watermark it reads again; auto: as "
-           "poll.overlap, from where that ends."),
+    CUSTOM(
+        sweep_spec, "overlap", overlap_ms, connector_poll_sweep_overlap,
+        OVERLAP,
+        "How far behind its own watermark it reads again (1s to 365d); auto: "
+        "as poll.overlap, from where that ends."),
 };
 TABLE(sweep_table, "sweep", sweep_keys, sweep_spec,
       "A slower walk with a deeper overlap and a watermark of its own.");

@@ -341,6 +341,20 @@ connector_poll_overlap(struct config_binding *binding,
 }
 
 void
+connector_poll_sweep_overlap(struct config_binding *binding,
+                             const struct config_node *node, void *place)
+{
+    const int64_t *overlap_ms = place;
+    connector_poll_overlap(binding, node, place);
+    if (*overlap_ms != OVERLAP_AUTO && *overlap_ms != 0 &&
+        (*overlap_ms < INSTANT_SECOND_MS ||
+         *overlap_ms > 365 * INSTANT_DAY_MS)) {
+        connector_parse_refuse(binding, node,
+                               "of a sweep is from 1s to 365d, or auto");
+    }
+}
+
+void
 connector_poll_start(struct config_binding *binding,
                      const struct config_node *node, void *place)
 {
