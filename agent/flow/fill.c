@@ -157,13 +157,20 @@ is_limited(struct fill *fill, const struct http_reply *reply)
     return advice.limited;
 }
 
+static struct fetch_answer
+answer_of(const struct http_reply *reply)
+{
+    return (struct fetch_answer){ reply->status, reply->fields, reply->body };
+}
+
 /* Makes the whole event of the thin one and what was fetched. */
 static enum status
 make_whole(struct fill *fill, const struct http_reply *reply, struct error *err)
 {
     struct event whole = *fill->event;
+    const struct fetch_answer answer = answer_of(reply);
     enum status status =
-        fetch_read(fill->spec, reply->status, reply->body, &whole.body, err);
+        fetch_read(fill->connector, fill->spec, &answer, &whole.body, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -183,7 +190,9 @@ make_whole(struct fill *fill, const struct http_reply *reply, struct error *err)
 static enum status
 note_asked(struct fill *fill, const struct http_reply *reply, struct error *err)
 {
-    enum status status = fetch_accepted(fill->spec, reply->status, err);
+    const struct fetch_answer answer = answer_of(reply);
+    enum status status =
+        fetch_accepted(fill->connector, fill->spec, &answer, err);
     if (status == STATUS_OK) {
         fill->result.disposition = DISPOSITION_LATER;
         fill->result.waits = true;

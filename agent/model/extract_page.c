@@ -41,6 +41,35 @@ find_rows(const struct connector *connector, struct slice text,
 }
 
 enum status
+extract_failure(const struct connector *connector, struct slice body,
+                struct http_fields fields, struct arena *arena,
+                struct error *err)
+{
+    const struct conditions *when = &connector->poll.fail_when;
+    const struct inbound answer = { .fields = fields,
+                                    .body = body,
+                                    .body_is_json = true };
+    const struct scope scope = { .connector = connector,
+                                 .request = &answer,
+                                 .item = body };
+    for (size_t i = 0; i < when->count; i++) {
+        const struct conditions one = { &when->at[i], 1 };
+        bool failed = false;
+        enum status status = scope_conditions(&scope, &one, arena, &failed);
+        if (status != STATUS_OK) {
+            return error_set(err, status, "%s", status_text(status));
+        }
+        if (failed) {
+            const struct slice x = template_source(when->at[i].x);
+            return error_set(err, STATUS_PROTOCOL,
+                             "the answer says that it failed: '%.*s'",
+                             SLICE_ARG(x));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status
 extract_page(const struct connector *connector, struct slice body,
              struct http_fields fields, struct arena *arena,
              struct page *ret_page, struct error *err)
@@ -56,29 +85,10 @@ extract_page(const struct connector *connector, struct slice body,
     } else if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
         return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
     }
-    const struct inbound answer = { .fields = fields,
-                                    .body = body,
-                                    .body_is_json = true };
-    const struct scope scope = { .connector = connector,
-                                 .request = &answer,
-                                 .item = body };
-    bool failed = false;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < poll->fail_when.count; i++) {
-        const struct conditions one = { &poll->fail_when.at[i], 1 };
-        status = scope_conditions(&scope, &one, arena, &failed);
-        if (status == STATUS_OK && failed) {
-            const struct slice x = template_source(poll->fail_when.at[i].x);
-            return error_set(err, STATUS_PROTOCOL,
-                             "the answer says that it failed: '%.*s'",
-                             SLICE_ARG(x));
-        }
-    }
+    enum status status = extract_failure(connector, body, fields, arena, err);
     struct page page = { .body = body };
     if (status == STATUS_OK && poll->indirect.url == NULL) {
         status = find_rows(connector, body, arena, &page, err);
-    } else if (status != STATUS_OK) {
-        (void)error_set(err, status, "%s", status_text(status));
     }
     *ret_page = page;
     return status;

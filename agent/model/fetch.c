@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/fetch.h"
 
+#include "model/extract.h"
 #include "wire/json.h"
 
 static bool
@@ -45,9 +46,8 @@ fetch_auth(const struct connector *connector, const struct fetch_spec *spec)
     return spec->auth != NULL ? spec->auth : &connector->poll.auth;
 }
 
-enum status
-fetch_accepted(const struct fetch_spec *spec, unsigned status,
-               struct error *err)
+static enum status
+check_status(const struct fetch_spec *spec, unsigned status, struct error *err)
 {
     const bool is_good = spec->expect != 0 ? status == spec->expect
                                            : status >= 200 && status <= 299;
@@ -60,16 +60,46 @@ fetch_accepted(const struct fetch_spec *spec, unsigned status,
                      "HTTP %u", status);
 }
 
-enum status
-fetch_read(const struct fetch_spec *spec, unsigned http_status,
-           struct slice body, struct slice *ret_body, struct error *err)
+/* What makes a page of the list an error makes any answer of its API one. */
+static enum status
+check_words(const struct connector *connector,
+            const struct fetch_answer *answer, struct error *err)
 {
-    enum status status = fetch_accepted(spec, http_status, err);
+    struct arena scratch = { 0 };
+    enum status status =
+        extract_failure(connector, answer->body, answer->fields, &scratch, err);
+    arena_fini(&scratch);
+    return status;
+}
+
+enum status
+fetch_accepted(const struct connector *connector, const struct fetch_spec *spec,
+               const struct fetch_answer *answer, struct error *err)
+{
+    enum status status = check_status(spec, answer->status, err);
+    if (status != STATUS_OK ||
+        json_check(answer->body, JSON_DEPTH_DEFAULT, NULL) != STATUS_OK) {
+        return status;
+    }
+    return check_words(connector, answer, err);
+}
+
+enum status
+fetch_read(const struct connector *connector, const struct fetch_spec *spec,
+           const struct fetch_answer *answer, struct slice *ret_body,
+           struct error *err)
+{
+    struct slice body = answer->body;
+    enum status status = check_status(spec, answer->status, err);
     if (status != STATUS_OK) {
         return status;
     }
     if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
         return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
+    }
+    status = check_words(connector, answer, err);
+    if (status != STATUS_OK) {
+        return status;
     }
     if (spec->body != NULL && !json_path_first(spec->body, body, &body)) {
         return error_set(err, STATUS_PROTOCOL, "there is nothing at '%.*s'",

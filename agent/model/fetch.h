@@ -26,21 +26,31 @@ const struct fetch_spec *fetch_spec_of(const struct connector *connector,
 const struct auth_spec *fetch_auth(const struct connector *connector,
                                    const struct fetch_spec *spec);
 
+/* What came back for such a request. */
+struct fetch_answer {
+    unsigned status;
+    struct http_fields fields;
+    struct slice body;
+};
+
 /*
  * Reads the answer to a fetch: the part of it that is the event's body, raw, in
  * `body`. STATUS_NOT_FOUND: the object is gone (404, 410). STATUS_PROTOCOL:
- * another status than a good one, no JSON, or nothing at the place that is the
- * body. The words say which.
+ * another status than a good one, no JSON, a failure by `poll.fail_when`, or
+ * nothing at the place that is the body. The words say which.
  */
 NODISCARD
-enum status fetch_read(const struct fetch_spec *spec, unsigned status,
-                       struct slice body, struct slice *ret_body,
-                       struct error *err);
+enum status fetch_read(const struct connector *connector,
+                       const struct fetch_spec *spec,
+                       const struct fetch_answer *answer,
+                       struct slice *ret_body, struct error *err);
 
 /* Whether the provider has taken a request to send a webhook again. Same
- * statuses as fetch_read. */
+ * statuses as fetch_read; the answer need not be JSON. */
 NODISCARD
-enum status fetch_accepted(const struct fetch_spec *spec, unsigned status,
+enum status fetch_accepted(const struct connector *connector,
+                           const struct fetch_spec *spec,
+                           const struct fetch_answer *answer,
                            struct error *err);
 
 /* How long before a handler is begun a connector's requests for one event may

@@ -27,7 +27,13 @@ take_detail(struct source_poll *poll, const struct http_reply *reply,
     if (status != STATUS_OK) {
         return error_wrap(err, STATUS_PROTOCOL, "detail");
     }
-    const struct follow_spec *follow = &poll->settings.connector->poll.follow;
+    const struct connector *connector = poll->settings.connector;
+    status = extract_failure(connector, body, reply->fields,
+                             &page->arrival->arena, err);
+    if (status != STATUS_OK) {
+        return error_wrap(err, status, "detail");
+    }
+    const struct follow_spec *follow = &connector->poll.follow;
     const struct json_path *path = follow->body;
     if (follow->headers != NULL) {
         (void)json_path_first(follow->headers, body, &page->headers[page->at]);

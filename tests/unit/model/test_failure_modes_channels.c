@@ -99,10 +99,17 @@ f09_a_webhook_that_says_little_brings_all_that_there_is(void **state)
                                        &site->arena, &request, &err),
                      STATUS_OK);
     assert_true(slice_equal_text(request.url, "http://127.0.0.1:9/o/a%2F1"));
-    assert_int_equal(fetch_read(spec, 503, slice_of("{}"), &body, &err),
+    assert_int_equal(fetch_read(site->connector, spec,
+                                &(struct fetch_answer){
+                                    .status = 503, .body = slice_of("{}") },
+                                &body, &err),
                      STATUS_PROTOCOL);
     assert_int_equal(
-        fetch_read(spec, 200, slice_of("{\"all\":1}"), &body, &err), STATUS_OK);
+        fetch_read(site->connector, spec,
+                   &(struct fetch_answer){ .status = 200,
+                                           .body = slice_of("{\"all\":1}") },
+                   &body, &err),
+        STATUS_OK);
     /* A list that shows it as well is its second sighting. */
     assert_false(site_row(site, thin).fresh);
     /* A request that only says that there is something stores nothing: the

@@ -319,6 +319,9 @@ an_answer_is_worth_what_it_says(void **state)
         { "", 410, "{}", STATUS_NOT_FOUND, "HTTP 410" },
         { "", 302, "{}", STATUS_PROTOCOL, "HTTP 302" },
         { "", 500, "{}", STATUS_PROTOCOL, "HTTP 500" },
+        { "", 200, "{\"ok\":false}", STATUS_PROTOCOL,
+          "says that it failed: 'json:ok'" },
+        { "", 500, "{\"ok\":false}", STATUS_PROTOCOL, "HTTP 500" },
         { ", expect: 203", 203, "{}", STATUS_OK, "{}" },
         { ", expect: 203", 200, "{}", STATUS_PROTOCOL, "HTTP 200" },
     };
@@ -328,13 +331,17 @@ an_answer_is_worth_what_it_says(void **state)
         struct error err = { 0 };
         char entry[256];
         (void)snprintf(entry, sizeof(entry),
-                       WITH "event: {fetch: {url: 'https://x.example/'%s}}",
+                       WITH
+                       "event: {fetch: {url: 'https://x.example/'%s}}\n"
+                       "poll: {fail_when: {x: 'json:ok', equals: 'false'}}",
                        rows[i].keys);
-        bound_texts(&bound, VERIFY EVENT("thin", ""), entry, "");
+        const struct fetch_answer answer = { .status = rows[i].http,
+                                             .body = slice_of(rows[i].body) };
+        bound_texts(&bound, VERIFY EVENT("thin", "") POLL(""), entry, "");
         bound_must(&bound);
         enum status status =
-            fetch_read(&bound.connector.event.fetch, rows[i].http,
-                       slice_of(rows[i].body), &part, &err);
+            fetch_read(&bound.connector, &bound.connector.event.fetch, &answer,
+                       &part, &err);
         if (status != rows[i].status ||
             (status == STATUS_OK && !slice_equal_text(part, rows[i].part)) ||
             (status != STATUS_OK && strstr(err.text, rows[i].part) == NULL)) {

@@ -473,6 +473,7 @@ static const char details[] =
            "  start: 2026-09-01T00:00:00Z\n"
            "  cursor: {kind: time, from: at, format: iso8601, send: false}\n"
            "  pages: {kind: none}\n"
+           "  fail_when: {x: 'json:ok', equals: 'false'}\n"
            "  follow: {url: '{request.url}/{id}', body: payload}\n"
            "  record: {id: '{id}', type: t, time: at}\n"
            "match: {mode: event, same_id: true}\n";

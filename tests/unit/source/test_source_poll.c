@@ -581,6 +581,7 @@ a_detail_that_fails_fails_the_walk(void **state)
         { 500, NULL, NULL, "{}" },
         { 200, NULL, NULL, "garbage" },
         { 200, NULL, NULL, "{\"other\":1}" },
+        { 200, NULL, NULL, "{\"ok\":false,\"payload\":{}}" },
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct answer script[] = { followed[0], bad[i], two_pages[3] };
