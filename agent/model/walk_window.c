@@ -263,6 +263,10 @@ learn_start_again(const struct walk_plan *plan, struct walk_state *state,
     /* That nothing has changed since is no answer to it. */
     state->etag = (struct slice){ NULL, 0 };
     state->modified = (struct slice){ NULL, 0 };
+    if (plan->connector->poll.cursor.kind == CURSOR_TOKEN &&
+        walk_cursor_at_start(&plan->connector->poll)) {
+        state->has_token = false; /* it leads on from the wrong start */
+    }
     state->again_ms = 1;
     bool again = learn_start(plan, state, asked_theirs_ms, asked_ms);
     state->again_ms = state->start_ms;
