@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "app/admin.h"
+#include "app/naming.h"
+#include "app/outlets.h"
 #include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
@@ -162,12 +164,8 @@ build_store(struct agent *agent, struct error *err)
     if (status != STATUS_OK) {
         return status;
     }
-    for (size_t i = 0;
-         i < configuration->connector_count && status == STATUS_OK; i++) {
-        struct connector *connector = &configuration->connectors[i];
-        status = store->ops->name(store, STORE_CONNECTOR, connector->name,
-                                  &connector->id, err);
-    }
+    status = naming_connectors(store, configuration->connectors,
+                               configuration->connector_count, err);
     int64_t floor_ms = store->ops->ledger_floor_ms(store);
     if (status == STATUS_OK) {
         const struct outlets_parts parts = { agent->loop, agent->client,

@@ -580,7 +580,8 @@ struct connector {
     struct slice use; /* the file it is made from */
     struct slice title;
     struct config_texts unconfirmed; /* facts its file takes for granted */
-    uint32_t id; /* the store's number; 0 until the store is open */
+    uint32_t id;  /* the store's number; 0 until the store is open */
+    bool rekeyed; /* the store has events with keys by other words */
     struct connector_param *params;
     size_t param_count;
     struct slice public_url; /* with the path, how senders address it; empty

@@ -367,6 +367,28 @@ add_replay_key(struct reading *reading, struct sighting *sighting)
                : status;
 }
 
+/* Whether the id is part of the bytes that are stored, so that equal bytes are
+ * one event. */
+static bool
+is_id_in_bytes(const struct event_spec *event, size_t choice)
+{
+    static const char *const kinds[] = { "item", "json", "form", "body" };
+    const size_t count =
+        event->split != NULL ? 1 : sizeof(kinds) / sizeof(kinds[0]);
+    const struct template_ref *ref;
+    for (size_t i = 0; (ref = template_ref_at(event->id, choice, i)) != NULL;
+         i++) {
+        bool is_in = slice_equal_text(ref->kind, "var");
+        for (size_t j = 0; j < count && !is_in; j++) {
+            is_in = slice_equal_text(ref->kind, kinds[j]);
+        }
+        if (!is_in) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum status
 read_hook(struct reading *reading, const struct verify_rule *rule,
           struct slice element, struct sighting *sighting)
@@ -407,6 +429,9 @@ read_hook(struct reading *reading, const struct verify_rule *rule,
             identity_add(connector, sighting, KEY_ID, sighting->id, key_ms);
     }
     sighting->covered_by_row = covered_by_row(connector, sighting->type);
+    sighting->seed = connector->rekeyed && sighting->time_ms > 0 &&
+                     slice_equal(element, sighting->body) &&
+                     is_id_in_bytes(event, choice);
     if (status == STATUS_OK && shares_rows(connector, sighting)) {
         status = add_state_key(reading, connector->match.webhook,
                                connector->match.webhook_time, sighting);

@@ -209,6 +209,14 @@ struct store_ops {
                         struct error *err);
 
     /*
+     * Notes what makes a connector's keys from here on (walk_change_keys), once
+     * at each start. When that was something else, all that is stored so far
+     * has keys by other words: `*ret_edited`, for as long as any of it is.
+     */
+    enum status (*keyed)(struct store *store, uint32_t connector, uint64_t keys,
+                         bool *ret_edited, struct error *err);
+
+    /*
      * Applies units in order, in one transaction. A unit that fails by itself
      * (too large, fenced) is rolled back alone and says so in its status; only
      * a failure of the commit fails them all, and is also returned.
@@ -221,8 +229,10 @@ struct store_ops {
      * event row, one delivery per `owed` and its keys in the ledger. Known: its
      * channel is marked, once, and when that was is kept with the event.
      * A sighting to be seeded that is not known, when an event of its connector
-     * and stamp is stored: its keys enter the ledger for that event, one of its
-     * type first, none twice in a unit; no event is made.
+     * and stamp is stored since before the keys were edited: its keys enter the
+     * ledger for that event, one of its type first; no event is made. No event
+     * is taken that another row was led to since, or is by its own keys. A
+     * webhook is led so to one that a webhook brought with its type and bytes.
      * `late`: the first webhook of an event of a live walk that `account` has
      * passed as recovered. `confirmed`: the first webhook of an event of a walk
      * that it has not passed yet, and the first row of an event that a webhook

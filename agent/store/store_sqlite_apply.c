@@ -277,8 +277,8 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
         if (status != STATUS_OK || seed.number != 0) {
             return status != STATUS_OK
                        ? status
-                       : store_sqlite_seed_keys(store, sighting, &seed, now_ms,
-                                                err);
+                       : store_sqlite_seed_keys(store, unit, sighting, &seed,
+                                                now_ms, err);
         }
     }
     uint64_t number =
@@ -500,6 +500,30 @@ put_walks_alone(struct store_sqlite *store, const struct store_unit *unit,
     return status == STATUS_OK ? store_sqlite_sql_begin(store, err) : status;
 }
 
+/* Notes which events the rows of a unit are by their own keys, before any other
+ * row is led to one of them: two rows of one stamp are two facts. */
+static enum status
+note_known(struct store_sqlite *store, const struct store_unit *unit,
+           struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < unit->sighting_count; i++) {
+        const struct sighting *sighting = &unit->sightings[i];
+        struct key_seen seen = { 0 };
+        struct ledger_key at;
+        for (size_t j = 0; status == STATUS_OK && sighting->seed &&
+                           !seen.found && j < sighting->key_count;
+             j++) {
+            status = look_up(store, &sighting->keys[j], &at, &seen, err);
+        }
+        if (status == STATUS_OK && seen.found) {
+            status =
+                store_sqlite_seed_note(store, unit->connector, seen.event, err);
+        }
+    }
+    return status;
+}
+
 static enum status
 apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
            struct error *err)
@@ -507,6 +531,9 @@ apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
     enum status status = STATUS_OK;
     if (!RULE(RULE_ONE_COMMIT) && unit->walk_count > 0) {
         status = put_walks_alone(store, unit, err);
+    }
+    if (status == STATUS_OK) {
+        status = note_known(store, unit, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < unit->sighting_count; i++) {
         status = apply_sighting(store, unit, &unit->sightings[i], now_ms, err);

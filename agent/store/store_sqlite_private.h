@@ -80,6 +80,10 @@ enum sql {
     SQL_ACCOUNT_PUT,
     SQL_EVENT_VIA,
     SQL_SEED_FIND,
+    SQL_SEED_HOOK,
+    SQL_KEYED_GET,
+    SQL_KEYED_PUT,
+    SQL_REKEYED_PUT,
     SQL_ACCOUNT_SCAN,
     SQL_UNLISTED,
     SQL_PRUNE_LEDGER,
@@ -90,6 +94,7 @@ enum sql {
     SQL_PRUNE_EVENT_DROP,
     SQL_PRUNE_SIGHTING_DROP,
     SQL_PRUNE_FILL_DROP,
+    SQL_PRUNE_REKEYED,
     SQL_OWED,
     SQL_COUNT
 };
@@ -438,8 +443,20 @@ struct seed {
     bool by_walk;    /* a walk brought it */
 };
 
-/* Finds the stored event that a row with unknown keys is, by its stamp, one of
- * its type first. */
+/* Notes that an event has a key by the words of today: no other row is it. */
+NODISCARD
+enum status store_sqlite_seed_note(struct store_sqlite *store,
+                                   uint32_t connector, uint64_t event,
+                                   struct error *err);
+
+NODISCARD
+enum status store_sqlite_keyed(struct store *base, uint32_t connector,
+                               uint64_t keys, bool *ret_edited,
+                               struct error *err);
+
+/* Finds the stored event that a sighting with unknown keys is, of those from
+ * before the edit: a row by its stamp, one of its type first and one that no
+ * row is yet; a webhook by stamp, type and bytes. */
 NODISCARD
 enum status store_sqlite_seed_find(struct store_sqlite *store,
                                    const struct store_unit *unit,
@@ -449,6 +466,7 @@ enum status store_sqlite_seed_find(struct store_sqlite *store,
 /* Leads the row's keys to it. */
 NODISCARD
 enum status store_sqlite_seed_keys(struct store_sqlite *store,
+                                   const struct store_unit *unit,
                                    struct sighting *sighting,
                                    const struct seed *seed, int64_t now_ms,
                                    struct error *err);

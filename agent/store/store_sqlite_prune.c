@@ -212,6 +212,14 @@ prune_events(struct store_sqlite *store, struct store_prune *prune,
     return status;
 }
 
+/* What is noted of events that are gone. */
+static enum status
+prune_rekeyed(struct store_sqlite *store, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_PRUNE_REKEYED);
+    return store_sqlite_sql_run(&use, err);
+}
+
 enum status
 store_sqlite_prune(struct store *base, struct store_prune *prune,
                    struct error *err)
@@ -233,6 +241,9 @@ store_sqlite_prune(struct store *base, struct store_prune *prune,
     }
     if (status == STATUS_OK) {
         status = prune_events(store, prune, &from, err);
+    }
+    if (status == STATUS_OK) {
+        status = prune_rekeyed(store, err);
     }
     if (status == STATUS_OK && prune->removed > 0) {
         /* The highest number may go with its row, but is never given again. */

@@ -4,21 +4,66 @@
 /*
  * A connector's key expressions were changed: what the list shows of the past
  * has keys that the ledger has never seen, though its events are here. The new
- * keys are led to them, by stamp, so that nothing is handed over once more.
+ * keys are led to them, by stamp, so that nothing is handed over once more. An
+ * event that has a key by the new words, or came in since, is no other row. A
+ * webhook that is sent again is led to the event of its bytes: an id that lies
+ * in them is the same by any words.
  */
 
-/* Whether an earlier row of the unit is this event already: two rows of one
- * stamp are two facts. */
-static bool
-is_taken(const struct store_unit *unit, const struct sighting *sighting,
-         uint64_t number)
+/* Reads what made a connector's keys when that was noted last. */
+static enum status
+get_keyed(struct store_sqlite *store, uint32_t connector, uint64_t *ret_keys,
+          bool *ret_edited, struct error *err)
 {
-    for (const struct sighting *at = unit->sightings; at < sighting; at++) {
-        if (!at->fresh && at->number == number) {
-            return true;
-        }
+    struct sql_use use = sql_use(store, SQL_KEYED_GET);
+    sql_i64(&use, connector);
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        *ret_keys = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        *ret_edited = sqlite3_column_int(use.stmt, 1) != 0;
+        sql_stop(&use);
     }
-    return false;
+    return status != STATUS_OK ? status : row ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+enum status
+store_sqlite_keyed(struct store *base, uint32_t connector, uint64_t keys,
+                   bool *ret_edited, struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    uint64_t noted = 0;
+    *ret_edited = false;
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status == STATUS_OK) {
+        status = get_keyed(store, connector, &noted, ret_edited, err);
+    }
+    bool is_first = status == STATUS_NOT_FOUND;
+    if ((status != STATUS_OK && !is_first) || (!is_first && noted == keys)) {
+        return status;
+    }
+    status = store_sqlite_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct sql_use use = sql_use(store, SQL_KEYED_PUT);
+    sql_i64(&use, connector);
+    sql_i64(&use, (int64_t)keys);
+    sql_event(&use, store->last_event);
+    status = store_sqlite_sql_end(store, store_sqlite_sql_run(&use, err), err);
+    return status == STATUS_OK && !is_first
+               ? get_keyed(store, connector, &noted, ret_edited, err)
+               : status;
+}
+
+enum status
+store_sqlite_seed_note(struct store_sqlite *store, uint32_t connector,
+                       uint64_t event, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_REKEYED_PUT);
+    sql_i64(&use, connector);
+    sql_event(&use, event);
+    return store_sqlite_sql_run(&use, err);
 }
 
 enum status
@@ -29,27 +74,28 @@ store_sqlite_seed_find(struct store_sqlite *store,
 {
     bool row;
     *ret_seed = (struct seed){ 0 };
-    struct sql_use use = sql_use(store, SQL_SEED_FIND);
+    bool is_hook = sighting->via == CHANNEL_WEBHOOK;
+    struct sql_use use =
+        sql_use(store, is_hook ? SQL_SEED_HOOK : SQL_SEED_FIND);
     sql_i64(&use, unit->connector);
     sql_i64(&use, sighting->time_ms);
     sql_text(&use, sighting->type);
+    if (is_hook) {
+        sql_blob(&use, sighting->body.ptr, sighting->body.len);
+    }
     enum status status = store_sqlite_sql_row(&use, &row, err);
-    while (status == STATUS_OK && row) {
-        uint64_t number = (uint64_t)sqlite3_column_int64(use.stmt, 0);
-        if (!is_taken(unit, sighting, number)) {
-            ret_seed->number = number;
-            ret_seed->by_walk =
-                channel_is_walk((enum channel)sqlite3_column_int(use.stmt, 1));
-            sql_stop(&use);
-            return STATUS_OK;
-        }
-        status = store_sqlite_sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        ret_seed->number = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        ret_seed->by_walk =
+            channel_is_walk((enum channel)sqlite3_column_int(use.stmt, 1));
+        sql_stop(&use);
     }
     return status;
 }
 
 enum status
-store_sqlite_seed_keys(struct store_sqlite *store, struct sighting *sighting,
+store_sqlite_seed_keys(struct store_sqlite *store,
+                       const struct store_unit *unit, struct sighting *sighting,
                        const struct seed *seed, int64_t now_ms,
                        struct error *err)
 {
@@ -57,7 +103,8 @@ store_sqlite_seed_keys(struct store_sqlite *store, struct sighting *sighting,
     if (seed->by_walk) {
         channels |= LEDGER_BY_WALK;
     }
-    enum status status = STATUS_OK;
+    enum status status =
+        store_sqlite_seed_note(store, unit->connector, seed->number, err);
     for (size_t i = 0; status == STATUS_OK && i < sighting->key_count; i++) {
         const struct ledger_key *key = &sighting->keys[i].key;
         struct sql_use use = sql_use(store, SQL_LEDGER_ADD);

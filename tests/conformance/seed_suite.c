@@ -163,6 +163,113 @@ two_rows_of_one_stamp_are_two_events(void **state)
     assert_true(rows[0].number != rows[1].number);
     assert_true(rows[2].fresh);
 }
+
+/* Notes what makes keys: `edit` is one of the words' hashes. */
+static bool
+keyed(uint64_t edit)
+{
+    struct error err = { 0 };
+    bool edited;
+    assert_ok(store->ops->keyed(store, shop, edit, &edited, &err));
+    return edited;
+}
+
+static void
+no_event_is_two_rows_in_different_transactions(void **state)
+{
+    (void)state;
+    (void)keyed(1);
+    uint64_t old = add(CHANNEL_POLL, "a", "t", STAMP);
+    assert_true(keyed(2));
+    assert_true(seed("A", "t", STAMP).number == old);
+    struct sighting other = seed("B", "t", STAMP);
+    assert_true(other.fresh);
+    /* It came in since: it is nobody else, either. */
+    assert_true(seed("C", "t", STAMP).fresh);
+}
+
+static void
+what_came_in_since_the_edit_is_no_other_row(void **state)
+{
+    (void)state;
+    (void)keyed(1);
+    (void)keyed(2);
+    (void)add(CHANNEL_WEBHOOK, "new", "t", STAMP);
+    assert_true(seed("late", "t", STAMP).fresh);
+}
+
+static void
+an_event_whose_own_row_is_known_is_no_other_row(void **state)
+{
+    (void)state;
+    (void)keyed(1);
+    uint64_t old = add(CHANNEL_POLL, "a", "t", STAMP);
+    (void)keyed(2);
+    struct sighting rows[2] = { seen(CHANNEL_POLL, "b", "t", STAMP),
+                                seen(CHANNEL_POLL, "a", "t", STAMP) };
+    rows[0].seed = rows[1].seed = true;
+    apply_rows(shop, rows, 2);
+    assert_true(rows[0].fresh);
+    assert_true(!rows[1].fresh && rows[1].number == old);
+    assert_true(seed("c", "t", STAMP).fresh);
+}
+
+static void
+each_edit_leads_rows_anew(void **state)
+{
+    (void)state;
+    assert_false(keyed(1));
+    uint64_t old = add(CHANNEL_POLL, "a", "t", STAMP);
+    assert_false(keyed(1));
+    assert_true(keyed(2));
+    assert_true(seed("A", "t", STAMP).number == old);
+    assert_true(keyed(2));
+    assert_true(seed("x", "t", STAMP).fresh);
+    assert_true(keyed(3));
+    assert_true(seed("AA", "t", STAMP).number == old);
+}
+
+static struct sighting
+hook_again(const char *id, const char *type, const char *body)
+{
+    struct sighting one = seen(CHANNEL_WEBHOOK, id, type, STAMP);
+    one.body = slice_of(body);
+    one.seed = true;
+    apply_rows(shop, &one, 1);
+    return one;
+}
+
+static void
+a_webhook_sent_again_is_the_event_of_its_bytes(void **state)
+{
+    (void)state;
+    (void)keyed(1);
+    uint64_t old = add(CHANNEL_WEBHOOK, "a", "t", STAMP);
+    assert_true(keyed(2));
+    /* Its row was led to the event before. */
+    assert_true(seed("row", "t", STAMP).number == old);
+    assert_true(hook_again("b", "t", "{ }").fresh);
+    assert_true(hook_again("c", "u", "{}").fresh);
+    struct sighting again = hook_again("A", "t", "{}");
+    assert_true(again.seeded && again.seen_by_via && again.number == old);
+    again = hook_again("A", "t", "{}");
+    assert_false(again.fresh || again.seeded);
+    /* What came in since the edit is known by its keys alone. */
+    assert_true(hook_again("d", "t", "{ }").fresh);
+}
+
+static void
+what_is_noted_goes_with_the_events(void **state)
+{
+    (void)state;
+    (void)keyed(1);
+    (void)add(CHANNEL_POLL, "a", "t", STAMP);
+    assert_true(keyed(2));
+    struct store_prune all = { .events_before_ms = INT64_MAX, .limit = 100 };
+    assert_ok(store->ops->prune(store, &all, NULL));
+    assert_false(keyed(2));
+}
+
 /* A sighting whose key has no time of its own, with a short memory. */
 static struct sighting
 received(enum channel via, int64_t received_ms)
@@ -213,6 +320,12 @@ seed_suite_run(const struct store_suite_host *of)
         ROW(another_connectors_event_does_not_count),
         ROW(an_event_of_its_type_comes_first),
         ROW(two_rows_of_one_stamp_are_two_events),
+        ROW(no_event_is_two_rows_in_different_transactions),
+        ROW(what_came_in_since_the_edit_is_no_other_row),
+        ROW(an_event_whose_own_row_is_known_is_no_other_row),
+        ROW(each_edit_leads_rows_anew),
+        ROW(a_webhook_sent_again_is_the_event_of_its_bytes),
+        ROW(what_is_noted_goes_with_the_events),
         ROW(a_key_by_receipt_is_looked_for_as_far_back_as_the_floor),
     };
     host = of;

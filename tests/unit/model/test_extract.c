@@ -187,6 +187,41 @@ an_event_without_its_key_time_is_kept_by_receipt(void **state)
     bound_fini(&bound);
 }
 
+/* Under other words it may be known by its bytes, where these hold its id. */
+static void
+a_webhook_is_led_to_its_bytes_only_where_they_hold_its_id(void **state)
+{
+    (void)state;
+    static const char stamped[] =
+        "{\"id\":\"a\",\"timestamp\":\"2026-09-20T10:00:05Z\"}";
+    static const char unstamped[] = "{\"id\":\"a\"}";
+    static const struct {
+        bool rekeyed;
+        const char *headers;
+        const char *body;
+        bool seed;
+    } rows[] = {
+        { true, "", stamped, true },
+        { true, "", unstamped, false },
+        { true, "X-Webhook-Delivery: d1\n",
+          "{\"timestamp\":"
+          "\"2026-09-20T10:00:05Z\"}",
+          false },
+        { false, "", stamped, false },
+    };
+    struct bound bound;
+    struct arena arena = { 0 };
+    open_file(&bound, "petstore", WITH_ALL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bound.connector.rekeyed = rows[i].rekeyed;
+        const struct sighting hook =
+            read_hook(&bound, rows[i].headers, rows[i].body, NOW_MS, &arena);
+        assert_int_equal(hook.seed, rows[i].seed);
+    }
+    arena_fini(&arena);
+    bound_fini(&bound);
+}
+
 /* ---- match: state ---- */
 
 static void
@@ -972,6 +1007,8 @@ main(void)
         cmocka_unit_test(
             without_key_time_what_the_channels_say_of_time_does_not_matter),
         cmocka_unit_test(an_event_without_its_key_time_is_kept_by_receipt),
+        cmocka_unit_test(
+            a_webhook_is_led_to_its_bytes_only_where_they_hold_its_id),
         cmocka_unit_test(a_row_and_a_webhook_of_one_version_meet),
         cmocka_unit_test(the_pet_store_is_read_as_its_tutorials_have_it),
         cmocka_unit_test(handlers_get_one_shape_from_both_channels),
