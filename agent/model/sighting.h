@@ -67,8 +67,8 @@ struct sighting {
     enum event_needs needs; /* of the event, if it is new */
     bool may_fill; /* a webhook whose bytes an event of a walk may wait for */
     /* Its keys are made as those of the stored past were not: when they are
-     * unknown it is an event of its stamp that is here already, a webhook one of
-     * its bytes. */
+     * unknown it is an event of its stamp that is here already, a webhook one
+     * of its bytes. */
     bool seed;
     const struct owed *owed;
     size_t owed_count;
