@@ -36,13 +36,6 @@ struct page {
     bool ends; /* the answer named no file (poll.indirect): nothing follows */
 };
 
-/* Whether a good answer says that it failed (`fail_when`): STATUS_PROTOCOL, and
- * the words name the place that says it. `body` is JSON that was checked. */
-NODISCARD
-enum status extract_failure(const struct connector *connector,
-                            struct slice body, struct http_fields fields,
-                            struct arena *arena, struct error *err);
-
 /* Checks the JSON and finds the rows, but those that are in a file
  * (poll.indirect); STATUS_PROTOCOL when it is not JSON, the
  * items are not there, or a `fail_when` holds: an error is never an empty

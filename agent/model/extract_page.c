@@ -3,6 +3,7 @@
 #include "model/extract.h"
 
 #include "model/extract_feed.h"
+#include "model/fail_when.h"
 #include "model/scope.h"
 #include "wire/json.h"
 #include "wire/json_outline.h"
@@ -41,35 +42,6 @@ find_rows(const struct connector *connector, struct slice text,
 }
 
 enum status
-extract_failure(const struct connector *connector, struct slice body,
-                struct http_fields fields, struct arena *arena,
-                struct error *err)
-{
-    const struct conditions *when = &connector->poll.fail_when;
-    const struct inbound answer = { .fields = fields,
-                                    .body = body,
-                                    .body_is_json = true };
-    const struct scope scope = { .connector = connector,
-                                 .request = &answer,
-                                 .item = body };
-    for (size_t i = 0; i < when->count; i++) {
-        const struct conditions one = { &when->at[i], 1 };
-        bool failed = false;
-        enum status status = scope_conditions(&scope, &one, arena, &failed);
-        if (status != STATUS_OK) {
-            return error_set(err, status, "%s", status_text(status));
-        }
-        if (failed) {
-            const struct slice x = template_source(when->at[i].x);
-            return error_set(err, STATUS_PROTOCOL,
-                             "the answer says that it failed: '%.*s'",
-                             SLICE_ARG(x));
-        }
-    }
-    return STATUS_OK;
-}
-
-enum status
 extract_page(const struct connector *connector, struct slice body,
              struct http_fields fields, struct arena *arena,
              struct page *ret_page, struct error *err)
@@ -85,7 +57,7 @@ extract_page(const struct connector *connector, struct slice body,
     } else if (json_check(body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
         return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
     }
-    enum status status = extract_failure(connector, body, fields, arena, err);
+    enum status status = fail_when_says(connector, body, fields, arena, err);
     struct page page = { .body = body };
     if (status == STATUS_OK && poll->indirect.url == NULL) {
         status = find_rows(connector, body, arena, &page, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/fetch.h"
 
-#include "model/extract.h"
+#include "model/fail_when.h"
 #include "wire/json.h"
 
 static bool
@@ -67,7 +67,7 @@ check_words(const struct connector *connector,
 {
     struct arena scratch = { 0 };
     enum status status =
-        extract_failure(connector, answer->body, answer->fields, &scratch, err);
+        fail_when_says(connector, answer->body, answer->fields, &scratch, err);
     arena_fini(&scratch);
     return status;
 }

@@ -3,6 +3,7 @@
  * poll_detail: the detail request of each row that is not known yet (follow),
  * one behind the other.
  */
+#include "model/fail_when.h"
 #include "model/request.h"
 #include "source/source_poll_private.h"
 #include "wire/json.h"
@@ -28,8 +29,8 @@ take_detail(struct source_poll *poll, const struct http_reply *reply,
         return error_wrap(err, STATUS_PROTOCOL, "detail");
     }
     const struct connector *connector = poll->settings.connector;
-    status = extract_failure(connector, body, reply->fields,
-                             &page->arrival->arena, err);
+    status = fail_when_says(connector, body, reply->fields,
+                            &page->arrival->arena, err);
     if (status != STATUS_OK) {
         return error_wrap(err, status, "detail");
     }
