@@ -73,14 +73,30 @@ walk_window_lower(const struct walk_plan *plan, const struct walk_state *state)
     return later_of(lower, 0);
 }
 
+/* Where the list began to be read, by the provider's clock: at `start`, or at
+ * what it still kept when that was set, and a first answer's time later. What
+ * it drops from then on is missing. 0 while that is not known. */
+static int64_t
+begun_at(const struct walk_plan *plan, const struct walk_state *state)
+{
+    const struct poll_spec *spec = &plan->connector->poll;
+    if (!state->has_start || state->start_ours) {
+        return 0;
+    }
+    /* A point is configured, and nobody has told what their clock said then. */
+    int64_t set_ms = spec->start_kind == START_AT
+                         ? state->start_set_ms
+                         : state->start_ms + age_of(plan);
+    return later_of(state->start_ms,
+                    set_ms + DATE_AHEAD_MS - spec->retention_ms);
+}
+
 /* Returns the time up to which nothing can be missing, 0 when it is not known.
  */
 static int64_t
 whole_up_to(const struct walk_plan *plan, const struct walk_state *state)
 {
-    bool by_start = state->has_start && !state->start_ours &&
-                    plan->connector->poll.start_kind == START_NOW;
-    return later_of(state->hw_ms, by_start ? state->start_ms : 0);
+    return later_of(state->hw_ms, begun_at(plan, state));
 }
 
 /* What the provider keeps no longer is left out of a span: nobody was promised
@@ -118,15 +134,17 @@ latest_ms(const struct walk_state *state, int64_t our_ms)
 
 /* Whether the provider has dropped what was not read: since the watermark by
  * the clock that it went by, or since the last whole walk as far as rows bear
- * the provider's clock out. Two clocks are never compared. */
+ * the provider's clock out. Two clocks are never compared: a start that was
+ * learnt is by the provider's, whatever the watermark goes by. */
 static bool
 has_dropped(const struct walk_state *state, const struct walk_now *now,
             int64_t retention, int64_t whole, int64_t reach)
 {
-    int64_t ours = instant_add(later_of(now->our_ms, whole), DATE_AHEAD_MS);
+    int64_t mark = state->hw_ms > 0 ? state->hw_ms : whole;
+    int64_t ours = instant_add(later_of(now->our_ms, mark), DATE_AHEAD_MS);
     int64_t latest = latest_ms(state, now->our_ms);
     return whole > 0 && reach < now->provider_ms - retention &&
-           (whole < earlier_of(now->provider_ms, ours) - retention ||
+           (mark < earlier_of(now->provider_ms, ours) - retention ||
             reach < earlier_of(now->provider_ms, latest) - retention);
 }
 
@@ -278,25 +296,27 @@ began_ms(const struct walk_plan *plan, const struct walk_state *state,
          const struct walk_answer *answer, bool has_date, int64_t date_ms)
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;
+    /* Our clock may be set while the provider answers; the earlier reading
+     * passes over nothing. */
+    const int64_t ours_ms = earlier_of(state->began_ms, answer->our_ms);
     int64_t s;
     if (!RULE(RULE_THEIR_CLOCK)) {
         s = answer->our_ms;
     } else if (has_date) {
         /* A clock that is not believed leaves ours: is that slow, more is read
          * again; is the other wrong, nothing is passed over. */
-        s = date_ms <= instant_add(answer->our_ms, DATE_AHEAD_MS)
-                ? date_ms
-                : state->began_ms;
+        s = date_ms <= instant_add(answer->our_ms, DATE_AHEAD_MS) ? date_ms
+                                                                  : ours_ms;
     } else if (cursor->kind == CURSOR_TIME ||
                (cursor->kind == CURSOR_SEEN &&
                 plan->connector->poll.record.time != NULL)) {
         /* A stamp that was read before this walk began is surely not ahead of
          * the provider's clock when it did. */
-        s = earlier_of(state->largest_ms, state->began_ms);
+        s = earlier_of(state->largest_ms, ours_ms);
     } else {
         /* Neither a Date nor stamps to compare with: our clock, alone here as
          * for the marks of an id cursor. */
-        s = state->began_ms;
+        s = ours_ms;
     }
     if (request_is_bounded(plan->connector)) {
         /* What was stamped behind the upper bound that was sent has not been

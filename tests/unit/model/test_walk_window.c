@@ -36,6 +36,18 @@ hw_never_goes_back_and_a_date_far_ahead_is_not_believed(void **state)
 }
 
 static void
+a_clock_of_ours_set_while_the_answer_comes_moves_hw_no_further(void **state)
+{
+    struct fixture *f = *state;
+    f->now.our_ms = NOW + 2 * MINUTE;
+    set_hw(f, NOW - DAY);
+    begin(f);
+    f->now.our_ms = NOW - 4 * HOUR; /* so that the Date is not believed */
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW - 4 * HOUR + 500);
+}
+
+static void
 without_a_date_stamps_of_earlier_walks_are_the_clock(void **state)
 {
     struct fixture *f = *state;
@@ -357,6 +369,56 @@ an_outage_amid_a_walk_is_one_gap_by_a_slow_clock_too(void **state)
     assert_int_equal(gaps, 1);
 }
 
+/* A start that was learnt is by the provider's clock, and so above a watermark
+ * that a slow clock of ours has set. */
+static void
+a_start_that_was_learnt_hides_no_outage_from_a_slow_clock(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->now.our_ms = NOW - 3 * HOUR;
+    set_hw(f, NOW - 3 * HOUR - DAY - 10 * MINUTE);
+    f->state.start_ms = NOW - DAY - HOUR;
+    f->state.seen_ms = NOW - DAY - 8 * MINUTE;
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_gap(f, GAP_RETENTION, NOW - DAY - 8 * MINUTE, NOW - DAY);
+}
+
+/* No walk was whole yet, and an outage is one all the same. */
+static void
+what_is_dropped_since_the_first_walk_began_is_a_gap(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->poll->start_kind = START_AGO;
+    f->poll->start_ms = HOUR;
+    f->state.has_start = true;
+    f->state.start_ms = NOW - 2 * DAY;
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 2 * DAY, NOW - DAY);
+}
+
+static void
+a_start_before_what_is_kept_is_no_gap(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    for (int kind = START_AT; kind <= START_AGO; kind++) {
+        memset(&f->state, 0, sizeof f->state);
+        f->poll->start_kind = (enum poll_start)kind;
+        f->poll->start_ms = kind == START_AT ? NOW - 90 * DAY : 90 * DAY;
+        f->now.provider_ms = 0; /* nothing was asked yet */
+        begin(f);
+        assert_false(f->step.has_gap);
+        while (f->state.open) {
+            assert_int_equal(take(f, 200, "{\"rows\":[]}"), STATUS_OK);
+            assert_false(f->step.has_gap);
+        }
+        assert_int_equal(f->state.hw_ms, NOW - 1500);
+    }
+}
+
 static void
 what_is_dropped_while_it_is_read_newest_first_is_a_gap(void **state)
 {
@@ -425,6 +487,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(hw_is_the_providers_clock_when_the_walk_began_less_settle),
         TEST(hw_never_goes_back_and_a_date_far_ahead_is_not_believed),
+        TEST(a_clock_of_ours_set_while_the_answer_comes_moves_hw_no_further),
         TEST(without_a_date_stamps_of_earlier_walks_are_the_clock),
         TEST(a_request_that_is_bounded_holds_hw_at_its_bound),
         TEST(start_is_learnt_from_the_first_answer),
@@ -440,6 +503,9 @@ main(void)
         TEST(a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow),
         TEST(rows_bear_out_a_date_that_a_slow_clock_does_not_believe),
         TEST(a_slow_clock_alone_tells_an_outage_from_what_was_seen_last),
+        TEST(a_start_that_was_learnt_hides_no_outage_from_a_slow_clock),
+        TEST(what_is_dropped_since_the_first_walk_began_is_a_gap),
+        TEST(a_start_before_what_is_kept_is_no_gap),
         TEST(what_is_dropped_while_it_is_read_newest_first_is_a_gap),
         TEST(an_outage_amid_a_walk_is_one_gap_by_a_slow_clock_too),
         TEST(stamps_tell_an_outage_where_no_answer_has_a_date),
