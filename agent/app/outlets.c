@@ -150,6 +150,7 @@ make_outlet(const struct making *making,
         .concurrency = settings->concurrency,
         .lease_ms = settings->timeout_ms + KILL_AFTER_MS + LEASE_SLACK_MS +
                     making->fetch_ms,
+        .attempt_ms = settings->timeout_ms + KILL_AFTER_MS + making->fetch_ms,
         .format = (enum delivery_format)settings->format,
     };
     enum status status =

@@ -212,10 +212,16 @@ filled(void *arg, const struct fill_result *result)
 
 void
 dispatch_start_attempt(struct outlet *outlet, struct event *event,
-                       unsigned number)
+                       unsigned number, int64_t lease_until_ms)
 {
     struct dispatch *dispatch = outlet->dispatch;
     struct attempt *attempt;
+    if (clock_unix_ms() + outlet->settings->attempt_ms > lease_until_ms) {
+        event_unref(event);
+        outlet->busy--;
+        dispatch_wake_at(outlet, lease_until_ms);
+        return;
+    }
     if (attempt_create(outlet, event, number, &attempt) != STATUS_OK) {
         outlet->busy--; /* the lease ends by itself */
         dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
@@ -244,7 +250,8 @@ dispatch_start_attempt(struct outlet *outlet, struct event *event,
 /* By value: an attempt that fails at once frees its slot, and the next claim is
  * written over this one's call. */
 static void
-take_claims(struct outlet *outlet, struct store_claims claims)
+take_claims(struct outlet *outlet, struct store_claims claims,
+            int64_t lease_until_ms)
 {
     outlet->busy -= outlet->claiming - (int64_t)claims.count;
     if ((int64_t)claims.count < outlet->claiming) {
@@ -254,8 +261,8 @@ take_claims(struct outlet *outlet, struct store_claims claims)
     outlet->claiming = 0;
     for (size_t i = 0; i < claims.count; i++) {
         outlet->has_lanes = outlet->has_lanes || claims.at[i].has_lane;
-        dispatch_start_attempt(outlet, claims.at[i].event,
-                               claims.at[i].attempt);
+        dispatch_start_attempt(outlet, claims.at[i].event, claims.at[i].attempt,
+                               lease_until_ms);
     }
     mem_free(claims.at);
 }
@@ -266,7 +273,7 @@ claimed(struct store_call *call)
     struct outlet *outlet = call->arg;
     outlet->claim_open = false;
     if (call->status == STATUS_OK) {
-        take_claims(outlet, call->claim.claims);
+        take_claims(outlet, call->claim.claims, call->claim.lease_until_ms);
         claim(outlet);
     } else {
         outlet->busy -= outlet->claiming;

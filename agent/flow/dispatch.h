@@ -31,8 +31,10 @@ struct outlet_settings {
     struct route_spec route;
     struct retry_policy retry;
     int64_t concurrency;
-    int64_t lease_ms; /* longer than any attempt can last, with what is
-                         fetched before it */
+    int64_t lease_ms;   /* longer than any attempt can last, with what is
+                           fetched before it */
+    int64_t attempt_ms; /* of that, what an attempt may need: none begins on a
+                           lease that has less left */
     enum delivery_format format;
     struct handler *handler; /* NULL where nothing is started (owe_only) */
 };
@@ -69,10 +71,11 @@ enum status dispatch_route(struct dispatch *dispatch,
                            struct arena *arena, int64_t *ret_lease_until_ms);
 
 /* The transaction is durable: starts what is fresh and holds a slot, gives the
- * slots of the others back. */
+ * slots of the others back. `lease_until_ms` is what dispatch_route said. */
 void dispatch_stored(struct dispatch *dispatch,
                      const struct connector *connector,
-                     const struct sighting *sightings, size_t count);
+                     const struct sighting *sightings, size_t count,
+                     int64_t lease_until_ms);
 
 /* Nothing became durable: gives the slots back. */
 void dispatch_dropped(struct dispatch *dispatch,

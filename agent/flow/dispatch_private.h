@@ -42,10 +42,14 @@ struct dispatch {
 /* Whether the outlet has a free slot and may use it now. */
 bool dispatch_may_start(const struct outlet *outlet);
 
-/* Starts an attempt in a slot that is already counted as busy; takes the
- * event's reference. */
+/*
+ * Starts an attempt in a slot that is already counted as busy; takes the
+ * event's reference. Not where the lease has too little left: the machine has
+ * slept while the store answered, and the next attempt could begin beside this
+ * one. The delivery is claimed again when the lease is over.
+ */
 void dispatch_start_attempt(struct outlet *outlet, struct event *event,
-                            unsigned number);
+                            unsigned number, int64_t lease_until_ms);
 
 /* Makes sure the outlet wakes at `due_ms`. */
 void dispatch_wake_at(struct outlet *outlet, int64_t due_ms);

@@ -123,7 +123,7 @@ free_held(struct dispatch *dispatch, const struct sighting *sighting)
 /* Starts one hot delivery from memory. */
 static void
 start_hot(struct outlet *outlet, const struct connector *connector,
-          const struct sighting *sighting)
+          const struct sighting *sighting, int64_t lease_until_ms)
 {
     struct event from = envelope_preview(connector, sighting);
     struct event *event;
@@ -133,12 +133,13 @@ start_hot(struct outlet *outlet, const struct connector *connector,
         dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
         return;
     }
-    dispatch_start_attempt(outlet, event, 1);
+    dispatch_start_attempt(outlet, event, 1, lease_until_ms);
 }
 
 void
 dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
-                const struct sighting *sightings, size_t count)
+                const struct sighting *sightings, size_t count,
+                int64_t lease_until_ms)
 {
     for (size_t i = 0; i < count; i++) {
         const struct sighting *sighting = &sightings[i];
@@ -154,7 +155,7 @@ dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
                 outlet_of(dispatch, sighting->owed[j].handler);
             metric_add(outlet->counts.pending, 1);
             if (sighting->owed[j].hot) {
-                start_hot(outlet, connector, sighting);
+                start_hot(outlet, connector, sighting, lease_until_ms);
             } else {
                 outlet->backlog = true;
             }

@@ -196,7 +196,7 @@ unit_over(struct store_call *call)
         entry->verdict.kind = VERDICT_SEEN;
     }
     dispatch_stored(dispatch, arrival->connector, arrival->sightings,
-                    arrival->sighting_count);
+                    arrival->sighting_count, entry->call.unit.lease_until_ms);
     give_verdict(entry);
 }
 

@@ -229,6 +229,29 @@ routing_without_memory_holds_no_slot(void **state)
     flow_close();
 }
 
+/* Stores one event with a slot held for it; returns its arrival. */
+static struct arrival *
+store_held(int64_t *ret_lease_until_ms)
+{
+    struct arrival *arrival = flow_page("a", CHANNEL_WEBHOOK, NULL);
+    assert_int_equal(dispatch_route(flow.dispatch, &flow.bound.connector,
+                                    arrival->sightings, 1, &arrival->arena,
+                                    ret_lease_until_ms),
+                     STATUS_OK);
+    struct store_call call = {
+        .kind = STORE_CALL_UNIT,
+        .done = flow_figures_came,
+        .unit = { .connector = flow.bound.connector.id,
+                  .sightings = arrival->sightings,
+                  .sighting_count = 1,
+                  .lease_until_ms = *ret_lease_until_ms },
+    };
+    flow.figured = false;
+    assert_int_equal(store_worker_submit(flow.worker, &call), STATUS_OK);
+    flow_run(flow_has_figures);
+    return arrival;
+}
+
 /* Whatever allocation fails, the event is delivered: from memory, or once its
  * lease has ended. */
 static void
@@ -239,26 +262,11 @@ an_event_that_cannot_be_made_is_claimed_later(void **state)
         flow_prepare(1);
         flow.outlets[0].lease_ms = 50;
         flow_open_store();
-        struct arrival *arrival = flow_page("a", CHANNEL_WEBHOOK, NULL);
         int64_t lease_until_ms;
-        assert_int_equal(dispatch_route(flow.dispatch, &flow.bound.connector,
-                                        arrival->sightings, 1, &arrival->arena,
-                                        &lease_until_ms),
-                         STATUS_OK);
-        struct store_call call = {
-            .kind = STORE_CALL_UNIT,
-            .done = flow_figures_came,
-            .unit = { .connector = flow.bound.connector.id,
-                      .sightings = arrival->sightings,
-                      .sighting_count = 1,
-                      .lease_until_ms = lease_until_ms },
-        };
-        flow.figured = false;
-        assert_int_equal(store_worker_submit(flow.worker, &call), STATUS_OK);
-        flow_run(flow_has_figures);
+        struct arrival *arrival = store_held(&lease_until_ms);
         mem_fail_after(n, 0);
         dispatch_stored(flow.dispatch, &flow.bound.connector,
-                        arrival->sightings, 1);
+                        arrival->sightings, 1, INT64_MAX);
         mem_fail_after(-1, 0);
         arrival_destroy(arrival);
         if (flow.handlers[0].started == 0) {
@@ -267,6 +275,26 @@ an_event_that_cannot_be_made_is_claimed_later(void **state)
         flow_stop(1000);
         flow_close();
     }
+}
+
+/* A machine that slept while the store answered holds leases that are over: the
+ * next attempt could begin beside this one. */
+static void
+no_attempt_begins_on_a_lease_that_is_over(void **state)
+{
+    (void)state;
+    flow_prepare(1);
+    flow.outlets[0].lease_ms = 200;
+    flow_open_store();
+    int64_t lease_until_ms;
+    struct arrival *arrival = store_held(&lease_until_ms);
+    dispatch_stored(flow.dispatch, &flow.bound.connector, arrival->sightings, 1,
+                    clock_unix_ms() - 1);
+    arrival_destroy(arrival);
+    assert_int_equal(flow.handlers[0].started, 0);
+    await_started(1); /* claimed, when the lease has ended in the store too */
+    flow_stop(1000);
+    flow_close();
 }
 
 /* ---- failures ---- */
@@ -642,6 +670,7 @@ main(void)
         cmocka_unit_test(a_slot_of_what_was_not_stored_serves_what_waits),
         cmocka_unit_test(routing_without_memory_holds_no_slot),
         cmocka_unit_test(an_event_that_cannot_be_made_is_claimed_later),
+        cmocka_unit_test(no_attempt_begins_on_a_lease_that_is_over),
         cmocka_unit_test(a_failure_is_tried_again_when_it_is_due),
         cmocka_unit_test(a_failure_does_not_hold_up_what_comes_behind_it),
         cmocka_unit_test(a_delivery_that_always_fails_becomes_a_dead_letter),
