@@ -27,10 +27,13 @@ struct retention {
 int64_t
 retention_floor(int64_t now_ms, int64_t keep_ids_ms, int64_t lowest_ms)
 {
-    int64_t floor_ms = now_ms - keep_ids_ms;
-    floor_ms =
-        RULE(RULE_PRUNE_FLOOR) && lowest_ms < floor_ms ? lowest_ms : floor_ms;
-    return instant_add(floor_ms, -IDENTITY_BUCKET_S * INSTANT_SECOND_MS);
+    const int64_t bucket_ms = IDENTITY_BUCKET_S * INSTANT_SECOND_MS;
+    /* A key by receipt lies at the beginning of its bucket. What a walk reads
+     * is stamped by the provider's clock, and was received by ours, which may
+     * have been slow: one more. */
+    int64_t kept_ms = instant_add(now_ms - keep_ids_ms, -bucket_ms);
+    int64_t read_ms = instant_add(lowest_ms, -2 * bucket_ms);
+    return RULE(RULE_PRUNE_FLOOR) && read_ms < kept_ms ? read_ms : kept_ms;
 }
 
 int64_t

@@ -105,9 +105,10 @@ static const struct floor floors[] = {
     /* Nothing reads back: now less keep_ids, less one bucket. */
     { 100 * DAY, 35 * DAY, INT64_MAX, 57 * DAY },
     { 100 * DAY, 35 * DAY, 90 * DAY, 57 * DAY },
-    /* A walk that reads further back holds the floor down. */
-    { 100 * DAY, 35 * DAY, 60 * DAY, 52 * DAY },
-    { 100 * DAY, 35 * DAY, 0, -8 * DAY },
+    /* A walk that reads further back holds the floor down, by a bucket more
+     * for a clock that was slow at receipt. */
+    { 100 * DAY, 35 * DAY, 60 * DAY, 44 * DAY },
+    { 100 * DAY, 35 * DAY, 0, -16 * DAY },
     /* A walk of which nothing is known yet: nothing goes. */
     { 100 * DAY, 35 * DAY, INT64_MIN, INT64_MIN },
 };
