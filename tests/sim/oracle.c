@@ -13,6 +13,7 @@
 #include "sim/vtime.h"
 #include "sim/world.h"
 #include "store/store.h"
+#include "wire/json.h"
 
 #define S INSTANT_SECOND_MS
 
@@ -242,13 +243,33 @@ check_complete(unsigned number)
             lose(fact, "complete-until has passed it");
         }
     }
+}
+
+/* Notes what lies behind a tier and is not stored. */
+static void
+note_passed(unsigned number, int64_t until_ms)
+{
+    struct tier *tier = &oracle.tiers[number];
     for (; tier->passed < world.fact_count &&
-           world.facts[tier->passed].at_ms < tier->hw_ms;
+           world.facts[tier->passed].at_ms < until_ms;
          tier->passed++) {
         if (world.facts[tier->passed].number == 0 &&
             !is_expired(&world.facts[tier->passed])) {
             passed_by[tier->passed] |= (unsigned char)(1U << number);
         }
+    }
+}
+
+/* A clock that is slow holds the watermark back, and gaps begin where the list
+ * was seen to: the walk's state says up to when that is. */
+static void
+note_seen(unsigned number, struct slice state)
+{
+    struct slice value;
+    int64_t seen_ms;
+    if (json_member(state, slice_of("seen"), &value) &&
+        slice_to_i64(value, &seen_ms) == STATUS_OK) {
+        note_passed(number, seen_ms);
     }
 }
 
@@ -268,6 +289,7 @@ note_watermark(unsigned number, int64_t hw_ms)
     }
     tier->hw_ms = hw_ms;
     check_complete(number);
+    note_passed(number, hw_ms);
 }
 
 static void
@@ -280,6 +302,7 @@ note_walk(const struct store_walk *walk)
                                      slice_of("\"has_page\":true")) != SIZE_MAX;
     TRACE("walk %u: %.*s", walk->tier, SLICE_ARG(walk->state));
     note_watermark(walk->tier, walk->hw_ms);
+    note_seen(walk->tier, walk->state);
     if (tier->began_ms == 0) {
         tier->began_ms = vtime_now_ms();
     }
