@@ -334,8 +334,11 @@ write_name(struct slice name, struct buf *into)
 {
     buf_byte(into, '"');
     for (size_t i = 0; i < name.len; i++) {
-        const char c = name.ptr[i];
-        buf_byte(into, c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c);
+        unsigned char byte = (unsigned char)name.ptr[i];
+        if (byte >= 'A' && byte <= 'Z') {
+            byte |= 0x20;
+        }
+        buf_byte(into, (char)byte);
     }
     buf_text(into, "\":");
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "flow/intake.h"
+#include "model/verify.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
 #include "wire/gzip.h"
@@ -276,6 +277,51 @@ judging_survives_every_failed_allocation(void **state)
     }
 }
 
+/* A field of an answer may have a place. One that is absent leaves the field
+ * out, and nothing that is asked can begin another field. */
+static void
+whoever_asks_by_options_is_told_what_is_declared(void **state)
+{
+    (void)state;
+    static const char asked[] =
+        "verify: {type: token, from: 'header:X-Token'}\n"
+        "event: {id: 'json:id'}\n"
+        "handshake: {when: [{x: method, equals: OPTIONS}, {x: 'query:o', "
+        "present: true}], verify: false, respond: {headers: {Allow: POST, "
+        "X-Origin: '{query:o}', X-Rate: '{query:r}'}}}\n";
+    static const struct {
+        const char *query;
+        unsigned status;
+        size_t fields;
+        const char *last; /* value */
+    } rows[] = {
+        { "o=a.test&r=120", 200, 3, "120" },
+        { "o=a.test", 200, 2, "a.test" },
+        { "o=a.test&r=1%0d%0aX-More:%20y", 200, 2, "a.test" },
+        { "r=1", 204, 0, NULL },
+    };
+    struct bound bound;
+    bind_hook(&bound, asked);
+    assert_true(verify_greets(&bound.connector, slice_of("OPTIONS")));
+    assert_false(verify_greets(&bound.connector, slice_of("GET")));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct verdict verdict;
+        struct arrival *arrival = request_of(&bound, NULL, "");
+        arrival->request.method = slice_of("OPTIONS");
+        arrival->request.query = slice_of(rows[i].query);
+        assert_int_equal(intake_judge(arrival, NOW_MS, 0, &verdict), STATUS_OK);
+        assert_int_equal(verdict.kind, VERDICT_ANSWER);
+        assert_int_equal(verdict.answer->status, rows[i].status);
+        assert_int_equal(verdict.fields.count, rows[i].fields);
+        assert_true(
+            rows[i].last == NULL ||
+            slice_equal_text(verdict.fields.at[verdict.fields.count - 1].value,
+                             rows[i].last));
+        arrival_destroy(arrival);
+    }
+    bound_fini(&bound);
+}
+
 int
 main(void)
 {
@@ -285,6 +331,7 @@ main(void)
         cmocka_unit_test(either_form_of_a_compressed_body_may_prove_it),
         cmocka_unit_test(
             what_is_stamped_below_the_floor_is_keyed_by_its_receipt),
+        cmocka_unit_test(whoever_asks_by_options_is_told_what_is_declared),
         cmocka_unit_test(judging_survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
