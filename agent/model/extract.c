@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "model/extract_cover.h"
 #include "model/extract_feed.h"
+#include "model/extract_fields.h"
 #include "model/extract_parts.h"
 #include "model/fetch.h"
 #include "model/identity.h"
@@ -170,74 +171,6 @@ eval_key_time(struct reading *reading, const struct template *t,
     return status;
 }
 
-/* ---- what is kept of a request ---- */
-
-/* Credentials of senders, and what speaks of the connection only. */
-static bool
-is_kept(const struct verify_rule *rule, struct slice name)
-{
-    static const struct slice dropped[] = {
-        SLICE("authorization"),  SLICE("proxy-authorization"),
-        SLICE("cookie"),         SLICE("connection"),
-        SLICE("content-length"), SLICE("transfer-encoding"),
-    };
-    for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
-        if (slice_equal_nocase(name, dropped[i])) {
-            return false;
-        }
-    }
-    if (rule == NULL || rule->type != VERIFY_TOKEN) {
-        return true;
-    }
-    const struct template_ref *ref;
-    for (size_t i = 0; (ref = template_ref_at(rule->from, SIZE_MAX, i)) != NULL;
-         i++) {
-        if (slice_equal_nocase(name, ref->name)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static char *
-put(char *at, struct slice bytes)
-{
-    if (bytes.len > 0) {
-        memcpy(at, bytes.ptr, bytes.len);
-    }
-    return at + bytes.len;
-}
-
-static enum status
-keep_fields(struct http_fields from, const struct verify_rule *rule,
-            struct arena *arena, struct slice *ret_headers)
-{
-    static const struct slice colon = SLICE(": ");
-    static const struct slice newline = SLICE("\n");
-    /* Room for all of them, also those that are dropped. */
-    size_t room = 0;
-    for (size_t i = 0; i < from.count; i++) {
-        const struct http_field *field = &from.at[i];
-        room += field->name.len + colon.len + field->value.len + newline.len;
-    }
-    char *text = arena_alloc(arena, room);
-    if (text == NULL) {
-        return STATUS_NOMEM;
-    }
-    char *at = text;
-    for (size_t i = 0; i < from.count; i++) {
-        const struct http_field *field = &from.at[i];
-        if (is_kept(rule, field->name)) {
-            at = put(at, field->name);
-            at = put(at, colon);
-            at = put(at, field->value);
-            at = put(at, newline);
-        }
-    }
-    *ret_headers = (struct slice){ text, (size_t)(at - text) };
-    return STATUS_OK;
-}
-
 /* ---- webhooks ---- */
 
 /* Whether rows of this connector may be what a webhook of this type says. */
@@ -314,6 +247,33 @@ stamped_bytes(struct reading *reading, struct slice stamp, struct slice body,
     return status;
 }
 
+/* Twilio signs the fields of a form in order of their names: the same fields in
+ * another order are other bytes under the same signature, so what is signed
+ * identifies, not how it was written. */
+static enum status
+signed_bytes(struct reading *reading, const struct verify_rule *rule,
+             struct slice element, struct slice *ret_bytes)
+{
+    static const char *const kinds[] = { "form", NULL };
+    const struct template *sorted = NULL;
+    *ret_bytes = element;
+    for (size_t i = 0; i < rule->signed_count; i++) {
+        if (slice_find_slice(template_source(rule->signed_texts[i]),
+                             slice_of("{form|sorted}")) == SIZE_MAX) {
+            return STATUS_OK;
+        }
+    }
+    if (rule->signed_count == 0) {
+        return STATUS_OK;
+    }
+    enum status status =
+        template_compile(slice_of("{form|sorted}"), TEMPLATE_BARE_SOURCE, kinds,
+                         reading->arena, &sorted, reading->err);
+    return status == STATUS_OK ? scope_eval(&reading->scope, sorted,
+                                            reading->arena, ret_bytes, NULL)
+                               : status;
+}
+
 /* Where the id is not signed, the signed bytes identify the webhook, if there
  * is something inside that makes them unique. Shopify sends the same bytes
  * for orders/create and orders/paid: there the stamp names the topic too. */
@@ -323,7 +283,7 @@ add_body_key(struct reading *reading, const struct verify_rule *rule,
 {
     const struct event_spec *event = &reading->scope.connector->event;
     struct slice stamp;
-    struct slice bytes = element;
+    struct slice bytes;
     size_t stamp_choice = 0;
     if (event->stamp == NULL ||
         extract_cover_template(rule, event->body, event->id, choice) ||
@@ -338,9 +298,13 @@ add_body_key(struct reading *reading, const struct verify_rule *rule,
     if (status != STATUS_OK || stamp.len == 0) {
         return STATUS_OK;
     }
+    status = signed_bytes(reading, rule, element, &bytes);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (!extract_cover_template(rule, event->body, event->stamp,
                                 stamp_choice)) {
-        status = stamped_bytes(reading, stamp, element, &bytes);
+        status = stamped_bytes(reading, stamp, bytes, &bytes);
         if (status != STATUS_OK) {
             return status;
         }
@@ -471,8 +435,8 @@ extract_request(const struct connector *connector,
         return status;
     }
     struct sighting *list = arena_array(arena, count + 1, sizeof(*list));
-    if (list == NULL ||
-        keep_fields(request->fields, rule, arena, &headers) != STATUS_OK) {
+    if (list == NULL || extract_keep_fields(request->fields, rule, arena,
+                                            &headers) != STATUS_OK) {
         return error_set(err, STATUS_NOMEM, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
@@ -598,7 +562,8 @@ take_fields(const struct connector *connector, const struct row_view *view,
     }
     enum status status = read_fields(object, arena, &hook->fields);
     return status == STATUS_OK && hook->fields.count > 0
-               ? keep_fields(hook->fields, NULL, arena, &sighting->headers)
+               ? extract_keep_fields(hook->fields, NULL, arena,
+                                     &sighting->headers)
                : status;
 }
 
