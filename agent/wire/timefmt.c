@@ -225,6 +225,15 @@ finish(struct slice rest, const struct civil *at, int64_t offset_ms,
     return in_range(instant_from_civil(at) - offset_ms, ret_ms);
 }
 
+/* " UTC", as Ruby writes a time and GitLab's webhooks have it. */
+static bool
+take_utc(struct slice *rest)
+{
+    const bool is_utc = slice_equal_text(*rest, " UTC");
+    *rest = slice_from(*rest, is_utc ? rest->len : 0);
+    return is_utc;
+}
+
 /* RFC 3339 §5.6; §5.6 also allows the blank and small letters. */
 static enum status
 read_iso(struct slice rest, bool zone_needed, int64_t *ret_ms)
@@ -235,8 +244,8 @@ read_iso(struct slice rest, bool zone_needed, int64_t *ret_ms)
         !take_clock(&rest, &at) || !take_fraction(&rest, &at.ms)) {
         return STATUS_INVALID;
     }
-    bool zone =
-        take_any(&rest, "Zz") || (rest.len > 0 && take_offset(&rest, &offset));
+    bool zone = take_any(&rest, "Zz") || take_utc(&rest) ||
+                (rest.len > 0 && take_offset(&rest, &offset));
     return zone || !zone_needed ? finish(rest, &at, offset, ret_ms)
                                 : STATUS_INVALID;
 }

@@ -32,9 +32,9 @@ enum status timefmt_by_name(struct slice name, enum timefmt *ret_format);
 /*
  * Reads a time. RFC 3339 with offset, any number of fraction digits (cut to
  * ms), leap second 60 (read as the second after), years 0001-9999, lower-case t
- * and z, a blank in place of T, an offset without its colon ("+0000"). A zone
- * in a naive time is honoured. STATUS_INVALID otherwise, and for whatever lies
- * outside those years in UTC.
+ * and z, a blank in place of T, an offset without its colon ("+0000"), " UTC".
+ * A zone in a naive time is honoured. STATUS_INVALID otherwise, and for
+ * whatever lies outside those years in UTC.
  */
 NODISCARD
 enum status timefmt_read(enum timefmt format, struct slice text,
