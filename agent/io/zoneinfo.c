@@ -2,7 +2,6 @@
 #include "io/zoneinfo.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "io/fs.h"
 
@@ -19,7 +18,7 @@ is_name(struct slice name)
         const bool letter =
             (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
         if (!letter && !(byte >= '0' && byte <= '9') &&
-            memchr("_+-/", byte, 4) == NULL) {
+            slice_find(slice_of("_+-/"), byte) == SIZE_MAX) {
             return false;
         }
     }

@@ -217,7 +217,8 @@ change_s(const struct change *change, int64_t year)
     const int64_t first_day = instant_from_civil(&first) / INSTANT_DAY_MS;
     /* 1970-01-01 was a Thursday. */
     const int64_t weekday = ((first_day % 7) + 11) % 7;
-    int64_t day = (change->day - weekday + 7) % 7 + 7 * (change->week - 1);
+    int64_t day =
+        (change->day - weekday + 7) % 7 + 7 * ((int64_t)change->week - 1);
     while (day >= instant_month_days(year, change->month)) {
         day -= 7;
     }

@@ -47,7 +47,10 @@ static struct {
     unsigned token_status; /* 0: 200 with a token */
     const char *more;      /* in the answer with a token */
     const char *good;      /* the token that the API takes; NULL: any */
-    char token_body[256];  /* of the last request */
+    unsigned holds;        /* this ask of the API is not answered yet */
+    struct http_exchange *held;
+    bool waits_for_held;
+    char token_body[256]; /* of the last request */
     struct told told[CALLS];
     unsigned wanted;
 } site;
@@ -67,7 +70,7 @@ look(void *arg)
     for (size_t i = 0; i < CALLS; i++) {
         told += site.told[i].times;
     }
-    if (told >= site.wanted) {
+    if (site.waits_for_held ? site.held != NULL : told >= site.wanted) {
         loop_stop(site.loop);
     }
 }
@@ -123,6 +126,10 @@ provide(void *arg, struct http_exchange *exchange)
     }
     site.asks++;
     (void)http_field_find(request->fields, "Authorization", &value);
+    if (site.asks == site.holds) {
+        site.held = exchange;
+        return;
+    }
     bool good = site.good == NULL || slice_equal_text(value, site.good);
     char body[128];
     (void)snprintf(body, sizeof(body), "%.*s", SLICE_ARG(value));
@@ -324,6 +331,29 @@ a_token_that_is_refused_is_renewed_once(void **state)
     assert_int_equal(site.tokens, 3);
 }
 
+/* What is refused with a token that is no longer ours says nothing of the one
+ * that is. */
+static void
+a_late_refusal_of_an_old_token_renews_nothing(void **state)
+{
+    (void)state;
+    call(0);
+    run_until(1);
+    site.holds = 2;
+    site.waits_for_held = true;
+    call(1);
+    run_until(0);
+    site.waits_for_held = false;
+    site.good = "Bearer t2";
+    call(0);
+    run_until(2);
+    must_have(0, 200, "Bearer t2");
+    answer(site.held, 401, "late");
+    run_until(3);
+    must_have(1, 200, "Bearer t2");
+    assert_int_equal(site.tokens, 2);
+}
+
 static void
 a_refusal_is_told_to_all_and_the_provider_left_alone(void **state)
 {
@@ -426,6 +456,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_token_serves_all_who_wait_and_all_who_come),
         TEST(a_token_that_is_refused_is_renewed_once),
+        TEST(a_late_refusal_of_an_old_token_renews_nothing),
         TEST(a_refusal_is_told_to_all_and_the_provider_left_alone),
         TEST(a_token_about_to_end_is_not_sent),
         TEST(another_refresh_token_is_kept_over_a_restart),
