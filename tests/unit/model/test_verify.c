@@ -93,21 +93,6 @@ read_vector(struct slice object, struct vector *vector, struct arena *arena)
     vector->now_ms = now * 1000;
 }
 
-/* Where the specifications are: verification alone, or what is shipped. */
-static const char *specs = TEST_DATA_DIR "/specs";
-
-static bool
-is_there(struct slice name)
-{
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/%.*s.yaml", specs, SLICE_ARG(name));
-    FILE *file = fopen(path, "rb");
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return file != NULL;
-}
-
 /* The specification, with one place of it changed where a test asks so. */
 static char *
 spec_text(struct slice name, const char *from, const char *to,
@@ -115,7 +100,8 @@ spec_text(struct slice name, const char *from, const char *to,
 {
     char path[512];
     size_t len = 0;
-    (void)snprintf(path, sizeof(path), "%s/%.*s.yaml", specs, SLICE_ARG(name));
+    (void)snprintf(path, sizeof(path), "%s/%.*s.yaml", TEST_CONNECTORS_DIR,
+                   SLICE_ARG(name));
     char *text = bound_read(path, arena, &len);
     char *at = from == NULL ? NULL : strstr(text, from);
     if (at == NULL) {
@@ -218,8 +204,7 @@ count_wrong(const char *only, const char *from, const char *to, bool report,
         struct verify_result result;
         read_vector(object, &vector, &arena);
         read_request(object, &vector, &arena);
-        if (only == NULL ? is_there(vector.spec)
-                         : slice_equal_text(vector.spec, only)) {
+        if (only == NULL || slice_equal_text(vector.spec, only)) {
             const char *spec = spec_text(vector.spec, from, to, &arena);
             (*ret_total)++;
             if (verdict_of(&vector, spec, from != NULL, &result) !=
@@ -255,35 +240,36 @@ each_weakening_of_a_specification_is_noticed(void **state)
         const char *to;
     } rows[] = {
         { "standard_webhooks",
-          "timestamp: {from: \"header:webhook-timestamp\", unit: \"s\", "
-          "tolerance: 300}",
+          "timestamp: {from: \"header:webhook-timestamp\", unit: s, "
+          "tolerance: 300s}",
           "require_headers: []" },
         { "stripe", "{sig:t}.{body}", "{body}" },
-        { "standard_webhooks", "tolerance: 300", "tolerance: 301" },
-        { "stripe", "name: \"v1\"", "name: \"v0\"" },
-        { "stripe", "encoding: \"hex\"", "encoding: \"base64\"" },
+        { "standard_webhooks", "tolerance: 300s", "tolerance: 301s" },
+        { "stripe", "name: v1", "name: v0" },
+        { "stripe", "encoding: hex", "encoding: base64" },
         { "slack", "v0:{header:X-Slack-Request-Timestamp}:{body}", "{body}" },
-        { "slack", "tolerance: 300", "tolerance: 600000" },
-        { "zoom", "tolerance: 300", "tolerance: 600000" },
-        { "linear", "tolerance: 60", "tolerance: 61" },
-        { "paddle", "tolerance: 5", "tolerance: 6" },
+        { "slack", "tolerance: 300s", "tolerance: 600000s" },
+        { "zoom", "tolerance: 300s", "tolerance: 600000s" },
+        { "linear", "tolerance: 60s", "tolerance: 61s" },
+        { "paddle", "tolerance: 5s", "tolerance: 6s" },
         { "paddle", "split: \";\", ", "" },
-        { "shopify", ", \"X-Shopify-Webhook-Id\"", "" },
-        { "shopify", "encoding: \"base64\"", "encoding: \"hex\"" },
+        { "shopify", ", X-Shopify-Webhook-Id]", "]" },
+        { "shopify", "encoding: base64", "encoding: hex" },
         { "standard_webhooks", "{header:webhook-id}.", "" },
-        { "standard_webhooks", "strip_prefix: \"whsec_\"",
-          "strip_prefix: \"whsec\"" },
-        { "standard_webhooks_v1a", "name: \"v1a\"", "name: \"v1\"" },
+        { "standard_webhooks", "strip_prefix: whsec_", "strip_prefix: whsec" },
+        { "standard_webhooks_v1a", "name: v1a", "name: v1" },
         { "svix", "present: true", "present: false" },
         { "hubspot_v1", "{secret}{body}", "{body}{secret}" },
         { "hubspot_v2", "{method}", "" },
-        { "hubspot_v3", "|unescape:%3A%2F%3F%40%21%24%27%28%29%2A%2C%3B", "" },
+        { "hubspot_v3", "title: HubSpot, signature v3",
+          "verify: {signed: '{method}{url}{body}"
+          "{header:X-HubSpot-Request-Timestamp}'}" },
         { "square", "{url}", "" },
         { "twilio", ", \"{url|noport|escape:%27}{form|sorted}\"", "" },
         { "mailgun", "{json:signature.token}", "" },
         { "adyen", "item:pspReference?", "item:eventCode?" },
-        { "adyen", "{encoding: \"hex\"}", "{encoding: \"utf8\"}" },
-        { "websub", "alg: \"sha512\"", "alg: \"sha384\"" },
+        { "adyen", "{encoding: hex}", "{encoding: utf8}" },
+        { "websub", "alg: sha512", "alg: sha384" },
         { "zendesk", "{header:X-Zendesk-Webhook-Signature-Timestamp}", "" },
         { "discord", "{header:X-Signature-Timestamp}", "" },
         { "sendgrid", "{header:X-Twilio-Email-Event-Webhook-Timestamp}", "" },
@@ -374,18 +360,6 @@ handshakes_are_answered_as_the_provider_wants(void **state)
         total++;
     }
     assert_int_equal(total, 4);
-}
-
-static void
-the_connectors_we_ship_judge_every_vector_so(void **state)
-{
-    size_t total;
-    specs = TEST_CONNECTORS_DIR;
-    const size_t wrong = count_wrong(NULL, NULL, NULL, true, &total);
-    handshakes_are_answered_as_the_provider_wants(state);
-    specs = TEST_DATA_DIR "/specs";
-    assert_int_equal(wrong, 0);
-    assert_true(total >= 200);
 }
 
 /* ---- words and rules beside the vectors ---- */
@@ -620,7 +594,6 @@ main(void)
         cmocka_unit_test(every_vector_is_judged_as_a_strict_receiver_should),
         cmocka_unit_test(each_weakening_of_a_specification_is_noticed),
         cmocka_unit_test(handshakes_are_answered_as_the_provider_wants),
-        cmocka_unit_test(the_connectors_we_ship_judge_every_vector_so),
         cmocka_unit_test(any_of_several_secrets_may_match),
         cmocka_unit_test(a_refusal_says_why_and_never_a_secret),
         cmocka_unit_test(a_secret_of_one_alternative_does_not_open_another),
