@@ -27,7 +27,7 @@ longstop_floor(wire longstop_base longstop_llhttp
     PkgConfig::expat)
 longstop_floor(config longstop_base PkgConfig::yaml)
 longstop_floor(model longstop_wire longstop_config)
-longstop_floor(io longstop_wire longstop_config longstop_ev
+longstop_floor(io longstop_model longstop_ev
     PkgConfig::curl Threads::Threads)
 longstop_floor(store longstop_model longstop_io PkgConfig::sqlite
     Threads::Threads)

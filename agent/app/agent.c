@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/admin.h"
+#include "app/fetch_key.h"
 #include "app/naming.h"
 #include "app/outlets.h"
 #include "app/walks.h"
@@ -214,6 +215,10 @@ build_flow(struct agent *agent)
     enum status status =
         fills_create(agent->loop, agent->access, configuration->connectors,
                      configuration->connector_count, &agent->fills);
+    status = status != STATUS_OK
+                 ? status
+                 : fetch_key_links(agent->loop, agent->client, configuration,
+                                   &agent->links);
     if (status != STATUS_OK) {
         return status;
     }
@@ -233,6 +238,7 @@ build_flow(struct agent *agent)
         return status;
     }
     struct ingest_settings ingest = {
+        .links = agent->links,
         .connectors = configuration->connectors,
         .connector_count = configuration->connector_count,
         .telemetry = &agent->telemetry,
@@ -249,10 +255,8 @@ build_flow(struct agent *agent)
     }
     if (status == STATUS_OK) {
         ingest_set_floor(agent->ingest, agent->floor_ms);
-        store_worker_on_commit(agent->worker, commit_took, agent);
-    }
-    if (status == STATUS_OK && agent->rehearsal != NULL) {
         ingest_set_floor(agent->rehearsal, agent->floor_ms);
+        store_worker_on_commit(agent->worker, commit_took, agent);
     }
     return status;
 }
@@ -564,6 +568,7 @@ agent_destroy(struct agent *agent)
     fills_destroy(agent->fills);
     process_spawner_destroy(agent->spawner);
     access_destroy(agent->access);
+    links_destroy(agent->links);
     http_client_destroy(agent->client);
     telemetry_fini(&agent->telemetry);
     for (size_t i = 0; i < 3; i++) {

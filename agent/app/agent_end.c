@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "flow/accounting.h"
 #include "flow/dispatch.h"
+#include "flow/links.h"
 #include "flow/registrar.h"
 #include "flow/retention.h"
 #include "io/http_server.h"
@@ -54,12 +55,9 @@ agent_begin_end(struct agent *agent)
     /* One for ourselves, so that no part that stops at once ends it all. */
     agent->ending = 1 + 1 + (agent->server != NULL);
     loop_timer_arm(agent->end_timer, END_MS);
-    if (agent->retention != NULL) {
-        retention_stop(agent->retention);
-    }
-    if (agent->accounting != NULL) {
-        accounting_stop(agent->accounting);
-    }
+    retention_stop(agent->retention);
+    accounting_stop(agent->accounting);
+    links_stop(agent->links);
     registrar_destroy(agent->registrar);
     agent->registrar = NULL;
     if (agent->server != NULL) {
@@ -92,12 +90,9 @@ void
 agent_halt(struct agent *agent)
 {
     agent->stopping = true;
-    if (agent->retention != NULL) {
-        retention_stop(agent->retention);
-    }
-    if (agent->accounting != NULL) {
-        accounting_stop(agent->accounting);
-    }
+    retention_stop(agent->retention);
+    accounting_stop(agent->accounting);
+    links_stop(agent->links);
     if (agent->walks != NULL) {
         (void)walks_stop(agent->walks, ignore_stopped, NULL);
     }

@@ -27,6 +27,7 @@ struct agent {
     struct outlets outlets;
     struct fills *fills;
     struct dispatch *dispatch;
+    struct links *links;
     struct ingest *ingest;
     struct ingest *rehearsal; /* the sink of walks that store nothing */
     struct walks *walks;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/fetch_key.h"
 #include "app/load.h"
 #include "app/options.h"
 #include "app/request_file.h"
@@ -22,7 +23,17 @@
 struct result {
     bool genuine;
     struct verdict verdict;
+    struct intake_want want;
     struct arrival *arrival;
+};
+
+/* What the command line asks for. */
+struct request {
+    const struct configuration *configuration;
+    const struct connector *connector;
+    const char *cert; /* a file with the key; NULL: it is fetched */
+    int64_t now_ms;
+    bool json;
 };
 
 static void
@@ -45,6 +56,10 @@ print_text(const struct result *result)
     }
     (void)printf("genuine%s\n",
                  result->verdict.kind == VERDICT_ANSWER ? ": a handshake" : "");
+    if (result->want.kind == WANT_CONFIRMATION) {
+        (void)printf("  the agent answers it once it has fetched %.*s\n",
+                     SLICE_ARG(result->want.url));
+    }
     for (size_t i = 0; i < arrival->sighting_count; i++) {
         char at[INSTANT_TEXT_BYTES];
         const struct sighting *sighting = &arrival->sightings[i];
@@ -90,36 +105,73 @@ print_json(const struct result *result)
     buf_fini(&text);
 }
 
+/* Judges again with the key that the request needs. STATUS_UNAVAILABLE: nobody
+ * can tell without it. */
+static enum status
+judge_with_key(const struct request *request, struct result *result,
+               struct error *err)
+{
+    const struct verify_want want = result->want.key;
+    struct buf key = { 0 };
+    enum status status = request->cert != NULL
+                             ? fetch_key_file(request->cert, &want, &key, err)
+                             : fetch_key(request->configuration,
+                                         request->connector, &want, &key, err);
+    if (status != STATUS_OK) {
+        buf_fini(&key);
+        return error_wrap(err, STATUS_UNAVAILABLE,
+                          "nobody can tell without the key '%.*s'",
+                          SLICE_ARG(slice_first(want.name, 200)));
+    }
+    const struct verify_found found = { want.name, buf_slice(&key) };
+    status = intake_judge(result->arrival, &found, request->now_ms, INT64_MIN,
+                          &result->verdict, &result->want);
+    buf_fini(&key);
+    return status;
+}
+
+static enum status
+judge_request(const struct request *request, struct slice raw,
+              struct result *result, struct error *err)
+{
+    enum status status = request_file_parse(raw, result->arrival, err);
+    if (status == STATUS_INVALID) {
+        /* What the listener would not read cannot be genuine either. */
+        result->verdict = (struct verdict){ .kind = VERDICT_FORGED,
+                                            .why = slice_of(err->text) };
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        status = intake_judge(result->arrival, NULL, request->now_ms, INT64_MIN,
+                              &result->verdict, &result->want);
+    }
+    if (status == STATUS_OK && result->want.kind == WANT_KEY) {
+        status = judge_with_key(request, result, err);
+    }
+    return status;
+}
+
 static enum exit_code
-judge(const struct connector *connector, struct slice raw, int64_t now_ms,
-      bool json)
+judge(const struct request *request, struct slice raw)
 {
     struct result result = { 0 };
     struct error err = { 0 };
-    enum status status = arrival_create(
-        connector, ARRIVAL_REQUEST, CHANNEL_WEBHOOK, now_ms, &result.arrival);
+    enum status status =
+        arrival_create(request->connector, ARRIVAL_REQUEST, CHANNEL_WEBHOOK,
+                       request->now_ms, &result.arrival);
     if (status != STATUS_OK) {
         return EXIT_FAILED;
     }
-    status = request_file_parse(raw, result.arrival, &err);
-    if (status == STATUS_OK) {
-        status =
-            intake_judge(result.arrival, now_ms, INT64_MIN, &result.verdict);
-    } else if (status == STATUS_INVALID) {
-        /* What the listener would not read cannot be genuine either. */
-        result.verdict = (struct verdict){ .kind = VERDICT_FORGED,
-                                           .why = slice_of(err.text) };
-        status = STATUS_OK;
-    }
+    status = judge_request(request, raw, &result, &err);
     if (status != STATUS_OK) {
         (void)fprintf(stderr, "longstop verify: %s\n",
                       error_text(&err, status));
         arrival_destroy(result.arrival);
-        return EXIT_FAILED;
+        return status == STATUS_UNAVAILABLE ? EXIT_LATER : EXIT_FAILED;
     }
     result.genuine = result.verdict.kind != VERDICT_FORGED &&
                      result.verdict.kind != VERDICT_STALE;
-    if (json) {
+    if (request->json) {
         print_json(&result);
     } else {
         print_text(&result);
@@ -129,17 +181,16 @@ judge(const struct connector *connector, struct slice raw, int64_t now_ms,
 }
 
 static enum exit_code
-verify_file(const struct configuration *configuration, char *const *operands,
-            int64_t now_ms, bool json)
+verify_file(struct request *request, char *const *operands)
 {
     struct buf raw = { 0 };
     struct error err = { 0 };
-    const struct connector *connector =
-        load_connector(configuration, "verify", operands[0]);
-    if (connector == NULL) {
+    request->connector =
+        load_connector(request->configuration, "verify", operands[0]);
+    if (request->connector == NULL) {
         return EXIT_USAGE;
     }
-    if (!connector->has_webhook) {
+    if (!request->connector->has_webhook) {
         (void)fprintf(stderr,
                       "longstop verify: connector '%s' has no webhook: it "
                       "needs a webhook_secret\n",
@@ -153,7 +204,7 @@ verify_file(const struct configuration *configuration, char *const *operands,
     /* 1 would say that the request is not genuine */
     enum exit_code code = EXIT_USAGE;
     if (status == STATUS_OK) {
-        code = judge(connector, buf_slice(&raw), now_ms, json);
+        code = judge(request, buf_slice(&raw));
     } else {
         (void)fprintf(stderr, "longstop verify: %s\n",
                       error_text(&err, status));
@@ -166,12 +217,13 @@ enum exit_code
 cmd_verify(int argc, char **argv)
 {
     const char *path = NULL, *at = NULL;
-    bool json = false;
-    int64_t now_ms = clock_unix_ms();
+    struct request request = { .now_ms = clock_unix_ms() };
     const struct option_spec options[] = {
         { "config", 'c', "FILE", "the configuration", &path, NULL },
         { "at", 0, "UNIX", "judge as of this time, in seconds", &at, NULL },
-        { "json", 0, NULL, "as JSON", NULL, &json },
+        { "cert", 0, "FILE", "its certificate, PEM or JWK: fetch nothing",
+          &request.cert, NULL },
+        { "json", 0, NULL, "as JSON", NULL, &request.json },
     };
     const struct command_spec spec = {
         .name = "verify",
@@ -190,18 +242,20 @@ cmd_verify(int argc, char **argv)
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
     if (at != NULL) {
-        if (slice_to_i64(slice_of(at), &now_ms) != STATUS_OK ||
-            now_ms > INT64_MAX / 1000 || now_ms < INT64_MIN / 1000) {
+        if (slice_to_i64(slice_of(at), &request.now_ms) != STATUS_OK ||
+            request.now_ms > INT64_MAX / 1000 ||
+            request.now_ms < INT64_MIN / 1000) {
             (void)fprintf(stderr, "longstop verify: --at takes seconds since "
                                   "1970\n");
             return EXIT_USAGE;
         }
-        now_ms *= 1000;
+        request.now_ms *= 1000;
     }
     struct configuration configuration;
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
-        code = verify_file(&configuration, operands, now_ms, json);
+        request.configuration = &configuration;
+        code = verify_file(&request, operands);
         configuration_fini(&configuration);
     }
     return code;

@@ -47,6 +47,13 @@ struct limit_settings {
     int64_t queue_events;
     int64_t queue_bytes;
     int64_t group_units;
+    int64_t keys; /* see struct links_settings */
+    int64_t key_age_ms;
+    int64_t key_failure_ms;
+    int64_t key_waiting;
+    int64_t key_fetches;
+    int64_t key_timeout_ms;
+    int64_t key_bytes;
 };
 
 enum handler_kind { HANDLER_EXEC, HANDLER_HTTP, HANDLER_FILE, HANDLER_KINDS };

@@ -330,6 +330,9 @@ accounting_start(struct accounting *accounting)
 void
 accounting_stop(struct accounting *accounting)
 {
+    if (accounting == NULL) {
+        return;
+    }
     accounting->stopped = true;
     for (size_t i = 0; i < accounting->count; i++) {
         loop_timer_disarm(accounting->books[i].timer);

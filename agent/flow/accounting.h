@@ -48,7 +48,8 @@ void accounting_start(struct accounting *accounting);
 void accounting_hooked(struct accounting *accounting,
                        const struct connector *connector, size_t events);
 
-/* Counts no more. A call may be under way until the worker is destroyed. */
+/* Counts no more. A call may be under way until the worker is destroyed. NULL
+ * is allowed. */
 void accounting_stop(struct accounting *accounting);
 
 /* Only after the worker was destroyed. NULL is allowed. */

@@ -10,9 +10,10 @@
 #include "io/loop.h"
 
 /*
- * The happy path: intake judges the arrival, dispatch routes its sightings, one
- * unit goes to the store's thread; when it is durable, dispatch starts what is
- * new and the source gets its verdict.
+ * The happy path: intake judges the arrival, with a key that links fetches
+ * where it needs one, dispatch routes its sightings, one unit goes to the
+ * store's thread; when it is durable, dispatch starts what is new and the
+ * source gets its verdict.
  *
  * What can go wrong: a final verdict without the store (given in this turn's
  * end, never before submit has returned); no memory or a full queue (BUSY: the
@@ -26,6 +27,8 @@ struct entry {
     verdict_fn *done;
     void *arg;
     struct verdict verdict;
+    struct link_wait wait;
+    struct slice key_name;
     size_t caught_up; /* first shown by this request, brought by a walk */
     struct store_call call;
     struct store_walk walk;
@@ -300,6 +303,137 @@ store_entry(struct entry *entry)
     }
 }
 
+/* ---- a webhook request ---- */
+
+/* It may come again: what it needs could not be had. */
+static void
+give_busy(struct entry *entry, const char *words)
+{
+    struct verdict *verdict = &entry->verdict;
+    if (arena_copy(&entry->arrival->arena, slice_of(words), &verdict->why) !=
+        STATUS_OK) {
+        verdict->why = slice_of(status_text(STATUS_NOMEM));
+    }
+    entry->arrival->sighting_count = 0;
+    give_kind(entry, VERDICT_BUSY);
+}
+
+/* Gives the verdict that was held back, or that it could not be. */
+static void
+confirmed(void *arg, enum status status, struct slice key,
+          const struct error *err)
+{
+    struct entry *entry = arg;
+    (void)key;
+    if (status == STATUS_OK) {
+        give_later(entry);
+    } else {
+        give_busy(entry, error_text(err, status));
+    }
+}
+
+static void
+confirm(struct entry *entry, struct slice url)
+{
+    struct links *links = entry->ingest->settings.links;
+    struct error err = { "" };
+    enum status status = STATUS_UNAVAILABLE;
+    if (links != NULL) {
+        entry->wait.done = confirmed;
+        entry->wait.arg = entry;
+        status = links_confirm(links, entry->arrival->connector, url,
+                               &entry->wait, &err);
+    }
+    if (status != STATUS_OK) {
+        give_busy(entry, error_text(&err, status));
+    }
+}
+
+static enum status
+judge(struct entry *entry, const struct verify_found *found,
+      struct intake_want *want)
+{
+    return intake_judge(entry->arrival, found, entry->arrival->received_ms,
+                        entry->ingest->floor_ms, &entry->verdict, want);
+}
+
+/* Goes on with what was judged, with its key where it needs one. */
+static void
+go_on(struct entry *entry, enum status status, const struct intake_want *want)
+{
+    if (status != STATUS_OK || want->kind == WANT_KEY) {
+        give_busy(entry, status_text(status != STATUS_OK ? status
+                                                         : STATUS_UNAVAILABLE));
+    } else if (want->kind == WANT_CONFIRMATION) {
+        confirm(entry, want->url);
+    } else if (entry->verdict.kind != VERDICT_STORED ||
+               entry->arrival->sighting_count == 0) {
+        give_later(entry);
+    } else {
+        store_entry(entry);
+    }
+}
+
+static void
+judge_with(struct entry *entry, struct slice key)
+{
+    const struct verify_found found = { entry->key_name, key };
+    struct intake_want want;
+    const enum status status = judge(entry, &found, &want);
+    go_on(entry, status, &want);
+}
+
+static void
+key_came(void *arg, enum status status, struct slice key,
+         const struct error *err)
+{
+    struct entry *entry = arg;
+    if (status == STATUS_OK) {
+        judge_with(entry, key);
+    } else {
+        give_busy(entry, error_text(err, status));
+    }
+}
+
+/* Takes the key that is kept, or waits for it. */
+static void
+get_key(struct entry *entry, const struct verify_want *want)
+{
+    struct links *links = entry->ingest->settings.links;
+    struct slice key;
+    struct error err = { "" };
+    enum status status = STATUS_UNAVAILABLE;
+    entry->key_name = want->name;
+    if (links != NULL) {
+        status = links_find(links, want->name, &key, &err);
+    }
+    if (status == STATUS_OK) {
+        judge_with(entry, key);
+        return;
+    }
+    if (status == STATUS_NOT_FOUND) {
+        entry->wait.done = key_came;
+        entry->wait.arg = entry;
+        status = links_bring(links, entry->arrival->connector, want,
+                             &entry->wait, &err);
+    }
+    if (status != STATUS_OK) {
+        give_busy(entry, error_text(&err, status));
+    }
+}
+
+static void
+take_request(struct entry *entry)
+{
+    struct intake_want want;
+    const enum status status = judge(entry, NULL, &want);
+    if (status == STATUS_OK && want.kind == WANT_KEY) {
+        get_key(entry, &want.key);
+    } else {
+        go_on(entry, status, &want);
+    }
+}
+
 /* source_sink's `submit`. */
 static void
 submit(void *self, struct arrival *arrival, verdict_fn *done, void *arg)
@@ -318,18 +452,8 @@ submit(void *self, struct arrival *arrival, verdict_fn *done, void *arg)
     ingest->open++;
     entry->verdict.kind = VERDICT_STORED;
     if (arrival->kind == ARRIVAL_REQUEST) {
-        enum status status = intake_judge(arrival, arrival->received_ms,
-                                          ingest->floor_ms, &entry->verdict);
-        if (status != STATUS_OK) {
-            entry->verdict.why = slice_of(status_text(status));
-            give_kind(entry, VERDICT_BUSY);
-            return;
-        }
-        if (entry->verdict.kind != VERDICT_STORED ||
-            arrival->sighting_count == 0) {
-            give_later(entry);
-            return;
-        }
+        take_request(entry);
+        return;
     }
     store_entry(entry);
 }
@@ -496,8 +620,9 @@ ingest_sink(const struct ingest *ingest)
 void
 ingest_set_floor(struct ingest *ingest, int64_t floor_ms)
 {
-    ingest->floor_ms =
-        floor_ms > ingest->floor_ms ? floor_ms : ingest->floor_ms;
+    if (ingest != NULL && floor_ms > ingest->floor_ms) {
+        ingest->floor_ms = floor_ms;
+    }
 }
 
 size_t

@@ -7,6 +7,7 @@
 #define FLOW_INGEST_H
 
 #include "flow/dispatch.h"
+#include "flow/links.h"
 #include "flow/telemetry.h"
 #include "source/source.h"
 #include "store/store_worker.h"
@@ -18,6 +19,7 @@ struct ingest_settings {
     size_t connector_count;
     const struct telemetry *telemetry;
     struct dispatch *dispatch;
+    struct links *links; /* NULL: what needs a fetch is VERDICT_BUSY */
     /* Told of each webhook request that was stored: how many events it brought,
      * and how many it showed that a walk had brought before. May be NULL. */
     void (*hooked)(void *arg, const struct connector *connector, size_t fresh,
@@ -40,7 +42,7 @@ void ingest_destroy(struct ingest *ingest);
 /* The sink to plug sources into; it lives as long as the ingest. */
 const struct source_sink *ingest_sink(const struct ingest *ingest);
 
-/* The ledger's floor from now on; it never goes back. */
+/* The ledger's floor from now on; it never goes back. NULL is allowed. */
 void ingest_set_floor(struct ingest *ingest, int64_t floor_ms);
 
 /* Arrivals whose verdict has not been given. */

@@ -53,10 +53,6 @@ static enum status
 refuse(struct arrival *arrival, const struct verify_result *result,
        struct verdict *verdict)
 {
-    if (result->verdict == VERIFY_WANTS_KEY) {
-        verdict->kind = VERDICT_BUSY;
-        return STATUS_OK;
-    }
     verdict->kind =
         result->verdict == VERIFY_STALE ? VERDICT_STALE : VERDICT_FORGED;
     return keep_why(arrival, result->why, verdict);
@@ -103,10 +99,11 @@ take_events(struct arrival *arrival, const struct verify_rule *rule,
  * provider's bytes and both need its secret, so either may prove the request.
  */
 static enum status
-verify(struct arrival *arrival, int64_t now_ms, struct verify_result *result)
+verify(struct arrival *arrival, const struct verify_found *found,
+       int64_t now_ms, struct verify_result *result)
 {
     enum status status = verify_request(arrival->connector, &arrival->request,
-                                        NULL, now_ms, &arrival->arena, result);
+                                        found, now_ms, &arrival->arena, result);
     if (status != STATUS_OK || result->verdict != VERIFY_FORGED ||
         arrival->coded_body.len == 0) {
         return status;
@@ -114,18 +111,39 @@ verify(struct arrival *arrival, int64_t now_ms, struct verify_result *result)
     struct inbound coded = arrival->request;
     coded.body = arrival->coded_body;
     coded.body_is_json = false;
-    return verify_request(arrival->connector, &coded, NULL, now_ms,
+    return verify_request(arrival->connector, &coded, found, now_ms,
                           &arrival->arena, result);
 }
 
+/* Says which URL a genuine handshake asks us to fetch, if any. */
+static enum status
+want_confirmation(struct arrival *arrival, const struct handshake *handshake,
+                  struct verdict *verdict, struct intake_want *want)
+{
+    struct error err = { "" };
+    enum status status =
+        verify_confirm(arrival->connector, handshake, &arrival->request,
+                       &arrival->arena, &want->url, &err);
+    if (status == STATUS_DENIED || status == STATUS_NOT_FOUND) {
+        verdict->kind = VERDICT_INVALID;
+        return keep_why(arrival, err.text, verdict);
+    }
+    if (status == STATUS_OK && want->url.len > 0) {
+        want->kind = WANT_CONFIRMATION;
+    }
+    return status;
+}
+
 enum status
-intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
-             struct verdict *ret_verdict)
+intake_judge(struct arrival *arrival, const struct verify_found *found,
+             int64_t now_ms, int64_t floor_ms, struct verdict *ret_verdict,
+             struct intake_want *ret_want)
 {
     const struct connector *connector = arrival->connector;
     struct inbound *request = &arrival->request;
     struct verify_result result;
     *ret_verdict = (struct verdict){ .kind = VERDICT_ANSWER };
+    *ret_want = (struct intake_want){ .kind = WANT_NOTHING };
     request->body_is_json =
         may_be_json(request->body) &&
         json_check(request->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK;
@@ -137,19 +155,24 @@ intake_judge(struct arrival *arrival, int64_t now_ms, int64_t floor_ms,
     if (handshake == NULL && slice_equal_text(request->method, "OPTIONS")) {
         return greet(arrival, ret_verdict);
     }
-    enum status status = verify(arrival, now_ms, &result);
+    enum status status = verify(arrival, found, now_ms, &result);
     if (status != STATUS_OK) {
         return status;
+    }
+    if (result.verdict == VERIFY_WANTS_KEY) {
+        ret_verdict->kind = VERDICT_BUSY;
+        ret_want->kind = WANT_KEY;
+        ret_want->key = result.want;
+        return STATUS_OK;
     }
     if (result.verdict != VERIFY_GENUINE) {
         return refuse(arrival, &result, ret_verdict);
     }
-    if (handshake != NULL && handshake->confirm.url != NULL) {
-        ret_verdict->kind = VERDICT_BUSY;
-        return STATUS_OK;
-    }
     if (handshake != NULL) {
-        return give_answer(arrival, &handshake->respond, ret_verdict);
+        status = want_confirmation(arrival, handshake, ret_verdict, ret_want);
+        return status != STATUS_OK || ret_verdict->kind != VERDICT_ANSWER
+                   ? status
+                   : give_answer(arrival, &handshake->respond, ret_verdict);
     }
     ret_verdict->kind = VERDICT_STORED;
     ret_verdict->signal = connector->event.mode == EVENT_SIGNAL;

@@ -155,8 +155,10 @@ retention_start(struct retention *retention)
 void
 retention_stop(struct retention *retention)
 {
-    retention->stopped = true;
-    loop_timer_disarm(retention->timer);
+    if (retention != NULL) {
+        retention->stopped = true;
+        loop_timer_disarm(retention->timer);
+    }
 }
 
 void

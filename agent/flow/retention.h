@@ -32,7 +32,7 @@ enum status retention_create(struct loop *loop, struct store_worker *worker,
 void retention_start(struct retention *retention);
 
 /* Starts no further slice. One may be under way until the worker is destroyed.
- */
+ * NULL is allowed. */
 void retention_stop(struct retention *retention);
 
 /* Only after the worker was destroyed. NULL is allowed. */

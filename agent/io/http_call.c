@@ -5,10 +5,13 @@
  */
 #include "io/http_client_private.h"
 
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/instant.h"
 #include "io/loop.h"
+#include "model/address.h"
 
 enum { HEAD_LIMIT_BYTES = 256 * 1024 };
 
@@ -139,7 +142,12 @@ static void
 deliver_failure(struct http_call *call, enum status status)
 {
     struct error err = { "" };
-    if (status == STATUS_TOO_LARGE) {
+    if (call->was_private && status == STATUS_DENIED) {
+        (void)error_set(&err, status,
+                        "%s: leads to an address of this machine or of a "
+                        "private network",
+                        call->host);
+    } else if (status == STATUS_TOO_LARGE) {
         (void)error_set(&err, status, "%s: the answer is longer than %zu bytes",
                         call->host, call->body_limit);
     } else if (call->failure == STATUS_PROTOCOL) {
@@ -170,7 +178,9 @@ http_call_deliver(struct http_call *call)
 {
     enum status status = call->failure;
     if (status == STATUS_OK && call->code != CURLE_OK && !call->is_cut) {
-        status = meaning_of(call->code);
+        status = call->was_private && call->code == CURLE_COULDNT_CONNECT
+                     ? STATUS_DENIED
+                     : meaning_of(call->code);
     }
     struct http_field *fields = NULL;
     size_t count = 0;
@@ -364,6 +374,56 @@ set_method(struct http_call *call, const struct http_call_spec *spec)
     return set_text(easy, CURLOPT_CUSTOMREQUEST, spec->method);
 }
 
+/* The 16 bytes of an address, IPv4 as ::ffff:a.b.c.d; false for others. */
+static bool
+bytes_of(const struct curl_sockaddr *address, unsigned char into[16])
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    if (address->family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, &address->addr, sizeof(v4));
+        memcpy(into, mapped, sizeof(mapped));
+        memcpy(into + 12, &v4.sin_addr, 4);
+        return true;
+    }
+    if (address->family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        /* curl keeps room for it behind what its type says. */
+        memcpy(&v6, (const void *)&address->addr, sizeof(v6));
+        memcpy(into, &v6.sin6_addr, 16);
+        return true;
+    }
+    return false;
+}
+
+/* Opens sockets to addresses of the Internet only. What a name resolves to is
+ * known here for good: a second look-up could be told something else. */
+static curl_socket_t
+open_public(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_call *call = arg;
+    unsigned char bytes[16];
+    (void)purpose;
+    if (!bytes_of(address, bytes) || !address_is_public(bytes)) {
+        call->was_private = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                  address->protocol);
+}
+
+/* A connection that is open already was asked for by somebody who may go
+ * anywhere: it is not used. */
+static bool
+set_guard(struct http_call *call, const struct http_call_spec *spec)
+{
+    return !spec->public_only ||
+           (curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETFUNCTION,
+                             open_public) == 0 &&
+            curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETDATA, call) == 0 &&
+            curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) == 0);
+}
+
 static bool
 set_target(struct http_call *call, const struct http_call_spec *spec)
 {
@@ -476,7 +536,7 @@ http_call_create(struct http_client *client, const struct http_call_spec *spec,
     call->easy = curl_easy_init();
     if (call->easy == NULL || !set_fixed(call) || !set_times(call, spec) ||
         !set_fields(call, spec) || !set_method(call, spec) ||
-        !set_target(call, spec) ||
+        !set_target(call, spec) || !set_guard(call, spec) ||
         (spec->is_once &&
          curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) != 0)) {
         http_call_destroy(call);

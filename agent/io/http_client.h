@@ -57,6 +57,9 @@ struct http_call_spec {
                      used before and turns out to be closed is tried anew,
                      though the request may have arrived */
     bool body_may_be_cut; /* instead: the answer ends at body_limit */
+    bool public_only;     /* the URL came from outside: no connection is made to
+                             this machine or a private network, whatever its host
+                             resolves to; STATUS_DENIED */
 };
 
 /* What came back; borrowed for the callback. */

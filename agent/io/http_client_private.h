@@ -44,6 +44,7 @@ struct http_call {
     bool is_stalled;
     bool may_be_cut;
     bool is_cut;
+    bool was_private; /* an address was left out, see open_public */
     CURLcode code;
     char host[HTTP_CALL_HOST_BYTES]; /* for messages: a whole URL may hold a
                                         secret */

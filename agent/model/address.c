@@ -75,6 +75,78 @@ contains(const struct cidr *range, const unsigned char address[16])
     return ((range->address[whole] ^ address[whole]) & mask) == 0;
 }
 
+/* Where nobody but this machine or its neighbours is, or nobody at all. */
+static const char *const set_apart[] = {
+    "0.0.0.0/8",       /* this network */
+    "10.0.0.0/8",      /* private */
+    "100.64.0.0/10",   /* shared by carriers */
+    "127.0.0.0/8",     /* loopback */
+    "169.254.0.0/16",  /* link-local, and where clouds keep credentials */
+    "172.16.0.0/12",   /* private */
+    "192.0.0.0/24",    /* protocols */
+    "192.0.2.0/24",    /* documentation */
+    "192.88.99.0/24",  /* 6to4 relays */
+    "192.168.0.0/16",  /* private */
+    "198.18.0.0/15",   /* benchmarks */
+    "198.51.100.0/24", /* documentation */
+    "203.0.113.0/24",  /* documentation */
+    "224.0.0.0/3",     /* multicast, reserved, broadcast */
+};
+
+/* Of IPv6 only this is given out (RFC 4291 §2.4), less what is set apart. */
+static const char *const ipv6_given_out = "2000::/3";
+static const char *const ipv6_set_apart[] = {
+    "2001::/23",     /* protocols, Teredo among them */
+    "2001:db8::/32", /* documentation */
+    "3fff::/20",     /* documentation */
+};
+
+/* Prefixes behind which an IPv4 address stands, and where. */
+static const struct {
+    const char *range;
+    size_t at;
+} wrappers[] = {
+    { "::ffff:0:0/96", 12 }, /* mapped */
+    { "64:ff9b::/96", 12 },  /* NAT64, RFC 6052 */
+    { "2002::/16", 2 },      /* 6to4, RFC 3056 */
+};
+
+static bool
+lies_in(const char *range, const unsigned char address[16])
+{
+    struct cidr cidr;
+    return address_parse_cidr(slice_of(range), &cidr) == STATUS_OK &&
+           contains(&cidr, address);
+}
+
+static bool
+lies_in_any(const char *const *ranges, size_t count,
+            const unsigned char address[16])
+{
+    bool lies = false;
+    for (size_t i = 0; i < count; i++) {
+        lies |= lies_in(ranges[i], address);
+    }
+    return lies;
+}
+
+bool
+address_is_public(const unsigned char address[16])
+{
+    for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
+        if (lies_in(wrappers[i].range, address)) {
+            unsigned char inner[16] = { [10] = 0xff, [11] = 0xff };
+            memcpy(inner + 12, address + wrappers[i].at, 4);
+            return !lies_in_any(
+                set_apart, sizeof(set_apart) / sizeof(set_apart[0]), inner);
+        }
+    }
+    return lies_in(ipv6_given_out, address) &&
+           !lies_in_any(ipv6_set_apart,
+                        sizeof(ipv6_set_apart) / sizeof(ipv6_set_apart[0]),
+                        address);
+}
+
 bool
 address_allowed(const struct cidr *ranges, size_t count, struct slice address)
 {

@@ -29,6 +29,14 @@ bool address_allowed(const struct cidr *ranges, size_t count,
                      struct slice address);
 
 /*
+ * Whether an address is one of the Internet at large: none of this machine, of
+ * a private network or a link, none set apart (IANA's special-purpose
+ * registries, RFC 6890), and no way around to one of those (IPv4 inside IPv6).
+ * IPv4 is written as ::ffff:a.b.c.d.
+ */
+bool address_is_public(const unsigned char address[16]);
+
+/*
  * Returns the sender's address: the peer, or, when the peer is a trusted proxy,
  * the right-most address of X-Forwarded-For that is not trusted itself. What
  * stands further left was written by the sender and is never believed. A unix

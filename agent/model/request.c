@@ -291,16 +291,20 @@ request_add_auth_query(struct rendering *r, struct buf *url)
     return status;
 }
 
-enum status
-request_based(const struct connector *connector, struct slice absolute,
-              struct buf *into, struct error *err)
+/* Appends an absolute URL, with its origin replaced where the parameter `name`
+ * is given. */
+static enum status
+append_moved(const struct connector *connector, const char *name,
+             struct slice absolute, struct buf *into, bool *ret_moved,
+             struct error *err)
 {
     const struct connector_param *base =
-        connector_param_find(connector, slice_of("base"));
+        connector_param_find(connector, slice_of(name));
     struct url from;
     struct url to;
-    if (base == NULL || !base->given || base->count == 0 ||
-        base->values[0].len == 0) {
+    *ret_moved = base != NULL && base->given && base->count > 0 &&
+                 base->values[0].len > 0;
+    if (!*ret_moved) {
         buf_append(into, absolute);
         return buf_status(into);
     }
@@ -323,6 +327,32 @@ request_based(const struct connector *connector, struct slice absolute,
         buf_append(into, from.query);
     }
     return buf_status(into);
+}
+
+enum status
+request_based(const struct connector *connector, struct slice absolute,
+              struct buf *into, struct error *err)
+{
+    bool moved;
+    return append_moved(connector, "base", absolute, into, &moved, err);
+}
+
+enum status
+request_for_link(const struct connector *connector, struct slice url,
+                 struct arena *arena, struct rendered_request *ret_request,
+                 bool *ret_is_foreign, struct error *err)
+{
+    struct buf moved = { 0 };
+    bool is_moved;
+    enum status status =
+        append_moved(connector, "link_base", url, &moved, &is_moved, err);
+    *ret_request = (struct rendered_request){ .method = SLICE("GET") };
+    *ret_is_foreign = !is_moved;
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&moved), &ret_request->url);
+    }
+    buf_fini(&moved);
+    return status;
 }
 
 /* Renders a URL template onto `url`, moved to `base` where one is given. */

@@ -121,4 +121,24 @@ enum status request_register_text(const struct connector *connector,
 const struct auth_spec *
 request_register_auth(const struct connector *connector);
 
+/*
+ * Renders the request for a URL that came with a webhook request. Where
+ * `link_base` is given, its path is asked for there; else `ret_is_foreign` says
+ * that whoever sent the request chose where this leads.
+ */
+NODISCARD
+enum status request_for_link(const struct connector *connector,
+                             struct slice url, struct arena *arena,
+                             struct rendered_request *ret_request,
+                             bool *ret_is_foreign, struct error *err);
+
+/* Renders the request for the key that a token names; its places stand for what
+ * is in the token's header. */
+NODISCARD
+enum status request_for_key(const struct connector *connector,
+                            const struct fetch_spec *spec, struct slice header,
+                            struct arena *arena,
+                            struct rendered_request *ret_request,
+                            struct error *err);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests for one event. */
+/* Requests for one event, and for the key of a token. */
 #include "base/instant.h"
 #include "model/fetch.h"
 #include "model/request_private.h"
@@ -200,4 +200,14 @@ request_for_event(const struct connector *connector,
         *ret_request = request;
     }
     return status;
+}
+
+enum status
+request_for_key(const struct connector *connector,
+                const struct fetch_spec *spec, struct slice header,
+                struct arena *arena, struct rendered_request *ret_request,
+                struct error *err)
+{
+    const struct event token = { .body = header };
+    return request_for_event(connector, spec, &token, arena, ret_request, err);
 }

@@ -130,9 +130,11 @@ a_request_is_answered_refused_or_read(void **state)
         const struct judgement *row = &judgements[i];
         struct bound bound;
         struct verdict verdict;
+        struct intake_want want;
         bind_hook(&bound, row->connector);
         struct arrival *arrival = request_of(&bound, row->token, row->body);
-        assert_int_equal(intake_judge(arrival, NOW_MS, 0, &verdict), STATUS_OK);
+        assert_int_equal(
+            intake_judge(arrival, NULL, NOW_MS, 0, &verdict, &want), STATUS_OK);
         if (verdict.kind != row->kind ||
             arrival->sighting_count != row->sightings ||
             verdict.signal != row->signal ||
@@ -190,10 +192,12 @@ genuine_bytes_of_another_time_are_stale(void **state)
     (void)state;
     struct bound bound;
     struct verdict verdict;
+    struct intake_want want;
     bind_hook(&bound, timed);
     struct arrival *arrival = request_of(&bound, NULL, EVENT);
     sign_at(arrival, NOW_MS / 1000 - 412, slice_of(EVENT));
-    assert_int_equal(intake_judge(arrival, NOW_MS, 0, &verdict), STATUS_OK);
+    assert_int_equal(intake_judge(arrival, NULL, NOW_MS, 0, &verdict, &want),
+                     STATUS_OK);
     assert_int_equal(verdict.kind, VERDICT_STALE);
     assert_int_not_equal(slice_find_slice(verdict.why, slice_of("412")),
                          SIZE_MAX);
@@ -212,13 +216,15 @@ either_form_of_a_compressed_body_may_prove_it(void **state)
     assert_int_equal(gzip_deflate(slice_of(EVENT), &packed), STATUS_OK);
     for (int form = 0; form < 3; form++) {
         struct verdict verdict;
+        struct intake_want want;
         struct arrival *arrival = request_of(&bound, NULL, EVENT);
         sign_at(arrival, NOW_MS / 1000,
                 form == 0   ? slice_of(EVENT)
                 : form == 1 ? buf_slice(&packed)
                             : slice_of("neither"));
         arrival->coded_body = buf_slice(&packed);
-        assert_int_equal(intake_judge(arrival, NOW_MS, 0, &verdict), STATUS_OK);
+        assert_int_equal(
+            intake_judge(arrival, NULL, NOW_MS, 0, &verdict, &want), STATUS_OK);
         assert_int_equal(verdict.kind,
                          form == 2 ? VERDICT_FORGED : VERDICT_STORED);
         assert_int_equal(arrival->sighting_count, form == 2 ? 0 : 1);
@@ -239,10 +245,12 @@ what_is_stamped_below_the_floor_is_keyed_by_its_receipt(void **state)
     bind_hook(&bound, plain);
     for (int below = 0; below < 2; below++) {
         struct verdict verdict;
+        struct intake_want want;
         struct arrival *arrival = request_of(&bound, "s3cret", EVENT);
         int64_t floor_ms = INT64_C(1789999999000) + below * 1000;
-        assert_int_equal(intake_judge(arrival, NOW_MS, floor_ms, &verdict),
-                         STATUS_OK);
+        assert_int_equal(
+            intake_judge(arrival, NULL, NOW_MS, floor_ms, &verdict, &want),
+            STATUS_OK);
         assert_int_equal(verdict.kind, VERDICT_STORED);
         assert_int_equal(arrival->sightings[0].beyond_horizon, below);
         arrival_destroy(arrival);
@@ -262,9 +270,10 @@ judging_survives_every_failed_allocation(void **state)
         bind_hook(&bound, row->connector);
         for (long n = 0; status != STATUS_OK; n++) {
             struct verdict verdict;
+            struct intake_want want;
             struct arrival *arrival = request_of(&bound, row->token, row->body);
             mem_fail_after(n, 0);
-            status = intake_judge(arrival, NOW_MS, 0, &verdict);
+            status = intake_judge(arrival, NULL, NOW_MS, 0, &verdict, &want);
             mem_fail_after(-1, 0);
             if (status == STATUS_OK) {
                 assert_int_equal(verdict.kind, row->kind);
@@ -306,10 +315,12 @@ whoever_asks_by_options_is_told_what_is_declared(void **state)
     assert_false(verify_greets(&bound.connector, slice_of("GET")));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct verdict verdict;
+        struct intake_want want;
         struct arrival *arrival = request_of(&bound, NULL, "");
         arrival->request.method = slice_of("OPTIONS");
         arrival->request.query = slice_of(rows[i].query);
-        assert_int_equal(intake_judge(arrival, NOW_MS, 0, &verdict), STATUS_OK);
+        assert_int_equal(
+            intake_judge(arrival, NULL, NOW_MS, 0, &verdict, &want), STATUS_OK);
         assert_int_equal(verdict.kind, VERDICT_ANSWER);
         assert_int_equal(verdict.answer->status, rows[i].status);
         assert_int_equal(verdict.fields.count, rows[i].fields);

@@ -684,6 +684,30 @@ stop_later(void *arg)
     loop_stop(arg);
 }
 
+/* The call before it leaves a connection that may not be used. */
+static void
+a_url_from_outside_leads_to_no_private_address(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]",
+                                         "0x7f.1" };
+    open_world(serve_text, ok);
+    struct http_call_spec spec = get();
+    call(&spec);
+    assert_int_equal(world.answer.status, STATUS_OK);
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        char url[128];
+        (void)snprintf(url, sizeof(url), "http://%s:%u/", hosts[i],
+                       world.server.port);
+        spec.url = slice_of(url);
+        spec.public_only = true;
+        call(&spec);
+        assert_int_equal(world.answer.status, STATUS_DENIED);
+        assert_non_null(strstr(world.answer.words, "private network"));
+    }
+    close_world();
+}
+
 static void
 a_canceled_call_says_nothing(void **state)
 {
@@ -896,6 +920,7 @@ main(void)
         cmocka_unit_test(a_redirect_is_an_answer_and_no_key_travels_on),
         cmocka_unit_test(nobody_listening_is_unavailable),
         cmocka_unit_test(a_server_that_left_is_asked_on_a_new_connection),
+        cmocka_unit_test(a_url_from_outside_leads_to_no_private_address),
         cmocka_unit_test(a_canceled_call_says_nothing),
         cmocka_unit_test(destroying_the_client_ends_what_runs),
         cmocka_unit_test(a_callback_may_cancel_and_start_calls),

@@ -192,6 +192,62 @@ the_sender_is_the_last_one_no_trusted_proxy_vouches_for(void **state)
     }
 }
 
+static void
+only_what_is_given_out_to_the_world_is_public(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address;
+        bool is_public;
+    } rows[] = {
+        { "8.8.8.8", true },
+        { "52.46.128.1", true },
+        { "172.15.255.255", true },
+        { "172.32.0.0", true },
+        { "192.0.1.1", true },
+        { "2600:1f18::1", true },
+        { "2a00:1450::1", true },
+        { "64:ff9b::8.8.8.8", true },
+        { "2002:808:808::1", true },
+        { "0.0.0.0", false },
+        { "10.1.2.3", false },
+        { "100.64.0.1", false },
+        { "127.0.0.1", false },
+        { "127.255.255.255", false },
+        { "169.254.169.254", false },
+        { "172.16.0.1", false },
+        { "172.31.255.255", false },
+        { "192.0.0.1", false },
+        { "192.168.1.1", false },
+        { "198.19.0.1", false },
+        { "203.0.113.5", false },
+        { "224.0.0.1", false },
+        { "255.255.255.255", false },
+        { "::", false },
+        { "::1", false },
+        { "::127.0.0.1", false },
+        { "::ffff:127.0.0.1", false },
+        { "::ffff:10.0.0.1", false },
+        { "64:ff9b::10.0.0.1", false },
+        { "64:ff9b:1::1", false },
+        { "2002:7f00:1::1", false },
+        { "2001::1", false },
+        { "2001:db8::1", false },
+        { "fc00::1", false },
+        { "fd12:3456::1", false },
+        { "fe80::1", false },
+        { "ff02::1", false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cidr cidr;
+        assert_int_equal(address_parse_cidr(slice_of(rows[i].address), &cidr),
+                         STATUS_OK);
+        if (address_is_public(cidr.address) != rows[i].is_public) {
+            fail_msg("%s", rows[i].address);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -202,6 +258,7 @@ main(void)
         cmocka_unit_test(a_nul_ends_no_address),
         cmocka_unit_test(
             the_sender_is_the_last_one_no_trusted_proxy_vouches_for),
+        cmocka_unit_test(only_what_is_given_out_to_the_world_is_public),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
