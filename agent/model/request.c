@@ -222,7 +222,13 @@ add_headers(struct rendering *r, const struct request_spec *spec)
             return status;
         }
     }
-    return add_default(r, "Accept", "application/json");
+    const bool wants_feed =
+        spec == &r->connector->poll.request && r->connector->poll.items_in_feed;
+    return add_default(r, "Accept",
+                       wants_feed
+                           ? "application/atom+xml, application/rss+xml, "
+                             "application/xml;q=0.9, */*;q=0.5"
+                           : "application/json");
 }
 
 static enum status

@@ -112,6 +112,17 @@ a_query_is_encoded_and_absent_places_are_left_out(void **state)
 }
 
 static void
+a_feed_is_asked_for_as_one(void **state)
+{
+    struct fixture *f = *state;
+    f->connector.poll.items_in_feed = true;
+    assert_int_equal(render(f), STATUS_OK);
+    assert_field(f, "accept",
+                 "application/atom+xml, application/rss+xml, "
+                 "application/xml;q=0.9, */*;q=0.5");
+}
+
+static void
 numbered_pages_send_the_first_number_too(void **state)
 {
     struct fixture *f = *state;
@@ -457,6 +468,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_query_is_encoded_and_absent_places_are_left_out),
+        TEST(a_feed_is_asked_for_as_one),
         TEST(numbered_pages_send_the_first_number_too),
         TEST(now_is_the_walks_and_in_the_format_of_the_cursor),
         TEST(a_json_body_leaves_absent_members_out),
