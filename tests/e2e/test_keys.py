@@ -11,6 +11,7 @@ import harness
 from harness import Agent, FakeProvider, answer, longstop, post, wait_until
 
 DATA = os.path.join(harness.HERE, "..", "data")
+SNS = os.path.join(harness.HERE, "..", "..", "connectors", "aws_sns.yaml")
 TOPIC = "arn:aws:sns:us-west-2:123456789012:MyTopic"
 
 
@@ -65,7 +66,7 @@ class Case(unittest.TestCase):
         return self.agent.start()
 
     def sns(self, **limits):
-        return self.start({"use": os.path.join(DATA, "specs", "aws_sns.yaml"),
+        return self.start({"use": SNS,
                            "with": {"topic_arn": TOPIC,
                                     "link_base": self.keys.url}}, **limits)
 
@@ -147,7 +148,7 @@ class Subscriptions(Case):
                          os.path.getsize(self.agent.path("events.jsonl")))
 
     def test_another_topic_subscribes_nobody(self):
-        self.start({"use": os.path.join(DATA, "specs", "aws_sns.yaml"),
+        self.start({"use": SNS,
                     "with": {"topic_arn": TOPIC + "2",
                              "link_base": self.keys.url}})
         asks = self.keys.show(
@@ -186,7 +187,7 @@ class Command(Case):
         body = one["body"].encode()
         raw += f"Content-Length: {len(body)}\r\n\r\n"
         agent = Agent(self, {"shop": {
-            "use": os.path.join(DATA, "specs", "aws_sns.yaml"),
+            "use": SNS,
             "with": {"topic_arn": TOPIC, **uses}}})
         got = longstop("verify", "-c", agent.config_path, *words, "shop", "-",
                        stdin=raw.encode() + body)
