@@ -345,7 +345,7 @@ class WooCommerce(Mock):
     inclusive = False
     flips = ("order", "inclusive", "paging")
     limits = (broken, later("Retry-After", 1))
-    params = {"ck": "ck_0123"}
+    params = {"consumer_key": "ck_0123"}
 
     @property
     def secrets(self):
