@@ -130,7 +130,7 @@ begin_anew(const struct walk_plan *plan, struct walk_state *state,
  * bad moment of the provider and have to say it again. */
 static void
 lose_cursor(const struct walk_plan *plan, struct walk_state *state,
-            unsigned status, struct walk_step *step)
+            const struct walk_now *now, unsigned status, struct walk_step *step)
 {
     step->state_changed = true;
     state->open = false;
@@ -139,7 +139,7 @@ lose_cursor(const struct walk_plan *plan, struct walk_state *state,
     if (status != 410 && ++state->rejections < REJECTIONS_MAX) {
         return;
     }
-    walk_expired_reset(plan, state, status, step);
+    walk_expired_reset(plan, state, now, status, step);
 }
 
 static void
@@ -165,8 +165,8 @@ count_failure(struct walk_state *state, unsigned status, struct slice body,
 
 enum status
 walk_failed(const struct walk_plan *plan, struct walk_state *state,
-            unsigned status, struct slice body, struct arena *arena,
-            struct walk_step *ret_step)
+            const struct walk_now *now, unsigned status, struct slice body,
+            struct arena *arena, struct walk_step *ret_step)
 {
     const struct cursor_spec *cursor = &plan->connector->poll.cursor;
     bool expired;
@@ -177,7 +177,7 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
         return result;
     }
     if (expired && state->has_cursor && !state->anew && !plan->is_backfill) {
-        walk_expired_reset(plan, state, status, ret_step);
+        walk_expired_reset(plan, state, now, status, ret_step);
         return STATUS_OK;
     }
     if (is_rejection(status) && state->has_page) {
@@ -186,7 +186,7 @@ walk_failed(const struct walk_plan *plan, struct walk_state *state,
     bool opaque = (cursor->kind == CURSOR_ID || cursor->kind == CURSOR_TOKEN) &&
                   state->has_token && state->has_cursor;
     if (is_rejection(status) && opaque && !plan->is_backfill) {
-        lose_cursor(plan, state, status, ret_step);
+        lose_cursor(plan, state, now, status, ret_step);
     } else {
         count_failure(state, status, body, ret_step);
     }

@@ -221,7 +221,8 @@ enum status walk_page(const struct walk_plan *plan, struct walk_state *state,
  */
 NODISCARD
 enum status walk_failed(const struct walk_plan *plan, struct walk_state *state,
-                        unsigned status, struct slice body, struct arena *arena,
+                        const struct walk_now *now, unsigned status,
+                        struct slice body, struct arena *arena,
                         struct walk_step *ret_step);
 
 /*

@@ -222,8 +222,7 @@ walk_change_fit(const struct walk_plan *plan, struct walk_state *state,
     state->id_count = 0;
     if (!plan->is_backfill && state->hw_ms > 0 &&
         !begins_by_time(&connector->poll)) {
-        state->now_ms = now->provider_ms != 0 ? now->provider_ms : now->our_ms;
-        walk_expired_forget(plan, state, ret_step);
+        walk_expired_forget(plan, state, now, ret_step);
     }
     /* Said once: the new cursor is what counts from here on. */
     state->cursor_hash = walk_change_cursor(connector);

@@ -56,47 +56,68 @@ walk_expired_leaves_out(const struct walk_plan *plan,
            time_ms < walk_cursor_floor_ms(cursor, state->start_ms);
 }
 
+bool
+walk_expired_skips(const struct walk_plan *plan, const struct walk_state *state)
+{
+    const struct request_spec *first =
+        walk_expired_first(plan->connector, state);
+    return state->anew && first == &plan->connector->poll.first &&
+           !connector_request_names(first, "start");
+}
+
 /* Returns up to where nobody knows what the list has lost: all of it is read
- * from the beginning, but a list may have forgotten, or may begin at now. */
+ * from the beginning, but it may have forgotten. */
 static int64_t
 unknown_up_to(const struct walk_plan *plan, const struct walk_state *state,
-              int64_t from_ms)
+              const struct walk_now *now, int64_t from_ms)
 {
     const struct poll_spec *spec = &plan->connector->poll;
     const struct request_spec *first =
         walk_expired_first(plan->connector, state);
+    int64_t now_ms = now->provider_ms != 0 ? now->provider_ms : now->our_ms;
     if (first != NULL && connector_request_names(first, "start")) {
         return from_ms; /* the list is asked from there on */
     }
     if (first == NULL && spec->retention_ms > 0) {
-        return state->now_ms - spec->retention_ms;
+        return now_ms - spec->retention_ms;
     }
-    return state->now_ms;
+    return now_ms;
 }
 
 void
-walk_expired_forget(const struct walk_plan *plan, struct walk_state *state,
-                    struct walk_step *step)
+walk_expired_gap(const struct walk_plan *plan, const struct walk_state *state,
+                 int64_t to_ms, struct walk_step *step)
 {
     int64_t from_ms = walk_window_lower(plan, state);
-    state->anew = true;
-    int64_t to_ms = unknown_up_to(plan, state, from_ms);
-    state->open = false;
-    state->rejections = 0;
-    state->token = (struct slice){ NULL, 0 };
-    state->has_token = false;
-    state->id_count = 0;
-    step->state_changed = true;
     step->has_gap = true;
     step->gap = (struct walk_gap){ GAP_CURSOR, from_ms,
                                    to_ms > from_ms ? to_ms : from_ms };
 }
 
 void
-walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
-                   unsigned status, struct walk_step *step)
+walk_expired_forget(const struct walk_plan *plan, struct walk_state *state,
+                    const struct walk_now *now, struct walk_step *step)
 {
-    walk_expired_forget(plan, state, step);
+    state->anew = true;
+    state->open = false;
+    state->rejections = 0;
+    state->token = (struct slice){ NULL, 0 };
+    state->has_token = false;
+    state->id_count = 0;
+    step->state_changed = true;
+    if (!walk_expired_skips(plan, state)) {
+        int64_t from_ms = walk_window_lower(plan, state);
+        walk_expired_gap(plan, state, unknown_up_to(plan, state, now, from_ms),
+                         step);
+    }
+}
+
+void
+walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
+                   const struct walk_now *now, unsigned status,
+                   struct walk_step *step)
+{
+    walk_expired_forget(plan, state, now, step);
     (void)error_set(&step->why, STATUS_PROTOCOL,
                     "HTTP %u: the provider refuses the cursor; the list is "
                     "read from its beginning",

@@ -19,13 +19,25 @@ enum status walk_expired_says(const struct connector *connector,
                               bool *ret_expired);
 
 /* Forgets the cursor and ends the walk; the next one begins anew. Writes the
- * gap row: from what was complete up to where the list still reaches. */
+ * gap row: from what was complete up to where the list still reaches, but where
+ * the next walk skips what there is: then its first answer tells up to when. */
 void walk_expired_forget(const struct walk_plan *plan, struct walk_state *state,
-                         struct walk_step *step);
+                         const struct walk_now *now, struct walk_step *step);
 
 /* The same for an answer, with words. */
 void walk_expired_reset(const struct walk_plan *plan, struct walk_state *state,
-                        unsigned status, struct walk_step *step);
+                        const struct walk_now *now, unsigned status,
+                        struct walk_step *step);
+
+/* Whether the request that a walk begins with, once the cursor was refused, is
+ * `first`, which finds where the list ends and skips all before it. */
+bool walk_expired_skips(const struct walk_plan *plan,
+                        const struct walk_state *state);
+
+/* The gap row from what was complete up to `to_ms`. */
+void walk_expired_gap(const struct walk_plan *plan,
+                      const struct walk_state *state, int64_t to_ms,
+                      struct walk_step *step);
 
 /*
  * Whether an event of this stamp (0: it has none) is left out: the list is read

@@ -3,6 +3,7 @@
 #include "base/instant.h"
 #include "model/answer.h"
 #include "model/walk_cursor.h"
+#include "model/walk_expired.h"
 #include "model/walk_page_private.h"
 #include "wire/timefmt.h"
 
@@ -69,6 +70,10 @@ walk_page_first(struct taking *t)
     const struct poll_spec *spec = &t->connector->poll;
     struct walk_state *state = t->state;
     bool resyncs = state->anew && spec->resync.url != NULL;
+    if (walk_expired_skips(t->plan, state)) {
+        walk_expired_gap(t->plan, state, walk_page_answered_ms(t->answer),
+                         t->step);
+    }
     struct first_place place = first_place(spec, resyncs);
     struct slice text;
     enum status status = pick_first(t, place, &text);

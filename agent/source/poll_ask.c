@@ -174,8 +174,10 @@ static void
 take_failure(struct source_poll *poll, const struct http_reply *reply)
 {
     struct slice body = json_body(reply);
-    enum status status = walk_failed(&poll->plan, &poll->next, reply->status,
-                                     body, &poll->next_arena, &poll->step);
+    const struct walk_now now = source_poll_now(poll);
+    enum status status =
+        walk_failed(&poll->plan, &poll->next, &now, reply->status, body,
+                    &poll->next_arena, &poll->step);
     if (status != STATUS_OK) {
         source_poll_fail(poll, status, NULL);
         return;
@@ -213,12 +215,14 @@ static void
 take_garbage(struct source_poll *poll, const struct http_reply *reply,
              enum status status, const struct error *err)
 {
+    const struct walk_now now = source_poll_now(poll);
     source_poll_tell_asked(
         poll, &(struct poll_asked){ .status = reply->status,
                                     .why = slice_of(error_text(err, status)) });
     if (status == STATUS_NOMEM ||
-        walk_failed(&poll->plan, &poll->next, reply->status, json_body(reply),
-                    &poll->next_arena, &poll->step) != STATUS_OK) {
+        walk_failed(&poll->plan, &poll->next, &now, reply->status,
+                    json_body(reply), &poll->next_arena,
+                    &poll->step) != STATUS_OK) {
         source_poll_fail(poll, status, err);
         return;
     }

@@ -351,8 +351,9 @@ site_ask(struct site *site)
         extract_page(site->connector, buf_slice(&site->body), answer.fields,
                      &site->arena, &page, &err);
     if (status != STATUS_OK) {
+        const struct walk_now now = site_clocks(site);
         assert_int_equal(status, STATUS_PROTOCOL);
-        assert_int_equal(walk_failed(&site->plan, &site->state, 0,
+        assert_int_equal(walk_failed(&site->plan, &site->state, &now, 0,
                                      (struct slice){ NULL, 0 }, &site->arena,
                                      &site->step),
                          STATUS_OK);
@@ -371,8 +372,9 @@ site_ask(struct site *site)
 static inline void
 site_refuse(struct site *site, unsigned status, const char *body)
 {
+    const struct walk_now now = site_clocks(site);
     site_request(site);
-    assert_int_equal(walk_failed(&site->plan, &site->state, status,
+    assert_int_equal(walk_failed(&site->plan, &site->state, &now, status,
                                  slice_of(body), &site->arena, &site->step),
                      STATUS_OK);
 }

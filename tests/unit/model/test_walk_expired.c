@@ -31,8 +31,8 @@ use_token(struct fixture *f, enum cursor_kind kind)
 static void
 refused(struct fixture *f, unsigned status, const char *body)
 {
-    assert_int_equal(walk_failed(&f->plan, &f->state, status, slice_of(body),
-                                 &f->arena, &f->step),
+    assert_int_equal(walk_failed(&f->plan, &f->state, &f->now, status,
+                                 slice_of(body), &f->arena, &f->step),
                      STATUS_OK);
     assert_int_equal(f->step.next, WALK_FAILED);
 }
@@ -134,12 +134,47 @@ a_list_is_read_from_its_beginning_where_that_can_be_said(void **state)
         begin(f);
         f->state.now_ms = NOW;
         refused(f, 404, "{}");
-        assert_gap(f, GAP_CURSOR, NOW - HOUR - MINUTE,
-                   NOW - rows[i].unknown_ms);
+        bool skips = rows[i].asks_first && rows[i].unknown_ms == 0;
+        assert_int_equal(f->step.has_gap, !skips);
+        if (!skips) {
+            assert_gap(f, GAP_CURSOR, NOW - HOUR - MINUTE,
+                       NOW - rows[i].unknown_ms);
+        }
         begin(f);
         assert_int_equal(f->state.first, rows[i].asks_first);
         assert_cursor(f, rows[i].sent);
     }
+}
+
+static void
+what_first_skips_is_a_gap_up_to_its_answer(void **state)
+{
+    struct fixture *f = *state;
+    use_token(f, CURSOR_TOKEN);
+    f->poll->first.url = list_template("https://api.test/latest", &f->arena);
+    begin(f);
+    refused(f, 404, "{}");
+    assert_false(f->step.has_gap);
+    f->now.our_ms += 5 * MINUTE;
+    f->date = "Tue, 14 Nov 2023 22:18:20 GMT";
+    begin(f);
+    page(f, "{\"rows\":[],\"next\":\"new\",\"more\":true}", WALK_ASK);
+    assert_gap(f, GAP_CURSOR, NOW - HOUR - MINUTE, NOW + 5 * MINUTE + SECOND);
+    page(f, "{\"rows\":[],\"next\":\"end\",\"more\":false}", WALK_WHOLE);
+    assert_false(f->step.has_gap);
+}
+
+static void
+the_gap_ends_by_the_providers_clock(void **state)
+{
+    struct fixture *f = *state;
+    use_token(f, CURSOR_TOKEN);
+    /* Our clock is fast, and nothing else was known when the walk began. */
+    f->now = (struct walk_now){ NOW + 5 * HOUR, 0 };
+    begin(f);
+    f->now.provider_ms = NOW;
+    refused(f, 404, "{}");
+    assert_gap(f, GAP_CURSOR, NOW - HOUR - MINUTE, NOW);
 }
 
 static void
@@ -223,6 +258,8 @@ main(void)
         TEST(only_the_answers_that_are_named_end_a_cursor),
         TEST(an_expired_cursor_is_one_gap_however_often_it_is_refused),
         TEST(a_list_is_read_from_its_beginning_where_that_can_be_said),
+        TEST(what_first_skips_is_a_gap_up_to_its_answer),
+        TEST(the_gap_ends_by_the_providers_clock),
         TEST(a_resync_brings_rows_and_the_new_cursor),
         TEST(a_time_that_is_refused_is_not_sent_until_a_walk_is_whole),
         TEST(an_id_list_that_is_empty_then_is_read_from_its_beginning_again),

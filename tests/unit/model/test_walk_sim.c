@@ -469,8 +469,10 @@ turn(struct world *w)
     bool silent = w->scenario->outage && w->now_ms < EPOCH + 2 * H;
     if (silent || chance(w, 20)) {
         unsigned status = silent ? 0 : chance(w, 200) ? 400 : 500;
+        const struct walk_now now = { w->now_ms + w->offset_ms,
+                                      w->knows_date ? w->now_ms : 0 };
         w->failed++;
-        assert_int_equal(walk_failed(&w->plan, &w->state, status,
+        assert_int_equal(walk_failed(&w->plan, &w->state, &now, status,
                                      (struct slice){ NULL, 0 },
                                      &w->states[w->now_arena], &step),
                          STATUS_OK);

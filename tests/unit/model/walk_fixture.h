@@ -130,7 +130,7 @@ page(struct fixture *f, const char *body, enum walk_next next)
 static inline void
 failed(struct fixture *f, unsigned status, enum walk_next next)
 {
-    assert_int_equal(walk_failed(&f->plan, &f->state, status,
+    assert_int_equal(walk_failed(&f->plan, &f->state, &f->now, status,
                                  slice_of("{\"e\":1}"), &f->arena, &f->step),
                      STATUS_OK);
     assert_int_equal(f->step.next, next);
