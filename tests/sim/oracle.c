@@ -26,6 +26,7 @@ struct tier {
     size_t proven;    /* facts before it were looked at: complete until */
     size_t passed;    /* and before it: the watermark has passed them */
     int64_t began_ms; /* since the beginning: the open walk's first page */
+    size_t forgotten; /* facts before it have been looked at so */
     int64_t longest_ms;
 };
 
@@ -42,6 +43,7 @@ static struct {
 
 /* Of each fact: which tiers' watermarks passed it while it was not stored. */
 static unsigned char passed_by[FACTS_MAX];
+static bool unknowable[FACTS_MAX];              /* see excuse_forgotten */
 static bool runs[FACTS_MAX][PLAN_HANDLERS_MAX]; /* the latest attempt */
 static int64_t last_start_ms[FACTS_MAX][PLAN_HANDLERS_MAX];
 
@@ -50,6 +52,7 @@ oracle_begin(void)
 {
     memset(&oracle, 0, sizeof(oracle));
     memset(passed_by, 0, world.fact_count);
+    memset(unknowable, 0, world.fact_count * sizeof(unknowable[0]));
     memset(runs, 0, world.fact_count * sizeof(runs[0]));
     oracle.leases_moved_ms = -1;
 }
@@ -187,6 +190,18 @@ count_between(int64_t from_ms, int64_t to_ms)
     return facts_from(to_ms) - facts_from(from_ms);
 }
 
+/* Where the walk that reaches furthest back would begin. */
+static int64_t
+lowest_ms(void)
+{
+    int64_t lowest = INT64_MAX;
+    for (unsigned i = 0; i <= world.plan.sweep_count; i++) {
+        int64_t from_ms = oracle.tiers[i].hw_ms - overlap_of(i);
+        lowest = from_ms < lowest ? from_ms : lowest;
+    }
+    return lowest;
+}
+
 static bool
 has_cause(const struct walk_gap *gap)
 {
@@ -200,6 +215,9 @@ has_cause(const struct walk_gap *gap)
                count_between(gap->from_ms - 2 * S, gap->to_ms + 2 * S) >=
                    plan->page_size;
     case GAP_CURSOR:
+        return world.forgotten > 0 && gap->from_ms <= gap->to_ms &&
+               gap->from_ms >= lowest_ms() - S &&
+               gap->to_ms <= vtime_truth_ms() + S;
     case GAP_COUNT: break;
     }
     return false;
@@ -273,6 +291,37 @@ note_seen(unsigned number, struct slice state)
     }
 }
 
+/* Where no answer has a Date, the list's latest stamp is all that tells the
+ * time: what is forgotten by the provider's clock and not by that stamp is lost
+ * without a word. What the list showed a while before a walk was whole, or our
+ * clock where that is slow, is the least that the agent can go by. */
+static void
+excuse_forgotten(struct tier *tier)
+{
+    const struct plan *plan = &world.plan;
+    int64_t now_ms = vtime_truth_ms();
+    int64_t latest_ms = 0;
+    if (plan->dated || plan->retention_ms == 0) {
+        return;
+    }
+    size_t end = facts_from(now_ms);
+    for (size_t i = 0; i < end; i++) {
+        const struct fact *fact = &world.facts[i];
+        bool was_shown = fact->shown_ms <= plan->epoch_ms + tier->began_ms;
+        latest_ms = was_shown ? fact->at_ms : latest_ms;
+    }
+    int64_t ours_ms = vtime_ours_ms() + 5 * 60 * S;
+    latest_ms = ours_ms < latest_ms ? ours_ms : latest_ms;
+    for (; tier->forgotten < end && is_expired(&world.facts[tier->forgotten]);
+         tier->forgotten++) {
+        const struct fact *fact = &world.facts[tier->forgotten];
+        if (fact->number == 0 &&
+            fact->at_ms >= latest_ms - plan->retention_ms - 2 * S) {
+            unknowable[tier->forgotten] = true;
+        }
+    }
+}
+
 static void
 note_watermark(unsigned number, int64_t hw_ms)
 {
@@ -310,6 +359,7 @@ note_walk(const struct store_walk *walk)
         int64_t took_ms = vtime_now_ms() - tier->began_ms;
         tier->longest_ms =
             took_ms > tier->longest_ms ? took_ms : tier->longest_ms;
+        excuse_forgotten(tier);
         tier->began_ms = 0;
         tier->whole++;
         world.walks++;
@@ -547,7 +597,7 @@ static bool
 is_excused(const struct fact *fact)
 {
     unsigned all = (1U << (1 + world.plan.sweep_count)) - 1;
-    if (is_in_gap(fact)) {
+    if (is_in_gap(fact) || unknowable[facts_number(fact)]) {
         return true;
     }
     /* What lies before the beginning is owed as far as it can be read. */

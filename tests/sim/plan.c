@@ -15,12 +15,18 @@
 #define EPOCH INT64_C(1700000000000)
 
 static const char *const incident_names[] = {
-    [INCIDENT_CRASH] = "crash",         [INCIDENT_KILL] = "kill",
-    [INCIDENT_STOP] = "stop",           [INCIDENT_SLEEP] = "sleep",
-    [INCIDENT_CLOCK] = "clock set",     [INCIDENT_PROVIDER] = "provider down",
-    [INCIDENT_HOOKS] = "hooks lost",    [INCIDENT_STALL] = "store stalls",
-    [INCIDENT_FULL] = "store full",     [INCIDENT_HANDLERS] = "handlers fail",
-    [INCIDENT_PURGE] = "kill and purge"
+    [INCIDENT_CRASH] = "crash",
+    [INCIDENT_KILL] = "kill",
+    [INCIDENT_STOP] = "stop",
+    [INCIDENT_SLEEP] = "sleep",
+    [INCIDENT_CLOCK] = "clock set",
+    [INCIDENT_PROVIDER] = "provider down",
+    [INCIDENT_HOOKS] = "hooks lost",
+    [INCIDENT_STALL] = "store stalls",
+    [INCIDENT_FULL] = "store full",
+    [INCIDENT_HANDLERS] = "handlers fail",
+    [INCIDENT_PURGE] = "kill and purge",
+    [INCIDENT_FORGET] = "cursors forgotten"
 };
 
 const char *
@@ -101,7 +107,6 @@ draw_list(struct plan *plan, struct prng *prng)
                                           : (enum plan_unit)prng_below(prng, 3);
     plan->sends = plan->order != PLAN_DESC || plan_chance(prng, 800);
     plan->inclusive = plan_chance(prng, 500);
-    /* Without a Date nobody knows what the provider has forgotten. */
     plan->dated = plan->retention_ms > 0 || plan_chance(prng, 800);
     plan->key_time = !plan->state && plan_chance(prng, 500);
 }
@@ -321,6 +326,64 @@ draw_pace(struct plan *plan)
     }
 }
 
+/* Without a Date the list's latest stamp alone tells what is forgotten, and our
+ * clock is all that is beside it. */
+static void
+draw_undated(struct plan *plan)
+{
+    struct prng prng = { plan->seed ^ UINT64_C(0xda7e) };
+    if (plan->cursor != PLAN_TIME || plan->retention_ms == 0 ||
+        !plan_chance(&prng, 300)) {
+        return;
+    }
+    plan->dated = false;
+    plan->skew_ms = 0;
+    bool may_outlast = plan_chance(&prng, 500);
+    for (size_t i = 0; i < plan->incident_count; i++) {
+        struct incident *incident = &plan->incidents[i];
+        if (incident->kind == INCIDENT_CLOCK) {
+            incident->span_ms /= 10;
+        } else if (may_outlast && (incident->kind == INCIDENT_STOP ||
+                                   incident->kind == INCIDENT_SLEEP)) {
+            incident->span_ms =
+                plan->retention_ms + plan_between(&prng, -1 * H, 6 * H);
+            may_outlast = false;
+        }
+    }
+}
+
+static void
+insert_incident(struct plan *plan, struct incident incident)
+{
+    size_t at = plan->incident_count;
+    if (at == PLAN_INCIDENTS_MAX) {
+        return;
+    }
+    for (; at > 0 && plan->incidents[at - 1].at_ms > incident.at_ms; at--) {
+        plan->incidents[at] = plan->incidents[at - 1];
+    }
+    plan->incidents[at] = incident;
+    plan->incident_count++;
+}
+
+/* A log whose cursors are good until the provider thinks otherwise. */
+static void
+draw_forgetting(struct plan *plan)
+{
+    struct prng prng = { plan->seed ^ UINT64_C(0xf0693) };
+    if (plan->cursor != PLAN_LOG || !plan_chance(&prng, 400)) {
+        return;
+    }
+    plan->resyncs = plan_chance(&prng, 500);
+    for (int64_t n = plan_between(&prng, 1, 4); n > 0; n--) {
+        insert_incident(
+            plan, (struct incident){
+                      .kind = INCIDENT_FORGET,
+                      .at_ms = plan_between(&prng, 0, plan->length_ms - 1),
+                  });
+    }
+}
+
 void
 plan_draw(uint64_t seed, struct plan *plan)
 {
@@ -339,6 +402,8 @@ plan_draw(uint64_t seed, struct plan *plan)
     draw_handlers(plan, &prng);
     draw_incidents(plan, &prng);
     draw_pace(plan);
+    draw_undated(plan);
+    draw_forgetting(plan);
 }
 
 /* ---- as YAML ---- */
@@ -367,11 +432,17 @@ write_text_cursor(const struct plan *plan, struct buf *file)
                "  order: asc\n"
                "  first: {url: '{var:base}/list', query: {newest: yes},"
                " cursor: '%s', else: '%s'}\n"
-               "  cursor: {kind: %s, from: %s, settle: %" PRId64 "ms%s}\n"
+               "  cursor: {kind: %s, from: %s, settle: %" PRId64 "ms%s}\n%s"
                "  pages: %s}\n",
                is_id ? "item:n" : "json:log", is_id ? "" : "0",
                is_id ? "id" : "token", is_id ? "max(n)" : "log",
-               plan->settle_ms, is_id ? ", compare: numeric" : "",
+               plan->settle_ms,
+               is_id ? ", compare: numeric"
+                     : ", expired: [{status: 409, x: 'json:error',"
+                       " equals: forgotten}]",
+               plan->resyncs ? "  resync: {url: '{var:base}/list', query:"
+                               " {all: yes}, cursor: 'json:log'}\n"
+                             : "",
                page_texts[plan->pages]);
 }
 

@@ -57,6 +57,7 @@ enum incident_kind {
     INCIDENT_FULL,     /* the store has no room */
     INCIDENT_HANDLERS, /* handlers fail */
     INCIDENT_PURGE,    /* killed; and old rows go from the list meanwhile */
+    INCIDENT_FORGET,   /* every cursor that was given out is worth nothing */
     INCIDENT_KINDS
 };
 
@@ -105,6 +106,7 @@ struct plan {
     enum plan_unit stamp, format;
     size_t page_size;
     int64_t retention_ms; /* 0: for ever */
+    bool resyncs; /* a cursor that was forgotten is answered by all rows */
     /* The connector as configured. */
     int64_t every_ms;   /* where the pace is adaptive: at the slowest */
     int64_t fastest_ms; /* 0: the pace is fixed */

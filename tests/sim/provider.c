@@ -8,6 +8,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "sim/facts.h"
+#include "sim/oracle.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
 #include "wire/timefmt.h"
@@ -129,7 +130,9 @@ list_newest(void)
         list.begin--;
         world.first_newest = list.at[list.begin];
     }
-    world.first_ms = vtime_truth_ms();
+    if (oracle_walks(0) == 0) {
+        world.first_ms = vtime_truth_ms(); /* later ones follow a gap */
+    }
     return list;
 }
 
@@ -226,7 +229,8 @@ write_page(const struct listing *list, struct slice since,
     }
     buf_format(body, "],\"more\":%s", more ? "true" : "false");
     if (world.plan.cursor == PLAN_LOG) {
-        buf_format(body, ",\"log\":\"%zu\"", list->log + list->end);
+        buf_format(body, ",\"log\":\"%u-%zu\"", world.forgotten,
+                   list->log + list->end);
     }
     if (more && (pages == PLAN_TOKEN || pages == PLAN_URL)) {
         buf_text(body, ",\"next\":\"");
@@ -303,6 +307,20 @@ misbehave(bool has_page, struct provider_answer *answer)
     return true;
 }
 
+/* A place in the log has in front how often cursors had been forgotten when it
+ * was given out; the beginning has nothing. Takes that off. */
+static bool
+is_forgotten(struct slice *since)
+{
+    uint64_t given = world.forgotten;
+    size_t mark = slice_find(*since, '-');
+    if (world.plan.cursor == PLAN_LOG && mark != SIZE_MAX) {
+        PRE(slice_to_u64(slice_first(*since, mark), &given) == STATUS_OK);
+        *since = slice_from(*since, mark + 1);
+    }
+    return given < world.forgotten;
+}
+
 /* What the request asks for. */
 static struct listing
 list_for(struct slice since, struct slice page)
@@ -342,6 +360,10 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
         page = value_of(query, "page", &arena);
     }
     if (misbehave(page.len > 0, ret_answer)) {
+        world_trouble(0);
+    } else if (is_forgotten(&since)) {
+        ret_answer->status = 409;
+        buf_text(&ret_answer->body, "{\"error\":\"forgotten\"}");
         world_trouble(0);
     } else {
         bool newest = slice_find_slice(url, slice_of("newest=")) != SIZE_MAX;

@@ -230,6 +230,7 @@ may_happen(enum incident_kind kind)
     case INCIDENT_PROVIDER:
     case INCIDENT_HOOKS:
     case INCIDENT_HANDLERS:
+    case INCIDENT_FORGET:
     case INCIDENT_KINDS: break;
     }
     return true;
@@ -277,6 +278,7 @@ happen(const struct incident *incident)
     case INCIDENT_HANDLERS:
         begin_spell(incident->kind, incident->span_ms);
         break;
+    case INCIDENT_FORGET: world.forgotten++; break;
     case INCIDENT_KINDS: break;
     }
 }
