@@ -486,21 +486,32 @@ oracle_reported(struct fact *fact, size_t handler, unsigned attempt, bool done)
 
 /* ---- the store, as it is on disk ---- */
 
-static void
-query(const char *folder, const char *sql,
-      void (*row)(sqlite3_stmt *stmt, void *arg), void *arg)
+static sqlite3 *
+open_disk(const char *folder)
 {
     char path[256];
     sqlite3 *db = NULL;
-    sqlite3_stmt *stmt = NULL;
     (void)snprintf(path, sizeof(path), "%s/store.db", folder);
     PRE(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
+    return db;
+}
+
+static void
+close_disk(sqlite3 *db)
+{
+    PRE(sqlite3_close(db) == SQLITE_OK);
+}
+
+static void
+query(sqlite3 *db, const char *sql, void (*row)(sqlite3_stmt *stmt, void *arg),
+      void *arg)
+{
+    sqlite3_stmt *stmt = NULL;
     PRE(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK);
     while (sqlite3_step(stmt) == SQLITE_ROW) {
         row(stmt, arg);
     }
     PRE(sqlite3_finalize(stmt) == SQLITE_OK);
-    PRE(sqlite3_close(db) == SQLITE_OK);
 }
 
 static void
@@ -560,21 +571,29 @@ read_walk(sqlite3_stmt *stmt, void *arg)
                    sqlite3_column_int64(stmt, 1));
 }
 
-void
-oracle_reload(const char *folder)
+static void
+reload(sqlite3 *db)
 {
     size_t events = 0;
-    query(folder, "SELECT id,via,recorded_ms,body FROM event ORDER BY id",
+    query(db, "SELECT id,via,recorded_ms,body FROM event ORDER BY id",
           read_event, &events);
     if (events != books_events()) {
         world_fail("lost: %zu events were durable, and %zu are on disk",
                    books_events(), events);
     }
-    query(folder, "SELECT event,via,at_ms FROM sighting", read_sighting, NULL);
-    query(folder, "SELECT since,mark,recovered,late,confirmed FROM account",
+    query(db, "SELECT event,via,at_ms FROM sighting", read_sighting, NULL);
+    query(db, "SELECT since,mark,recovered,late,confirmed FROM account",
           read_account, NULL);
-    query(folder, "SELECT kind,from_ms,to_ms FROM gap", read_gap, NULL);
-    query(folder, "SELECT tier,hw_ms FROM walk", read_walk, NULL);
+    query(db, "SELECT kind,from_ms,to_ms FROM gap", read_gap, NULL);
+    query(db, "SELECT tier,hw_ms FROM walk", read_walk, NULL);
+}
+
+void
+oracle_reload(const char *folder)
+{
+    sqlite3 *db = open_disk(folder);
+    reload(db);
+    close_disk(db);
 }
 
 static void
@@ -587,7 +606,9 @@ bool
 oracle_owes(const char *folder)
 {
     int64_t count = 0;
-    query(folder, "SELECT count(*) FROM delivery", read_count, &count);
+    sqlite3 *db = open_disk(folder);
+    query(db, "SELECT count(*) FROM delivery", read_count, &count);
+    close_disk(db);
     return count > 0;
 }
 
@@ -634,12 +655,14 @@ check_delivered(const struct fact *fact)
 void
 oracle_end(const char *folder)
 {
-    oracle_reload(folder);
+    sqlite3 *db = open_disk(folder);
+    reload(db);
     books_end();
-    query(folder,
+    query(db,
           "SELECT substr(n.name,2),e.body FROM dead d JOIN event e ON"
           " e.id=d.event JOIN name n ON n.id=d.handler AND n.kind=2",
           read_dead, NULL);
+    close_disk(db);
     for (size_t i = 0; i < world.fact_count; i++) {
         const struct fact *fact = &world.facts[i];
         if (fact->number == 0 &&
