@@ -38,19 +38,19 @@ static const char *const texts[SQL_COUNT] = {
         " UNION ALL SELECT id,via,type FROM event INDEXED BY event_listed"
         " WHERE connector=?1 AND via IN (1,3) AND time_ms=?2) AS e"
         " LEFT JOIN keyed AS k ON k.connector=?1"
-        " WHERE (k.upto IS NULL OR id<=k.upto) AND NOT EXISTS"
+        " WHERE (k.last IS NULL OR id<=k.last) AND NOT EXISTS"
         " (SELECT 1 FROM rekeyed WHERE event=id AND edit=ifnull(k.edit,0))"
         " ORDER BY type<>?3,id LIMIT 1",
     [SQL_SEED_HOOK] =
         "SELECT id,via FROM event INDEXED BY event_hooked WHERE connector=?1"
         " AND via=0 AND time_ms=?2 AND type=?3 AND body=?4 AND id<="
-        "(SELECT upto FROM keyed WHERE connector=?1 AND edit>0) ORDER BY id",
+        "(SELECT last FROM keyed WHERE connector=?1 AND edit>0) ORDER BY id",
     [SQL_KEYED_GET] =
-        "SELECT keys,edit>0 AND EXISTS(SELECT 1 FROM event WHERE id<=upto)"
+        "SELECT keys,edit>0 AND EXISTS(SELECT 1 FROM event WHERE id<=last)"
         " FROM keyed WHERE connector=?1",
     [SQL_KEYED_PUT] =
-        "INSERT INTO keyed(connector,keys,upto,edit) VALUES(?1,?2,?3,0)"
-        " ON CONFLICT(connector) DO UPDATE SET keys=?2,upto=?3,edit=edit+1",
+        "INSERT INTO keyed(connector,keys,last,edit) VALUES(?1,?2,?3,0)"
+        " ON CONFLICT(connector) DO UPDATE SET keys=?2,last=?3,edit=edit+1",
     [SQL_REKEYED_PUT] =
         "INSERT INTO rekeyed(event,edit) VALUES(?2,ifnull((SELECT edit FROM"
         " keyed WHERE connector=?1),0)) ON CONFLICT(event) DO UPDATE SET"

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 
 -- What makes each connector's keys, by hash. Where that was edited: events up to
--- `upto` have keys made by other words, since the edit of this number.
+-- `last` have keys made by other words, since the edit of this number.
 CREATE TABLE keyed(
     connector INTEGER PRIMARY KEY,
     keys INTEGER NOT NULL,
-    upto INTEGER NOT NULL,
+    last INTEGER NOT NULL,
     edit INTEGER NOT NULL               -- 0: none that was noted
 ) STRICT;
 
