@@ -96,7 +96,10 @@ make_room(struct links *links)
         oldest = oldest == NULL ? kept : oldest;
         failed = failed == NULL && kept->key.len == 0 ? kept : failed;
     }
-    forget(links, failed != NULL ? failed : oldest);
+    failed = failed != NULL ? failed : oldest;
+    if (failed != NULL) {
+        forget(links, failed);
+    }
 }
 
 /* Keeps what came of a call; where memory is short, nothing is kept. */

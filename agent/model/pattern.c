@@ -100,7 +100,7 @@ skip_in_host(struct slice text, size_t *at)
         return skip_set(text, at);
     }
     if (c == '\\') {
-        const char escaped = *at < text.len ? text.ptr[*at] : '\0';
+        const int escaped = *at < text.len ? text.ptr[*at] : 0;
         (*at)++;
         return escaped == '.' || escaped == '-';
     }
@@ -117,7 +117,7 @@ host_end(struct slice text, size_t at)
         depth += c == '(';
         depth -= c == ')' && depth > 0;
         if (c == '/') {
-            const char next = at + 1 < text.len ? text.ptr[at + 1] : '\0';
+            const int next = at + 1 < text.len ? text.ptr[at + 1] : 0;
             return depth > 0 || next == '?' || next == '*' || next == '{'
                        ? SIZE_MAX
                        : at;
