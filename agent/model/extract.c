@@ -550,6 +550,18 @@ read_fields(struct slice object, struct arena *arena,
     return STATUS_OK;
 }
 
+/* Returns the rule whose token a log of webhooks may show, or NULL. */
+static const struct verify_rule *
+token_rule(const struct connector *connector)
+{
+    for (size_t i = 0; i < connector->verify_count; i++) {
+        if (connector->verify[i].type == VERIFY_TOKEN) {
+            return &connector->verify[i];
+        }
+    }
+    return NULL;
+}
+
 static enum status
 take_fields(const struct connector *connector, const struct row_view *view,
             struct arena *arena, struct inbound *hook,
@@ -562,7 +574,7 @@ take_fields(const struct connector *connector, const struct row_view *view,
     }
     enum status status = read_fields(object, arena, &hook->fields);
     return status == STATUS_OK && hook->fields.count > 0
-               ? extract_keep_fields(hook->fields, NULL, arena,
+               ? extract_keep_fields(hook->fields, token_rule(connector), arena,
                                      &sighting->headers)
                : status;
 }

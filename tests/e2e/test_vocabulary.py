@@ -39,6 +39,28 @@ class Vocabulary(harness.Case):
         return agent.metric("poll_runs_total", connector="list",
                             outcome=outcome)
 
+    def test_a_log_of_webhooks_brings_their_fields(self):
+        provider = self.provider()
+
+        def serve(handler, asked):
+            if asked.path == "/list":
+                answer(handler, 200, listing([entry(1), entry(2)]))
+            else:
+                kind = "odd" if asked.path.endswith("1") else "even"
+                answer(handler, 200, json.dumps({
+                    "headers": {"X-Kind": kind},
+                    "payload": {"of": asked.path}}).encode())
+        provider.default = serve
+        agent = self.lister(provider, {
+            "follow": {"url": "{request.url}/{id}", "body": "payload",
+                       "headers": "headers"},
+            "record": {"id": "{id}", "type": "header:X-Kind", "time": "at"}})
+        events = agent.wait_events(2)
+        self.assertEqual({e["id"]: e["type"] for e in events},
+                         {"1": "odd", "2": "even"})
+        self.assertEqual({e["data"]["of"] for e in events},
+                         {"/list/1", "/list/2"})
+
     def test_a_list_that_has_not_changed_is_not_read_again(self):
         provider = self.provider()
         rows = [entry(1)]

@@ -839,6 +839,8 @@ gitlab_rows_carry_the_id_among_their_request_headers(void **state)
 }
 
 static const char logged[] =
+    "verify: {type: token, from: 'header:X-Secret'}\n"
+    "event: {id: 'json:id'}\n"
     "poll: {request: {url: '{var:base}/x'}, items: '$[*]', record: {id: id, "
     "type: '{header:X-Kind} ?? {kind}', time: 'header:X-At', headers: "
     "request.headers}}\n";
@@ -853,7 +855,8 @@ a_log_of_webhooks_brings_their_fields(void **state)
     const struct slice text =
         slice_of("{\"id\":1,\"kind\":\"k\",\"request\":{\"headers\":{"
                  "\"x-kind\":\"push\",\"X-At\":[\"2026-09-20T10:00:00Z\","
-                 "\"b\"],\"X-None\":[],\"Cookie\":\"c\",\"bad name\":\"x\","
+                 "\"b\"],\"X-None\":[],\"Cookie\":\"c\",\"x-secret\":\"s\","
+                 "\"bad name\":\"x\","
                  "\"X-Bad\":\"a\\nb\",\"X-N\":7}}}");
     const struct row_view view = { text, text, CHANNEL_POLL, NOW_MS,
                                    .headers = { NULL, 0 } };
