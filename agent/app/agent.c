@@ -362,6 +362,7 @@ build_listener(struct agent *agent, struct error *err)
         .gzip_ratio = (unsigned)listen->gzip_ratio,
         .retry_after_s = RETRY_AFTER_S,
         .requests = agent->telemetry.webhook_requests,
+        .secrets = configuration->places.secrets.ptr,
         .signal = webhook_signalled,
         .signal_arg = agent,
     };

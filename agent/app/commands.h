@@ -22,6 +22,7 @@ enum exit_code cmd_show(int argc, char **argv);
 enum exit_code cmd_gaps(int argc, char **argv);
 enum exit_code cmd_keys(int argc, char **argv);
 enum exit_code cmd_subscribe(int argc, char **argv);
+enum exit_code cmd_redeliver(int argc, char **argv);
 enum exit_code cmd_demo(int argc, char **argv);
 enum exit_code cmd_schema(int argc, char **argv);
 enum exit_code cmd_version(int argc, char **argv);

@@ -25,6 +25,7 @@ static const struct command commands[] = {
     { "poll", cmd_poll, "one walk of a connector's list, now" },
     { "backfill", cmd_backfill, "read a past span of a connector's list" },
     { "subscribe", cmd_subscribe, "have a provider send its webhooks here" },
+    { "redeliver", cmd_redeliver, "have what failed sent again" },
     { "status", cmd_status, "how the running agent stands" },
     { "events", cmd_events, "list the events that are kept" },
     { "show", cmd_show, "all that is known of one event" },

@@ -276,7 +276,8 @@ registrar_destroy(struct registrar *registrar)
     if (registrar == NULL) {
         return;
     }
-    for (size_t i = 0; i < registrar->count; i++) {
+    for (size_t i = 0; registrar->watched != NULL && i < registrar->count;
+         i++) {
         subscription_destroy(registrar->watched[i].subscription);
         loop_timer_destroy(registrar->watched[i].timer);
     }

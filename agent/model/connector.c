@@ -393,6 +393,17 @@ connector_param_find(const struct connector *connector, struct slice name)
     return NULL;
 }
 
+bool
+connector_awaits_handshake(const struct connector *connector)
+{
+    bool awaits = false;
+    for (size_t i = 0; i < connector->handshake_count; i++) {
+        const struct handshake *shake = &connector->handshakes[i];
+        awaits |= shake->pending || shake->store_secret != NULL;
+    }
+    return awaits;
+}
+
 static void
 forget_all(struct conditions *conditions)
 {

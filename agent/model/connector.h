@@ -14,6 +14,7 @@
 #include "config/config_bind.h"
 #include "config/config_key.h"
 #include "model/address.h"
+#include "model/connector_request.h"
 #include "wire/digest.h"
 #include "wire/http_field.h"
 #include "wire/timefmt.h"
@@ -151,79 +152,11 @@ struct handshake {
     struct conditions when;
     bool verify;
     struct confirm_spec confirm;
+    bool pending; /* answered only while `subscribe` is at it */
+    const struct template *(*asserts)[2]; /* pairs that must be equal then */
+    size_t assert_count;
+    const struct template *store_secret; /* the secret that it brings; NULL */
     struct answer_spec respond;
-};
-
-enum auth_type {
-    AUTH_NONE,
-    AUTH_BEARER,
-    AUTH_BASIC,
-    AUTH_HEADER,
-    AUTH_QUERY,
-    AUTH_OAUTH2 /* a bearer token that has to be asked for, see oauth.h */
-};
-
-/* How a token is asked for (RFC 6749). */
-struct oauth_spec {
-    enum {
-        GRANT_CLIENT_CREDENTIALS,
-        GRANT_REFRESH_TOKEN,
-        GRANT_ACCOUNT_CREDENTIALS /* Zoom's: the account's id instead */
-    } grant;
-    const struct template *token_url;
-    const struct template *client_id;
-    const struct template *client_secret;
-    enum { CLIENT_BASIC, CLIENT_BODY, CLIENT_PUBLIC } client_auth;
-    const struct template *scope;
-    const struct template *refresh_token;
-    const struct template *account_id;
-    struct pair_spec *params; /* further parameters of the request */
-    size_t param_count;
-};
-
-struct auth_spec {
-    enum auth_type type;
-    struct slice name;            /* header or query parameter */
-    const struct template *value; /* bearer, header, query */
-    const struct template *user;  /* basic */
-    const struct template *password;
-    struct oauth_spec oauth; /* oauth2 */
-};
-
-/* A body given as a tree of templates: each scalar is a template, a member
- * whose template is absent is left out. */
-struct body_node {
-    enum config_node_kind kind;
-    struct slice key;
-    const struct template *text; /* scalar */
-    bool bare;   /* an unquoted number, true, false or null: goes in as it is */
-    bool number; /* `{…|number}`: as well, and must be one */
-    bool repeats;   /* once for each `{event}` */
-    bool is_events; /* nothing but `{events}`: an array of them */
-    struct body_node *parent;
-    struct body_node *children;
-    struct body_node *next;
-};
-
-struct pair_spec {
-    struct slice name;
-    const struct template *value; /* absent: the pair is left out */
-};
-
-struct request_spec {
-    struct slice method;
-    const struct template *url;
-    struct pair_spec *query;
-    size_t query_count;
-    struct pair_spec *headers;
-    size_t header_count;
-    enum { BODY_NONE, BODY_JSON, BODY_FORM, BODY_GRAPHQL } body_kind;
-    struct body_node *body; /* JSON and GRAPHQL */
-    struct pair_spec *form;
-    size_t form_count;
-    const struct template *first_url; /* in place of `url` and `query`, */
-    struct pair_spec *first_query;    /* while there is no cursor */
-    size_t first_query_count;
 };
 
 /* A request for one event: for its object, or for its webhook once more. */
@@ -484,10 +417,27 @@ enum recover_mode {
     RECOVER_NONE
 };
 
+/* A value that tells a row that failed, or does not. */
+struct failed_where {
+    const struct json_path *path;
+    struct slice text;
+    bool negated;
+};
+
+/* Where the provider lists what it could not deliver. */
+struct failed_spec {
+    bool declared;
+    struct request_spec request;   /* url NULL: the list's */
+    const struct json_path *items; /* NULL: the list's */
+    const struct template *id;     /* NULL: record.id */
+    struct failed_where *where;    /* all of them */
+    size_t where_count;
+};
+
 struct recover_spec {
     enum recover_mode mode;
     struct fetch_spec redeliver;
-    const struct config_node *list_failed; /* for people; never asked */
+    struct failed_spec list_failed; /* asked when people say so */
 };
 
 /* A value that a hook in a provider's list must have. */
@@ -550,6 +500,8 @@ struct register_spec {
     struct config_texts ports; /* the only ones it delivers to */
     bool https;                /* it delivers to nothing else */
     int64_t check_every_ms;    /* 0: never */
+    int64_t pending_ms; /* so long it may take from the request to the last of
+                           its handshakes */
 };
 
 enum match_mode { MATCH_NONE, MATCH_EVENT, MATCH_STATE };
@@ -686,6 +638,10 @@ bool connector_is_unlisted(const struct connector *connector,
 
 /* Whether any text meets both globs. */
 bool glob_meet(struct slice a, struct slice b);
+
+/* Whether it can be given its secret, or asked whether it meant it, while a
+ * registration is under way. */
+bool connector_awaits_handshake(const struct connector *connector);
 
 /* Frees what the arena does not hold: compiled patterns, prepared keys. */
 void connector_fini(struct connector *connector);

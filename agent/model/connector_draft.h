@@ -14,6 +14,7 @@ enum draft_side {
     SIDE_WEBHOOK,  /* verification, events, answers */
     SIDE_REQUEST,  /* what is sent when polling */
     SIDE_EVENT,    /* what is sent for one event: fetched, asked for again */
+    SIDE_FAILED,   /* what is sent to see what was not delivered */
     SIDE_REGISTER, /* what is sent to be told of events */
     SIDE_ROW       /* what is read from answers and rows */
 };
@@ -50,6 +51,7 @@ struct connector_draft {
     const struct config_node *entry;
     struct draft_use *uses;
     bool for_event;    /* the request being read is one for an event */
+    bool for_failed;   /* it is recover.list_failed */
     bool for_register; /* it is one of `register` */
     bool nomem;
 };
@@ -82,6 +84,7 @@ config_parse_fn connector_verify_alg;
 config_parse_fn connector_verify_claims;
 config_parse_fn connector_verify_allow;
 config_parse_fn connector_verify_get;
+config_parse_fn connector_verify_intent;
 config_parse_fn connector_verify_status;
 config_parse_fn connector_verify_answer_headers;
 config_parse_fn connector_verify_answer_json;
@@ -125,6 +128,7 @@ config_parse_fn connector_fetch_headers;
 config_parse_fn connector_fetch_form;
 config_parse_fn connector_fetch_json;
 
+config_parse_fn connector_failed_text;
 config_parse_fn connector_register_text;
 config_parse_fn connector_register_query;
 config_parse_fn connector_register_headers;

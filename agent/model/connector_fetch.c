@@ -214,6 +214,9 @@ connector_fetch_finish(struct config_binding *binding,
     finish_one(binding, draft, &c->event.fetch);
     finish_one(binding, draft, &c->poll.record.fetch);
     finish_one(binding, draft, &c->recover.redeliver);
+    static const char *const failed[] = { "recover", "list_failed" };
+    c->recover.list_failed.declared =
+        connector_tree_node(draft, failed, 2) != NULL;
     /* What brings the whole event makes a row's details needless. */
     if (c->recover.mode == RECOVER_FETCH ||
         c->recover.mode == RECOVER_REDELIVER) {

@@ -502,9 +502,10 @@ static const struct config_key recover_keys[] = {
     KEY(recover_spec, "redeliver", CONFIG_TABLE, redeliver,
         .table = &connector_fetch_table, .schema = NONE,
         .doc = "The request that has the webhook of a row sent again."),
-    KEY(recover_spec, "list_failed", CONFIG_NODE, list_failed,
-        .doc = "Where the provider lists what it could not deliver; for "
-               "people, never asked."),
+    KEY(recover_spec, "list_failed", CONFIG_TABLE, list_failed,
+        .table = &connector_failed_table, .schema = NONE,
+        .doc = "Where the provider lists what it could not deliver, for "
+               "`longstop redeliver`."),
 };
 TABLE(recover_table, "recover", recover_keys, recover_spec,
       "How an event comes whole that only the list has shown.");

@@ -68,6 +68,9 @@ extern const struct config_table connector_fetch_table;
 /* `poll.gate`. */
 extern const struct config_table connector_gate_table;
 
+/* `recover.list_failed`. */
+extern const struct config_table connector_failed_table;
+
 /* `register`. */
 extern const struct config_table connector_register_table;
 

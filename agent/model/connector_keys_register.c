@@ -145,6 +145,10 @@ static const struct config_key register_keys[] = {
         .doc = "How often a running agent looks whether the hook that "
                "`subscribe` made is as it should be; it changes nothing. 0s: "
                "never."),
+    KEY(register_spec, "pending", CONFIG_DURATION, pending_ms,
+        .fallback = "10m", .min = "1s", .max = "1d",
+        .doc = "How long after the request the provider may come with the "
+               "handshakes that belong to it."),
 };
 
 const struct config_table connector_register_table = {

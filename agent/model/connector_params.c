@@ -576,7 +576,8 @@ report_no_channel(struct params *params)
     const bool listens = c->verify_count > 0;
     struct buf hook = { 0 };
     struct buf poll = { 0 };
-    if (c->has_poll || c->has_webhook || params->env->registers) {
+    if (c->has_poll || c->has_webhook || params->env->registers ||
+        (c->registration.declared && connector_awaits_handshake(c))) {
         return;
     }
     if (listens) {

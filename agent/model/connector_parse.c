@@ -219,6 +219,10 @@ connector_parse_request_text(struct config_binding *binding,
         connector_fetch_text(binding, node, place);
         return;
     }
+    if (draft_of(binding)->for_failed) {
+        connector_failed_text(binding, node, place);
+        return;
+    }
     if (draft_of(binding)->for_register) {
         connector_register_text(binding, node, place);
         return;

@@ -234,13 +234,13 @@ static void
 finish_secret(const struct connector_draft *draft, struct register_spec *spec)
 {
     struct register_secret *secret = &spec->secret;
-    if (says(draft, "secret", "generate")) {
-        secret->by = SECRET_OURS;
-    } else if (is_given(&secret->request)) {
+    const bool is_made = says(draft, "secret", "generate");
+    if (!is_made && is_given(&secret->request)) {
         secret->by = SECRET_ASKED;
-    } else if (secret->from != NULL) {
+    } else if (!is_made && secret->from != NULL) {
         secret->by = SECRET_ANSWERED;
-    } else if (connector_request_names(&spec->create.request, "generated")) {
+    } else if (is_made ||
+               connector_request_names(&spec->create.request, "generated")) {
         secret->by = SECRET_OURS;
     }
 }

@@ -71,35 +71,59 @@ connector_verify_signed(struct config_binding *binding,
                                   connector_hook_kinds, &rule->signed_count);
 }
 
+/* A list of pairs and its count, in whatever struct they stand. */
+struct pairs {
+    const struct template *(*at)[2];
+    size_t count;
+};
+
 /* Pairs of templates; the right one may be a plain text. */
+static struct pairs
+parse_pairs(struct config_binding *binding, const struct config_node *node)
+{
+    const size_t count = connector_parse_count(node);
+    struct pairs pairs = { .at = arena_array(binding->arena, count + 1,
+                                             sizeof(*pairs.at)) };
+    if (pairs.at == NULL) {
+        draft_of(binding)->nomem = true;
+        return pairs;
+    }
+    for (const struct config_node *at =
+             node->kind == CONFIG_SEQUENCE ? node->children : node;
+         at != NULL && pairs.count < count; at = at->next) {
+        if (at->kind != CONFIG_SEQUENCE || connector_parse_count(at) != 2) {
+            connector_parse_refuse(binding, node,
+                                   "must be a list of pairs of templates");
+            return pairs;
+        }
+        const struct template **pair = pairs.at[pairs.count];
+        connector_parse_hook_text(binding, at->children, &pair[0]);
+        connector_parse_hook_text(binding, at->children->next, &pair[1]);
+        pairs.count += pair[0] != NULL && pair[1] != NULL;
+    }
+    return pairs;
+}
+
 void
 connector_verify_asserts(struct config_binding *binding,
                          const struct config_node *node, void *place)
 {
     struct verify_rule *rule =
         (void *)((char *)place - offsetof(struct verify_rule, asserts));
-    const size_t count = connector_parse_count(node);
-    rule->asserts =
-        arena_array(binding->arena, count + 1, sizeof(*rule->asserts));
-    if (rule->asserts == NULL) {
-        draft_of(binding)->nomem = true;
-        return;
-    }
-    for (const struct config_node *at =
-             node->kind == CONFIG_SEQUENCE ? node->children : node;
-         at != NULL && rule->assert_count < count; at = at->next) {
-        if (at->kind != CONFIG_SEQUENCE || connector_parse_count(at) != 2) {
-            connector_parse_refuse(binding, node,
-                                   "must be a list of pairs of templates");
-            return;
-        }
-        const struct template **pair = rule->asserts[rule->assert_count];
-        connector_parse_hook_text(binding, at->children, &pair[0]);
-        connector_parse_hook_text(binding, at->children->next, &pair[1]);
-        if (pair[0] != NULL && pair[1] != NULL) {
-            rule->assert_count++;
-        }
-    }
+    const struct pairs pairs = parse_pairs(binding, node);
+    rule->asserts = pairs.at;
+    rule->assert_count = pairs.count;
+}
+
+void
+connector_verify_intent(struct config_binding *binding,
+                        const struct config_node *node, void *place)
+{
+    struct handshake *shake =
+        (void *)((char *)place - offsetof(struct handshake, asserts));
+    const struct pairs pairs = parse_pairs(binding, node);
+    shake->asserts = pairs.at;
+    shake->assert_count = pairs.count;
 }
 
 /* A digest, or for tokens a list of what they may be signed with. */

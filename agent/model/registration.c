@@ -10,7 +10,7 @@
 #include "wire/url.h"
 
 /* Of the chance: a secret of ours, one that is only sent, and a UUID. */
-enum { SECRET_BYTES = 32, UUID_BYTES = 16, WORDS_MAX = 200 };
+enum { SECRET_BYTES = 32, UUID_AT = 64, UUID_BYTES = 16, WORDS_MAX = 200 };
 
 /* ---- what the places stand for ---- */
 
@@ -49,7 +49,7 @@ write_uuid(struct registration *r, struct slice *ret_text)
 {
     struct buf text = { 0 };
     for (size_t i = 0; i < UUID_BYTES; i++) {
-        unsigned char byte = r->plan->chance[2 * SECRET_BYTES + i];
+        unsigned char byte = r->plan->chance[UUID_AT + i];
         byte = i == 6   ? (unsigned char)((byte & 0x0f) | 0x40)
                : i == 8 ? (unsigned char)((byte & 0x3f) | 0x80)
                         : byte;

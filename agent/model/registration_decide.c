@@ -440,6 +440,10 @@ decide_renew(struct registration *r, struct error *err)
                          "there is no hook to renew; 'longstop subscribe' "
                          "makes one");
     }
+    if (r->spec->renew.request.url == NULL &&
+        connector_awaits_handshake(r->plan->connector)) {
+        add(r, ACTION_NOTE_PENDING, no_id, 0); /* it asks again */
+    }
     for (size_t i = 0; i < r->hook_count; i++) {
         add(r, ACTION_RENEW, r->hooks[i].id, 0);
         enum status status = registration_note_hook(r, r->hooks[i].id, 0);

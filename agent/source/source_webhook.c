@@ -11,6 +11,7 @@
 #include "model/address.h"
 #include "model/quota.h"
 #include "model/verify.h"
+#include "source/webhook_pending.h"
 
 /*
  * The happy path of a webhook is:
@@ -84,6 +85,16 @@ struct pending {
 
 static const struct slice prefix = SLICE("/hooks/");
 
+/* No secret, no route; but while a registration is under way the provider may
+ * come with its secret. */
+static bool
+is_open(const struct source_webhook *webhook, const struct connector *connector)
+{
+    return connector->has_webhook ||
+           webhook_pending_is_open(webhook->settings.secrets, connector,
+                                   clock_unix_ms());
+}
+
 static struct route *
 route_of(struct source_webhook *webhook, struct slice path)
 {
@@ -92,8 +103,9 @@ route_of(struct source_webhook *webhook, struct slice path)
     }
     struct slice name = slice_from(path, prefix.len);
     for (size_t i = 0; i < webhook->route_count; i++) {
-        if (slice_equal(webhook->routes[i].connector->name, name)) {
-            return &webhook->routes[i];
+        struct route *route = &webhook->routes[i];
+        if (slice_equal(route->connector->name, name)) {
+            return is_open(webhook, route->connector) ? route : NULL;
         }
     }
     return NULL;
@@ -386,6 +398,45 @@ refuse(struct source_webhook *webhook, const struct route *route,
     }
 }
 
+/* Answers what belongs to a registration; true when it has. */
+static bool
+answer_pending(struct source_webhook *webhook, struct route *route,
+               struct http_exchange *exchange, struct arrival *arrival)
+{
+    const struct connector *connector = route->connector;
+    const struct handshake *shake = NULL;
+    struct http_fields fields = { NULL, 0 };
+    struct slice body = { NULL, 0 };
+    if (!connector_awaits_handshake(connector)) {
+        return false;
+    }
+    enum webhook_pending_verdict verdict = webhook_pending_judge(
+        webhook->settings.secrets, connector, &arrival->request,
+        arrival->received_ms, &arrival->arena, &shake);
+    if (verdict == PENDING_ANSWER &&
+        (verify_answer(connector, &shake->respond, &arrival->request,
+                       &arrival->arena, &body) != STATUS_OK ||
+         verify_answer_fields(connector, &shake->respond, &arrival->request,
+                              &arrival->arena, &fields) != STATUS_OK)) {
+        verdict = PENDING_FAILED;
+    }
+    if (verdict == PENDING_OTHER && connector->has_webhook) {
+        return false;
+    }
+    if (verdict == PENDING_ANSWER) {
+        count(route, OUTCOME_ACCEPTED);
+        answer_with_spec(exchange, &shake->respond, body, fields);
+    } else if (verdict == PENDING_REFUSED) {
+        count(route, OUTCOME_REFUSED);
+        answer_plain(exchange, 404);
+    } else {
+        /* events may follow their secret at once: they come again */
+        count(route, OUTCOME_BUSY);
+        answer_busy(webhook, exchange);
+    }
+    return true;
+}
+
 /* http_server's `request`. */
 static void
 take_request(void *arg, struct http_exchange *exchange)
@@ -417,6 +468,11 @@ take_request(void *arg, struct http_exchange *exchange)
     if (status != STATUS_OK) {
         mem_free(pending);
         refuse(webhook, route, exchange, status);
+        return;
+    }
+    if (answer_pending(webhook, route, exchange, arrival)) {
+        arrival_destroy(arrival);
+        mem_free(pending);
         return;
     }
     *pending = (struct pending){ webhook, route, exchange };
@@ -480,7 +536,10 @@ source_webhook_create(struct loop *loop,
         goto destroy;
     }
     for (size_t i = 0; i < settings->connector_count; i++) {
-        if (!settings->connectors[i].has_webhook) {
+        const struct connector *connector = &settings->connectors[i];
+        if (!connector->has_webhook &&
+            (settings->secrets == NULL || !connector->registration.declared ||
+             !connector_awaits_handshake(connector))) {
             continue;
         }
         status = open_route(webhook, &settings->connectors[i],

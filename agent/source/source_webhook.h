@@ -27,6 +27,8 @@ struct source_webhook_settings {
     unsigned gzip_ratio;            /* most output bytes per input byte: 100 */
     int64_t retry_after_s;          /* sent with 503: 5 */
     struct metric_family *requests; /* labels connector, outcome; or NULL */
+    const char *secrets; /* the directory of io/kept; NULL: nothing is
+                            registered */
     /* A webhook asked for an early walk. May be NULL. */
     void (*signal)(void *arg, const struct connector *connector);
     void *signal_arg;

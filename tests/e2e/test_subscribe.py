@@ -26,6 +26,7 @@ class Registrar:
 
     def __init__(self, api):
         self.asked = []
+        self.targets = []  # paths with their queries
         self.cut = set()  # purposes (method) whose answer never comes
         registrar = self
 
@@ -64,6 +65,7 @@ class Registrar:
             body = urllib.parse.parse_qs(body)
         elif body:
             body = json.loads(body)
+        self.targets.append(handler.path)
         self.asked.append((handler.command, parts.path, body,
                            dict(handler.headers)))
         status, told = api(handler.command, parts.path,
@@ -350,7 +352,14 @@ class Shipped(Case):
             given["base"] = "https://api.example.com"
             if "auth:" not in text and "{secret:api_key}" not in text:
                 del given["api_key"], given["base"]
-                given["webhook_secret"] = "whsec_" + 44 * "A"
+                if "webhook_secret:" in text:
+                    given["webhook_secret"] = "whsec_" + 44 * "A"
+            if "oauth2" in text:
+                given["client_id"] = "v_client_id"
+            if "user_tz" in given:
+                given["user_tz"] = "Europe/Berlin"
+            if "hub" in given:
+                given["hub"] = "https://hub.example.com"
             by_hand = "by_hand:" in text
             with self.subTest(name):
                 agent = self.agent({"shop": {"use": name[:-5],
@@ -457,6 +466,184 @@ class Watched(Case):
         wait_until(lambda: json.loads(self.kept(agent, "registration"))
                    ["at_ms"] > note["at_ms"] + 58_000, "that is noted")
         self.assertIn("shop: renewed", self.subscribe(agent, "--renew"))
+
+
+class Pending(Case):
+    """Handshakes that belong to a registration that is under way."""
+
+    ASANA = {
+        "verify": {"type": "hmac",
+                   "signature": {"from": "header:X-Hook-Signature"},
+                   "signed": "{body}"},
+        "event": {"id": "json:id"},
+        "handshake": [{
+            "when": [{"x": "header:X-Hook-Secret", "present": True}],
+            "verify": False, "store_secret": "header:X-Hook-Secret",
+            "respond": {"status": 200, "headers": {
+                "X-Hook-Secret": "{header:X-Hook-Secret}"}}}]}
+
+    def asana(self, agent_of):
+        """A provider that brings its secret before it answers."""
+        secret = "s3cret-of-theirs"
+
+        def api(method, path, query, body):
+            self.shaken = post(agent_of().port, "/hooks/shop", b"{}",
+                               {"X-Hook-Secret": secret})
+            return 201, {"id": 5}
+        return api
+
+    def awaiting(self, api, **more):
+        registrar = Registrar(api)
+        self.addCleanup(registrar.close)
+        agent = self.agent({"shop": {
+            **self.ASANA, "register": {
+                "auth": {"type": "bearer", "value": "k"}, "create": {
+                    "method": "POST", "url": registrar.url + "/webhooks",
+                    "json": {"target": "{hook_url}"}}}, **more}})
+        agent.config["listen"]["public_url"] = "https://hooks.example.com"
+        agent.write_config()
+        return registrar, agent
+
+    def test_a_secret_is_taken_only_while_a_registration_is_under_way(self):
+        agent = None
+        _, agent = self.awaiting(self.asana(lambda: agent))
+        agent.start()
+        knock = {"X-Hook-Secret": "an-intruders"}
+        self.assertEqual(post(agent.port, "/hooks/shop", b"{}", knock).status,
+                         404)
+        self.assertIn("shop: created", self.subscribe(agent))
+        self.assertEqual((self.shaken.status,
+                          self.shaken.headers.get("X-Hook-Secret")),
+                         (200, "s3cret-of-theirs"))
+        self.assertEqual(self.kept(agent), "s3cret-of-theirs")
+        self.assertEqual(post(agent.port, "/hooks/shop", b"{}", knock).status,
+                         404, "one is kept already")
+        body = b'{"id":"e1"}'
+        signed = {"X-Hook-Signature": harness.sign(body, "s3cret-of-theirs")}
+        self.assertEqual(post(agent.port, "/hooks/shop", body, signed).status,
+                         503, "it comes again after the restart")
+        agent.stop()
+        agent.start()
+        self.assertEqual(post(agent.port, "/hooks/shop", body, signed).status,
+                         202)
+        self.assertEqual(post(agent.port, "/hooks/shop", b"{}", knock).status,
+                         404)
+        self.assertEqual(self.kept(agent), "s3cret-of-theirs")
+
+    def test_what_came_too_late_is_refused(self):
+        agent = None
+        _, agent = self.awaiting(self.asana(lambda: agent))
+        agent.config["connectors"]["shop"]["register"]["pending"] = "1s"
+        agent.write_config()
+        os.mkdir(agent.path("secrets"), 0o700)
+        with open(agent.path("secrets/shop.registration"), "w",
+                  encoding="utf-8", opener=lambda path, flags: os.open(
+                      path, flags, 0o600)) as file:
+            file.write(json.dumps({"url": HOOK, "pending": True, "hooks": [],
+                                   "at_ms": int(time.time() * 1000) - 5000}))
+        agent.start()
+        got = post(agent.port, "/hooks/shop", b"{}", {"X-Hook-Secret": "x"})
+        self.assertEqual((got.status, self.kept(agent)), (404, None))
+
+    def test_a_hub_is_told_that_we_meant_it_and_nothing_else(self):
+        challenge = {"hub.mode": "subscribe", "hub.challenge": "c-42",
+                     "hub.topic": "https://feed.example/news"}
+        agent = None
+
+        def get(**more):
+            connection = harness.http.client.HTTPConnection(
+                "127.0.0.1", agent.port, timeout=10)
+            connection.request("GET", "/hooks/shop?" + urllib.parse.urlencode(
+                {**challenge, **more}))
+            reply = connection.getresponse()
+            got = reply.status, reply.read()
+            connection.close()
+            return got
+
+        _, agent = self.awaiting(
+            lambda *_: (202, {}), params={"topic": {}},
+            **{"with": {"topic": challenge["hub.topic"]}},
+            handshake=[{
+                "when": [{"x": "method", "equals": "GET"},
+                         {"x": "query:hub.challenge", "present": True}],
+                "verify": False, "pending": True,
+                "assert": [["{query:hub.topic}", "{var:topic}"]],
+                "respond": {"status": 200, "body": "{query:hub.challenge}"}}])
+        agent.config["connectors"]["shop"]["register"]["create"].update(
+            json=None, form={"hub.callback": "{hook_url}",
+                             "hub.secret": "{generated}"}, expect=202)
+        del agent.config["connectors"]["shop"]["register"]["create"]["json"]
+        agent.write_config()
+        agent.start()
+        self.assertEqual(get()[0], 404)
+        self.subscribe(agent)
+        self.assertEqual(get(), (200, b"c-42"))
+        self.assertEqual(get(**{"hub.topic": "https://other"})[0], 404)
+        self.assertEqual(get(**{"hub.mode": "subscribe"})[0], 200)
+
+
+class Redeliver(Case):
+    """What the provider could not deliver, asked for again."""
+
+    @staticmethod
+    def deliveries(asked):
+        rows = [{"id": n, "guid": f"g-{n}", "status": status, "event": "push",
+                 "action": None, "delivered_at": harness.iso()}
+                for n, status in ((1, "OK"), (2, "Invalid HTTP Response: 502"),
+                                  (3, "timed out"), (4, "OK"))]
+
+        def api(method, path, query, body):
+            if method == "POST":
+                asked.append(path)
+                return (500, {}) if "/3/" in path else (202, {})
+            return 200, rows
+        return api
+
+    def code(self, asked):
+        _, agent = self.shop(self.deliveries(asked), "github", with_={
+            "repo": "o/r", "hook_id": "7"})
+        return agent
+
+    def redeliver(self, agent, *words, code=0):
+        got = agent.command("redeliver", *words)
+        self.assertEqual(got.returncode, code, got.stdout + got.stderr)
+        return (got.stdout + got.stderr).decode()
+
+    def test_what_failed_is_listed(self):
+        asked = []
+        said = self.redeliver(self.code(asked), "--dry-run", "shop")
+        self.assertIn("g-2\ng-3\n2 failed", said)
+        self.assertEqual(asked, [])
+
+    def test_each_is_asked_for_and_a_refusal_is_told(self):
+        asked = []
+        said = self.redeliver(self.code(asked), "shop", code=1)
+        self.assertIn("g-2 -> 202", said)
+        self.assertIn("g-3 -> 500: HTTP 500", said)
+        self.assertEqual(asked, [f"/repos/o/r/hooks/7/deliveries/{n}/attempts"
+                                 for n in (2, 3)])
+
+    def test_one_is_asked_for_by_its_id(self):
+        asked = []
+        agent = self.code(asked)
+        self.assertIn("1 asked for again", self.redeliver(agent, "shop", "g-2"))
+        self.assertEqual(len(asked), 1)
+        self.assertIn("does not have it",
+                      self.redeliver(agent, "shop", "g-9", code=1))
+
+    def test_a_list_of_failures_without_a_way_back_is_only_shown(self):
+        events = [{"id": "evt_1", "type": "a", "created": 1700000000}]
+        registrar, agent = self.shop(
+            lambda *_: (200, {"data": events, "has_more": False}), "stripe")
+        self.assertIn("no request that sends them",
+                      self.redeliver(agent, "shop", code=1))
+        self.redeliver(agent, "-n", "shop")
+        self.assertIn("delivery_success=false", registrar.targets[-1])
+
+    def test_where_nothing_is_listed_that_is_said(self):
+        _, agent = self.shop(lambda *_: (200, {}), "slack",
+                             with_={"channel": "C1"})
+        self.assertIn("does not list", self.redeliver(agent, "shop", code=1))
 
 
 if __name__ == "__main__":

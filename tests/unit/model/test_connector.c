@@ -335,7 +335,7 @@ static const struct rule_row rule_rows[] = {
       "with: {webhook_secret: s}", "needs 'when'" },
     { VERIFY EVENT "handshake: {when: {x: method, equals: GET}, store_secret: "
                    "a}\n",
-      "with: {webhook_secret: s}", "unknown key 'store_secret'" },
+      "with: {webhook_secret: s}", "'store_secret': column 1: unknown source" },
     /* keys: both channels or none */
     { ROWS("id: id, key_time: at") "event: {id: 'json:id'}\n"
                                    "match: {mode: event}\n",

@@ -13,16 +13,16 @@
     "params: {base: {default: 'https://api.test'}}\n"
 #define LIST                                                                   \
     "  list: {url: '{var:base}/hooks', items: 'data[*]', id: id, events: "     \
-    "on, find: {url: '{hook_url}'}, want: {active: true}}\n"
+    "ev, find: {url: '{hook_url}'}, want: {active: true}}\n"
 #define CREATE                                                                 \
     "  create: {method: POST, url: '{var:base}/hooks', id: id, json: {url: "   \
-    "'{hook_url}', on: '{events}', key: '{generated}'}}\n"
+    "'{hook_url}', ev: '{events}', key: '{generated}'}}\n"
 #define PLAIN                                                                  \
     "  create: {method: POST, url: '{var:base}/hooks', id: id, json: {url: "   \
-    "'{hook_url}', on: '{events}'}}\n"
+    "'{hook_url}', ev: '{events}'}}\n"
 #define DELETE "  delete: {method: DELETE, url: '{var:base}/hooks/{id}'}\n"
 #define UPDATE                                                                 \
-    "  update: {method: PUT, url: '{var:base}/hooks/{id}', json: {on: "        \
+    "  update: {method: PUT, url: '{var:base}/hooks/{id}', json: {ev: "        \
     "'{events}', key: '{generated}'}}\n"
 
 #define OURS     HEAD "register:\n" LIST CREATE DELETE
@@ -36,13 +36,13 @@
 #define NONE     "{\"data\":[{\"id\":1,\"url\":\"https://else.test\"}]}"
 #define THERE                                                                  \
     "{\"data\":[{\"id\":7,\"url\":\"" HOOK_URL                                 \
-    "\",\"active\":true,\"on\":[\"a\",\"b\"]}]}"
+    "\",\"active\":true,\"ev\":[\"a\",\"b\"]}]}"
 #define DISABLED                                                               \
     "{\"data\":[{\"id\":7,\"url\":\"" HOOK_URL                                 \
-    "\",\"active\":false,\"on\":[\"a\",\"b\"]}]}"
+    "\",\"active\":false,\"ev\":[\"a\",\"b\"]}]}"
 #define OTHER_EVENTS                                                           \
     "{\"data\":[{\"id\":7,\"url\":\"" HOOK_URL                                 \
-    "\",\"active\":true,\"on\":[\"a\",\"c\"]}]}"
+    "\",\"active\":true,\"ev\":[\"a\",\"c\"]}]}"
 
 /* What a provider that keeps to its list would answer. */
 static const char created[] = "{\"id\":9,\"secret\":\"s9\",\"key\":\"k9\"}";
@@ -286,17 +286,17 @@ an_event_can_be_an_array_a_field_a_member_or_a_hook_of_its_own(void **state)
         const char *create;
         const char *body;
     } rows[] = {
-        { "json: {on: '{events}'}", "{\"on\":[\"a\",\"b\"]}" },
-        { "json: {on: [{name: '{event}', v: 1}], z: 2}",
-          "{\"on\":[{\"name\":\"a\",\"v\":1},{\"name\":\"b\",\"v\":1}],"
+        { "json: {ev: '{events}'}", "{\"ev\":[\"a\",\"b\"]}" },
+        { "json: {ev: [{name: '{event}', v: 1}], z: 2}",
+          "{\"ev\":[{\"name\":\"a\",\"v\":1},{\"name\":\"b\",\"v\":1}],"
           "\"z\":2}" },
         { "json: {'{event}': true, x: 'on {events}'}",
           "{\"a\":true,\"b\":true,\"x\":\"on a,b\"}" },
-        { "json: {on: ['{event}', last]}", "{\"on\":[\"a\",\"b\",\"last\"]}" },
-        { "form: {'on[]': '{event}', u: '{events}'}",
-          "on%5B%5D=a&on%5B%5D=b&u=a%2Cb" },
-        { "graphql: {query: 'm { x }', variables: {i: {on: '{events}'}}}",
-          "{\"query\":\"m { x }\",\"variables\":{\"i\":{\"on\":[\"a\",\"b\"]}"
+        { "json: {ev: ['{event}', last]}", "{\"ev\":[\"a\",\"b\",\"last\"]}" },
+        { "form: {'ev[]': '{event}', u: '{events}'}",
+          "ev%5B%5D=a&ev%5B%5D=b&u=a%2Cb" },
+        { "graphql: {query: 'm { x }', variables: {i: {ev: '{events}'}}}",
+          "{\"query\":\"m { x }\",\"variables\":{\"i\":{\"ev\":[\"a\",\"b\"]}"
           "}}" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

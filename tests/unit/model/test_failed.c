@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness/bound.h"
+
+#include "base/mem.h"
+#include "model/failed.h"
+#include "wire/digest.h"
+
+#define LIST                                                                   \
+    "params: {base: {default: 'https://api.test'}}\n"                          \
+    "verify: {type: token, from: 'header:X-T'}\nevent: {id: 'json:id'}\n"      \
+    "poll: {request: {url: '{var:base}/log', query: {since: '{cursor}', "      \
+    "size: "                                                                   \
+    "'100'}, headers: {X-A: b}}, auth: {type: query, name: key}, items: "      \
+    "'rows[*]', record: {id: guid}}\n"
+
+static const char with[] = "with: {api_key: k, webhook_secret: s}";
+
+static void
+bind(struct bound *bound, const char *recover)
+{
+    char file[2048];
+    (void)snprintf(file, sizeof(file), LIST "%s\n", recover);
+    bound_texts(bound, file, with, "https://h.test");
+    if (bound->status != STATUS_OK) {
+        fail_msg("%s", bound->words.ptr);
+    }
+}
+
+static enum status
+read_page(const struct connector *connector, struct http_fields fields,
+          const char *body, struct arena *arena, struct failed_page *page)
+{
+    const struct failed_answer answer = { fields, slice_of(body),
+                                          SLICE("https://api.test/log") };
+    return failed_read(connector, &answer, arena, page, NULL);
+}
+
+static void
+it_is_the_list_or_a_url_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *recover;
+        const char *url;
+    } rows[] = {
+        { "recover: {list_failed: {where: {status_ne: OK}}}",
+          "https://api.test/log?size=100&key=k" },
+        { "recover: {list_failed: {query: {ok: 'false'}}}",
+          "https://api.test/log?size=100&ok=false&key=k" },
+        { "recover: {list_failed: {url: '{var:base}/bad', query: {s: 2}}}",
+          "https://api.test/bad?s=2&key=k" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bound bound;
+        struct arena arena = { 0 };
+        struct rendered_request request;
+        struct slice field;
+        bind(&bound, rows[i].recover);
+        assert_true(failed_is_listed(&bound.connector));
+        assert_false(failed_is_sent_again(&bound.connector));
+        assert_int_equal(
+            failed_list(&bound.connector, slice_of(""), &arena, &request, NULL),
+            STATUS_OK);
+        assert_string_equal(request.url.ptr, rows[i].url);
+        assert_true(http_field_find(request.fields, "X-A", &field));
+        arena_fini(&arena);
+        bound_fini(&bound);
+    }
+}
+
+static void
+rows_that_failed_are_told_from_the_others(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"rows\":[{\"guid\":\"a\",\"s\":\"OK\"},{\"guid\":\"b\",\"s\":"
+        "\"no\"},{\"guid\":\"c\"},{\"s\":500}]}";
+    static const struct {
+        const char *where;
+        const char *ids; /* of those that meet it */
+    } cases[] = {
+        { "where: {s_ne: OK}", "b,c,," },
+        { "where: {s: 'no'}", "b," },
+        { "where: {s: 500}", "," },
+        { "id: s", "OK,no,,500," },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char recover[256];
+        struct bound bound;
+        struct arena arena = { 0 };
+        struct failed_page page;
+        struct buf ids = { 0 };
+        (void)snprintf(recover, sizeof(recover), "recover: {list_failed: {%s}}",
+                       cases[i].where);
+        bind(&bound, recover);
+        assert_int_equal(read_page(&bound.connector,
+                                   (struct http_fields){ NULL, 0 }, body,
+                                   &arena, &page),
+                         STATUS_OK);
+        for (size_t r = 0; r < page.count; r++) {
+            buf_append(&ids, page.rows[r].id);
+            buf_byte(&ids, ',');
+        }
+        assert_string_equal(ids.ptr, cases[i].ids);
+        assert_int_equal(page.next.len, 0);
+        buf_fini(&ids);
+        arena_fini(&arena);
+        bound_fini(&bound);
+    }
+}
+
+static void
+a_page_that_leads_elsewhere_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *link;
+        const char *next; /* NULL: refused */
+    } cases[] = {
+        { "</log?p=2>; rel=\"next\"", "https://api.test/log?p=2" },
+        { "</log?p=2>; rel=\"last\"", "" },
+        { "<https://evil.test/log>; rel=\"next\"", NULL },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct http_field field = { SLICE("Link"), slice_of(cases[i].link) };
+        struct bound bound;
+        struct arena arena = { 0 };
+        struct failed_page page;
+        bind(&bound, "recover: {list_failed: {}}");
+        enum status status =
+            read_page(&bound.connector, (struct http_fields){ &field, 1 },
+                      "{\"rows\":[]}", &arena, &page);
+        assert_int_equal(status,
+                         cases[i].next == NULL ? STATUS_DENIED : STATUS_OK);
+        if (cases[i].next != NULL) {
+            assert_true(slice_equal_text(page.next, cases[i].next));
+        }
+        arena_fini(&arena);
+        bound_fini(&bound);
+    }
+}
+
+static void
+what_is_no_list_is_an_error(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = { "", "no", "{}", "[]" };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct bound bound;
+        struct arena arena = { 0 };
+        struct failed_page page;
+        bind(&bound, "recover: {list_failed: {}}");
+        assert_int_equal(read_page(&bound.connector,
+                                   (struct http_fields){ NULL, 0 }, bodies[i],
+                                   &arena, &page),
+                         STATUS_PROTOCOL);
+        arena_fini(&arena);
+        bound_fini(&bound);
+    }
+}
+
+static void
+each_row_is_asked_for_by_its_own_values(void **state)
+{
+    (void)state;
+    struct bound bound;
+    struct arena arena = { 0 };
+    struct rendered_request request;
+    const struct failed_row row = { SLICE("g"), SLICE("{\"id\":\"7/8\"}") };
+    bind(&bound, "recover: {list_failed: {}, redeliver: {method: POST, url: "
+                 "'{request.url}/{id}/again'}}");
+    assert_true(failed_is_sent_again(&bound.connector));
+    assert_int_equal(
+        failed_again(&bound.connector, &row, &arena, &request, NULL),
+        STATUS_OK);
+    assert_string_equal(request.url.ptr,
+                        "https://api.test/log/7%2F8/again?key=k");
+    arena_fini(&arena);
+    bound_fini(&bound);
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    return digest_init(NULL) == STATUS_OK ? 0 : -1;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_the_list_or_a_url_of_its_own),
+        cmocka_unit_test(rows_that_failed_are_told_from_the_others),
+        cmocka_unit_test(a_page_that_leads_elsewhere_is_refused),
+        cmocka_unit_test(what_is_no_list_is_an_error),
+        cmocka_unit_test(each_row_is_asked_for_by_its_own_values),
+    };
+    return cmocka_run_group_tests_name("model/failed", tests, set_up, NULL);
+}
