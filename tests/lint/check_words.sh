@@ -10,7 +10,7 @@ list() {
 }
 # slips.txt: made on purpose, in tests of what is said about them.
 list agent cmake connectors packaging schema tests ./*.md |
-    grep -vE '^tests/(data/|lint/slips)' |
+    grep -vE '^tests/(data/|fuzz/seeds/|lint/slips)' |
     xargs codespell --ignore-words=tests/lint/slips.txt || failed=1
 list packaging tests .ci | grep -E '\.sh$|^\.ci/run$' | xargs shellcheck || failed=1
 if command -v cppcheck >/dev/null; then
