@@ -466,7 +466,7 @@ struct register_request {
 
 /* Where the secret of a hook comes from. */
 struct register_secret {
-    enum {
+    enum register_secret_by {
         SECRET_BY_PEOPLE, /* one for all hooks, and no request shows it */
         SECRET_OURS,      /* we make it up and send it as {generated} */
         SECRET_ANSWERED,  /* the answer to `create` has it, and no other */

@@ -382,7 +382,7 @@ do_here(struct registration *r, const struct registration_action *action,
 static enum status
 pretend(struct registration *r, struct error *err)
 {
-    const int kind = r->actions[r->at].kind;
+    const enum registration_action_kind kind = r->actions[r->at].kind;
     r->is_asked = false;
     r->at++;
     r->last_id = slice_of("0"); /* an id that may be a number */
@@ -592,7 +592,7 @@ registration_answer(struct registration *r, unsigned http_status,
     PRE(r->is_asked && r->at < r->action_count);
     const struct registration_action *action = &r->actions[r->at];
     const char *purpose = ask_row_of(action)->purpose;
-    const unsigned expect = expected(r, action->kind);
+    const unsigned expect = expected(r, (int)action->kind);
     const bool is_gone = action->kind == ACTION_DELETE &&
                          (http_status == 404 || http_status == 410);
     struct slice copy = { NULL, 0 };

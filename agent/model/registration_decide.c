@@ -261,7 +261,8 @@ registration_find_hooks(struct registration *r, struct slice body,
 /* ---- what follows ---- */
 
 static void
-add(struct registration *r, int kind, struct slice id, size_t event)
+add(struct registration *r, enum registration_action_kind kind, struct slice id,
+    size_t event)
 {
     struct registration_action *action = &r->actions[r->action_count++];
     *action = (struct registration_action){ .id = id, .event = event };
@@ -280,7 +281,7 @@ is_given(const struct register_request *request)
 static void
 add_create(struct registration *r, size_t event)
 {
-    const int by = r->spec->secret.by;
+    const enum register_secret_by by = r->spec->secret.by;
     if (by == SECRET_OURS && !r->has_secret) {
         add(r, ACTION_KEEP_OURS, no_id, event);
         r->has_secret = true;
@@ -340,7 +341,7 @@ static enum status
 add_for_hook(struct registration *r, const struct registration_hook *hook,
              size_t event, struct error *err)
 {
-    const int by = r->spec->secret.by;
+    const enum register_secret_by by = r->spec->secret.by;
     const bool is_lost =
         !r->has_secret && (by == SECRET_ANSWERED || by == SECRET_OURS);
     const bool sends_secret =

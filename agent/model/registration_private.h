@@ -10,7 +10,7 @@
 
 /* One thing to do; what follows from the list's answer is a row of them. */
 struct registration_action {
-    enum {
+    enum registration_action_kind {
         ACTION_LIST,
         ACTION_KEEP_OURS, /* the secret that we made up */
         ACTION_NOTE_PENDING,
