@@ -73,6 +73,11 @@ take_body(char *bytes, size_t size, size_t count, void *arg)
     struct http_call *call = arg;
     size_t len = size * count;
     call->moved_ms = loop_now_ms(call->client->loop);
+    if (call->is_open) {
+        call->is_paused =
+            !call->stream->take(call->arg, (struct slice){ bytes, len });
+        return call->is_paused ? CURL_WRITEFUNC_PAUSE : len;
+    }
     size_t room = call->body_limit - call->body.len;
     if (len > room && !call->may_be_cut) {
         call->failure = STATUS_TOO_LARGE;
@@ -85,22 +90,6 @@ take_body(char *bytes, size_t size, size_t count, void *arg)
         return CURL_WRITEFUNC_ERROR;
     }
     return call->is_cut ? CURL_WRITEFUNC_ERROR : len;
-}
-
-/* Only counts: curl keeps the fields, but sets no limit to all of them. */
-static size_t
-/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
-take_head(char *bytes, size_t size, size_t count, void *arg)
-{
-    struct http_call *call = arg;
-    (void)bytes;
-    call->moved_ms = loop_now_ms(call->client->loop);
-    call->head_bytes += size * count;
-    if (call->head_bytes > HEAD_LIMIT_BYTES) {
-        call->failure = STATUS_PROTOCOL;
-        return CURL_WRITEFUNC_ERROR;
-    }
-    return size * count;
 }
 
 /* Returns the fields, borrowing from the handle; the caller frees them. */
@@ -136,6 +125,70 @@ info_ms(CURL *easy, CURLINFO what)
     curl_off_t us = 0;
     (void)curl_easy_getinfo(easy, what, &us);
     return (us + 999) / 1000;
+}
+
+/* Fills in what is known of an answer; the caller frees `*ret_fields`. */
+static enum status
+gather_reply(struct http_call *call, struct http_reply *reply,
+             struct http_field **ret_fields)
+{
+    size_t count = 0;
+    struct http_field *fields = gather_fields(call->easy, &count);
+    if (fields == NULL) {
+        return STATUS_NOMEM;
+    }
+    *ret_fields = fields;
+    long code = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
+    *reply = (struct http_reply){
+        .status = (unsigned)code,
+        .fields = { fields, count },
+        .body = buf_slice(&call->body),
+        .duration_ms = info_ms(call->easy, CURLINFO_TOTAL_TIME_T),
+        .first_byte_ms = info_ms(call->easy, CURLINFO_STARTTRANSFER_TIME_T),
+        .received_ms = loop_now_ms(call->client->loop),
+    };
+    return STATUS_OK;
+}
+
+/* A head has ended; one of 1xx is followed by another. */
+static enum status
+open_stream(struct http_call *call)
+{
+    struct http_reply head;
+    struct http_field *fields;
+    enum status status = gather_reply(call, &head, &fields);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (head.status >= 200) {
+        call->is_open = call->stream->open(call->arg, &head);
+        call->ends_ms = call->is_open ? INT64_MAX : call->ends_ms;
+    }
+    mem_free(fields);
+    return STATUS_OK;
+}
+
+/* Counts: curl keeps the fields, but sets no limit to all of them. */
+static size_t
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
+take_head(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct http_call *call = arg;
+    call->moved_ms = loop_now_ms(call->client->loop);
+    call->head_bytes += size * count;
+    if (call->head_bytes > HEAD_LIMIT_BYTES) {
+        call->failure = STATUS_PROTOCOL;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    const struct slice line = { bytes, size * count };
+    if (call->stream != NULL && !call->is_open && slice_trim(line).len == 0) {
+        call->failure = open_stream(call);
+        if (call->failure != STATUS_OK) {
+            return CURL_WRITEFUNC_ERROR;
+        }
+    }
+    return size * count;
 }
 
 static void
@@ -182,26 +235,16 @@ http_call_deliver(struct http_call *call)
                      ? STATUS_DENIED
                      : meaning_of(call->code);
     }
+    struct http_reply reply;
     struct http_field *fields = NULL;
-    size_t count = 0;
     if (status == STATUS_OK) {
-        fields = gather_fields(call->easy, &count);
-        call->failure = status = fields != NULL ? STATUS_OK : STATUS_NOMEM;
+        call->failure = status = gather_reply(call, &reply, &fields);
     }
     if (status != STATUS_OK) {
         deliver_failure(call, status);
-        http_call_destroy(call);
-        return;
+    } else {
+        call->done(call->arg, STATUS_OK, &reply, NULL);
     }
-    struct http_reply reply = { .fields = { fields, count } };
-    long code = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &code);
-    reply.status = (unsigned)code;
-    reply.body = buf_slice(&call->body);
-    reply.duration_ms = info_ms(call->easy, CURLINFO_TOTAL_TIME_T);
-    reply.first_byte_ms = info_ms(call->easy, CURLINFO_STARTTRANSFER_TIME_T);
-    reply.received_ms = loop_now_ms(call->client->loop);
-    call->done(call->arg, STATUS_OK, &reply, NULL);
     mem_free(fields);
     http_call_destroy(call);
 }
@@ -213,7 +256,7 @@ http_call_stalls(struct http_call *call, int64_t now_ms)
     curl_off_t began = 0;
     (void)curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
     (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
-    if (began == 0 || sent != call->sent_bytes) {
+    if (began == 0 || sent != call->sent_bytes || call->is_paused) {
         call->sent_bytes = sent;
         call->moved_ms = now_ms;
     }
@@ -275,8 +318,9 @@ set_fixed(struct http_call *call)
     }
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == 0 &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == 0 &&
-           curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ==
-               0 &&
+           (call->stream != NULL ||
+            curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ==
+                0) &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == 0 &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) == 0 &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head) == 0 &&
@@ -531,6 +575,7 @@ http_call_create(struct http_client *client, const struct http_call_spec *spec,
     call->arg = arg;
     call->body_limit = spec->body_limit;
     call->may_be_cut = spec->body_may_be_cut;
+    call->stream = spec->stream;
     list_init(&call->link);
     note_host(call, spec->url);
     call->easy = curl_easy_init();

@@ -336,3 +336,15 @@ http_client_cancel(struct http_call *call)
     list_remove(&call->link);
     http_call_destroy(call);
 }
+
+void
+http_client_resume(struct http_call *call)
+{
+    if (!call->is_paused) {
+        return;
+    }
+    call->is_paused = false;
+    call->moved_ms = loop_now_ms(call->client->loop);
+    arm_deadline(call, call->moved_ms);
+    (void)curl_easy_pause(call->easy, CURLPAUSE_CONT);
+}

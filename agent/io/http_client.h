@@ -36,6 +36,19 @@ enum status http_client_create(struct loop *loop,
 /* Cancels what is running, without callbacks. NULL is allowed. */
 void http_client_destroy(struct http_client *client);
 
+struct http_reply;
+
+/* For an answer that does not end: its bytes are handed on as they come. */
+struct http_stream {
+    /* The head is here, its body empty yet. True: what follows goes to `take`,
+     * and of the times only stall_timeout_ms counts from here on. False: an
+     * answer as any other. */
+    bool (*open)(void *arg, const struct http_reply *head);
+    /* False: not now. No more comes, and the time that counts stands still,
+     * until http_client_resume; then the same bytes come again. */
+    bool (*take)(void *arg, struct slice bytes);
+};
+
 /* All of it is copied before http_client_start returns, but `body`, which is
  * borrowed until the callback or the cancel. */
 struct http_call_spec {
@@ -60,6 +73,9 @@ struct http_call_spec {
     bool public_only;     /* the URL came from outside: no connection is made to
                              this machine or a private network, whatever its host
                              resolves to; STATUS_DENIED */
+    const struct http_stream *stream; /* or NULL; outlives the call. Its answer
+                                         is not asked to be compressed: a packer
+                                         holds back what a reader waits for */
 };
 
 /* What came back; borrowed for the callback. */
@@ -89,7 +105,12 @@ enum status http_client_start(struct http_client *client,
                               http_reply_fn *done, void *arg,
                               struct http_call **ret_call, struct error *err);
 
-/* Ends the call without a callback. NULL is allowed. */
+/* Lets bytes come again that a stream's `take` has refused. It may be called
+ * from here. */
+void http_client_resume(struct http_call *call);
+
+/* Ends the call without a callback; not from a stream's callbacks. NULL is
+ * allowed. */
 void http_client_cancel(struct http_call *call);
 
 #endif

@@ -32,6 +32,9 @@ struct http_call {
     struct loop_timer *deadline;
     http_reply_fn *done;
     void *arg;
+    const struct http_stream *stream;
+    bool is_open;   /* what comes goes to the stream */
+    bool is_paused; /* it would not take it now */
     struct buf body;
     size_t body_limit;
     size_t head_bytes;
