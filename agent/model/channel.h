@@ -23,6 +23,17 @@ channel_name(enum channel channel)
     return names[channel];
 }
 
+/* The channels that bring what the provider sends of itself, as bits. */
+#define CHANNEL_HOOKS (1U << CHANNEL_WEBHOOK | 1U << CHANNEL_STREAM)
+
+/* Whether the channel brings what the provider sends of itself: to us, or to a
+ * relay that hands it on. */
+static inline bool
+channel_is_hook(enum channel channel)
+{
+    return channel == CHANNEL_WEBHOOK || channel == CHANNEL_STREAM;
+}
+
 /* Whether the channel reads the provider's list. */
 static inline bool
 channel_is_walk(enum channel channel)

@@ -347,6 +347,12 @@ connector_bind(struct config_binding *binding, struct slice name,
     return status == STATUS_CONFIG ? STATUS_OK : status;
 }
 
+bool
+connector_has_hooks(const struct connector *connector)
+{
+    return connector->has_webhook || connector->has_stream;
+}
+
 int64_t
 connector_overlap_ms(const struct connector *connector)
 {

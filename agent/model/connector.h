@@ -27,6 +27,7 @@ struct fetch_spec;
 struct json_path;
 struct jwt_alg;
 struct pattern;
+struct stream_spec;
 struct template;
 struct zone;
 
@@ -66,7 +67,8 @@ enum verify_type {
     VERIFY_ED25519,
     VERIFY_ECDSA,
     VERIFY_RSA,
-    VERIFY_JWT
+    VERIFY_JWT,
+    VERIFY_NONE /* of streams only: whoever opened it vouches */
 };
 
 enum encoding { ENCODING_UTF8, ENCODING_HEX, ENCODING_BASE64 };
@@ -540,6 +542,7 @@ struct connector {
                                 until known */
     bool has_webhook;        /* the channels its parameters allow */
     bool has_poll;
+    bool has_stream;
     struct verify_rule *verify;
     size_t verify_count;
     struct handshake *handshakes;
@@ -549,6 +552,7 @@ struct connector {
     enum { DATA_SAME, DATA_DIFFERS } data; /* of the two channels */
     struct event_spec event;
     struct poll_spec poll;
+    const struct stream_spec *stream; /* NULL: it has none */
     struct match_spec match;
     struct recover_spec recover;
     struct register_spec registration;
@@ -607,6 +611,9 @@ enum status connector_bind(struct config_binding *binding, struct slice name,
                            const struct config_node *entry,
                            const struct connector_env *env,
                            struct connector *ret_connector);
+
+/* Whether requests of the provider come in, by its own or over a relay. */
+bool connector_has_hooks(const struct connector *connector);
 
 /* How late the list may show an event and it is found all the same: the deepest
  * overlap of all tiers. */

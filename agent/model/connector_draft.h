@@ -16,6 +16,7 @@ enum draft_side {
     SIDE_EVENT,    /* what is sent for one event: fetched, asked for again */
     SIDE_FAILED,   /* what is sent to see what was not delivered */
     SIDE_REGISTER, /* what is sent to be told of events */
+    SIDE_STREAM,   /* what is sent to open a stream */
     SIDE_ROW       /* what is read from answers and rows */
 };
 
@@ -53,6 +54,7 @@ struct connector_draft {
     bool for_event;    /* the request being read is one for an event */
     bool for_failed;   /* it is recover.list_failed */
     bool for_register; /* it is one of `register` */
+    bool for_stream;   /* it opens a stream */
     bool nomem;
 };
 
@@ -127,6 +129,9 @@ config_parse_fn connector_fetch_query;
 config_parse_fn connector_fetch_headers;
 config_parse_fn connector_fetch_form;
 config_parse_fn connector_fetch_json;
+config_parse_fn connector_stream_text;
+config_parse_fn connector_stream_query;
+config_parse_fn connector_stream_headers;
 
 config_parse_fn connector_failed_text;
 config_parse_fn connector_register_text;
@@ -255,6 +260,36 @@ void connector_fetch_finish_key(struct config_binding *binding,
 /* Holds them against the rules that span their keys. */
 void connector_fetch_check(struct config_binding *binding,
                            struct connector_draft *draft);
+
+/* Whether the connector's own words are all it needs to be believed: `verify:
+ * {type: none}`. */
+bool connector_stream_is_unsigned(const struct connector *c);
+
+/* Holds `stream` and `verify: {type: none}` against the rules that span their
+ * keys. */
+void connector_stream_check(struct config_binding *binding,
+                            struct connector_draft *draft);
+
+/* Lays `stream` over the section of the file that its `use` names. */
+NODISCARD
+enum status connector_stream_tree(struct config_binding *binding,
+                                  const struct connector_env *env,
+                                  struct config_node *root);
+
+/* Loads the file that `use` names, with what that extends, for its `section`.
+ * STATUS_NOT_FOUND once it is reported that there is none. */
+NODISCARD
+enum status connector_tree_used(struct config_binding *binding,
+                                const struct connector_env *env,
+                                const struct config_node *use,
+                                const char *section,
+                                const struct config_node **ret_other);
+
+/* Puts `node` at the end of the mapping, or in the place of its namesake. */
+NODISCARD
+enum status connector_tree_put(struct config_node *root,
+                               const struct config_node *node,
+                               struct arena *arena);
 
 /* Makes the one word of `recover` a mapping; a file's requests stay when the
  * entry says only a word. */

@@ -298,7 +298,7 @@ check_recover(struct config_binding *binding, struct connector_draft *draft)
                "'redeliver' needs a request: {mode: redeliver, redeliver: "
                "{method: POST, url: …}}");
     }
-    if (!c->has_webhook) {
+    if (!connector_has_hooks(c)) {
         refuse(binding, draft, "recover", "mode",
                "what is sent again needs a way in: give 'webhook_secret', or "
                "use 'fetch' or 'self'");
@@ -313,7 +313,7 @@ connector_fetch_check(struct config_binding *binding,
     check_one(binding, draft, &c->event.fetch, "event", "fetch");
     check_one(binding, draft, &c->poll.record.fetch, "poll", "record");
     check_one(binding, draft, &c->recover.redeliver, "recover", "redeliver");
-    if (c->event.mode == EVENT_THIN && c->has_webhook &&
+    if (c->event.mode == EVENT_THIN && connector_has_hooks(c) &&
         !is_given(&c->event.fetch)) {
         refuse(binding, draft, "event", "mode",
                "'thin' needs 'fetch', the request for the object");

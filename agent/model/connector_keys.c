@@ -21,8 +21,8 @@ static const char *const recover_modes[] = { "self", "fetch", "redeliver",
 static const char *const data_shapes[] = { "same", "differs", NULL };
 static const char *const match_modes[] = { "none", "event", "state", NULL };
 const char *const connector_groups[] = {
-    "generic", "payments", "commerce", "code",  "messaging", "mail", "crm",
-    "support", "work",     "data",     "cloud", "feeds",     NULL
+    "generic", "payments", "commerce", "code",  "messaging", "mail",   "crm",
+    "support", "work",     "data",     "cloud", "feeds",     "relays", NULL
 };
 static const char *const paces[] = { "fixed", "adaptive", NULL };
 
@@ -583,6 +583,9 @@ static const struct config_key connector_keys[] = {
         .doc = "What a request says about its events."),
     KEY(connector_draft, "poll", CONFIG_TABLE, c.poll, .table = &poll_table,
         .schema = NONE, .doc = "How the list is read; `none`: there is none."),
+    KEY(connector_draft, "stream", CONFIG_TABLE_PTR, c.stream,
+        .table = &connector_stream_table,
+        .doc = "A relay that hands on what was sent to it."),
     KEY(connector_draft, "match", CONFIG_TABLE, c.match, .table = &match_table,
         .schema = NONE,
         .doc = "How rows and webhooks are known to be one event."),

@@ -74,4 +74,7 @@ extern const struct config_table connector_failed_table;
 /* `register`. */
 extern const struct config_table connector_register_table;
 
+/* `stream`. */
+extern const struct config_table connector_stream_table;
+
 #endif

@@ -4,7 +4,8 @@
 
 static const char *const verify_types[] = { "hmac",  "hash",    "token",
                                             "basic", "ed25519", "ecdsa",
-                                            "rsa",   "jwt",     NULL };
+                                            "rsa",   "jwt",     "none",
+                                            NULL };
 static const char *const encodings[] = { "utf8", "hex", "base64", NULL };
 
 static const struct config_key key_keys[] = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/connector_draft.h"
+#include "model/connector_stream.h"
 #include "wire/url.h"
 
 struct given {
@@ -530,9 +531,49 @@ static void
 decide_webhook(struct params *params)
 {
     prefer_given(&params->draft->c);
-    if (wants_webhook(params)) {
+    if (wants_webhook(params) &&
+        !connector_stream_is_unsigned(&params->draft->c)) {
         params->draft->c.has_webhook = true;
         report_missing(params, SIDE_WEBHOOK, "verify");
+    }
+}
+
+/* What comes over a relay is believed for its signature, as if it had come in
+ * by itself. */
+static void
+decide_stream(struct params *params)
+{
+    static const char *const names[] = { "stream" };
+    struct connector_draft *draft = params->draft;
+    struct connector *c = &draft->c;
+    size_t needed = 0;
+    size_t found = 0;
+    if (c->stream == NULL || c->stream->request.url == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < c->param_count; i++) {
+        if (used_by(draft, c->params[i].name, SIDE_STREAM) &&
+            !has_default(params, i)) {
+            needed++;
+            found += c->params[i].given;
+        }
+    }
+    if (needed > 0 && found == 0 &&
+        (draft->entry == NULL ||
+         config_node_child(draft->entry, "stream") == NULL)) {
+        return;
+    }
+    c->has_stream = true;
+    report_missing(params, SIDE_STREAM, "stream");
+    if (!c->has_webhook && !connector_stream_is_unsigned(c)) {
+        config_report_add(
+            params->binding->report, CONFIG_ERROR,
+            connector_tree_mark(draft, names, 1),
+            "connector '%.*s' cannot stream: %s", SLICE_ARG(c->name),
+            c->verify_count == 0 ? "it has no 'verify', and nothing else tells "
+                                   "who sent what comes"
+                                 : "'webhook_secret' is missing in 'with', and "
+                                   "nothing else tells who sent what comes");
     }
 }
 
@@ -540,8 +581,8 @@ decide_webhook(struct params *params)
 static bool
 asks_for_events(const struct connector *c)
 {
-    return (c->has_webhook && asks_for_keys(c)) ||
-           (c->has_webhook && c->event.mode == EVENT_THIN) ||
+    return (connector_has_hooks(c) &&
+            (asks_for_keys(c) || c->event.mode == EVENT_THIN)) ||
            (c->has_poll && (c->recover.mode == RECOVER_FETCH ||
                             c->recover.mode == RECOVER_REDELIVER));
 }
@@ -576,7 +617,7 @@ report_no_channel(struct params *params)
     const bool listens = c->verify_count > 0;
     struct buf hook = { 0 };
     struct buf poll = { 0 };
-    if (c->has_poll || c->has_webhook || params->env->registers ||
+    if (c->has_poll || connector_has_hooks(c) || params->env->registers ||
         (c->registration.declared && connector_awaits_handshake(c))) {
         return;
     }
@@ -630,6 +671,7 @@ connector_params_bind(struct config_binding *binding,
      * one says nothing about what the user wants. */
     decide_poll(&params);
     decide_webhook(&params);
+    decide_stream(&params);
     mark_registers(&params);
     if (asks_for_events(&draft->c)) {
         report_unfetched(&params);

@@ -227,8 +227,11 @@ connector_parse_request_text(struct config_binding *binding,
         connector_register_text(binding, node, place);
         return;
     }
-    put_template(place, scalar_template(binding, node, TEMPLATE_BARE_LITERAL,
-                                        connector_request_kinds, SIDE_REQUEST));
+    put_template(place,
+                 scalar_template(binding, node, TEMPLATE_BARE_LITERAL,
+                                 connector_request_kinds,
+                                 draft_of(binding)->for_stream ? SIDE_STREAM
+                                                               : SIDE_REQUEST));
 }
 
 void

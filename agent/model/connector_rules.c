@@ -122,6 +122,9 @@ check_verify_rule(struct rules *rules, const struct verify_rule *rule,
     struct config_report *report = rules->binding->report;
     const bool shared =
         rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC;
+    if (rule->type == VERIFY_NONE) {
+        return;
+    }
     check_fetched_key(rules, rule, mark);
     check_token_rule(rules, rule, mark);
     if (rule->from == NULL && !rule_has(rules, mark, NULL, "from") &&
@@ -191,7 +194,7 @@ check_verify(struct rules *rules)
             needs_url |= template_names(c->verify[i].signed_texts[s], "url");
         }
     }
-    if (needs_url && c->has_webhook && c->public_url.len == 0) {
+    if (needs_url && connector_has_hooks(c) && c->public_url.len == 0) {
         refuse(rules, "verify", NULL,
                "the signature covers the URL: give 'public_url' here or in "
                "'listen'");
@@ -302,7 +305,7 @@ check_event(struct rules *rules)
 {
     const struct connector *c = &rules->draft->c;
     const char *const id[] = { "event", "id" };
-    if (c->has_webhook && c->event.id == NULL &&
+    if (connector_has_hooks(c) && c->event.id == NULL &&
         c->event.mode != EVENT_SIGNAL &&
         connector_tree_node(rules->draft, id, 2) == NULL) {
         refuse(rules, "event", NULL, "'event' needs an 'id'");
@@ -676,4 +679,5 @@ connector_rules_check(struct config_binding *binding,
     check_keep_ids(&rules);
     check_answers(&rules);
     connector_fetch_check(binding, draft);
+    connector_stream_check(binding, draft);
 }

@@ -46,10 +46,9 @@ copy_root(const struct config_node *from, struct arena *arena,
     return STATUS_OK;
 }
 
-/* Puts `node` at the end of the mapping, or in the place of its namesake. */
-static enum status
-put_child(struct config_node *root, const struct config_node *node,
-          struct arena *arena)
+enum status
+connector_tree_put(struct config_node *root, const struct config_node *node,
+                   struct arena *arena)
 {
     struct config_node *copy = arena_array(arena, 1, sizeof(*copy));
     if (copy == NULL) {
@@ -84,20 +83,20 @@ load_used(struct config_binding *binding, const struct connector_env *env,
     return loaded ? other : NULL;
 }
 
-/* The same with what that file extends; it must have a verify. */
-static enum status
-find_used(struct config_binding *binding, const struct connector_env *env,
-          const struct config_node *use, const struct config_node **ret_other)
+enum status
+connector_tree_used(struct config_binding *binding,
+                    const struct connector_env *env,
+                    const struct config_node *use, const char *section,
+                    const struct config_node **ret_other)
 {
     const struct config_node *other = load_used(binding, env, use);
     enum status status = other == NULL
                              ? STATUS_NOT_FOUND
                              : connector_extend(other, env, binding->report,
                                                 binding->arena, ret_other);
-    if (status == STATUS_OK &&
-        config_node_child(*ret_other, "verify") == NULL) {
+    if (status == STATUS_OK && config_node_child(*ret_other, section) == NULL) {
         config_report_add(binding->report, CONFIG_ERROR, use->mark,
-                          "'%.*s' has no verify", SLICE_ARG(use->text));
+                          "'%.*s' has no %s", SLICE_ARG(use->text), section);
         status = STATUS_NOT_FOUND;
     }
     return status;
@@ -112,12 +111,13 @@ take_verify(struct config_binding *binding, const struct connector_env *env,
     static const char *const taken[] = { "verify", "handshake", "ack",
                                          "reject" };
     const struct config_node *other = NULL;
-    enum status status = find_used(binding, env, use, &other);
+    enum status status =
+        connector_tree_used(binding, env, use, "verify", &other);
     for (size_t i = 0; status == STATUS_OK && i < 4; i++) {
         const struct config_node *given = config_node_child(other, taken[i]);
         const bool own = i > 0 && config_node_child(root, taken[i]) != NULL;
         if (given != NULL && !own) {
-            status = put_child(root, given, binding->arena);
+            status = connector_tree_put(root, given, binding->arena);
         }
     }
     return status;
@@ -206,7 +206,7 @@ connector_tree_prepare(struct config_binding *binding,
         draft->entry == NULL ? NULL : config_node_child(draft->entry, "verify");
     if (over != NULL && over->kind == CONFIG_MAPPING &&
         config_node_child(over, "use") != NULL) {
-        status = put_child(root, over, binding->arena);
+        status = connector_tree_put(root, over, binding->arena);
     }
     if (status == STATUS_OK) {
         status = connector_fetch_tree(draft, binding->arena, root);
@@ -216,6 +216,9 @@ connector_tree_prepare(struct config_binding *binding,
     }
     if (status == STATUS_OK) {
         status = resolve_verify(binding, env, root);
+    }
+    if (status == STATUS_OK) {
+        status = connector_stream_tree(binding, env, root);
     }
     if (status == STATUS_NOMEM) {
         return status;

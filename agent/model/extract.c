@@ -446,11 +446,13 @@ extract_request(const struct connector *connector,
                                               .now_ms = now_ms },
                                    .arena = arena,
                                    .err = err };
-        list[i] = (struct sighting){ .via = CHANNEL_WEBHOOK,
-                                     .received_ms = now_ms,
-                                     .headers = headers,
-                                     .content_type = parts[i].content_type,
-                                     .body = parts[i].body };
+        list[i] =
+            (struct sighting){ .via = request->is_streamed ? CHANNEL_STREAM
+                                                           : CHANNEL_WEBHOOK,
+                               .received_ms = now_ms,
+                               .headers = headers,
+                               .content_type = parts[i].content_type,
+                               .body = parts[i].body };
         fetch_mark(connector, &list[i]);
         status = read_hook(&reading, rule, parts[i].element, &list[i]);
         if (status != STATUS_OK) {

@@ -108,7 +108,8 @@ asserted_body(const struct verify_rule *rule)
 static bool
 vouches_for_all(const struct verify_rule *rule)
 {
-    return rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC;
+    return rule->type == VERIFY_TOKEN || rule->type == VERIFY_BASIC ||
+           rule->type == VERIFY_NONE;
 }
 
 bool

@@ -145,7 +145,7 @@ bit_at(size_t i)
 static size_t
 deciding_key(const struct sighting *sighting, const struct key_seen *seen)
 {
-    if (channel_is_walk(sighting->via) || sighting->via == CHANNEL_STREAM) {
+    if (channel_is_walk(sighting->via)) {
         for (size_t i = 0; i < sighting->key_count; i++) {
             if (seen[i].found) {
                 return i;
@@ -177,7 +177,7 @@ static unsigned
 entering_keys(const struct sighting *sighting, const struct key_seen *seen,
               size_t by)
 {
-    if (sighting->via != CHANNEL_WEBHOOK) {
+    if (!channel_is_hook(sighting->via)) {
         return 0;
     }
     const size_t body = find_role(sighting, KEY_BODY);
@@ -190,7 +190,7 @@ entering_keys(const struct sighting *sighting, const struct key_seen *seen,
         /* The webhook of an event that a walk brought: from now on its bytes
          * are known. Where a webhook has shown the id before, other bytes
          * under it are nothing we can believe, so they enter nowhere. */
-        if ((seen[by].channels & (1U << CHANNEL_WEBHOOK)) == 0) {
+        if ((seen[by].channels & CHANNEL_HOOKS) == 0) {
             enter = bit_at(body);
         }
         break;
@@ -233,7 +233,7 @@ enum status
 identity_below_floor(const struct connector *connector, int64_t floor_ms,
                      struct sighting *sighting)
 {
-    if (sighting->via != CHANNEL_WEBHOOK) {
+    if (!channel_is_hook(sighting->via)) {
         return STATUS_OK;
     }
     for (size_t i = 0; i < sighting->key_count; i++) {

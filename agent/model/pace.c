@@ -106,7 +106,7 @@ pace_plan_of(const struct connector *connector)
         .fastest_ms = longer_of(poll->fastest_ms, least_ms),
         .slowest_ms = longer_of(poll->slowest_ms, least_ms),
         .cost_ms = poll->cost_s * INSTANT_SECOND_MS,
-        .hooked = connector->has_webhook,
+        .hooked = connector_has_hooks(connector),
     };
     return plan;
 }

@@ -70,6 +70,17 @@ enum status request_follow(const struct connector *connector,
                            struct error *err);
 
 /*
+ * Renders the request that opens the connector's stream, where it left off at
+ * `last_id` (empty: at no place). It goes to its own URL, whatever `base` is.
+ * STATUS_INVALID when something in it may not be sent.
+ */
+NODISCARD
+enum status request_stream(const struct connector *connector,
+                           struct slice last_id, struct arena *arena,
+                           struct rendered_request *ret_request,
+                           struct error *err);
+
+/*
  * Renders a request for one event, from its stored bytes and kept fields. What
  * comes from the event is percent-encoded in the URL, and cannot lead to
  * another origin (STATUS_DENIED) or up the path (STATUS_INVALID). A URL that

@@ -12,12 +12,11 @@ in_time(const struct standing_view *view)
 enum standing
 standing_judge(const struct standing_view *view)
 {
-    if (view->via != CHANNEL_WEBHOOK) {
-        return channel_is_walk(view->via) && view->is_first_row ? in_time(view)
-                                                                : STANDING_SAME;
+    if (!channel_is_hook(view->via)) {
+        return view->is_first_row ? in_time(view) : STANDING_SAME;
     }
     if (!view->by_walk) {
-        return STANDING_SAME; /* a stream's: no walk has to answer for it */
+        return STANDING_SAME;
     }
     switch (view->count) {
     case COUNT_NONE: return in_time(view);

@@ -31,7 +31,7 @@ enum standing {
 
 struct standing_view {
     enum channel via;    /* that shows the event, and had not before */
-    bool by_walk;        /* a walk brought it */
+    bool by_walk;        /* a walk brought it, and no webhook had shown it */
     bool is_first_row;   /* a webhook had shown it, and no walk had */
     int64_t accepted_ms; /* these two by one clock */
     int64_t now_ms;

@@ -21,6 +21,8 @@ struct inbound {
     struct http_fields fields;
     struct slice body; /* as received, content coding removed */
     bool body_is_json; /* json_check passed: json: and item: may look */
+    bool is_streamed;  /* came over a stream that we have opened */
+    int64_t late_ms;   /* so much older than the tolerance its time may be */
 };
 
 enum verify_verdict {

@@ -33,9 +33,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Beside the tiers of `poll:` and its sweeps: where a past span is kept.
- * Stored: never changes. */
+/* Beside the tiers of `poll:` and its sweeps: where a past span is kept, and
+ * what a stream is read on from. Stored: never change. */
 #define WALK_TIER_BACKFILL 1000
+#define WALK_TIER_STREAM   1001
 
 #define WALK_IDS_MAX                                                           \
     64 /* (clock, id) pairs kept for an id cursor's overlap                    \

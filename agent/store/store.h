@@ -224,6 +224,8 @@ struct store_ops {
      * A key by receipt is looked for as far back as its probes say, and on to
      * the ledger's floor: what retention has kept is found.
      *
+     * What a stream brought is a webhook, in all that follows.
+     *
      * For each sighting: identity_judge over what the ledger says decides
      * whether it is new. New: it gets a number greater than all before, its
      * event row, one delivery per `owed` and its keys in the ledger. Known: its

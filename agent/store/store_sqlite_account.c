@@ -167,11 +167,10 @@ count_of(const struct account *account, uint64_t number, bool backfilled)
 static bool
 meets(const struct sighting *sighting, unsigned before)
 {
-    if (sighting->via == CHANNEL_WEBHOOK) {
-        return (before & BITS_WALK) != 0;
+    if (channel_is_hook(sighting->via)) {
+        return (before & BITS_WALK) != 0 && (before & CHANNEL_HOOKS) == 0;
     }
-    return channel_is_walk(sighting->via) && (before & BITS_WALK) == 0 &&
-           (before & 1U << CHANNEL_WEBHOOK) != 0;
+    return (before & BITS_WALK) == 0 && (before & CHANNEL_HOOKS) != 0;
 }
 
 enum status
@@ -192,7 +191,7 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
          * brought. */
         return STATUS_OK;
     }
-    if (sighting->via == CHANNEL_WEBHOOK) {
+    if (channel_is_hook(sighting->via)) {
         status =
             was_backfilled(store, sighting, second->before, &backfilled, err);
         if (status != STATUS_OK) {
@@ -201,7 +200,8 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
     }
     const struct standing_view view = {
         .via = sighting->via,
-        .by_walk = (second->before & LEDGER_BY_WALK) != 0,
+        .by_walk = (second->before & LEDGER_BY_WALK) != 0 &&
+                   (second->before & CHANNEL_HOOKS) == 0,
         .is_first_row =
             channel_is_walk(sighting->via) && meets(sighting, second->before),
         .accepted_ms = (int64_t)(sighting->number >> EVENT_MS_SHIFT),

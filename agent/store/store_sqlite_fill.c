@@ -122,7 +122,7 @@ store_sqlite_fill_by_hook(struct store_sqlite *store, struct sighting *sighting,
     int needs;
     int64_t asked_ms;
     *ret_asked = false;
-    if (!sighting->may_fill || sighting->via != CHANNEL_WEBHOOK) {
+    if (!sighting->may_fill || !channel_is_hook(sighting->via)) {
         return STATUS_OK;
     }
     enum status status =

@@ -34,7 +34,7 @@ static const char *const texts[SQL_COUNT] = {
     /* Each half by the index that has its events. */
     [SQL_SEED_FIND] =
         "SELECT id,via FROM (SELECT id,via,type FROM event INDEXED BY"
-        " event_hooked WHERE connector=?1 AND via=0 AND time_ms=?2"
+        " event_hooked WHERE connector=?1 AND via IN (0,2) AND time_ms=?2"
         " UNION ALL SELECT id,via,type FROM event INDEXED BY event_listed"
         " WHERE connector=?1 AND via IN (1,3) AND time_ms=?2) AS e"
         " LEFT JOIN keyed AS k ON k.connector=?1"
@@ -43,7 +43,7 @@ static const char *const texts[SQL_COUNT] = {
         " ORDER BY type<>?3,id LIMIT 1",
     [SQL_SEED_HOOK] =
         "SELECT id,via FROM event INDEXED BY event_hooked WHERE connector=?1"
-        " AND via=0 AND time_ms=?2 AND type=?3 AND body=?4 AND id<="
+        " AND via IN (0,2) AND time_ms=?2 AND type=?3 AND body=?4 AND id<="
         "(SELECT last FROM keyed WHERE connector=?1 AND edit>0) ORDER BY id",
     [SQL_KEYED_GET] =
         "SELECT keys,edit>0 AND EXISTS(SELECT 1 FROM event WHERE id<=last)"
@@ -140,12 +140,13 @@ static const char *const texts[SQL_COUNT] = {
     /* The index is named so that a plan which reads bodies cannot be made. */
     [SQL_ACCOUNT_SCAN] =
         "SELECT id,EXISTS(SELECT 1 FROM sighting WHERE event=id AND via=0)"
+        " OR EXISTS(SELECT 1 FROM sighting WHERE event=id AND via=2)"
         " FROM event INDEXED BY event_polled WHERE connector=?1"
         " AND via=1 AND id>?2 AND id<?3 ORDER BY id LIMIT ?4",
     [SQL_UNLISTED] =
         "SELECT time_ms,id,EXISTS(SELECT 1 FROM sighting WHERE event=id"
         " AND via IN (1,3)) FROM event INDEXED BY event_hooked"
-        " WHERE connector=?1 AND via=0 AND time_ms>0"
+        " WHERE connector=?1 AND via IN (0,2) AND time_ms>0"
         " AND (time_ms,id)>(?2,?3) AND time_ms<?4"
         " ORDER BY time_ms,id LIMIT ?5",
     [SQL_PRUNE_LEDGER] = "DELETE FROM ledger WHERE k IN"

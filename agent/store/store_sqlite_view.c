@@ -59,7 +59,7 @@ static const char *const texts[VIEW_SQL_COUNT] = {
                    "LIMIT ?2",
     [VIEW_SQL_KEYS] =
         "SELECT id,connector,via,time_ms,type,"
-        "(SELECT at_ms FROM sighting WHERE event=id AND via=0),"
+        "(SELECT min(at_ms) FROM sighting WHERE event=id AND via IN (0,2)),"
         "(SELECT min(at_ms) FROM sighting WHERE event=id AND via IN (1,3)),"
         "EXISTS(SELECT 1 FROM fill WHERE event=id AND filled<>0"
         " AND (filled=2 OR asked_ms<>0))"

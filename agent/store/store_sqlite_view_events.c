@@ -345,7 +345,6 @@ static void
 count_hooked(const struct view_keys *keys, struct view_key *key,
              int64_t accepted_ms, int64_t listed_ms, int64_t time_ms)
 {
-    key->webhook++;
     if (listed_ms != 0) {
         key->met++;
         key->confirmed += listed_ms - accepted_ms <= keys->grace_ms;
@@ -371,11 +370,10 @@ count_event(const struct sql_use *use, struct view_keys *keys,
     int64_t accepted_ms = sqlite3_column_int64(stmt, 0) >> EVENT_MS_SHIFT;
     if (channel_is_walk(via)) {
         count_walked(keys, key, use, accepted_ms);
-    } else if (via == CHANNEL_WEBHOOK) {
+    } else {
+        *(via == CHANNEL_STREAM ? &key->stream : &key->webhook) += 1;
         count_hooked(keys, key, accepted_ms, sqlite3_column_int64(stmt, 6),
                      sqlite3_column_int64(stmt, 3));
-    } else {
-        key->stream++;
     }
     return STATUS_OK;
 }

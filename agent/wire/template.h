@@ -6,8 +6,9 @@
  *   TEMPLATE  literal {SOURCE} {SOURCE?} {SOURCE|filter:arg|...} [[group]]
  *   SOURCE    body url method secret form now cursor page until start …
  *             header:X  query:x  json:PATH  item:PATH  sig:t  var:x  form:x
- *   FILTERS   crc32 sha1 sha256 sha384 sha512 hex base64 lower hmac:ALG
- *             escape:%27 unescape:%3A%2F noport withport sorted number time
+ *   FILTERS   crc32 sha1 sha256 sha384 sha512 hex base64 unbase64 lower
+ *             hmac:ALG escape:%27 unescape:%3A%2F noport withport sorted number
+ *             time
  *             unix_s unix_ms iso8601 iso8601_s iso8601_naive date minute
  *             rfc2822 urlencode object other_key:NAMES
  *

@@ -91,6 +91,15 @@ apply_base64(const struct template_step *step, struct slice key,
 }
 
 static enum status
+apply_unbase64(const struct template_step *step, struct slice key,
+               struct slice text, struct buf *into)
+{
+    (void)step;
+    (void)key;
+    return decode_base64(text, into);
+}
+
+static enum status
 apply_lower(const struct template_step *step, struct slice key,
             struct slice text, struct buf *into)
 {
@@ -485,6 +494,7 @@ static const struct template_filter filters[] = {
     { "sha512", apply_hash, ARGUMENT_NONE, DIGEST_SHA512 },
     { "hex", apply_hex, ARGUMENT_NONE, 0 },
     { "base64", apply_base64, ARGUMENT_NONE, 0 },
+    { "unbase64", apply_unbase64, ARGUMENT_NONE, 0 },
     { "lower", apply_lower, ARGUMENT_NONE, 0 },
     { "hmac", apply_hmac, ARGUMENT_ALG, 0 },
     { "escape", apply_escape, ARGUMENT_ESCAPES, 0 },

@@ -15,3 +15,7 @@ CREATE TABLE rekeyed(
     event INTEGER PRIMARY KEY,
     edit INTEGER NOT NULL
 ) STRICT;
+
+-- What webhooks brought, by stamp: a relay's stream brings webhooks too.
+DROP INDEX event_hooked;
+CREATE INDEX event_hooked ON event(connector, time_ms) WHERE via IN (0,2);

@@ -93,6 +93,21 @@ static const struct shipped shipped[] = {
 
 #define SHIPPED_COUNT (sizeof(shipped) / sizeof(shipped[0]))
 
+/* What webhooks come over, and nothing else. */
+static const struct {
+    const char *file;
+    const char *entry; /* of a connector that they come to */
+} relays[] = {
+    { "mercure", "use: mercure\nwith: {url: 'https://h.example/', topic: t, "
+                 "hub_token: k}" },
+    { "relay", "use: github\nwith: {webhook_secret: s}\n"
+               "stream: {use: relay, url: 'https://r.example/'}" },
+    { "smee", "use: github\nwith: {webhook_secret: s}\n"
+              "stream: {use: smee, url: 'https://smee.io/x'}" },
+};
+
+#define RELAY_COUNT (sizeof(relays) / sizeof(relays[0]))
+
 static void
 path_of(const char *file, char *path, size_t room)
 {
@@ -149,6 +164,24 @@ every_connector_runs_the_channels_its_parameters_allow(void **state)
 }
 
 static void
+every_relay_has_a_connector_to_come_to(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RELAY_COUNT; i++) {
+        struct bound bound;
+        char path[512];
+        const bool is_own = relays[i].entry[5] == 'm';
+        path_of(is_own ? relays[i].file : "github", path, sizeof(path));
+        bound_file(&bound, path, relays[i].entry, "");
+        bound_must(&bound);
+        assert_true(bound.connector.has_stream);
+        assert_int_equal(bound.connector.has_webhook, !is_own);
+        assert_false(bound.connector.has_poll);
+        bound_fini(&bound);
+    }
+}
+
+static void
 every_file_is_tested_here(void **state)
 {
     (void)state;
@@ -161,6 +194,10 @@ every_file_is_tested_here(void **state)
         for (size_t i = 0; i < SHIPPED_COUNT && !found; i++) {
             found = slice_equal_text(slice_first(name, name.len - 5),
                                      shipped[i].file);
+        }
+        for (size_t i = 0; i < RELAY_COUNT && !found; i++) {
+            found = slice_equal_text(slice_first(name, name.len - 5),
+                                     relays[i].file);
         }
         if (!found) {
             fail_msg("%s has no row in this file", at->d_name);
@@ -233,6 +270,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             every_connector_runs_the_channels_its_parameters_allow),
+        cmocka_unit_test(every_relay_has_a_connector_to_come_to),
         cmocka_unit_test(every_file_is_tested_here),
         cmocka_unit_test(every_file_says_what_it_is_and_what_it_asks_for),
     };
