@@ -11,6 +11,7 @@
 #ifndef APP_ADMIN_H
 #define APP_ADMIN_H
 
+#include "app/streams.h"
 #include "app/walks.h"
 #include "base/bytes.h"
 #include "base/status.h"
@@ -37,6 +38,7 @@ struct admin_settings_of_agent {
     const struct connector *connectors;
     size_t connector_count;
     struct walks *walks;
+    const struct streams *streams; /* NULL: none */
     const char *version;
     int64_t started_ms; /* Unix ms */
 };

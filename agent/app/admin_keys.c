@@ -92,7 +92,7 @@ answer_keys(struct admin_ask *ask)
     if (look == NULL) {
         return;
     }
-    bool both = connector->has_webhook && connector->has_poll;
+    bool both = connector_has_hooks(connector) && connector->has_poll;
     look->connector = connector;
     look->call.keys = (struct view_keys){
         .connector = connector->id,

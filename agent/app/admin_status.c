@@ -35,6 +35,27 @@ add_channels(struct portrait *of)
     if (connector->has_poll) {
         json_add_text(of->tree, channels, NULL, slice_of("poll"));
     }
+    if (connector->has_stream) {
+        json_add_text(of->tree, channels, NULL, slice_of("stream"));
+    }
+}
+
+static void
+add_stream(struct portrait *of)
+{
+    struct stream_figures figures;
+    if (!streams_figures(of->settings->streams, of->connector, &figures)) {
+        return;
+    }
+    struct json_node *node = json_add_object(of->tree, of->node, "stream");
+    json_add_text(of->tree, node, "state", slice_of(figures.state));
+    admin_add_time(of->tree, node, "connected", figures.connected_ms);
+    admin_add_time(of->tree, node, "last_byte", figures.byte_ms);
+    admin_add_time(of->tree, node, "next", figures.next_ms);
+    json_add_i64(of->tree, node, "reconnects", (int64_t)figures.reconnects);
+    json_add_i64(of->tree, node, "refused", (int64_t)figures.refused);
+    admin_add_words(of->tree, node, "last_id", figures.id);
+    admin_add_words(of->tree, node, "error", figures.why);
 }
 
 static void
@@ -135,10 +156,7 @@ add_totals(struct portrait *of)
 
 /* What a connector's object is made of, in this order. */
 static void (*const parts[])(struct portrait *of) = {
-    add_channels,
-    add_tiers,
-    add_counts,
-    add_totals,
+    add_channels, add_stream, add_tiers, add_counts, add_totals,
 };
 
 static void

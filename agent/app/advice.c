@@ -73,7 +73,7 @@ check_route(const struct advice *advice, const struct connector *c,
             const struct config_node *entry)
 {
     const struct config_node *webhook = child(entry, "webhook");
-    if (c->has_webhook && advice->settings->listen == NULL) {
+    if (c->has_webhook && !c->has_stream && advice->settings->listen == NULL) {
         config_report_add(
             advice->report, CONFIG_WARNING, c->mark,
             "connector '%.*s' has a webhook secret, but there is no 'listen' "

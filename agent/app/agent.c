@@ -9,6 +9,7 @@
 #include "app/fetch_key.h"
 #include "app/naming.h"
 #include "app/outlets.h"
+#include "app/streams.h"
 #include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
@@ -286,6 +287,23 @@ build_walks(struct agent *agent)
 }
 
 static enum status
+build_streams(struct agent *agent)
+{
+    const struct streams_settings settings = {
+        .loop = agent->loop,
+        .client = agent->client,
+        .connectors = agent->configuration->connectors,
+        .connector_count = agent->configuration->connector_count,
+        .sink = ingest_sink(agent->ingest),
+        .telemetry = &agent->telemetry,
+        .signal = webhook_signalled,
+        .signal_arg = agent,
+        .seed = random_seed(),
+    };
+    return streams_create(&settings, &agent->streams);
+}
+
+static enum status
 build_retention(struct agent *agent)
 {
     const struct keep_settings *keep = &agent->configuration->settings.keep;
@@ -394,6 +412,7 @@ build_admin(struct agent *agent, struct error *err)
         .connectors = agent->configuration->connectors,
         .connector_count = agent->configuration->connector_count,
         .walks = agent->walks,
+        .streams = agent->streams,
         .version = agent->settings.version,
         .started_ms = clock_unix_ms(),
     };
@@ -477,6 +496,7 @@ build(struct agent *agent, struct error *err)
         status = status != STATUS_OK ? status : build_retention(agent);
         status = status != STATUS_OK ? status : build_accounting(agent);
         status = status != STATUS_OK ? status : build_registrar(agent);
+        status = status != STATUS_OK ? status : build_streams(agent);
         status = status != STATUS_OK ? status : build_reader(agent, err);
         status = status != STATUS_OK ? status : build_admin(agent, err);
         status = status != STATUS_OK ? status : build_listener(agent, err);
@@ -533,6 +553,7 @@ agent_run(struct agent *agent)
         accounting_start(agent->accounting);
     }
     walks_start(agent->walks);
+    streams_start(agent->streams);
     if (agent->watchdog != NULL) {
         loop_timer_arm(agent->watchdog, agent->watchdog_ms);
     }
@@ -559,6 +580,7 @@ agent_destroy(struct agent *agent)
     accounting_destroy(agent->accounting);
     registrar_destroy(agent->registrar);
     walks_destroy(agent->walks);
+    streams_destroy(agent->streams);
     ingest_destroy(agent->ingest);
     ingest_destroy(agent->rehearsal);
     if (agent_still_runs(agent)) {

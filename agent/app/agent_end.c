@@ -2,6 +2,7 @@
 /* The agent's end: in order, by force, and what it leaves to its destruction.
  */
 #include "app/agent_private.h"
+#include "app/streams.h"
 #include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
@@ -64,6 +65,7 @@ agent_begin_end(struct agent *agent)
         http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
     }
     agent->ending += walks_stop(agent->walks, part_stopped, agent);
+    agent->ending += streams_stop(agent->streams, part_stopped, agent);
     dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
     part_stopped(agent);
 }
@@ -96,6 +98,7 @@ agent_halt(struct agent *agent)
     if (agent->walks != NULL) {
         (void)walks_stop(agent->walks, ignore_stopped, NULL);
     }
+    (void)streams_stop(agent->streams, ignore_stopped, NULL);
     if (agent->dispatch != NULL) {
         dispatch_stop(agent->dispatch, 0, ignore_stopped, NULL);
     }

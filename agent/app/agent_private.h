@@ -31,6 +31,7 @@ struct agent {
     struct ingest *ingest;
     struct ingest *rehearsal; /* the sink of walks that store nothing */
     struct walks *walks;
+    struct streams *streams;
     struct retention *retention;
     struct accounting *accounting;
     struct registrar *registrar;

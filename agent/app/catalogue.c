@@ -12,6 +12,7 @@ struct entry {
     size_t group; /* of connector_groups */
     bool has_webhook;
     bool has_poll;
+    bool has_stream; /* over which its webhooks come */
 };
 
 struct catalogue {
@@ -61,10 +62,14 @@ add_entry(struct catalogue *catalogue, struct slice name)
     enum status status =
         configuration_read_connector(&reading, name, &file, NULL);
     if (status == STATUS_OK) {
-        *entry = (struct entry){ .name = name,
-                                 .group = group_of(text_of(file, "group")),
-                                 .has_webhook = is_told(file, "verify"),
-                                 .has_poll = has_list(file) };
+        const bool has_stream = is_told(file, "stream");
+        *entry = (struct entry){
+            .name = name,
+            .group = group_of(text_of(file, "group")),
+            .has_webhook = is_told(file, "verify") && !has_stream,
+            .has_poll = has_list(file),
+            .has_stream = has_stream,
+        };
         catalogue->count++;
         status = arena_copy(&catalogue->arena, text_of(file, "title"),
                             &entry->title);
@@ -97,6 +102,7 @@ channels_of(const struct entry *entry)
     return entry->has_webhook && entry->has_poll ? "webhook and poll"
            : entry->has_webhook                  ? "webhook"
            : entry->has_poll                     ? "poll"
+           : entry->has_stream                   ? "stream"
                                                  : "";
 }
 
@@ -132,10 +138,13 @@ print_json(const struct catalogue *catalogue, struct buf *into)
         buf_json(into, entry->name);
         buf_text(into, ",\"title\":");
         buf_json(into, entry->title);
-        buf_format(into, ",\"group\":\"%s\",\"webhook\":%s,\"poll\":%s}",
+        buf_format(into,
+                   ",\"group\":\"%s\",\"webhook\":%s,\"poll\":%s,"
+                   "\"stream\":%s}",
                    connector_groups[entry->group],
                    entry->has_webhook ? "true" : "false",
-                   entry->has_poll ? "true" : "false");
+                   entry->has_poll ? "true" : "false",
+                   entry->has_stream ? "true" : "false");
     }
     buf_text(into, "]}\n");
 }

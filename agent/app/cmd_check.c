@@ -10,6 +10,7 @@
 #include "app/options.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "model/connector_stream.h"
 #include "model/host.h"
 #include "model/pace.h"
 #include "model/promise.h"
@@ -17,15 +18,47 @@
 
 static const struct slice webhook_secret = SLICE("webhook_secret");
 
-static void
-channels_text(const struct connector *connector)
+/* Whether requests come in by themselves, or are meant to. */
+static bool
+has_route(const struct connector *connector,
+          const struct listen_settings *listen)
 {
-    (void)printf("connector %.*s%s%.*s%s: %s%s%s\n", SLICE_ARG(connector->name),
+    return connector->has_webhook && (listen != NULL || !connector->has_stream);
+}
+
+static void
+channels_text(const struct connector *connector,
+              const struct listen_settings *listen)
+{
+    const char *const names[] = {
+        has_route(connector, listen) ? "webhook" : NULL,
+        connector->has_stream ? "stream" : NULL,
+        connector->has_poll ? "poll" : NULL,
+    };
+    const char *before = ": ";
+    (void)printf("connector %.*s%s%.*s%s", SLICE_ARG(connector->name),
                  connector->use.len > 0 ? " (" : "", SLICE_ARG(connector->use),
-                 connector->use.len > 0 ? ")" : "",
-                 connector->has_webhook ? "webhook" : "",
-                 connector->has_webhook && connector->has_poll ? " and " : "",
-                 connector->has_poll ? "poll" : "");
+                 connector->use.len > 0 ? ")" : "");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i] != NULL) {
+            (void)printf("%s%s", before, names[i]);
+            before = " and ";
+        }
+    }
+    (void)printf("\n");
+}
+
+static void
+print_stream(const struct connector *connector)
+{
+    char span[INSTANT_TEXT_BYTES];
+    const struct stream_spec *stream = connector->stream;
+    (void)printf(
+        "  stream: %.*s%s, asked for from here; opened again after %s "
+        "without a byte\n",
+        SLICE_ARG(stream->use.len > 0 ? stream->use : slice_of("a relay")),
+        connector->has_webhook ? "" : ", which alone is believed",
+        instant_span_text(stream->liveness_ms, span));
 }
 
 /* What no walk makes up for. */
@@ -267,10 +300,13 @@ connector_text(const struct hosts *hosts, size_t at)
     const struct listen_settings *listen =
         hosts->configuration->settings.listen;
     char span[INSTANT_TEXT_BYTES];
-    channels_text(connector);
-    if (connector->has_webhook) {
+    channels_text(connector, listen);
+    if (has_route(connector, listen)) {
         print_route(listen, connector);
         print_kept(hosts->configuration, connector);
+    }
+    if (connector->has_stream) {
+        print_stream(connector);
     }
     if (connector->has_poll) {
         print_list(hosts, at);
@@ -285,7 +321,8 @@ connector_text(const struct hosts *hosts, size_t at)
     (void)printf("  dedup horizon: an id that comes again within %s is a "
                  "duplicate\n",
                  instant_span_text(connector->keep_ids_ms, span));
-    if (connector->has_webhook && listen != NULL && connector->has_poll) {
+    if (connector->has_poll &&
+        (connector->has_stream || (connector->has_webhook && listen != NULL))) {
         (void)printf("  grace: an event that only the list has shown for %s "
                      "counts as recovered\n",
                      instant_span_text(connector->grace_ms, span));
@@ -408,6 +445,7 @@ connector_json(struct json_tree *tree, struct json_node *list,
     json_add_text(tree, node, "use", connector->use);
     json_add_bool(tree, node, "webhook", connector->has_webhook);
     json_add_bool(tree, node, "poll", connector->has_poll);
+    json_add_bool(tree, node, "stream", connector->has_stream);
     json_add_bool(tree, node, "secret_kept",
                   connector_param_find(connector, webhook_secret) != NULL &&
                       connector_param_find(connector, webhook_secret)->kept);

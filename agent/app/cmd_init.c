@@ -355,6 +355,24 @@ print_list(bool json)
     return code;
 }
 
+/* A file that has nothing but a stream is for other connectors. */
+static bool
+is_relay(const struct init *init)
+{
+    return config_node_child(init->root, "stream") != NULL &&
+           config_node_child(init->root, "verify") == NULL;
+}
+
+static enum exit_code
+refuse_relay(const char *use)
+{
+    (void)fprintf(stderr,
+                  "longstop init: '%s' is a relay, and no provider: begin with "
+                  "the provider, and give it\n    stream: {use: %s, url: …}\n",
+                  use, use);
+    return EXIT_USAGE;
+}
+
 static enum exit_code
 init_connector(const char *use, bool to_file)
 {
@@ -362,7 +380,9 @@ init_connector(const char *use, bool to_file)
     struct error err = { 0 };
     enum exit_code code;
     enum status status = read_connector(&init, &err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && is_relay(&init)) {
+        code = refuse_relay(use);
+    } else if (status == STATUS_OK) {
         render(&init);
         code = print(&init, to_file);
     } else {

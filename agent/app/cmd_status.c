@@ -115,6 +115,33 @@ tier_text(const struct lines *lines, struct slice tier)
 }
 
 static void
+stream_text(const struct lines *lines)
+{
+    const struct slice stream = told_object(lines->connector, "stream");
+    const struct slice error = told_text(stream, "error", lines->arena);
+    struct slice state;
+    if (!json_member(lines->connector, slice_of("stream"), &state)) {
+        return;
+    }
+    state = told_text(stream, "state", lines->arena);
+    buf_format(lines->into, "  stream: %.*s", SLICE_ARG(state));
+    if (told_time(stream, "connected") > 0) {
+        buf_text(lines->into, " since ");
+        told_when(told_time(stream, "connected"), lines->now_ms, lines->into);
+        buf_text(lines->into, ", last byte ");
+        told_when(told_time(stream, "last_byte"), lines->now_ms, lines->into);
+    }
+    if (told_time(stream, "next") > 0) {
+        buf_text(lines->into, ", again at ");
+        told_when(told_time(stream, "next"), lines->now_ms, lines->into);
+    }
+    buf_format(lines->into, "; %lld times asked again, %lld refused%s%.*s\n",
+               (long long)told_number(stream, "reconnects"),
+               (long long)told_number(stream, "refused"),
+               error.len > 0 ? ": " : "", SLICE_ARG(error));
+}
+
+static void
 tiers_text(const struct lines *lines)
 {
     struct slice tiers = told_array(lines->connector, "tiers");
@@ -246,6 +273,7 @@ status_text_of(struct slice body, const void *arg, struct buf *into)
     while (json_next_element(connectors, &at, &connector)) {
         const struct lines lines = { connector, &arena, now_ms, into };
         title_text(&lines);
+        stream_text(&lines);
         tiers_text(&lines);
         counts_text(&lines);
     }

@@ -77,7 +77,7 @@ accounting_meeting(int64_t webhook, int64_t walk, int64_t met)
 static bool
 has_both(const struct connector *connector)
 {
-    return connector->has_webhook && connector->has_poll;
+    return connector_has_hooks(connector) && connector->has_poll;
 }
 
 /* What the processes before had counted. Only the first answer knows it apart

@@ -53,7 +53,8 @@ retention_keep_events(int64_t keep_ms, const struct connector *connectors,
 {
     for (size_t i = 0; i < count; i++) {
         int64_t ms = instant_add(connectors[i].grace_ms, COUNT_MS);
-        bool counts = connectors[i].has_webhook && connectors[i].has_poll;
+        bool counts =
+            connector_has_hooks(&connectors[i]) && connectors[i].has_poll;
         keep_ms = counts && ms > keep_ms ? ms : keep_ms;
     }
     return keep_ms;

@@ -31,6 +31,9 @@ enum family {
     FAMILY_OVERLAP_SHORT,
     FAMILY_GAPS,
     FAMILY_SUBSCRIPTION_OK,
+    FAMILY_STREAM_CONNECTED,
+    FAMILY_STREAM_RECONNECTS,
+    FAMILY_STREAM_EVENTS,
     FAMILY_DELIVERIES,
     FAMILY_PENDING,
     FAMILY_OLDEST_PENDING,
@@ -128,6 +131,20 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                          "subscribe made is as it should be.",
                                  .kind = METRIC_GAUGE,
                                  .labels = { "connector" } },
+    [FAMILY_STREAM_CONNECTED] = { .name = "longstop_stream_connected",
+                                  .help = "1 while the relay's stream is "
+                                          "open.",
+                                  .kind = METRIC_GAUGE,
+                                  .labels = { "connector" } },
+    [FAMILY_STREAM_RECONNECTS] = { .name = "longstop_stream_reconnects_total",
+                                   .help = "How often the relay's stream was "
+                                           "asked for again.",
+                                   .kind = METRIC_COUNTER,
+                                   .labels = { "connector" } },
+    [FAMILY_STREAM_EVENTS] = { .name = "longstop_stream_requests_total",
+                               .help = "Requests that a relay handed on.",
+                               .kind = METRIC_COUNTER,
+                               .labels = { "connector", "outcome" } },
     [FAMILY_DELIVERIES] = { .name = "longstop_deliveries_total",
                             .help = "Attempts, by how they ended.",
                             .kind = METRIC_COUNTER,
@@ -199,6 +216,9 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->overlap_short = families[FAMILY_OVERLAP_SHORT];
     telemetry->gaps = families[FAMILY_GAPS];
     telemetry->subscription_ok = families[FAMILY_SUBSCRIPTION_OK];
+    telemetry->stream_connected = families[FAMILY_STREAM_CONNECTED];
+    telemetry->stream_reconnects = families[FAMILY_STREAM_RECONNECTS];
+    telemetry->stream_events = families[FAMILY_STREAM_EVENTS];
     telemetry->deliveries = families[FAMILY_DELIVERIES];
     telemetry->pending = families[FAMILY_PENDING];
     telemetry->oldest_pending = families[FAMILY_OLDEST_PENDING];
@@ -220,6 +240,18 @@ series(struct metric_family *family, struct slice first, const char *second)
     return metric_series(family, labels, &metric) == STATUS_OK ? metric : NULL;
 }
 
+static void
+add_stream(const struct telemetry *telemetry, struct slice name,
+           struct telemetry_connector *of)
+{
+    of->stream_connected = series(telemetry->stream_connected, name, NULL);
+    of->stream_reconnects = series(telemetry->stream_reconnects, name, NULL);
+    for (enum stream_outcome i = 0; i < STREAM_OUTCOME_COUNT; i++) {
+        of->stream_events[i] =
+            series(telemetry->stream_events, name, stream_outcome_name(i));
+    }
+}
+
 struct telemetry_connector
 telemetry_of_connector(const struct telemetry *telemetry,
                        const struct connector *connector)
@@ -231,6 +263,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
         .bound_broken = series(telemetry->bound_broken, name, NULL),
     };
     bool used[CHANNEL_COUNT] = { [CHANNEL_WEBHOOK] = connector->has_webhook,
+                                 [CHANNEL_STREAM] = connector->has_stream,
                                  [CHANNEL_POLL] = connector->has_poll,
                                  [CHANNEL_BACKFILL] = connector->has_poll };
     for (enum channel via = 0; via < CHANNEL_COUNT; via++) {
@@ -250,7 +283,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
         of.overlap_short = series(telemetry->overlap_short, name, NULL);
         of.visibility_lag = series(telemetry->visibility_lag, name, NULL);
     }
-    if (connector->has_poll && connector->has_webhook) {
+    if (connector->has_poll && connector_has_hooks(connector)) {
         of.recovered = series(telemetry->recovered, name, NULL);
         of.late = series(telemetry->late, name, NULL);
         of.confirmed = series(telemetry->confirmed, name, NULL);
@@ -258,6 +291,9 @@ telemetry_of_connector(const struct telemetry *telemetry,
         if (connector->match.mode == MATCH_EVENT) {
             of.webhook_only = series(telemetry->webhook_only, name, NULL);
         }
+    }
+    if (connector->has_stream) {
+        add_stream(telemetry, name, &of);
     }
     return of;
 }

@@ -12,6 +12,7 @@
 #include "base/metric.h"
 #include "model/channel.h"
 #include "source/source_poll.h"
+#include "source/source_stream.h"
 
 enum delivery_outcome {
     DELIVERY_DONE,
@@ -39,6 +40,9 @@ struct telemetry {
     struct metric_family *overlap_short;
     struct metric_family *gaps;
     struct metric_family *subscription_ok;
+    struct metric_family *stream_connected;
+    struct metric_family *stream_reconnects;
+    struct metric_family *stream_events;
     struct metric_family *deliveries;
     struct metric_family *pending;
     struct metric_family *oldest_pending;
@@ -60,6 +64,9 @@ struct telemetry_connector {
     struct metric *bound_broken;
     struct metric *overlap_short;
     struct metric *gaps;
+    struct metric *stream_connected; /* these where there is a stream */
+    struct metric *stream_reconnects;
+    struct metric *stream_events[STREAM_OUTCOME_COUNT];
 };
 
 struct telemetry_handler {

@@ -192,7 +192,8 @@ class Cli(harness.Case):
         self.assertFalse([line for line in lines if " bad " in line])
         got = json.loads(self.run_here("init", "--list", "--json").stdout)
         self.assertIn({"name": "stripe", "title": "Stripe",
-                       "group": "payments", "webhook": True, "poll": True},
+                       "group": "payments", "webhook": True, "poll": True,
+                       "stream": False},
                       got["connectors"])
 
     def test_a_connector_of_ones_own_can_be_begun_with(self):

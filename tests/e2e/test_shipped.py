@@ -12,8 +12,10 @@ import harness
 from harness import longstop
 
 CONNECTORS = os.path.join(harness.HERE, "..", "..", "connectors")
-NAMES = sorted(os.path.basename(path)[:-len(".yaml")]
-               for path in glob.glob(os.path.join(CONNECTORS, "*.yaml")))
+RELAYS = {"relay", "smee"}  # for `stream: {use: …}` of another connector
+NAMES = sorted({os.path.basename(path)[:-len(".yaml")]
+                for path in glob.glob(os.path.join(CONNECTORS, "*.yaml"))}
+               - RELAYS)
 
 # What is a key for each connector; the others take any text.
 WHSEC = "whsec_" + "QUFB" * 8
@@ -79,6 +81,12 @@ class Shipped(harness.Case):
                 got = self.begin(name, "http://127.0.0.1:9").command("check")
                 self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
                 self.assertNotIn(b"warning:", got.stderr)
+
+    def test_a_relay_is_no_connector_to_begin_with(self):
+        for name in RELAYS:
+            got = longstop("init", name, directory=CONNECTORS)
+            self.assertEqual(got.returncode, 2)
+            self.assertIn(f"stream: {{use: {name}".encode(), got.stderr)
 
     def test_every_list_is_asked_for_at_base_and_nowhere_else(self):
         listed = json.loads(longstop("init", "--list", "--json",

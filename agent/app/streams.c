@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "app/streams.h"
+
+#include "base/mem.h"
+
+struct one {
+    const struct connector *connector;
+    struct source_stream *stream;
+};
+
+struct streams {
+    size_t count;
+    struct one at[];
+};
+
+static enum status
+add(struct streams *streams, const struct streams_settings *settings,
+    const struct connector *connector)
+{
+    const struct telemetry_connector counts =
+        telemetry_of_connector(settings->telemetry, connector);
+    struct source_stream_settings stream = {
+        .connector = connector,
+        .seed = settings->seed + connector->id,
+        .connected = counts.stream_connected,
+        .reconnects = counts.stream_reconnects,
+        .signal = settings->signal,
+        .signal_arg = settings->signal_arg,
+    };
+    for (size_t i = 0; i < STREAM_OUTCOME_COUNT; i++) {
+        stream.outcomes[i] = counts.stream_events[i];
+    }
+    struct one *one = &streams->at[streams->count];
+    one->connector = connector;
+    enum status status =
+        source_stream_create(settings->loop, settings->client, &stream,
+                             settings->sink, &one->stream);
+    streams->count += status == STATUS_OK;
+    return status;
+}
+
+enum status
+streams_create(const struct streams_settings *settings, struct streams **ret)
+{
+    struct streams *streams = mem_zero(
+        sizeof(*streams) + settings->connector_count * sizeof(streams->at[0]));
+    enum status status = streams == NULL ? STATUS_NOMEM : STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < settings->connector_count;
+         i++) {
+        if (settings->connectors[i].has_stream) {
+            status = add(streams, settings, &settings->connectors[i]);
+        }
+    }
+    if (status != STATUS_OK) {
+        streams_destroy(streams);
+        return status;
+    }
+    *ret = streams;
+    return STATUS_OK;
+}
+
+void
+streams_destroy(struct streams *streams)
+{
+    for (size_t i = 0; streams != NULL && i < streams->count; i++) {
+        source_stream_destroy(streams->at[i].stream);
+    }
+    mem_free(streams);
+}
+
+void
+streams_start(struct streams *streams)
+{
+    for (size_t i = 0; streams != NULL && i < streams->count; i++) {
+        source_stream_start(streams->at[i].stream);
+    }
+}
+
+size_t
+streams_stop(struct streams *streams, void (*stopped)(void *arg), void *arg)
+{
+    if (streams == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < streams->count; i++) {
+        source_stream_stop(streams->at[i].stream, stopped, arg);
+    }
+    return streams->count;
+}
+
+bool
+streams_figures(const struct streams *streams,
+                const struct connector *connector,
+                struct stream_figures *ret_figures)
+{
+    for (size_t i = 0; streams != NULL && i < streams->count; i++) {
+        if (streams->at[i].connector == connector) {
+            source_stream_figures(streams->at[i].stream, ret_figures);
+            return true;
+        }
+    }
+    return false;
+}
