@@ -14,7 +14,7 @@ void
 fetch_mark(const struct connector *connector, struct sighting *sighting)
 {
     const enum recover_mode recover = connector->recover.mode;
-    if (sighting->via == CHANNEL_WEBHOOK) {
+    if (channel_is_hook(sighting->via)) {
         sighting->may_fill = recover == RECOVER_REDELIVER;
         sighting->needs =
             connector->event.mode == EVENT_THIN ? NEEDS_FETCH : NEEDS_NOTHING;

@@ -74,7 +74,7 @@ store_sqlite_seed_find(struct store_sqlite *store,
 {
     bool row;
     *ret_seed = (struct seed){ 0 };
-    bool is_hook = sighting->via == CHANNEL_WEBHOOK;
+    bool is_hook = channel_is_hook(sighting->via);
     struct sql_use use =
         sql_use(store, is_hook ? SQL_SEED_HOOK : SQL_SEED_FIND);
     sql_i64(&use, unit->connector);
