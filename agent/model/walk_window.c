@@ -328,16 +328,20 @@ began_ms(const struct walk_plan *plan, const struct walk_state *state,
 }
 
 /* Up to a clock that is years ahead, ours or that of an earlier answer, there
- * would be years of spans. What is left out so was not read. */
+ * would be years of spans. What is left out so was not read. Up to one that is
+ * slow, what has come since would wait for the next walk. */
 static void
-lower_top(const struct walk_plan *plan, struct walk_state *state,
-          int64_t date_ms)
+fit_top(const struct walk_plan *plan, struct walk_state *state, int64_t date_ms)
 {
     int64_t slack = state->now_theirs ? DATE_AHEAD_MS : 0;
-    if (walk_span_used(plan->connector) &&
-        state->now_ms > instant_add(date_ms, slack)) {
+    if (!walk_span_used(plan->connector)) {
+        return;
+    }
+    if (state->now_ms > instant_add(date_ms, slack)) {
         state->now_ms = date_ms;
         state->s_ms = earlier_of(state->s_ms, date_ms);
+    } else if (!state->has_s) {
+        state->now_ms = later_of(state->now_ms, date_ms);
     }
 }
 
@@ -399,7 +403,7 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
         step->state_changed = true;
     }
     if (has_date) {
-        lower_top(plan, state, date_ms);
+        fit_top(plan, state, date_ms);
     }
     if (has_date && !state->now_theirs) {
         walk_window_cut(plan, state, &now, step);

@@ -151,9 +151,12 @@ a_clock_of_ours_that_is_years_ahead_makes_no_years_of_spans(void **state)
     page(f, NIL, WALK_ASK);
     page(f, NIL, WALK_WHOLE);
     assert_int_equal(f->state.hw_ms, NOW - 1500);
-    /* Behind: nothing is asked for, and nothing is lost. */
+    /* Behind: the first answer says up to when there is something to ask. */
     f->now = (struct walk_now){ NOW - 3650 * DAY, 0 };
     begin(f);
+    assert_int_equal(f->state.until_ms, f->state.from_ms + SECOND);
+    page(f, NIL, WALK_ASK);
+    assert_span(f, NOW - MINUTE - SECOND, NOW);
     page(f, NIL, WALK_WHOLE);
     assert_int_equal(f->state.hw_ms, NOW - 1500);
 }
