@@ -211,7 +211,7 @@ has_cause(const struct walk_gap *gap)
         return plan->retention_ms > 0 && gap->from_ms < gap->to_ms &&
                gap->to_ms <= vtime_truth_ms() - plan->retention_ms + S;
     case GAP_TIE:
-        return plan->pages == PLAN_BY_CURSOR &&
+        return (plan->pages == PLAN_BY_CURSOR || plan->window_ms > 0) &&
                count_between(gap->from_ms - 2 * S, gap->to_ms + 2 * S) >=
                    plan->page_size;
     case GAP_CURSOR:

@@ -384,6 +384,19 @@ draw_forgetting(struct plan *plan)
     }
 }
 
+/* A list of one page that shows a part of what is asked for. Without a Date a
+ * clock of ours that is slow would not ask for what is new. */
+static void
+draw_window(struct plan *plan)
+{
+    struct prng prng = { plan->seed ^ UINT64_C(0x3177d0) };
+    if (plan->cursor == PLAN_TIME && plan->pages == PLAN_ONE_PAGE &&
+        plan->sends && plan->dated && plan_chance(&prng, 500)) {
+        plan->window_ms = PICK(&prng, 10 * M, 2 * H, 1 * D);
+        plan->page_size = (size_t)plan_between(&prng, 4, 30);
+    }
+}
+
 void
 plan_draw(uint64_t seed, struct plan *plan)
 {
@@ -404,6 +417,7 @@ plan_draw(uint64_t seed, struct plan *plan)
     draw_pace(plan);
     draw_undated(plan);
     draw_forgetting(plan);
+    draw_window(plan);
 }
 
 /* ---- as YAML ---- */
@@ -457,12 +471,16 @@ write_cursor(const struct plan *plan, struct buf *file)
     buf_format(file,
                "  order: %s\n"
                "  cursor: {kind: time, from: at, parse: %s, format: %s,"
-               " inclusive: %s, send: %s, settle: %" PRId64 "ms}\n"
-               "  pages: %s%s%s}\n",
+               " inclusive: %s, send: %s, settle: %" PRId64 "ms",
                orders[plan->order], units[plan->stamp], units[plan->format],
                plan->inclusive ? "true" : "false",
-               plan->sends ? "true" : "false", plan->settle_ms,
-               page_texts[plan->pages], plan->restart ? ", restart: true" : "",
+               plan->sends ? "true" : "false", plan->settle_ms);
+    if (plan->window_ms > 0) {
+        buf_format(file, ", window: %" PRId64 "ms, full: %zu", plan->window_ms,
+                   plan->page_size);
+    }
+    buf_format(file, "}\n  pages: %s%s%s}\n", page_texts[plan->pages],
+               plan->restart ? ", restart: true" : "",
                plan->sends ? "" : ", until_cursor: true");
 }
 
@@ -512,8 +530,9 @@ plan_connector(const struct plan *plan, struct buf *file, struct buf *entry)
     buf_text(file, "}\n"
                    "poll:\n"
                    "  request: {url: '{var:base}/list',"
-                   " query: {since: '{cursor}', page: '{page}'}}\n"
-                   "  auth: {type: bearer}\n"
+                   " query: {since: '{cursor}', page: '{page}'");
+    buf_text(file, plan->window_ms > 0 ? ", until: '{until}'}}\n" : "}}\n");
+    buf_text(file, "  auth: {type: bearer}\n"
                    "  items: '$.rows[*]'\n"
                    "  limit: {retry_after: ['header:Retry-After']}\n");
     if (plan->retention_ms > 0) {

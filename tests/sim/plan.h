@@ -105,6 +105,8 @@ struct plan {
     bool dated; /* answers have a Date */
     enum plan_unit stamp, format;
     size_t page_size;
+    int64_t window_ms; /* so much is asked for at once, and an answer shows no
+                          more than a page; 0: no upper bound */
     int64_t retention_ms; /* 0: for ever */
     bool resyncs; /* a cursor that was forgotten is answered by all rows */
     /* The connector as configured. */

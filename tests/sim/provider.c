@@ -68,9 +68,9 @@ by_shuffle(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* All rows from `since` on, as the list orders them. */
+/* All rows from `since` on and before `until`, as the list orders them. */
 static struct listing
-list_since(int64_t since_ms)
+list_since(int64_t since_ms, int64_t until_ms)
 {
     const struct plan *plan = &world.plan;
     struct listing list = { .at = listed };
@@ -81,7 +81,7 @@ list_since(int64_t since_ms)
         const struct fact *fact = &world.facts[i];
         int64_t stamp = facts_stamp_ms(fact);
         bool in = plan->inclusive ? stamp >= since_ms : stamp > since_ms;
-        if (in && is_listed(fact, now_ms)) {
+        if (in && stamp < until_ms && is_listed(fact, now_ms)) {
             list.at[list.count++] = i;
         }
     }
@@ -169,7 +169,7 @@ cut_page(struct listing *list, struct slice page)
     }
     list->begin = begin < list->count ? begin : list->count;
     list->end = list->count;
-    if (plan->pages != PLAN_ONE_PAGE &&
+    if ((plan->pages != PLAN_ONE_PAGE || plan->window_ms > 0) &&
         list->count - list->begin > plan->page_size) {
         list->end = list->begin + plan->page_size;
     }
@@ -321,19 +321,27 @@ is_forgotten(struct slice *since)
     return given < world.forgotten;
 }
 
+/* Reads a time of the request; `none` where it has none. */
+static int64_t
+time_of(struct slice text, int64_t none)
+{
+    int64_t at_ms = none;
+    PRE(text.len == 0 ||
+        timefmt_read(format_of(world.plan.format), text, &at_ms) == STATUS_OK);
+    return at_ms;
+}
+
 /* What the request asks for. */
 static struct listing
-list_for(struct slice since, struct slice page)
+list_for(struct slice since, struct slice until, struct slice page)
 {
     if (world.plan.cursor != PLAN_TIME) {
         uint64_t number = 0;
         PRE(since.len == 0 || slice_to_u64(since, &number) == STATUS_OK);
         return list_behind((size_t)number, since.len > 0);
     }
-    int64_t since_ms = 0;
-    PRE(since.len == 0 || timefmt_read(format_of(world.plan.format), since,
-                                       &since_ms) == STATUS_OK);
-    struct listing list = list_since(since_ms);
+    struct listing list =
+        list_since(time_of(since, 0), time_of(until, INT64_MAX));
     cut_page(&list, page);
     return list;
 }
@@ -351,12 +359,14 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
 {
     struct arena arena = { 0 };
     struct slice since = { NULL, 0 };
+    struct slice until = { NULL, 0 };
     struct slice page = { NULL, 0 };
     size_t mark = slice_find(url, '?');
     memset(ret_answer, 0, sizeof(*ret_answer));
     if (mark != SIZE_MAX) {
         struct slice query = slice_from(url, mark + 1);
         since = value_of(query, "since", &arena);
+        until = value_of(query, "until", &arena);
         page = value_of(query, "page", &arena);
     }
     if (misbehave(page.len > 0, ret_answer)) {
@@ -367,7 +377,8 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
         world_trouble(0);
     } else {
         bool newest = slice_find_slice(url, slice_of("newest=")) != SIZE_MAX;
-        struct listing list = newest ? list_newest() : list_for(since, page);
+        struct listing list =
+            newest ? list_newest() : list_for(since, until, page);
         ret_answer->status = 200;
         write_page(&list, since, ret_answer);
     }
