@@ -50,6 +50,13 @@ http_client_cancel(struct http_call *call)
     }
 }
 
+/* For answers without an end, of which this world has none. */
+void
+http_client_resume(struct http_call *call)
+{
+    (void)call;
+}
+
 void
 http_client_destroy(struct http_client *client)
 {
