@@ -13,7 +13,7 @@ from ground import (Mock, broken, hold, iso_ms, iso_s, later, later_epoch,
 class Tokened(Mock):
     """Access tokens that end soon, by time or because the provider says so."""
 
-    token_life_s = 4
+    token_life_s = 4     # and a minute more is told: readers ask before that
     client_id = "the-client"
 
     def __init__(self, *args):
@@ -49,7 +49,7 @@ class Tokened(Mock):
         token = f"access-{self.issued}-{self.chance.randrange(10**9)}"
         self.tokens[token] = time.monotonic() + self.token_life_s
         return reply({"access_token": token, "token_type": "Bearer",
-                      "expires_in": self.token_life_s})
+                      "expires_in": 60 + self.token_life_s - 1})
 
     def configured(self):
         entry = super().configured()
@@ -146,7 +146,9 @@ class HubSpotJournal(Tokened):
         rows = self.versions[offset:offset + self.batch]
         if not rows:
             return reply(b"", status=204)
-        if self.flip == "paging" and offset + self.batch < len(self.versions):
+        more = offset + self.batch < len(self.versions)
+        self.counts["pages"] += more
+        if self.flip == "paging" and more:
             rows = self.versions[-self.batch:]
         last = rows[-1].number
         return reply({"url": f"{self.url}/files/{rows[0].number - 1}x{last}"
@@ -185,10 +187,6 @@ class Dropbox(Tokened):
     def __init__(self, *args):
         self.first = None
         super().__init__(*args)
-
-    def configured(self):
-        entry = super().configured()
-        return entry
 
     def must(self):
         with self.lock:
