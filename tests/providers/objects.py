@@ -4,6 +4,7 @@ moves when the object changes."""
 import datetime
 import re
 import urllib.parse
+import zoneinfo
 
 import contract
 from ground import (Mock, broken, in_zone, iso_ms, iso_s, later, later_date,
@@ -301,7 +302,7 @@ class SendGrid(Mock):
     flips = ("order", "inclusive", "paging")
     limits = (broken, lambda mock: (1, reply(
         {"errors": [{"message": "too many requests"}]},
-        {"X-RateLimit-Reset": str(int(mock.clock.now()) + 1)}, 429)))
+        {"X-RateLimit-Reset": str(int(mock.moment.at) + 1)}, 429)))
     entry = {"poll": {"limit": {"budget": "60/1s"}}}
     before = 5000
     steps = ("processed", "delivered", "opened", "clicked")
@@ -442,34 +443,45 @@ class Jira(Mock):
     overlap = 600
     flips = ("order", "inclusive", "paging")
     limits = (broken, later("Retry-After", 1), later_date())
-    params = {"email": "me@example.com"}
-    zone_name = "UTC"
+    params = {"user_tz": "America/New_York"}
+    secrets = {"api_key": "the-api-token", "email": "me@example.com"}
+    zone = zoneinfo.ZoneInfo("America/New_York")
 
-    @property
-    def secrets(self):
-        return {"api_key": "the-api-token", "email": "me@example.com"}
+    def local(self, at):
+        return datetime.datetime.fromtimestamp(at, self.zone)
 
-    def zone(self, at):
-        """Hours of New York: the clocks go back on 1 November 2026 at 6:00."""
-        import zoneinfo
-        zone = zoneinfo.ZoneInfo(self.zone_name)
-        return datetime.datetime.fromtimestamp(at, zone)
+    def begin_at(self):
+        """So that the hour that comes twice is in the middle; nobody says
+        which of the two such a time is read as."""
+        self.fold = self.chance.randrange(2)
+        if self.flip == "inclusive":
+            return super().begin_at()  # that hour has no bound to turn round
+        at = int(super().begin_at()) // 3600 * 3600
+        while self.local(at - 3600).utcoffset() <= self.local(at).utcoffset():
+            at -= 3600
+        return at - self.span * self.overlap / 2
+
+    def may_change(self, thing):
+        """Not in the hour that comes twice, all of which is one place in the
+        list: were it to shift, its pages could not be told apart."""
+        now = self.local(self.clock.now())
+        return now.utcoffset() == now.replace(fold=1 - now.fold).utcoffset()
 
     def on_list(self, asked):
         text = re.search(r'"(.*?)"', asked.query["jql"])[1].replace("/", "-")
-        # JQL compares the minutes that the user's clock shows
-        rows = self.listed(text, lambda row: self.zone(row.stamp).strftime(
-            "%Y-%m-%d %H:%M"))
+        since = datetime.datetime.strptime(text, "%Y-%m-%d %H:%M").replace(
+            tzinfo=self.zone, fold=self.fold).timestamp()
+        rows = self.listed(since, lambda row: row.stamp // 60 * 60)
         size = asked.count("maxResults", 50, 100)
         start = int(asked.query.get("nextPageToken", "p0")[1:])
         page, more = self.by_place(rows, start, size)
         body = {"isLast": not more, "issues": [
             {"id": str(10000 + row.thing), "key": f"SHOP-{row.thing}",
              "fields": {"summary": row.fact, "status": {"name": "To Do"},
-                        "updated": self.zone(row.stamp).strftime(
+                        "updated": self.local(row.stamp).strftime(
                             "%Y-%m-%dT%H:%M:%S.") +
-                        f"{round(row.stamp % 1 * 1000):03d}" +
-                        self.zone(row.stamp).strftime("%z")}}
+                        f"{round(row.stamp * 1000) % 1000:03d}" +
+                        self.local(row.stamp).strftime("%z")}}
             for row in page]}
         if more:
             body["nextPageToken"] = f"p{start + size}"

@@ -110,11 +110,11 @@ def start(group, seed, rough):
     if rough:
         argv.append("--rough")
     try:
-        child = subprocess.run(argv, stdout=subprocess.PIPE, timeout=300,
+        child = subprocess.run(argv, stdout=subprocess.PIPE, timeout=400,
                                stderr=subprocess.STDOUT, check=False)
         lines = child.stdout.decode("utf-8", "replace").splitlines()
     except subprocess.TimeoutExpired:
-        lines = ["FAILED no end after 300 s: " + " ".join(group)]
+        lines = ["FAILED no end after 400 s: " + " ".join(group)]
     counts = [line for line in lines if line.startswith("@")]
     passed, failed = map(int, counts[-1][1:].split()) if counts else \
         (0, len(group))

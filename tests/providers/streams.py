@@ -101,7 +101,7 @@ class Zoom(Tokened):
     span = 14
     flips = ("inclusive", "paging")
     limits = (broken, later("Retry-After", 1), lambda mock: (1, reply(
-        {"code": 429}, {"Retry-After": iso_s(int(mock.clock.now()) + 1),
+        {"code": 429}, {"Retry-After": iso_s(int(mock.moment.at) + 1),
                         "X-RateLimit-Remaining": "0"}, 429)))
     params = {"user": "me", "account_id": "acc1"}
     backlog = 400

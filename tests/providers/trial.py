@@ -12,7 +12,7 @@ from harness import wait_until
 
 GROWTH_S = 14
 TICK_S = 0.05
-PATIENCE_S = 60
+PATIENCE_S = 120
 WALKS = 3   # whole walks at rest after which nothing more is to be expected
 
 
@@ -67,6 +67,7 @@ class Trial:
             self.bench, {name: mock.configured()
                          for name, mock in mocks.items()},
             {"log": {"file": "events.jsonl"}}, listen=False)
+        self.late = None
         self.read_bytes = 0
         self.taken = {name: {} for name in mocks}
 
@@ -190,7 +191,7 @@ class Trial:
     def came_to_rest(self, before):
         """Whether each has all, or has walked often enough to have it."""
         runs, gaps = self.runs()
-        if self.agent.metric("pending_deliveries", handler="log"):
+        if self.agent.query("SELECT count(*) FROM delivery") != [(0,)]:
             return False
         handed = self.handed()
         return all(not self.missing(name, handed) or gaps[name] or
@@ -215,8 +216,8 @@ class Trial:
             else:
                 wait_until(lambda: self.came_to_rest(before), "all at rest",
                            PATIENCE_S)
-        except AssertionError:
-            pass  # what is missing is told by name
+        except AssertionError as failure:
+            self.late = str(failure)  # what is missing is told by name
 
     def judge(self):
         handed = self.handed()
@@ -226,7 +227,9 @@ class Trial:
             verdict = Verdict(name, mock)
             verdict.handed = sum(map(len, handed[name].values()))
             verdict.lost = self.missing(name, handed)
-            verdict.faults = mock.wrong[:5] + self.faults(mock, handed[name])
+            if self.late and verdict.lost:
+                verdict.faults.append(self.late)
+            verdict.faults += mock.wrong[:5] + self.faults(mock, handed[name])
             if self.rough and "paging" in mock.flips and \
                     not mock.counts["pages"]:
                 verdict.faults.append("no answer had a second page")
@@ -266,6 +269,10 @@ class Trial:
             self.agent.stop()
             return verdicts
         finally:
+            # first who asks: its next request would meet another's port
+            if self.agent.child is not None and \
+                    self.agent.child.poll() is None:
+                self.agent.kill()
             self.each(lambda mock: mock.close())
 
 
