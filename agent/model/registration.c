@@ -159,6 +159,28 @@ check_hook_url(const struct connector *connector, struct error *err)
     return STATUS_OK;
 }
 
+/* Takes events over, each once: one hook is made for each. */
+static enum status
+keep_events(struct registration *r, const struct slice *events, size_t count)
+{
+    struct slice *kept = arena_array(r->arena, count + 1, sizeof(*kept));
+    if (kept == NULL) {
+        return STATUS_NOMEM;
+    }
+    r->events = kept;
+    r->event_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < r->event_count && !slice_equal(kept[at], events[i])) {
+            at++;
+        }
+        if (at == r->event_count) {
+            kept[r->event_count++] = events[i];
+        }
+    }
+    return STATUS_OK;
+}
+
 /* What the command line said once holds until it says otherwise. */
 static enum status
 take_events(struct registration *r)
@@ -166,11 +188,9 @@ take_events(struct registration *r)
     struct slice event;
     size_t at = 0;
     size_t count = 0;
-    r->events = r->plan->events;
-    r->event_count = r->plan->event_count;
     r->events_are_said = r->plan->events_are_said;
     if (r->plan->events_are_said || r->note.events.len == 0) {
-        return STATUS_OK;
+        return keep_events(r, r->plan->events, r->plan->event_count);
     }
     while (json_next_element(r->note.events, &at, &event)) {
         count++;
@@ -182,10 +202,8 @@ take_events(struct registration *r)
         (void)json_next_element(r->note.events, &at, &event);
         status = json_text(event, r->arena, &events[i]);
     }
-    r->events = events;
-    r->event_count = count;
     r->events_are_said = true;
-    return status;
+    return status == STATUS_OK ? keep_events(r, events, count) : status;
 }
 
 static enum status
@@ -315,8 +333,9 @@ ask(struct registration *r, const struct registration_action *action,
 {
     r->places.id = action->id.len > 0 ? action->id : r->last_id;
     if (r->spec->per_event && action->kind != ACTION_LIST &&
-        r->event_count > 0) {
-        r->places.events = &r->events[action->event];
+        (action->only.len > 0 || r->event_count > 0)) {
+        r->places.events =
+            action->only.len > 0 ? &action->only : &r->events[action->event];
         r->places.event_count = 1;
     }
     r->places.event = 0;
@@ -540,7 +559,9 @@ take_created(struct registration *r, const struct registration_action *action,
     }
     if (status == STATUS_OK) {
         r->outcome.created++;
-        status = registration_note_hook(r, r->last_id, action->event);
+        status = registration_note_hook(
+            r, r->last_id,
+            r->spec->per_event ? r->events[action->event] : slice_of(""));
         return status == STATUS_OK
                    ? STATUS_OK
                    : error_set(err, status, "%s", status_text(status));

@@ -365,7 +365,7 @@ add_for_hook(struct registration *r, const struct registration_hook *hook,
     if (r->spec->id_as.len > 0) {
         add(r, ACTION_KEEP_ID, hook->id, event);
     }
-    return registration_note_hook(r, hook->id, event);
+    return registration_note_hook(r, hook->id, hook->event);
 }
 
 static enum status
@@ -388,16 +388,13 @@ decide_make(struct registration *r, struct error *err)
     return status;
 }
 
-/* Which of the events a hook is for. */
-static size_t
-event_of(const struct registration *r, const struct registration_hook *hook)
+/* Does something to a hook that is there, with its own event. */
+static void
+add_of_hook(struct registration *r, enum registration_action_kind kind,
+            const struct registration_hook *hook)
 {
-    for (size_t i = 0; r->spec->per_event && i < r->event_count; i++) {
-        if (slice_equal(r->events[i], hook->event)) {
-            return i;
-        }
-    }
-    return 0;
+    add(r, kind, hook->id, 0);
+    r->actions[r->action_count - 1].only = hook->event;
 }
 
 static enum status
@@ -417,7 +414,7 @@ decide_remove(struct registration *r, struct error *err)
                          "provider does not show it: delete it there");
     }
     for (size_t i = 0; i < r->hook_count; i++) {
-        add(r, ACTION_DELETE, r->hooks[i].id, event_of(r, &r->hooks[i]));
+        add_of_hook(r, ACTION_DELETE, &r->hooks[i]);
     }
     const size_t blind = names_id || !is_unknown ? 0
                          : r->spec->per_event    ? r->event_count
@@ -446,8 +443,9 @@ decide_renew(struct registration *r, struct error *err)
         add(r, ACTION_NOTE_PENDING, no_id, 0); /* it asks again */
     }
     for (size_t i = 0; i < r->hook_count; i++) {
-        add(r, ACTION_RENEW, r->hooks[i].id, 0);
-        enum status status = registration_note_hook(r, r->hooks[i].id, 0);
+        const struct registration_hook *hook = &r->hooks[i];
+        add_of_hook(r, ACTION_RENEW, hook);
+        enum status status = registration_note_hook(r, hook->id, hook->event);
         if (status != STATUS_OK) {
             return error_set(err, status, "%s", status_text(status));
         }

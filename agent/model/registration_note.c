@@ -30,15 +30,16 @@ registration_note_text(const struct registration *r, bool is_pending,
 }
 
 enum status
-registration_note_hook(struct registration *r, struct slice id, size_t event)
+registration_note_hook(struct registration *r, struct slice id,
+                       struct slice event)
 {
     struct buf text = { 0 };
     buf_append(&text, r->made_text);
     buf_text(&text, r->made_text.len > 0 ? ",{\"id\":" : "{\"id\":");
     buf_json(&text, id);
-    if (r->spec->per_event) {
+    if (r->spec->per_event && event.len > 0) {
         buf_text(&text, ",\"event\":");
-        buf_json(&text, r->events[event]);
+        buf_json(&text, event);
     }
     buf_text(&text, "}");
     enum status status = buf_status(&text);

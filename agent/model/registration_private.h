@@ -26,8 +26,9 @@ struct registration_action {
         ACTION_FORGET_ID,
         ACTION_FORGET_NOTE
     } kind;
-    struct slice id; /* of the hook */
-    size_t event;    /* with `per_event`: which one */
+    struct slice id;   /* of the hook */
+    size_t event;      /* with `per_event`: which one, */
+    struct slice only; /* or, of a hook that is there, its own */
 };
 
 struct registration {
@@ -68,9 +69,10 @@ NODISCARD
 enum status registration_note_text(const struct registration *r,
                                    bool is_pending, struct slice *ret_text);
 
-/* Says of the hook `id` that it is there now. */
+/* Says of the hook `id` that it is there now; `event` counts with `per_event`,
+ * where it is known. */
 NODISCARD
 enum status registration_note_hook(struct registration *r, struct slice id,
-                                   size_t event);
+                                   struct slice event);
 
 #endif

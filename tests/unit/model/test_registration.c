@@ -232,6 +232,114 @@ nothing_is_changed_by_looking_and_all_goes_by_removing(void **state)
     }
 }
 
+#define EACH                                                                   \
+    HEAD "register:\n  per_event: true\n  secret: the app's page\n"            \
+         "  renew: {every: 4d}\n"                                              \
+         "  list: {url: '{var:base}/hooks', items: 'data[*]', id: id, "        \
+         "events: ev, find: {url: '{hook_url}'}, want: {active: true}}\n"      \
+         "  create: {method: POST, url: '{var:base}/hooks', id: id, json: "    \
+         "{url: '{hook_url}', ev: '{event}'}}\n" DELETE
+
+/* One hook of `event` in a list, right or not. */
+static void
+add_hook(struct buf *list, int id, const char *event, bool is_right)
+{
+    buf_format(list, "%s{\"id\":%d,\"url\":\"%s\",\"active\":%s,\"ev\":\"%s\"}",
+               list->len == 0 ? "{\"data\":[" : ",", id, HOOK_URL,
+               is_right ? "true" : "false", event);
+}
+
+static void
+an_event_that_is_said_twice_has_one_hook(void **state)
+{
+    (void)state;
+    enum { TIMES = 40, HOOKS = 100 };
+    struct slice said[TIMES];
+    struct buf list = { 0 };
+    struct play play;
+    for (size_t i = 0; i < TIMES; i++) {
+        said[i] = slice_of("a");
+    }
+    for (int i = 0; i < HOOKS; i++) {
+        add_hook(&list, i, "a", false);
+    }
+    buf_text(&list, "]}");
+    begin(&play, EACH, KEPT);
+    play.plan.events = said;
+    play.plan.event_count = TIMES;
+    play.plan.events_are_said = true;
+    run(&play, buf_slice(&list).ptr);
+    assert_string_equal(play.err.text, "");
+    const struct registration_outcome outcome =
+        registration_outcome(play.registration);
+    assert_int_equal(outcome.deleted, HOOKS);
+    assert_int_equal(outcome.created, 1);
+    end(&play);
+    buf_fini(&list);
+}
+
+static void
+each_hook_is_renewed_for_its_own_event(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t events;
+        const char *bodies; /* of what is asked, one a line */
+    } rows[] = {
+        { 2, "\"ev\":\"b\"\n\"ev\":\"a\"\n" },
+        { 0, "\"ev\":\"b\"\n\"ev\":\"a\"\n" },
+    };
+    struct buf list = { 0 };
+    add_hook(&list, 7, "b", true);
+    add_hook(&list, 8, "a", true);
+    buf_text(&list, "]}");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct play play;
+        struct buf bodies = { 0 };
+        struct slice note = { NULL, 0 };
+        struct registration_step step;
+        begin(&play, EACH, KEPT);
+        play.plan.act = REGISTRATION_RENEW;
+        play.plan.event_count = rows[i].events;
+        assert_int_equal(registration_begin(&play.plan, &play.arena,
+                                            &play.registration, &play.err),
+                         STATUS_OK);
+        do {
+            assert_int_equal(
+                registration_next(play.registration, &step, &play.err),
+                STATUS_OK);
+            if (step.what == REGISTRATION_KEEP) {
+                note = step.text;
+            }
+            if (step.what != REGISTRATION_ASK) {
+                continue;
+            }
+            const bool lists = strcmp(step.purpose, "list") == 0;
+            const size_t at =
+                slice_find_slice(step.request.body, slice_of("\"ev\""));
+            if (!lists && at != SIZE_MAX) {
+                buf_append(&bodies,
+                           slice_first(slice_from(step.request.body, at), 8));
+                buf_byte(&bodies, '\n');
+            }
+            assert_int_equal(registration_answer(play.registration, 200,
+                                                 lists ? buf_slice(&list)
+                                                       : slice_of(created),
+                                                 &play.err),
+                             STATUS_OK);
+        } while (step.what != REGISTRATION_END);
+        assert_string_equal(buf_slice(&bodies).ptr, rows[i].bodies);
+        assert_int_not_equal(
+            slice_find_slice(note, slice_of("\"hooks\":[{\"id\":\"7\","
+                                            "\"event\":\"b\"},{\"id\":\"8\","
+                                            "\"event\":\"a\"}]")),
+            SIZE_MAX);
+        buf_fini(&bodies);
+        end(&play);
+    }
+    buf_fini(&list);
+}
+
 static void
 what_differs_is_said_in_words(void **state)
 {
@@ -450,6 +558,8 @@ main(void)
         cmocka_unit_test(what_follows_is_told_by_the_list_and_what_is_kept),
         cmocka_unit_test(
             nothing_is_changed_by_looking_and_all_goes_by_removing),
+        cmocka_unit_test(an_event_that_is_said_twice_has_one_hook),
+        cmocka_unit_test(each_hook_is_renewed_for_its_own_event),
         cmocka_unit_test(what_differs_is_said_in_words),
         cmocka_unit_test(a_hook_without_a_list_is_known_by_its_note),
         cmocka_unit_test(
