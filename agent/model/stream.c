@@ -359,10 +359,10 @@ take_out(const struct connector *connector, const struct inbound *carrier,
     if (status == STATUS_OK && from->method != NULL) {
         status =
             scope_eval(&scope, from->method, arena, &request->method, NULL);
+        status = status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
-    if (status == STATUS_NOT_FOUND || request->method.len == 0) {
+    if (status == STATUS_OK && request->method.len == 0) {
         request->method = slice_of("POST");
-        status = STATUS_OK;
     }
     if (status == STATUS_OK && carrier->body_is_json) {
         status = gather_fields(from->headers, carrier->body, arena,

@@ -450,11 +450,14 @@ memory_that_runs_out_is_told(void **state)
     struct bound bound;
     bound_texts(&bound, SMEE, "with: {webhook_secret: s}", "");
     bound_must(&bound);
-    const struct stream_event event = {
-        SLICE(""), SLICE("7"),
-        SLICE("{\"a\\u0062\":\"\\u00e4\",\"body\":\"\\u00e4\",\"query\":{\"a\":"
-              "\"\\u00e4\"}}")
-    };
+    /* longer than what an arena has room for from the start */
+    enum { LENGTH = 100000 };
+    struct buf data = { 0 };
+    buf_text(&data, "{\"a\\u0062\":\"\\u00e4\",\"query\":{\"a\":\"\\u00e4\"},"
+                    "\"body\":\"\\n");
+    buf_format(&data, "%*d\"}", LENGTH - 1, 7);
+    const struct stream_event event = { SLICE(""), SLICE("7"),
+                                        buf_slice(&data) };
     enum status status = STATUS_NOMEM;
     for (long n = 0; status == STATUS_NOMEM; n++) {
         struct arena arena = { 0 };
@@ -467,6 +470,8 @@ memory_that_runs_out_is_told(void **state)
         status =
             stream_request(&bound.connector, &event, &arena, &request, &err);
         if (status == STATUS_OK) {
+            /* a request that has lost its body would be taken for a forgery */
+            assert_int_equal(request.body.len, LENGTH);
             status =
                 stream_encode(event.id, slice_of("https://a"), &arena, &text);
         }
@@ -478,6 +483,7 @@ memory_that_runs_out_is_told(void **state)
         arena_fini(&arena);
     }
     assert_int_equal(status, STATUS_OK);
+    buf_fini(&data);
     bound_fini(&bound);
 }
 
