@@ -400,7 +400,7 @@ static void
 get_key(struct entry *entry, const struct verify_want *want)
 {
     struct links *links = entry->ingest->settings.links;
-    struct slice key;
+    struct slice key = { NULL, 0 };
     struct error err = { "" };
     enum status status = STATUS_UNAVAILABLE;
     entry->key_name = want->name;
