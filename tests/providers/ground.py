@@ -141,6 +141,7 @@ class Mock(harness.FakeProvider):
     before = 60        # how long before its beginning it is asked from
     span = 20          # overlaps that the test is to last
     state = False      # it lists objects, and their last version only
+    gaps = 0           # that are to be reported, at most
     rough = 0.3        # the share of answers that are bad, on bad days
     flips = ()         # what can be turned round at all
     limits = (broken,)
@@ -388,6 +389,9 @@ class Mock(harness.FakeProvider):
                            given.kind)
         except OSError:
             pass  # the agent was killed while it was asking
+
+    def expire(self):
+        """What happens to what readers hold, once, while nobody reads."""
 
     def restarted(self):
         """A new agent knows nothing of what the last one was told."""

@@ -183,6 +183,7 @@ class Dropbox(Tokened):
         "error_summary": "too_many_requests/", "error": {
             "reason": {".tag": "too_many_requests"}, "retry_after": 1}}))
     page_rows = 60
+    ended_at = 0
 
     def __init__(self, *args):
         self.first = None
@@ -192,7 +193,15 @@ class Dropbox(Tokened):
         with self.lock:
             first = self.first or 0
             return {rows[-1].fact for rows in self.things.values()
-                    if rows[-1].number > first}
+                    if rows[-1].number > first and not (
+                        rows[-1].number <= self.ended_at and
+                        self.is_deleted(rows[-1]))}
+
+    def expire(self):
+        """No cursor of before is known any more: what there is has to be
+        listed again, and what was deleted meanwhile is not told."""
+        self.ended_at = len(self.versions)
+        self.gaps = 1
 
     def may_change(self, thing):
         return not self.is_deleted(self.things[thing][-1])
@@ -227,24 +236,34 @@ class Dropbox(Tokened):
     def on_latest(self, asked):
         if self.first is None:
             self.first = len(self.versions)
-        return reply({"cursor": f"c{len(self.versions)}"})
+        return reply({"cursor": self.cursor(len(self.versions))})
 
     def on_folder(self, asked):
         return self.changes(0)
 
     def on_list(self, asked):
-        return self.changes(int(asked.json["cursor"][1:]))
+        place = int(asked.json["cursor"].split("t")[0][1:])
+        issued = int(asked.json["cursor"].split("t")[1])
+        if issued < self.ended_at:
+            return reply({"error_summary": "reset/..", "error": {
+                ".tag": "reset"}}, status=409)
+        return self.changes(place)
 
     def changes(self, place):
-        rows = [row for row in self.listed() if row.number > place]
+        rows = [row for row in self.listed() if row.number > place and not (
+            row.number <= self.ended_at and self.is_deleted(row))]
         page = self.near(rows, self.page_rows)
         more = len(rows) > self.page_rows
         return reply({"entries": [self.entry_of(row) for row in page],
-                      "cursor": f"c{page[-1].number if page else place}",
+                      "cursor": self.cursor(page[-1].number if page else place),
                       "has_more": more})
 
+    def cursor(self, place):
+        """Where to go on, and when it was given."""
+        return f"c{place}t{len(self.versions)}"
+
     def on_longpoll(self, asked):
-        place = int(asked.json["cursor"][1:])
+        place = int(asked.json["cursor"].split("t")[0][1:])
         changes = hold(self, lambda: len(self.versions) > place, 2)
         body = {"changes": changes}
         if self.chance.random() < 0.05:

@@ -103,6 +103,7 @@ class Trial:
         if self.rough:
             self.kills += 1
             self.agent.kill()
+            self.each(lambda mock: mock.expire())
         else:
             self.agent.stop()
         for _ in range(10):
@@ -233,7 +234,7 @@ class Trial:
             if self.rough and "paging" in mock.flips and \
                     not mock.counts["pages"]:
                 verdict.faults.append("no answer had a second page")
-            if gaps[name]:
+            if gaps[name] > mock.gaps:
                 verdict.noticed.append(f"{gaps[name]} gaps")
             if not self.rough and bad_runs(runs[name]):
                 verdict.noticed.append(f"walks: {dict(runs[name])}")
