@@ -39,6 +39,7 @@ struct admin_settings_of_agent {
     size_t connector_count;
     struct walks *walks;
     const struct streams *streams; /* NULL: none */
+    bool is_listening;             /* for webhooks */
     const char *version;
     int64_t started_ms; /* Unix ms */
 };

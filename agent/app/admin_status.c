@@ -6,6 +6,7 @@
 #include "app/admin_private.h"
 
 #include "io/clock.h"
+#include "model/connector_stream.h"
 
 /*
  * The happy path: what is owed is asked of the store's thread, totals and gaps
@@ -29,7 +30,7 @@ add_channels(struct portrait *of)
 {
     const struct connector *connector = of->connector;
     struct json_node *channels = json_add_array(of->tree, of->node, "channels");
-    if (connector->has_webhook) {
+    if (connector_has_route(connector, of->settings->is_listening)) {
         json_add_text(of->tree, channels, NULL, slice_of("webhook"));
     }
     if (connector->has_poll) {

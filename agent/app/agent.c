@@ -413,6 +413,7 @@ build_admin(struct agent *agent, struct error *err)
         .connector_count = agent->configuration->connector_count,
         .walks = agent->walks,
         .streams = agent->streams,
+        .is_listening = agent->configuration->settings.listen != NULL,
         .version = agent->settings.version,
         .started_ms = clock_unix_ms(),
     };

@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/load.h"
 #include "app/options.h"
+#include "app/told.h"
 #include "base/instant.h"
 #include "base/mem.h"
 #include "model/connector_stream.h"
@@ -18,20 +19,12 @@
 
 static const struct slice webhook_secret = SLICE("webhook_secret");
 
-/* Whether requests come in by themselves, or are meant to. */
-static bool
-has_route(const struct connector *connector,
-          const struct listen_settings *listen)
-{
-    return connector->has_webhook && (listen != NULL || !connector->has_stream);
-}
-
 static void
 channels_text(const struct connector *connector,
               const struct listen_settings *listen)
 {
     const char *const names[] = {
-        has_route(connector, listen) ? "webhook" : NULL,
+        connector_has_route(connector, listen != NULL) ? "webhook" : NULL,
         connector->has_stream ? "stream" : NULL,
         connector->has_poll ? "poll" : NULL,
     };
@@ -301,7 +294,7 @@ connector_text(const struct hosts *hosts, size_t at)
         hosts->configuration->settings.listen;
     char span[INSTANT_TEXT_BYTES];
     channels_text(connector, listen);
-    if (has_route(connector, listen)) {
+    if (connector_has_route(connector, listen != NULL)) {
         print_route(listen, connector);
         print_kept(hosts->configuration, connector);
     }
@@ -311,8 +304,9 @@ connector_text(const struct hosts *hosts, size_t at)
     if (connector->has_poll) {
         print_list(hosts, at);
     } else {
-        (void)printf("  loss bound: none: what a webhook does not bring is "
-                     "lost; no polling, because %s\n",
+        (void)printf("  loss bound: none: %s; no polling, because %s\n",
+                     told_loss(connector_has_route(connector, listen != NULL),
+                               connector->has_stream),
                      connector->poll.declared
                          ? "the parameters of its list are not given in "
                            "'with'"

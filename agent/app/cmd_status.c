@@ -45,6 +45,20 @@ title_text(const struct lines *lines)
     buf_byte(lines->into, '\n');
 }
 
+static bool
+has_channel(const struct lines *lines, const char *wanted)
+{
+    struct slice channels = told_array(lines->connector, "channels");
+    struct slice channel;
+    struct slice name;
+    bool has = false;
+    for (size_t at = 0; !has && json_next_element(channels, &at, &channel);) {
+        has = json_text(channel, lines->arena, &name) == STATUS_OK &&
+              slice_equal_text(name, wanted);
+    }
+    return has;
+}
+
 static void
 last_walk_text(const struct lines *lines, struct slice tier)
 {
@@ -158,8 +172,9 @@ tiers_text(const struct lines *lines)
         tier_text(lines, tier);
     }
     if (at == 0) {
-        buf_text(lines->into, "  no list is polled: what a webhook does not "
-                              "bring is lost\n");
+        buf_format(lines->into, "  no list is polled: %s\n",
+                   told_loss(has_channel(lines, "webhook"),
+                             has_channel(lines, "stream")));
     }
 }
 

@@ -121,3 +121,14 @@ told_plain(struct slice text, struct buf *into)
         text = slice_from(text, len);
     }
 }
+
+const char *
+told_loss(bool by_webhook, bool by_stream)
+{
+    if (!by_stream) {
+        return "what a webhook does not bring is lost";
+    }
+    return by_webhook ? "what neither a webhook nor the stream brings is lost"
+                      : "what the stream does not bring, because the relay "
+                        "has not kept it, is lost";
+}

@@ -39,4 +39,7 @@ void told_when(int64_t at_ms, int64_t now_ms, struct buf *into);
  * characters become '?', and so do bytes that are no UTF-8. */
 void told_plain(struct slice text, struct buf *into);
 
+/* Says what is lost where no list is polled, by what brings the events. */
+const char *told_loss(bool by_webhook, bool by_stream);
+
 #endif

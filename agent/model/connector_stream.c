@@ -95,6 +95,12 @@ connector_stream_is_unsigned(const struct connector *c)
     return false;
 }
 
+bool
+connector_has_route(const struct connector *c, bool is_listening)
+{
+    return c->has_webhook && (is_listening || !c->has_stream);
+}
+
 static void
 check_auth(struct config_binding *binding, const struct connector_draft *draft)
 {
@@ -192,7 +198,7 @@ connector_stream_check(struct config_binding *binding,
         refuse(binding, draft, "verify", NULL,
                "'type: none' stands alone: beside it nothing else counts");
     }
-    if (!c->has_stream) {
+    if (!has_url || !c->has_stream) {
         return;
     }
     const size_t errors = binding->report->errors;

@@ -34,4 +34,8 @@ struct stream_spec {
     struct forward_spec from;
 };
 
+/* Whether webhooks come in by themselves, or are meant to: what comes over a
+ * stream needs no listener. */
+bool connector_has_route(const struct connector *c, bool is_listening);
+
 #endif

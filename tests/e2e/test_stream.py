@@ -188,6 +188,8 @@ class Stream(harness.Case):
         self.assertEqual(relay.heads[0]["Authorization"], f"Bearer {TOKEN}")
         self.assertEqual(relay.seen, [None])
         agent.wait_metric(1, "stream_connected", connector="shop")
+        self.assertIn("shop (petstore): stream\n",
+                      agent.command("status").stdout.decode())
         agent.wait_metric(3, "events_total", connector="shop", via="stream")
         agent.wait_metric(3, "stream_requests_total", connector="shop",
                           outcome="accepted")
@@ -358,7 +360,11 @@ class Stream(harness.Case):
             {"hub": {"use": "mercure", "with": {
                 "url": relay.url, "topic": "https://a.example/books/{id}",
                 "hub_token": "a.jwt"}}}, listen=False)
+        self.assertIn("loss bound: none: what the stream does not bring",
+                      agent.command("check").stdout.decode())
         agent.start()
+        self.assertIn("no list is polled: what the stream does not bring",
+                      agent.command("status").stdout.decode())
         relay.send('event: book.sold\ndata: {"n": 1,\ndata:  "m": 2}')
         relay.send("data: just words")
         events = agent.wait_events(2)

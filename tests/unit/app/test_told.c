@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "app/told.h"
 
 /* 2026-11-27 12:00:00 */
@@ -89,6 +91,17 @@ text_from_outside_does_nothing_to_a_terminal(void **state)
     }
 }
 
+static void
+what_is_lost_is_named_after_what_brings_the_events(void **state)
+{
+    (void)state;
+    assert_string_equal(told_loss(true, false),
+                        "what a webhook does not bring is lost");
+    assert_string_equal(told_loss(true, true), "what neither a webhook nor the "
+                                               "stream brings is lost");
+    assert_non_null(strstr(told_loss(false, true), "the stream does not"));
+}
+
 int
 main(void)
 {
@@ -96,6 +109,7 @@ main(void)
         cmocka_unit_test(members_are_read_and_what_is_not_there_is_empty),
         cmocka_unit_test(a_time_is_as_short_as_it_stays_plain),
         cmocka_unit_test(text_from_outside_does_nothing_to_a_terminal),
+        cmocka_unit_test(what_is_lost_is_named_after_what_brings_the_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
