@@ -153,6 +153,22 @@ check_verify_rule(struct rules *rules, const struct verify_rule *rule,
     }
 }
 
+/* `sig:` is an element beside the signature: without `kv` there is none. */
+static void
+check_elements(struct rules *rules, const struct verify_rule *rule,
+               struct config_mark mark)
+{
+    bool names_element = template_names(rule->timestamp, "sig");
+    for (size_t i = 0; i < rule->signed_count; i++) {
+        names_element |= template_names(rule->signed_texts[i], "sig");
+    }
+    if (names_element && rule->kv == 0) {
+        config_report_add(rules->binding->report, CONFIG_ERROR, mark,
+                          "'sig:' needs 'split', 'kv' and 'name' in "
+                          "'signature'");
+    }
+}
+
 /* Whether something of ours stands in the template. */
 static bool
 names_us(const struct template *t)
@@ -183,6 +199,7 @@ check_verify(struct rules *rules)
     bool needs_url = false;
     for (size_t i = 0; i < c->verify_count; i++) {
         check_verify_rule(rules, &c->verify[i], rules->draft->verify.marks[i]);
+        check_elements(rules, &c->verify[i], rules->draft->verify.marks[i]);
         if (is_for_anybody(&c->verify[i])) {
             config_report_add(rules->binding->report, CONFIG_WARNING,
                               rules->draft->verify.marks[i],

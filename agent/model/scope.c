@@ -144,6 +144,7 @@ find_sig(const struct scope *scope, const struct template_ref *ref,
         } else if (!slice_split(&rest, scope->split, &part)) {
             break;
         }
+        part = slice_trim(part); /* "t=1, v1=…" is written, too */
         const size_t at = slice_find(part, scope->kv);
         if (at != SIZE_MAX && slice_equal(slice_first(part, at), ref->name)) {
             *ret_value = slice_from(part, at + 1);
@@ -217,6 +218,14 @@ lookup(void *arg, const struct template_ref *ref, struct arena *arena,
         }
     }
     return STATUS_NOT_FOUND;
+}
+
+enum status
+scope_find(const struct scope *scope, const struct template_ref *ref,
+           struct arena *arena, struct slice *ret_value)
+{
+    struct scope copy = *scope;
+    return lookup(&copy, ref, arena, ret_value);
 }
 
 enum status

@@ -22,6 +22,12 @@ struct scope {
     int64_t now_ms;
 };
 
+/* Finds one place that a template names; see template_lookup_fn. */
+NODISCARD
+enum status scope_find(const struct scope *scope,
+                       const struct template_ref *ref, struct arena *arena,
+                       struct slice *ret_value);
+
 /* Evaluates; see template_eval. */
 NODISCARD
 enum status scope_eval(const struct scope *scope, const struct template *t,

@@ -18,9 +18,35 @@ verify_refuse(struct trial *trial, struct slice what, const char *words)
     return STATUS_DENIED;
 }
 
+/* Says that an element of the signature is not there. */
+static enum status
+refuse_element(struct trial *trial, struct slice name)
+{
+    const struct slice place = template_source(trial->rule->from);
+    trial->result->verdict = VERIFY_FORGED;
+    (void)snprintf(trial->result->why, sizeof(trial->result->why),
+                   "%.*s has no element called '%.*s'",
+                   SLICE_ARG(slice_first(place, 80)),
+                   SLICE_ARG(slice_first(name, 40)));
+    return STATUS_DENIED;
+}
+
+/* Of a text of several places names the element of the signature that is
+ * absent, else all of the text. */
 static enum status
 refuse_absent(struct trial *trial, const struct template *t)
 {
+    const struct template_ref *ref;
+    struct slice value;
+    const bool is_one = template_ref_at(t, 1, 0) == NULL;
+    for (size_t i = 0; is_one && (ref = template_ref_at(t, 0, i)) != NULL;
+         i++) {
+        if (trial->rule->kv != 0 && slice_equal_text(ref->kind, "sig") &&
+            scope_find(&trial->scope, ref, trial->arena, &value) ==
+                STATUS_NOT_FOUND) {
+            return refuse_element(trial, ref->name);
+        }
+    }
     return verify_refuse(trial, template_source(t), " is missing");
 }
 
@@ -66,6 +92,7 @@ take_candidates(struct trial *trial)
             break;
         }
         if (rule->kv != 0) {
+            part = slice_trim(part);
             const size_t at = slice_find(part, rule->kv);
             if (at == SIZE_MAX ||
                 !slice_equal(slice_first(part, at), rule->name)) {
@@ -226,12 +253,7 @@ refuse_empty(struct trial *trial)
     if (rule->kv == 0) {
         return verify_refuse(trial, template_source(rule->from), " is empty");
     }
-    trial->result->verdict = VERIFY_FORGED;
-    (void)snprintf(trial->result->why, sizeof(trial->result->why),
-                   "%.*s has no element called '%.*s'",
-                   SLICE_ARG(slice_first(template_source(rule->from), 80)),
-                   SLICE_ARG(slice_first(rule->name, 40)));
-    return STATUS_DENIED;
+    return refuse_element(trial, rule->name);
 }
 
 static enum status

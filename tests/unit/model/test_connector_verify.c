@@ -96,6 +96,15 @@ a_token_says_what_signs_it(void **state)
         { "type: hmac, signature: {from: 'header:S'}, signed: '{body}', "
           "max_age: 5m",
           "webhook_secret: s", "are for 'type: jwt'" },
+        { "type: hmac, signature: {from: 'header:S'}, signed: "
+          "'{sig:t}.{body}'",
+          "webhook_secret: s", "'sig:' needs 'split', 'kv' and 'name'" },
+        { "type: hmac, signature: {from: 'header:S'}, signed: '{body}', "
+          "timestamp: {from: 'sig:t'}",
+          "webhook_secret: s", "'sig:' needs 'split', 'kv' and 'name'" },
+        { "type: hmac, signature: {from: 'header:S', split: ',', kv: '=', "
+          "name: v1}, signed: '{sig:t}.{body}'",
+          "webhook_secret: s", NULL },
         { "type: hmac, signature: {from: 'header:S'}, signed: '{body}', alg: "
           "md5",
           "webhook_secret: s", "must be sha1" },

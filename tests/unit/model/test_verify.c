@@ -483,6 +483,49 @@ a_refusal_says_why_and_never_a_secret(void **state)
     bound_fini(&bound);
 }
 
+/* `v1` of "{}" at 1760000000, by the secret "hush". */
+#define V1_OF_HUSH                                                             \
+    "a46659eba4f51dc8b47fb830a81aad3b"                                         \
+    "679a8aa525068bc796aa54377043109f"
+
+static void
+elements_of_a_signature_may_have_blanks_before_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field;
+        enum verify_verdict verdict;
+        const char *why;
+    } rows[] = {
+        { "t=1760000000,v1=" V1_OF_HUSH, VERIFY_GENUINE, "" },
+        { "t=1760000000, v1=" V1_OF_HUSH, VERIFY_GENUINE, "" },
+        { "v1=" V1_OF_HUSH " ,\tt=1760000000", VERIFY_GENUINE, "" },
+        { "t=1760000000,v 1=" V1_OF_HUSH, VERIFY_FORGED,
+          "header:Acme-Sig has no element called 'v1'" },
+        { "ts=1760000000,v1=" V1_OF_HUSH, VERIFY_FORGED,
+          "header:Acme-Sig has no element called 't'" },
+    };
+    struct bound bound;
+    struct arena arena = { 0 };
+    bound_texts(&bound,
+                "verify: {type: hmac, signature: {from: 'header:Acme-Sig', "
+                "split: ',', kv: '=', name: v1}, signed: '{sig:t}.{body}'}\n"
+                "event: {id: 'json:id'}\n",
+                "with: {webhook_secret: hush}", "");
+    bound_must(&bound);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct sent sent = { .request = { .body = SLICE("{}") } };
+        sent.fields[0] =
+            (struct http_field){ SLICE("Acme-Sig"), slice_of(rows[i].field) };
+        sent.request.fields = (struct http_fields){ sent.fields, 1 };
+        struct verify_result result = judge(&bound, &sent, 1760000000000);
+        assert_int_equal(result.verdict, rows[i].verdict);
+        assert_string_equal(result.why, rows[i].why);
+    }
+    arena_fini(&arena);
+    bound_fini(&bound);
+}
+
 static void
 a_secret_of_one_alternative_does_not_open_another(void **state)
 {
@@ -596,6 +639,7 @@ main(void)
         cmocka_unit_test(handshakes_are_answered_as_the_provider_wants),
         cmocka_unit_test(any_of_several_secrets_may_match),
         cmocka_unit_test(a_refusal_says_why_and_never_a_secret),
+        cmocka_unit_test(elements_of_a_signature_may_have_blanks_before_them),
         cmocka_unit_test(a_secret_of_one_alternative_does_not_open_another),
         cmocka_unit_test(an_answer_escapes_what_the_request_says),
         cmocka_unit_test(running_out_of_memory_is_never_a_verdict),
