@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -32,7 +33,44 @@ refuse(struct compiler *c, const char *at, const char *words,
                      (size_t)(at - c->text.ptr) + 1, words, SLICE_ARG(culprit));
 }
 
-/* Likewise, for a word that may be a known one misspelt. */
+/* Sources that mean nothing without a name. */
+static bool
+kind_wants_name(struct slice kind)
+{
+    static const char *const kinds[] = { "header", "query", "sig", "var" };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (slice_equal_text(kind, kinds[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whoever names no source at all may not know which there are. */
+static enum status
+refuse_unnamed(struct compiler *c, struct slice text)
+{
+    char known[256] = "";
+    size_t len = 0;
+    for (const char *const *at = c->kinds; *at != NULL; at++) {
+        const struct slice kind = slice_of(*at);
+        const bool named = kind_wants_name(kind) ||
+                           slice_equal_text(kind, "json") ||
+                           slice_equal_text(kind, "item");
+        const int more = snprintf(known + len, sizeof(known) - len, "%s%s%s",
+                                  len == 0 ? "" : ", ", *at, named ? ":" : "");
+        if (more < 0 || (size_t)more >= sizeof(known) - len) {
+            break;
+        }
+        len += (size_t)more;
+    }
+    return error_set(c->err, STATUS_INVALID,
+                     "column %zu: unknown source \"%.*s\"; there are %s",
+                     (size_t)(text.ptr - c->text.ptr) + 1,
+                     SLICE_ARG(slice_first(text, 100)), known);
+}
+
+/* For a word that may be a known one misspelt. */
 static enum status
 refuse_unknown(struct compiler *c, struct slice text, struct slice word)
 {
@@ -42,7 +80,7 @@ refuse_unknown(struct compiler *c, struct slice text, struct slice word)
     }
     const char *near = suggest_near(word, c->kinds, count);
     return near == NULL
-               ? refuse(c, text.ptr, "unknown source", text)
+               ? refuse_unnamed(c, text)
                : error_set(c->err, STATUS_INVALID,
                            "column %zu: unknown source \"%.*s\"; did you mean "
                            "\"%s\"?",
@@ -55,19 +93,6 @@ kind_known(const struct compiler *c, struct slice kind)
 {
     for (const char *const *at = c->kinds; *at != NULL; at++) {
         if (slice_equal_text(kind, *at)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Sources that mean nothing without a name. */
-static bool
-kind_wants_name(struct slice kind)
-{
-    static const char *const kinds[] = { "header", "query", "sig", "var" };
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (slice_equal_text(kind, kinds[i])) {
             return true;
         }
     }
