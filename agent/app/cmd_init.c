@@ -65,6 +65,20 @@ text_of(const struct config_node *param, const char *key)
     return node == NULL ? (struct slice){ NULL, 0 } : node->text;
 }
 
+/* Whether `subscribe` has the secret made: then it is not a person's to know.
+ */
+static bool
+subscribe_brings_secret(const struct init *init)
+{
+    const struct config_node *part = config_node_child(init->root, "register");
+    if (part == NULL || config_node_child(part, "create") == NULL) {
+        return false;
+    }
+    part = config_node_child(part, "secret");
+    return part != NULL && (part->kind == CONFIG_MAPPING ||
+                            (part->text.len > 0 && part->text.ptr[0] == '$'));
+}
+
 /* One parameter, as a person would fill it in. */
 static void
 add_param(struct init *init, const struct config_node *param)
@@ -75,6 +89,13 @@ add_param(struct init *init, const struct config_node *param)
     struct buf *into = &init->text;
     const bool hook = slice_equal_text(name, "webhook_secret");
     add_comment(into, 6, doc);
+    if (hook && subscribe_brings_secret(init)) {
+        buf_format(
+            into,
+            "      # 'longstop subscribe %.*s' has it made and keeps it: "
+            "leave this\n      # line out then.\n",
+            SLICE_ARG(init->name));
+    }
     if (is_true(param, "secret") || slice_equal_text(name, "api_key") || hook) {
         buf_format(into, "      %s%.*s_file: %.*s.%s\n",
                    hook && (init->exclusive || init->asks_key) ? "# " : "",

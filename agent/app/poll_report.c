@@ -140,6 +140,12 @@ request_text(struct slice request, struct arena *arena, struct buf *into)
                    SLICE_ARG(told_text(request, "new", arena)),
                    SLICE_ARG(told_text(request, "known", arena)));
     }
+    const int64_t older = told_number(request, "rows") -
+                          told_number(request, "new") -
+                          told_number(request, "known");
+    if (older > 0 && error.len == 0) { /* see walk_below */
+        buf_format(into, ", %" PRId64 " from before the start", older);
+    }
     if (!slice_equal_text(wait, "0")) {
         buf_format(into, "; asked to wait %.*s ms", SLICE_ARG(wait));
     }

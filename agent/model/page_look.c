@@ -107,6 +107,32 @@ look_for(struct look *look, const struct sought *sought)
     return STATUS_OK;
 }
 
+/* The walk ends where nothing names a next page, and a name misspelt looks the
+ * same as the last page. One that is there and null was meant. */
+static void
+look_for_next(struct look *look)
+{
+    const struct page_spec *pages = &look->connector->poll.pages;
+    const struct template_ref *ref =
+        pages->from == NULL ? NULL : template_ref_at(pages->from, 0, 0);
+    const struct slice body = look->page->body;
+    struct slice value;
+    if ((pages->kind != PAGE_TOKEN && pages->kind != PAGE_URL) || ref == NULL ||
+        ref->path == NULL || template_ref_at(pages->from, 1, 0) != NULL ||
+        pages->more != NULL || pages->done != NULL ||
+        look->page->row_count == 0 || body.len == 0 ||
+        json_path_first(ref->path, body, &value)) {
+        return;
+    }
+    const struct slice source = template_source(pages->from);
+    buf_format(look->into,
+               "poll.pages.from: nothing at '%.*s', so this is "
+               "the last page; the answer is ",
+               SLICE_ARG(source));
+    json_outline(body, look->into);
+    buf_byte(look->into, '\n');
+}
+
 enum status
 page_look(const struct connector *connector, const struct page *page,
           struct buf *into)
@@ -133,5 +159,6 @@ page_look(const struct connector *connector, const struct page *page,
          i++) {
         status = look_for(&look, &all[i]);
     }
+    look_for_next(&look);
     return status == STATUS_OK ? buf_status(into) : status;
 }

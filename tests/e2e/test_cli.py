@@ -159,6 +159,14 @@ class Cli(harness.Case):
             self.write("longstop.yaml", printed)
             self.refused(["check"], 78, "is still to be filled in")
 
+    def test_init_says_where_subscribe_brings_the_secret(self):
+        for name, brings in (("stripe", True), ("github", True),
+                             ("discord_interactions", False),
+                             ("generic_json", False)):
+            printed = self.run_here("init", name).stdout.decode()
+            self.assertEqual(f"longstop subscribe {name}'" in printed, brings,
+                             name)
+
     def test_a_connector_that_extends_another_is_used_like_any(self):
         self.write("connectors/pay.yaml", "extends: own/stripe.yaml\n"
                    "title: Our stripe\nunconfirmed: [Pages are short.]\n")
@@ -281,6 +289,14 @@ class DryRun(harness.Case):
                       text)
         text, report = self.dry([row(1, iso())])
         self.assertEqual(report["requests"][0]["missing"], [])
+
+    def test_rows_from_before_the_start_are_told_apart(self):
+        rows = [row(1, iso(time.time() - 200)), row(2, iso())]
+        text, _ = self.dry(rows, start="100s")
+        self.assertIn("2 rows: 1 new, 0 known, 1 from before the start\n",
+                      text)
+        text, _ = self.dry(rows, start="1h")
+        self.assertIn("2 rows: 2 new, 0 known\n", text)
 
     def test_a_dry_run_beside_the_agent_stores_nothing(self):
         provider = self.provider([row(1, iso())])

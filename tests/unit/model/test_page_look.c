@@ -68,6 +68,23 @@ what_rows_do_not_have_is_told_with_what_they_have(void **state)
           "id\n" },
         { LIST("type: x", "cursor: {kind: token, from: next}, "),
           "{'rows':[{'id':1}]}", "" },
+        /* A page token that is null was meant, one misspelt is told. */
+        { LIST("type: x", "pages: {kind: token, from: next}, "),
+          "{'rows':[{'id':1}],'next':null}", "" },
+        { LIST("type: x", "pages: {kind: token, from: next}, "),
+          "{'rows':[{'id':1}],'next':'b'}", "" },
+        { LIST("type: x", "pages: {kind: token, from: next}, "), "{'rows':[]}",
+          "" },
+        { LIST("type: x", "pages: {kind: token, from: next, more: more}, "),
+          "{'rows':[{'id':1}],'more':false}", "" },
+        { LIST("type: x", "pages: {kind: token, from: next}, "),
+          "{'rows':[{'id':1}],'next_page':'b'}",
+          "poll.pages.from: nothing at 'next', so this is the last page; the "
+          "answer is an object with rows, next_page\n" },
+        { LIST("type: x", "pages: {kind: url, from: links.next}, "),
+          "{'rows':[{'id':1}],'links':{}}",
+          "poll.pages.from: nothing at 'links.next', so this is the last "
+          "page; the answer is an object with rows, links\n" },
         { LIST("type: x", ""), "{'row':[{'id':1}],'more':true}",
           "there is no list at 'rows[*]': the answer is an object with row, "
           "more" },
