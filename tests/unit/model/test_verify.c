@@ -1,97 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness/bound.h"
+#include "harness/vectors.h"
 
 #include "model/verify.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 #include "wire/public_key.h"
-
-#define FIELDS_MAX 32
-
-struct vector {
-    struct slice id;
-    struct slice spec;
-    struct slice url;
-    struct slice secret;
-    bool genuine;
-    int64_t now_ms;
-    struct slice certs; /* an object of URLs and PEM; empty: none */
-    struct http_field fields[FIELDS_MAX];
-    struct inbound request;
-};
-
-static struct arena file_arena;
-static struct slice file_text;
-
-static struct slice
-member(struct slice object, const char *name, struct arena *arena)
-{
-    struct slice value;
-    struct slice text = { "", 0 };
-    if (json_member(object, slice_of(name), &value)) {
-        assert_int_equal(json_text(value, arena, &text), STATUS_OK);
-    }
-    return text;
-}
-
-static void
-read_fields(struct slice object, struct vector *vector, struct arena *arena)
-{
-    struct slice name;
-    struct slice value;
-    size_t at = 0;
-    size_t count = 0;
-    while (json_next_member(object, &at, &name, &value)) {
-        assert_true(count < FIELDS_MAX);
-        struct http_field *field = &vector->fields[count++];
-        assert_int_equal(json_text(name, arena, &field->name), STATUS_OK);
-        assert_int_equal(json_text(value, arena, &field->value), STATUS_OK);
-    }
-    vector->request.fields = (struct http_fields){ vector->fields, count };
-}
-
-static void
-read_request(struct slice object, struct vector *vector, struct arena *arena)
-{
-    struct slice headers;
-    struct slice coded = member(object, "body_b64", arena);
-    assert_true(json_member(object, slice_of("headers"), &headers));
-    read_fields(headers, vector, arena);
-    struct inbound *request = &vector->request;
-    request->method = member(object, "method", arena);
-    request->body = member(object, "body", arena);
-    if (coded.len > 0) {
-        struct buf decoded = { 0 };
-        assert_int_equal(decode_base64(coded, &decoded), STATUS_OK);
-        assert_int_equal(arena_copy(arena, buf_slice(&decoded), &request->body),
-                         STATUS_OK);
-        buf_fini(&decoded);
-    }
-    request->body_is_json = json_check(request->body, 64, NULL) == STATUS_OK;
-    vector->url = member(object, "url", arena);
-    const size_t question = slice_find(vector->url, '?');
-    if (question != SIZE_MAX) {
-        request->query = slice_from(vector->url, question + 1);
-        vector->url = slice_first(vector->url, question);
-    }
-}
-
-static void
-read_vector(struct slice object, struct vector *vector, struct arena *arena)
-{
-    int64_t now;
-    memset(vector, 0, sizeof(*vector));
-    (void)json_member(object, slice_of("certs"), &vector->certs);
-    vector->id = member(object, "id", arena);
-    vector->spec = member(object, "spec", arena);
-    vector->secret = member(object, "secret", arena);
-    vector->genuine =
-        slice_equal_text(member(object, "expected", arena), "true");
-    assert_int_equal(slice_to_i64(member(object, "now", arena), &now),
-                     STATUS_OK);
-    vector->now_ms = now * 1000;
-}
 
 /* The specification, with one place of it changed where a test asks so. */
 static char *
@@ -118,54 +32,6 @@ spec_text(struct slice name, const char *from, const char *to,
     return copy;
 }
 
-static void
-bind_vector(struct bound *bound, const struct vector *vector, const char *spec)
-{
-    struct buf entry = { 0 };
-    char url[512];
-    buf_text(&entry, "public_url: ");
-    buf_json(&entry, vector->url);
-    buf_text(&entry, "\nwith: {");
-    if (vector->secret.len > 0) {
-        buf_text(&entry, "webhook_secret: ");
-        buf_json(&entry, vector->secret);
-    }
-    if (strstr(spec, "{var:topic_arn}") != NULL) {
-        buf_text(&entry, "topic_arn: "
-                         "'arn:aws:sns:us-west-2:123456789012:MyTopic'");
-    }
-    buf_text(&entry, "}\n");
-    (void)snprintf(url, sizeof(url), "%.*s", SLICE_ARG(vector->url));
-    bound_texts(bound, spec, entry.ptr, url);
-    buf_fini(&entry);
-}
-
-/* Verifies; a key that is wanted is what the vector has at its URL. */
-static void
-verify_vector(const struct connector *connector, const struct vector *vector,
-              struct arena *arena, struct verify_result *ret_result)
-{
-    struct slice cert;
-    struct slice text;
-    struct buf spki = { 0 };
-    assert_int_equal(verify_request(connector, &vector->request, NULL,
-                                    vector->now_ms, arena, ret_result),
-                     STATUS_OK);
-    if (ret_result->verdict != VERIFY_WANTS_KEY || vector->certs.len == 0 ||
-        !json_member(vector->certs, ret_result->want.name, &cert)) {
-        return;
-    }
-    assert_int_equal(json_text(cert, arena, &text), STATUS_OK);
-    assert_int_equal(public_key_read(text, slice_of(""), &spki, NULL),
-                     STATUS_OK);
-    const struct verify_found found = { ret_result->want.name,
-                                        buf_slice(&spki) };
-    assert_int_equal(verify_request(connector, &vector->request, &found,
-                                    vector->now_ms, arena, ret_result),
-                     STATUS_OK);
-    buf_fini(&spki);
-}
-
 static bool
 verdict_of(const struct vector *vector, const char *spec, bool changed,
            struct verify_result *ret_result)
@@ -173,13 +39,13 @@ verdict_of(const struct vector *vector, const char *spec, bool changed,
     struct bound bound;
     struct arena arena = { 0 };
     *ret_result = (struct verify_result){ .verdict = VERIFY_FORGED };
-    bind_vector(&bound, vector, spec);
+    vectors_bind(&bound, vector, spec);
     if (!changed) {
         bound_must(&bound);
     }
     /* A secret that is no key any more is a refusal too. */
     if (bound.status == STATUS_OK) {
-        verify_vector(&bound.connector, vector, &arena, ret_result);
+        vectors_verify(&bound.connector, vector, &arena, ret_result);
     }
     arena_fini(&arena);
     bound_fini(&bound);
@@ -197,13 +63,13 @@ count_wrong(const char *only, const char *from, const char *to, bool report,
     size_t at = 0;
     size_t wrong = 0;
     *ret_total = 0;
-    assert_true(json_member(file_text, slice_of("vectors"), &list));
+    assert_true(json_member(vectors_text, slice_of("vectors"), &list));
     while (json_next_element(list, &at, &object)) {
         struct arena arena = { 0 };
         struct vector vector;
         struct verify_result result;
-        read_vector(object, &vector, &arena);
-        read_request(object, &vector, &arena);
+        vectors_read_head(object, &vector, &arena);
+        vectors_read_request(object, &vector, &arena);
         if (only == NULL || slice_equal_text(vector.spec, only)) {
             const char *spec = spec_text(vector.spec, from, to, &arena);
             (*ret_total)++;
@@ -327,18 +193,18 @@ handshakes_are_answered_as_the_provider_wants(void **state)
     struct slice response;
     size_t at = 0;
     size_t total = 0;
-    assert_true(json_member(file_text, slice_of("handshakes"), &list));
+    assert_true(json_member(vectors_text, slice_of("handshakes"), &list));
     while (json_next_element(list, &at, &object)) {
         struct arena arena = { 0 };
         struct vector vector;
         struct bound bound;
         struct slice body;
-        read_vector(object, &vector, &arena);
+        vectors_read_head(object, &vector, &arena);
         assert_true(json_member(object, slice_of("request"), &request));
         assert_true(json_member(object, slice_of("response"), &response));
-        read_request(request, &vector, &arena);
-        bind_vector(&bound, &vector,
-                    spec_text(vector.spec, NULL, NULL, &arena));
+        vectors_read_request(request, &vector, &arena);
+        vectors_bind(&bound, &vector,
+                     spec_text(vector.spec, NULL, NULL, &arena));
         bound_must(&bound);
         const struct handshake *handshake =
             verify_handshake(&bound.connector, &vector.request, &arena);
@@ -349,10 +215,10 @@ handshakes_are_answered_as_the_provider_wants(void **state)
                          STATUS_OK);
         int64_t expected;
         assert_int_equal(
-            slice_to_i64(member(response, "status", &arena), &expected),
+            slice_to_i64(vectors_member(response, "status", &arena), &expected),
             STATUS_OK);
         assert_int_equal(handshake->respond.status, expected);
-        if (!same_answer(body, member(response, "body", &arena))) {
+        if (!same_answer(body, vectors_member(response, "body", &arena))) {
             fail_msg("%.*s: %.*s", SLICE_ARG(vector.spec), SLICE_ARG(body));
         }
         bound_fini(&bound);
@@ -608,28 +474,6 @@ running_out_of_memory_is_never_a_verdict(void **state)
     bound_fini(&bound);
 }
 
-static int
-set_up(void **state)
-{
-    (void)state;
-    size_t len = 0;
-    char *text =
-        bound_read(TEST_DATA_DIR "/vectors/vectors.json", &file_arena, &len);
-    file_text = (struct slice){ text, len };
-    return digest_init(NULL) == STATUS_OK &&
-                   json_check(file_text, 64, NULL) == STATUS_OK
-               ? 0
-               : -1;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    arena_fini(&file_arena);
-    return 0;
-}
-
 int
 main(void)
 {
@@ -644,5 +488,5 @@ main(void)
         cmocka_unit_test(an_answer_escapes_what_the_request_says),
         cmocka_unit_test(running_out_of_memory_is_never_a_verdict),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, vectors_open, vectors_close);
 }
