@@ -17,6 +17,7 @@
 #include "io/clock.h"
 #include "io/fs.h"
 #include "wire/json_tree.h"
+#include "wire/template.h"
 
 #define REQUEST_LIMIT ((size_t)64 * 1024 * 1024)
 
@@ -36,8 +37,23 @@ struct request {
     bool json;
 };
 
+/* What the connector looks for in a genuine webhook and does not find there
+ * fails nothing: handlers get the event without it. */
 static void
-print_text(const struct result *result)
+print_missing(const struct event_spec *spec, const struct sighting *sighting)
+{
+    if (spec->type != NULL && slice_equal_text(sighting->type, "unknown")) {
+        (void)printf("  event.type: nothing at '%.*s'\n",
+                     SLICE_ARG(template_source(spec->type)));
+    }
+    if (spec->time != NULL && sighting->time_ms == 0) {
+        (void)printf("  event.time: no time at '%.*s'\n",
+                     SLICE_ARG(template_source(spec->time)));
+    }
+}
+
+static void
+print_text(const struct request *request, const struct result *result)
 {
     const struct arrival *arrival = result->arrival;
     if (!result->genuine) {
@@ -68,6 +84,7 @@ print_text(const struct result *result)
                      sighting->time_ms == 0
                          ? "none"
                          : instant_text(sighting->time_ms, at));
+        print_missing(&request->connector->event, sighting);
     }
 }
 
@@ -174,7 +191,7 @@ judge(const struct request *request, struct slice raw)
     if (request->json) {
         print_json(&result);
     } else {
-        print_text(&result);
+        print_text(request, &result);
     }
     arrival_destroy(result.arrival);
     return result.genuine ? EXIT_OK : EXIT_FAILED;

@@ -261,6 +261,9 @@ class Cli(harness.Case):
         got = self.run_here("verify", "acme", "request.http", "--at",
                             "1760000000")
         self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        self.assertEqual(got.stdout.decode().split("\n")[2:4],
+                         ["  event.type: nothing at 'json:type'",
+                          "  event.time: no time at 'json:created'"])
 
 
 class DryRun(harness.Case):
