@@ -34,7 +34,8 @@ struct stream_flight {
     uint64_t written; /* the id of this one is on its way to the store, */
     uint64_t stored;  /* and this one's is there */
     struct buf id;    /* of the last one that is over and has one */
-    bool is_writing;  /* an id alone */
+    bool is_writing;  /* an id alone, */
+    uint64_t alone;   /* that of this one */
     bool again;       /* something has to be tried again */
 };
 

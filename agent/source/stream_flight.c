@@ -145,7 +145,7 @@ id_written(void *arg, const struct verdict *verdict)
     struct source_stream *stream = arg;
     struct stream_flight *flight = &stream->flight;
     flight->is_writing = false;
-    id_stored(flight, flight->written, verdict->kind == VERDICT_STORED);
+    id_stored(flight, flight->alone, verdict->kind == VERDICT_STORED);
     flight->again = flight->again || verdict->kind != VERDICT_STORED;
     stream_go_on(stream);
 }
@@ -171,6 +171,7 @@ write_id(struct source_stream *stream)
     arrival->has_walk = true;
     arrival->tier = WALK_TIER_STREAM;
     flight->is_writing = true;
+    flight->alone = flight->over;
     flight->written = flight->over;
     stream->sink->submit(stream->sink->self, arrival, id_written, stream);
     return STATUS_OK;

@@ -185,6 +185,26 @@ an_event_that_is_not_asked_for_moves_the_id_alone(void **state)
     site_close();
 }
 
+static void
+an_id_alone_says_nothing_of_the_one_behind_it(void **state)
+{
+    (void)state;
+    static const char *const script[] = { HEAD
+                                          "event: ping\nid: 7\ndata: x\n\n",
+                                          NULL };
+    open_with(script, ", events: [message]", 1);
+    relay_says("id: 8\ndata: eight\n\n");
+    await_submissions(2);
+    assert_submitted(1, "eight", "8");
+    answer(0, VERDICT_STORED);
+    assert_int_equal(site.stream->flight.stored, 1);
+    answer(1, VERDICT_FAILED);
+    try_again();
+    await_submissions(3);
+    assert_submitted(2, "eight", "8");
+    site_close();
+}
+
 /* ---- verdicts ---- */
 
 static void
@@ -358,6 +378,7 @@ main(void)
         cmocka_unit_test(the_next_event_takes_along_the_id_of_what_is_over),
         cmocka_unit_test(an_id_that_was_not_stored_is_written_behind),
         cmocka_unit_test(an_event_that_is_not_asked_for_moves_the_id_alone),
+        cmocka_unit_test(an_id_alone_says_nothing_of_the_one_behind_it),
         cmocka_unit_test(
             what_the_sink_cannot_take_is_tried_again_and_holds_up_the_id),
         cmocka_unit_test(what_cannot_be_judged_is_given_up_after_its_tries),
