@@ -102,6 +102,9 @@ http_answer_render(const struct http_answer *answer,
     }
     if (answer->content_type.len > 0) {
         render_field(into, slice_of("Content-Type"), answer->content_type);
+        /* Fetch §3.6: what anybody had us say back is no page of ours, whatever
+         * it looks like. */
+        buf_text(into, "X-Content-Type-Options: nosniff\r\n");
     }
     for (size_t i = 0; i < answer->fields.count; i++) {
         render_field(into, answer->fields.at[i].name,

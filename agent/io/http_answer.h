@@ -30,7 +30,8 @@ struct http_framing {
 };
 
 /* Appends the answer. Fields that are not valid are left out: no text from
- * outside may begin a line of ours. */
+ * outside may begin a line of ours. Whoever reads it is told to take the
+ * content type at its word. */
 void http_answer_render(const struct http_answer *answer,
                         const struct http_framing *framing, struct buf *into);
 

@@ -46,6 +46,12 @@ class CloudEvents(harness.Case):
         finally:
             link.close()
 
+    def test_an_empty_batch_is_taken_and_brings_nothing(self):
+        agent = self.receiver()
+        self.assertEqual(self.send(agent, b"[]", BATCH).status, 202)
+        self.assertEqual(self.send(agent, b"[ ]", BATCH, token="no").status,
+                         401)
+
     def test_an_event_is_the_same_in_whichever_mode_it_comes(self):
         data = b'{"n": 90071992547409931234, "price": 1.50}'
         raw = bytes(range(256))

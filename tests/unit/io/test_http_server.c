@@ -323,6 +323,7 @@ requests_are_answered_one_after_another_on_one_connection(void **state)
         hear(&client, "\r\n\r\nhello");
         assert_true(has(&client, "HTTP/1.1 200 OK\r\nDate: "));
         assert_true(has(&client, " GMT\r\nContent-Type: text/plain\r\n"
+                                 "X-Content-Type-Options: nosniff\r\n"
                                  "Content-Length: 5\r\n\r\nhello"));
         assert_false(has(&client, "Connection"));
         forget(&client);
@@ -1237,8 +1238,9 @@ nothing_from_outside_begins_a_line_of_an_answer(void **state)
     const struct http_framing framing = { .date = "now" };
     struct buf buf = { 0 };
     http_answer_render(&answer, &framing, &buf);
-    assert_string_equal(buf.ptr, "HTTP/1.1 299 \r\nDate: now\r\nX-Good: yes\r\n"
-                                 "Content-Length: 0\r\n\r\n");
+    assert_string_equal(buf.ptr, "HTTP/1.1 299 \r\nDate: now\r\n"
+                                 "X-Content-Type-Options: nosniff\r\n"
+                                 "X-Good: yes\r\nContent-Length: 0\r\n\r\n");
     buf_fini(&buf);
 }
 

@@ -54,6 +54,7 @@ struct site {
     char retry_after[32];
     char allow[64];
     char content_type[64];
+    char sniffing[16];
     char body[256];
     bool answered;
 };
@@ -254,6 +255,8 @@ came(void *arg, enum status status, const struct http_reply *reply,
         find(reply, "Allow", site.allow, sizeof(site.allow));
         find(reply, "Content-Type", site.content_type,
              sizeof(site.content_type));
+        find(reply, "X-Content-Type-Options", site.sniffing,
+             sizeof(site.sniffing));
         (void)snprintf(site.body, sizeof(site.body), "%.*s",
                        SLICE_ARG(reply->body));
     }
@@ -629,6 +632,7 @@ an_answer_is_what_the_connector_says(void **state)
     assert_int_equal(post("{}"), 200);
     assert_string_equal(site.body, "{\"c\":1}");
     assert_string_equal(site.content_type, "application/json");
+    assert_string_equal(site.sniffing, "nosniff");
     site.sink.verdict.answer = &typed;
     assert_int_equal(post("{}"), 201);
     assert_string_equal(site.content_type, "text/xml");
