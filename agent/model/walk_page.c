@@ -66,6 +66,20 @@ tie_is_final(struct walk_state *state, int64_t at_ms)
     return true;
 }
 
+/* There is one row for a page: what its Date has told to be dropped, by
+ * retention, is taken in. */
+static void
+tell_gap(struct taking *t, enum gap_kind kind, int64_t from_ms, int64_t to_ms)
+{
+    struct walk_gap *gap = &t->step->gap;
+    if (t->step->has_gap) {
+        from_ms = gap->from_ms < from_ms ? gap->from_ms : from_ms;
+        to_ms = gap->to_ms > to_ms ? gap->to_ms : to_ms;
+    }
+    t->step->has_gap = true;
+    *gap = (struct walk_gap){ kind, from_ms, to_ms };
+}
+
 /* A whole page of one stamp, and the cursor is the only way on. */
 static enum status
 take_tie(struct taking *t)
@@ -78,8 +92,7 @@ take_tie(struct taking *t)
                        "on: raise the page size");
     }
     int64_t from = state->running_ms - state->running_ms % unit;
-    t->step->has_gap = true;
-    t->step->gap = (struct walk_gap){ GAP_TIE, from, from + unit };
+    tell_gap(t, GAP_TIE, from, from + unit);
     state->cursor_ms = behind;
     enum status status =
         walk_cursor_time_text(t->cursor, behind, t->arena, &state->cursor);
@@ -101,8 +114,7 @@ take_cut(struct taking *t)
                               "and they do not reach back to 'since'");
     }
     if (t->oldest_ms > reached) {
-        t->step->has_gap = true;
-        t->step->gap = (struct walk_gap){ GAP_COUNT, reached, t->oldest_ms };
+        tell_gap(t, GAP_COUNT, reached, t->oldest_ms);
     }
     return walk_page_whole(t);
 }
@@ -248,15 +260,14 @@ look_for_dropped(struct taking *t)
 {
     const struct walk_state *state = t->state;
     bool timed = t->connector->poll.record.time != NULL;
-    if (t->cursor->kind != CURSOR_SEEN || state->last_rows == 0 ||
-        state->rows == 0 || state->met || (timed && state->oldest_ms == 0)) {
+    if (!RULE(RULE_GAP) || t->cursor->kind != CURSOR_SEEN ||
+        state->last_rows == 0 || state->rows == 0 || state->met ||
+        (timed && state->oldest_ms == 0)) {
         return;
     }
     int64_t to_ms = timed ? state->oldest_ms : state->s_ms;
-    t->step->has_gap = true;
-    t->step->gap =
-        (struct walk_gap){ GAP_COUNT, state->hw_ms,
-                           to_ms > state->hw_ms ? to_ms : state->hw_ms };
+    tell_gap(t, GAP_COUNT, state->hw_ms,
+             to_ms > state->hw_ms ? to_ms : state->hw_ms);
 }
 
 /* Nothing that follows can lie in the span. */
@@ -297,9 +308,7 @@ take_full(struct taking *t)
         return fail(t, "the shortest span that can be asked for is full: what "
                        "it leaves out cannot be read");
     }
-    t->step->has_gap = true;
-    t->step->gap =
-        (struct walk_gap){ GAP_TIE, state->from_ms, state->until_ms };
+    tell_gap(t, GAP_TIE, state->from_ms, state->until_ms);
     return take_end(t);
 }
 

@@ -97,6 +97,22 @@ what_the_last_walk_listed_is_an_anchor_though_its_clock_stood_before(
 }
 
 static void
+what_retention_and_the_list_dropped_is_one_gap(void **state)
+{
+    struct fixture *f = *state;
+    use_seen(f);
+    f->poll->retention_ms = 12 * HOUR;
+    f->now.provider_ms = 0; /* the first answer of a process tells it */
+    set_hw(f, NOW - 30 * HOUR);
+    f->state.last_rows = 3;
+    f->state.listed_ms = f->state.hw_ms;
+    begin(f);
+    assert_false(f->step.has_gap);
+    seen(f, "10 3600", "nn", WALK_WHOLE);
+    assert_gap(f, GAP_COUNT, NOW - 30 * HOUR, NOW - HOUR);
+}
+
+static void
 a_row_from_the_future_hides_no_gap(void **state)
 {
     struct fixture *f = *state;
@@ -213,6 +229,7 @@ main(void)
         TEST(a_list_that_dropped_what_the_last_walk_saw_has_a_gap),
         TEST(
             what_the_last_walk_listed_is_an_anchor_though_its_clock_stood_before),
+        TEST(what_retention_and_the_list_dropped_is_one_gap),
         TEST(a_row_from_the_future_hides_no_gap),
         TEST(an_anchor_may_stand_on_any_page_and_is_looked_for_until_it_is_met),
         TEST(a_walk_ends_where_a_whole_page_is_old_and_not_at_what_is_known),
