@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/instant.h"
+#include "sim/vtime.h"
 #include "wire/timefmt.h"
 
 #define S INSTANT_SECOND_MS
@@ -186,4 +187,19 @@ facts_from(int64_t at_ms)
         }
     }
     return low;
+}
+
+bool
+facts_is_pushed_out(const struct fact *fact)
+{
+    int64_t now_ms = vtime_truth_ms();
+    size_t shows = world.plan.shows;
+    size_t behind = 0;
+    for (size_t i = facts_number(fact) + 1;
+         i < world.fact_count && world.facts[i].at_ms <= now_ms &&
+         behind < shows;
+         i++) {
+        behind += world.facts[i].shown_ms <= now_ms;
+    }
+    return shows > 0 && behind >= shows;
 }

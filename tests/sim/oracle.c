@@ -103,7 +103,8 @@ static bool
 is_expired(const struct fact *fact)
 {
     int64_t retention = world.plan.retention_ms;
-    return retention > 0 && fact->at_ms + retention <= vtime_truth_ms();
+    return (retention > 0 && fact->at_ms + retention <= vtime_truth_ms()) ||
+           facts_is_pushed_out(fact);
 }
 
 static void
@@ -202,6 +203,17 @@ lowest_ms(void)
     return lowest;
 }
 
+/* A list of its latest rows need not show any from before `at_ms`. */
+static bool
+is_cut_off(int64_t at_ms)
+{
+    const struct plan *plan = &world.plan;
+    int64_t now_ms = vtime_truth_ms();
+    size_t behind = count_between(at_ms - plan_bound_ms(plan), now_ms);
+    return (plan->shows > 0 && behind >= plan->shows) ||
+           (plan->retention_ms > 0 && at_ms <= now_ms - plan->retention_ms + S);
+}
+
 static bool
 has_cause(const struct walk_gap *gap)
 {
@@ -218,7 +230,9 @@ has_cause(const struct walk_gap *gap)
         return world.forgotten > 0 && gap->from_ms <= gap->to_ms &&
                gap->from_ms >= lowest_ms() - S &&
                gap->to_ms <= vtime_truth_ms() + S;
-    case GAP_COUNT: break;
+    case GAP_COUNT:
+        return plan->seen && gap->from_ms <= gap->to_ms &&
+               is_cut_off(gap->from_ms);
     }
     return false;
 }

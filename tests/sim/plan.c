@@ -397,6 +397,39 @@ draw_window(struct plan *plan)
     }
 }
 
+/* A feed or a log of its latest rows, newest first. The ids of old rows that go
+ * from the midst of it would be no longer met, so that none go. */
+static void
+draw_seen(struct plan *plan)
+{
+    struct prng prng = { plan->seed ^ UINT64_C(0x5ee9) };
+    if (plan->cursor != PLAN_TIME || plan->state || plan->window_ms > 0 ||
+        !plan_chance(&prng, 250)) {
+        return;
+    }
+    plan->seen = true;
+    plan->order = PLAN_DESC;
+    plan->sends = false;
+    plan->restart = false;
+    if (plan->pages == PLAN_BY_CURSOR) {
+        plan->pages = PLAN_TOKEN;
+    }
+    if (plan->sweep_count > 0) { /* every walk reads as far as a sweep */
+        plan->overlap_ms = plan->sweeps[0].overlap_ms;
+        plan->sweep_count = 0;
+    }
+    plan->until_seen = plan->pages != PLAN_ONE_PAGE && plan_chance(&prng, 500);
+    if (plan_chance(&prng, 750)) { /* what some walks bring, in some time */
+        int64_t walks = plan_between(&prng, 1, 6);
+        plan->shows = (size_t)(4 + walks * plan->every_ms / plan->gap_ms);
+    }
+    for (size_t i = 0; i < plan->incident_count; i++) {
+        if (plan->incidents[i].kind == INCIDENT_PURGE) {
+            plan->incidents[i].kind = INCIDENT_KILL;
+        }
+    }
+}
+
 void
 plan_draw(uint64_t seed, struct plan *plan)
 {
@@ -418,6 +451,7 @@ plan_draw(uint64_t seed, struct plan *plan)
     draw_undated(plan);
     draw_forgetting(plan);
     draw_window(plan);
+    draw_seen(plan);
 }
 
 /* ---- as YAML ---- */
@@ -461,8 +495,23 @@ write_text_cursor(const struct plan *plan, struct buf *file)
 }
 
 static void
+write_seen(const struct plan *plan, struct buf *file)
+{
+    buf_format(file,
+               "  order: desc\n"
+               "  cursor: {kind: seen, from: id, settle: %" PRId64 "ms}\n"
+               "  pages: %s%s}\n",
+               plan->settle_ms, page_texts[plan->pages],
+               plan->until_seen ? ", until_cursor: true" : "");
+}
+
+static void
 write_cursor(const struct plan *plan, struct buf *file)
 {
+    if (plan->seen) {
+        write_seen(plan, file);
+        return;
+    }
     if (plan->cursor != PLAN_TIME) {
         write_text_cursor(plan, file);
         return;
@@ -573,18 +622,20 @@ plan_describe(const struct plan *plan, struct buf *into)
 {
     static const char *const orders[] = { "ascending", "newest first",
                                           "in no order" };
-    buf_format(into,
-               "%s %s, %s pages of %zu (%s), stamps in %s, asked in %s%s%s%s,"
-               " hidden up to %" PRId64 " s; every %" PRId64
-               " s%s, overlap %" PRId64 " s, settle %" PRId64
-               " s, %zu sweeps; %.1f days",
-               plan->state ? "objects" : "events", orders[plan->order],
-               page_texts[plan->pages] + 1, plan->page_size,
-               plan->keyed ? "by row" : "by position", units[plan->stamp],
-               units[plan->format], plan->inclusive ? "" : ", exclusive",
-               plan->sends ? "" : ", no filter", plan->dated ? "" : ", no Date",
-               plan->delay_ms / S, plan->every_ms / S,
-               plan->fastest_ms > 0 ? " at the slowest" : "",
-               plan->overlap_ms / S, plan->settle_ms / S, plan->sweep_count,
-               (double)plan->length_ms / (double)D);
+    const char *filter = plan->seen    ? ", by what is known"
+                         : plan->sends ? ""
+                                       : ", no filter";
+    buf_format(
+        into,
+        "%s %s, %s pages of %zu (%s), stamps in %s, asked in %s%s%s%s,"
+        " hidden up to %" PRId64 " s; every %" PRId64 " s%s, overlap %" PRId64
+        " s, settle %" PRId64 " s, %zu sweeps; %.1f days",
+        plan->state ? "objects" : "events", orders[plan->order],
+        page_texts[plan->pages] + 1, plan->page_size,
+        plan->keyed ? "by row" : "by position", units[plan->stamp],
+        units[plan->format], plan->inclusive ? "" : ", exclusive", filter,
+        plan->dated ? "" : ", no Date", plan->delay_ms / S, plan->every_ms / S,
+        plan->fastest_ms > 0 ? " at the slowest" : "", plan->overlap_ms / S,
+        plan->settle_ms / S, plan->sweep_count,
+        (double)plan->length_ms / (double)D);
 }

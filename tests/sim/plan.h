@@ -108,7 +108,10 @@ struct plan {
     int64_t window_ms; /* so much is asked for at once, and an answer shows no
                           more than a page; 0: no upper bound */
     int64_t retention_ms; /* 0: for ever */
-    bool resyncs; /* a cursor that was forgotten is answered by all rows */
+    bool seen;       /* no cursor is sent: what is known tells what is new */
+    size_t shows;    /* so many rows at most, the latest; 0: all */
+    bool until_seen; /* a walk stops at a page that is old enough */
+    bool resyncs;    /* a cursor that was forgotten is answered by all rows */
     /* The connector as configured. */
     int64_t every_ms;   /* where the pace is adaptive: at the slowest */
     int64_t fastest_ms; /* 0: the pace is fixed */

@@ -41,7 +41,8 @@ is_listed(const struct fact *fact, int64_t now_ms)
 {
     int64_t retention = world.plan.retention_ms;
     return fact->shown_ms <= now_ms && now_ms < fact->gone_ms &&
-           (retention == 0 || fact->at_ms + retention > now_ms);
+           (retention == 0 || fact->at_ms + retention > now_ms) &&
+           !facts_is_pushed_out(fact);
 }
 
 static enum timefmt
