@@ -31,21 +31,44 @@ refuse_element(struct trial *trial, struct slice name)
     return STATUS_DENIED;
 }
 
-/* Of a text of several places names the element of the signature that is
- * absent, else all of the text. */
+/* Returns the first place of the text that is absent and has to be there;
+ * NULL where several could be meant: one of alternatives, or an optional one.
+ */
+static const struct template_ref *
+find_absent(struct trial *trial, const struct template *t)
+{
+    const struct slice source = template_source(t);
+    const struct template_ref *ref = NULL;
+    struct slice value;
+    enum status status = STATUS_OK;
+    if (template_ref_at(t, 1, 0) != NULL ||
+        slice_find(source, '?') != SIZE_MAX ||
+        slice_find_slice(source, slice_of("[[")) != SIZE_MAX) {
+        return NULL;
+    }
+    for (size_t i = 0;
+         status == STATUS_OK && (ref = template_ref_at(t, 0, i)) != NULL; i++) {
+        status = scope_find(&trial->scope, ref, trial->arena, &value);
+    }
+    return status == STATUS_NOT_FOUND ? ref : NULL;
+}
+
+/* Of a text of several places names the element of the signature, or the
+ * field, that is absent, else all of the text. */
 static enum status
 refuse_absent(struct trial *trial, const struct template *t)
 {
-    const struct template_ref *ref;
-    struct slice value;
-    const bool is_one = template_ref_at(t, 1, 0) == NULL;
-    for (size_t i = 0; is_one && (ref = template_ref_at(t, 0, i)) != NULL;
-         i++) {
-        if (trial->rule->kv != 0 && slice_equal_text(ref->kind, "sig") &&
-            scope_find(&trial->scope, ref, trial->arena, &value) ==
-                STATUS_NOT_FOUND) {
-            return refuse_element(trial, ref->name);
-        }
+    const struct template_ref *ref = find_absent(trial, t);
+    if (ref != NULL && trial->rule->kv != 0 &&
+        slice_equal_text(ref->kind, "sig")) {
+        return refuse_element(trial, ref->name);
+    }
+    if (ref != NULL && slice_equal_text(ref->kind, "header")) {
+        trial->result->verdict = VERIFY_FORGED;
+        (void)snprintf(trial->result->why, sizeof(trial->result->why),
+                       "header:%.*s is missing",
+                       SLICE_ARG(slice_first(ref->name, 100)));
+        return STATUS_DENIED;
     }
     return verify_refuse(trial, template_source(t), " is missing");
 }
@@ -290,9 +313,10 @@ basic_credentials(struct trial *trial, struct slice *credentials)
     static const char scheme[] = "Basic ";
     const size_t len = sizeof(scheme) - 1;
     const struct slice text = trial->scope.signature;
+    const struct slice place = template_source(trial->rule->from);
     if (!slice_equal_nocase(slice_first(text, len),
                             (struct slice){ scheme, len })) {
-        return verify_refuse(trial, nothing, "no Basic credentials");
+        return verify_refuse(trial, place, " holds no Basic credentials");
     }
     struct buf decoded = { 0 };
     enum status status =
@@ -302,7 +326,7 @@ basic_credentials(struct trial *trial, struct slice *credentials)
     }
     buf_fini(&decoded);
     return status == STATUS_INVALID
-               ? verify_refuse(trial, nothing, "broken Basic credentials")
+               ? verify_refuse(trial, place, " holds broken Basic credentials")
                : status;
 }
 
