@@ -164,6 +164,7 @@ an_id_that_was_not_stored_is_written_behind(void **state)
     assert_int_equal(counted(STREAM_BAD_SIGNATURE), 1);
     assert_submitted(3, "", "3");
     answer(3, VERDICT_BUSY);
+    assert_int_equal(site.submissions, 4); /* not at once */
     assert_int_equal(site.stream->flight.stored, 0);
     try_again();
     await_submissions(5);
