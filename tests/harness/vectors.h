@@ -131,8 +131,8 @@ vectors_bind(struct bound *bound, const struct vector *vector, const char *spec)
 static inline struct slice
 vectors_key(struct slice cert)
 {
-    static const char *last;
-    if (last != cert.ptr) {
+    static struct slice last;
+    if (!slice_equal(last, cert)) {
         struct arena arena = { 0 };
         struct slice text;
         buf_clear(&vectors_spki);
@@ -141,7 +141,7 @@ vectors_key(struct slice cert)
             public_key_read(text, slice_of(""), &vectors_spki, NULL),
             STATUS_OK);
         arena_fini(&arena);
-        last = cert.ptr;
+        last = cert;
     }
     return buf_slice(&vectors_spki);
 }

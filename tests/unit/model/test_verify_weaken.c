@@ -9,7 +9,7 @@
 
 #include <dirent.h>
 
-#define CASES_MAX   256
+#define CASES_MAX   320
 #define CHANGES_MAX 96
 #define RULES_MAX   8
 
@@ -70,8 +70,6 @@ static const char *const members[] = {
     "\"SubscribeURL\":\"x\",",
     "\"SignatureVersion\":\"3\",",
     "\"SignatureVersion\":\"1\",",
-    "\"SigningCertURL\":\"https://keys.example/x.pem\",",
-    "\"SignatureVersion\":\"1\","
     "\"SigningCertURL\":\"https://keys.example/x.pem\",",
 };
 
@@ -439,10 +437,7 @@ static struct {
     bool met;
 } unseen[] = {
     { "aws_sns", 1, "a condition less", "the type is signed", false },
-    { "aws_sns", 2, NULL, "nobody has published a signature of version 1",
-      false },
-    { "aws_sns", 3, NULL, "nobody has published a signature of version 1",
-      false },
+    { "aws_sns", 3, "a condition less", "the type is signed", false },
     { "mailgun", 0, "another way to compare", "a signature within the body",
       false },
     { "websub", 3, "a condition less", "the signature's name says it too",
