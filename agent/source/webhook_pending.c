@@ -68,15 +68,28 @@ is_secret(struct slice text)
     return true;
 }
 
-static bool
-has_secret(const char *secrets, const struct connector *connector)
+enum kept_secret { KEPT_NONE, KEPT_SAME, KEPT_OTHER };
+
+/* Which secret there is already: the newest of those that are kept, or one of
+ * the configuration. */
+static enum kept_secret
+look_for_secret(const char *secrets, const struct connector *connector,
+                struct slice brought)
 {
     struct buf text = { 0 };
+    enum kept_secret found = KEPT_OTHER;
     enum status status = kept_read(secrets, connector->name,
                                    slice_of(REGISTRATION_SECRET), &text, NULL);
+    if (status == STATUS_NOT_FOUND && !connector->has_webhook) {
+        found = KEPT_NONE;
+    } else if (status == STATUS_OK) {
+        struct slice newest = buf_slice(&text);
+        newest = slice_trim(slice_first(newest, slice_find(newest, '\n')));
+        found = encode_same_secret(newest, brought) ? KEPT_SAME : KEPT_OTHER;
+    }
     mem_wipe(text.ptr, text.len);
     buf_fini(&text);
-    return connector->has_webhook || status != STATUS_NOT_FOUND;
+    return found;
 }
 
 static enum webhook_pending_verdict
@@ -88,8 +101,13 @@ keep_secret(const char *secrets, const struct scope *scope,
     struct error err = { 0 };
     if (scope_eval(scope, shake->store_secret, arena, &text, NULL) !=
             STATUS_OK ||
-        !is_secret(text) || has_secret(secrets, connector)) {
+        !is_secret(text)) {
         return PENDING_REFUSED;
+    }
+    const enum kept_secret found = look_for_secret(secrets, connector, text);
+    if (found != KEPT_NONE) {
+        /* who has not heard our answer says it once more */
+        return found == KEPT_SAME ? PENDING_ANSWER : PENDING_REFUSED;
     }
     enum status status = kept_write(secrets, connector->name,
                                     slice_of(REGISTRATION_SECRET), text, &err);

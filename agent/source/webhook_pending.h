@@ -5,7 +5,8 @@
  * asks whether we meant it (WebSub §5.3, verification of intent).
  *
  * Under way is what `subscribe` has noted beside the store, for as long as
- * `register.pending` says. A secret is taken once: where one is kept, none is.
+ * `register.pending` says. A secret is taken once: where one is kept, no other
+ * is, and the same one is answered again.
  */
 #ifndef SOURCE_WEBHOOK_PENDING_H
 #define SOURCE_WEBHOOK_PENDING_H

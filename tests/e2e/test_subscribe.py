@@ -530,6 +530,21 @@ class Pending(Case):
                          404)
         self.assertEqual(self.kept(agent), "s3cret-of-theirs")
 
+    def test_a_provider_that_heard_no_answer_may_say_its_secret_again(self):
+        agent = None
+        once = self.asana(lambda: agent)
+
+        def twice(*request):
+            once(*request)
+            return once(*request)
+        _, agent = self.awaiting(twice)
+        agent.start()
+        self.assertIn("shop: created", self.subscribe(agent))
+        self.assertEqual((self.shaken.status,
+                          self.shaken.headers.get("X-Hook-Secret")),
+                         (200, "s3cret-of-theirs"))
+        self.assertEqual(self.kept(agent), "s3cret-of-theirs")
+
     def test_what_came_too_late_is_refused(self):
         agent = None
         _, agent = self.awaiting(self.asana(lambda: agent))
