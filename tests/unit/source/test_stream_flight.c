@@ -335,9 +335,7 @@ what_is_too_large_or_no_request_is_passed_over(void **state)
         NULL
     };
     char large[1100];
-    memset(large, 'x', sizeof(large));
-    memcpy(large, "id: 4\ndata: ", 12);
-    memcpy(large + sizeof(large) - 3, "\n\n", 3);
+    (void)snprintf(large, sizeof(large), "id: 4\ndata: %01080d\n\n", 0);
     open_with(script,
               ", max_event: 1KiB, request_from: "
               "{headers: '$.h', body: '{json:b|unbase64}'}",
@@ -363,7 +361,7 @@ the_names_of_the_outcomes_are_fixed(void **state)
         "accepted",  "duplicate", "bad_signature", "stale",
         "malformed", "too_large", "given_up",
     };
-    for (size_t i = 0; i < STREAM_OUTCOME_COUNT; i++) {
+    for (enum stream_outcome i = 0; i < STREAM_OUTCOME_COUNT; i++) {
         assert_string_equal(stream_outcome_name(i), names[i]);
     }
 }
