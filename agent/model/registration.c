@@ -612,7 +612,9 @@ registration_answer(struct registration *r, unsigned http_status,
 {
     PRE(r->is_asked && r->at < r->action_count);
     const struct registration_action *action = &r->actions[r->at];
-    const char *purpose = ask_row_of(action)->purpose;
+    const struct ask_row *row = ask_row_of(action);
+    PRE(row != NULL); /* nothing else is asked */
+    const char *purpose = row->purpose;
     const unsigned expect = expected(r, (int)action->kind);
     const bool is_gone = action->kind == ACTION_DELETE &&
                          (http_status == 404 || http_status == 410);

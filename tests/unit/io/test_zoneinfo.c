@@ -14,14 +14,16 @@ static void
 what_cannot_be_a_zone_is_not_there(void **state)
 {
     (void)state;
-    static const char *const names[] = { "",
-                                         "/etc/passwd",
-                                         "../../../etc/passwd",
-                                         "Europe/Berlin.tab",
-                                         "Mars/Base",
-                                         "a b",
-                                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+    static const char *const names[] = {
+        "",
+        "/etc/passwd",
+        "../../../etc/passwd",
+        "Europe/Berlin.tab",
+        "Mars/Base",
+        "a b",
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
+    };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct buf bytes = { 0 };
         struct error err = { "" };
