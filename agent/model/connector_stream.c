@@ -104,11 +104,12 @@ connector_has_route(const struct connector *c, bool is_listening)
 static void
 check_auth(struct config_binding *binding, const struct connector_draft *draft)
 {
-    const struct auth_spec *auth = &draft->c.stream->auth;
-    const bool is_named = auth->type == AUTH_HEADER || auth->type == AUTH_QUERY;
-    if (auth->type == AUTH_NONE) {
+    const struct auth_spec *auth =
+        draft->c.stream == NULL ? NULL : &draft->c.stream->auth;
+    if (auth == NULL || auth->type == AUTH_NONE) {
         return;
     }
+    const bool is_named = auth->type == AUTH_HEADER || auth->type == AUTH_QUERY;
     if (auth->type == AUTH_BASIC ? auth->user == NULL : auth->value == NULL) {
         refuse(binding, draft, "stream", "auth",
                "a relay's credential is not the provider's: 'auth' needs "

@@ -128,6 +128,19 @@ covers_ref(const struct verify_rule *rule, const struct template_ref *ref)
            (implies(&body, ref) && asserted_body(rule));
 }
 
+static bool
+covers_refs(const struct verify_rule *rule, const struct template *t,
+            size_t choice)
+{
+    const struct template_ref *ref;
+    for (size_t i = 0; (ref = template_ref_at(t, choice, i)) != NULL; i++) {
+        if (!covers_ref(rule, ref)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool
 extract_cover_template(const struct verify_rule *rule,
                        const struct template *body, const struct template *t,
@@ -138,10 +151,9 @@ extract_cover_template(const struct verify_rule *rule,
         return false;
     }
     for (size_t i = 0; (ref = template_ref_at(t, choice, i)) != NULL; i++) {
-        const bool covered =
-            body != NULL && is_kind(ref, "item")
-                ? extract_cover_template(rule, NULL, body, SIZE_MAX)
-                : covers_ref(rule, ref);
+        const bool covered = body != NULL && is_kind(ref, "item")
+                                 ? covers_refs(rule, body, SIZE_MAX)
+                                 : covers_ref(rule, ref);
         if (!covered) {
             return false;
         }

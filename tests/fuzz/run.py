@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TRIES = 20000
+TRIES = 5000
 JOIN_S = 60
 
 
@@ -64,8 +65,10 @@ def main():
     names = options.targets or sorted(
         name[len("fuzz_"):] for name in os.listdir(options.bin)
         if name.startswith("fuzz_"))
-    held = [fuzz(os.path.join(options.bin, "fuzz_" + name), found,
-                 options.seconds) for name in names]
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        held = list(pool.map(
+            lambda name: fuzz(os.path.join(options.bin, "fuzz_" + name), found,
+                              options.seconds), names))
     print(f"{sum(held)} passed, {len(held) - sum(held)} failed")
     return 0 if all(held) and held else 1
 
