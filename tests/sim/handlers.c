@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "handler/handler.h"
 #include "sim/facts.h"
+#include "sim/fetches.h"
 #include "sim/oracle.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
@@ -94,6 +95,7 @@ start(struct handler *handler, const struct delivery *delivery,
     attempted->alarm =
         (struct alarm){ .fn = report, .arg = attempted, .ours = true };
     list_append(&fake->running, &attempted->link);
+    fetches_handed(fact, delivery);
     oracle_started(fact, fake->index, delivery->attempt);
     vtime_alarm(&attempted->alarm, vtime_now_ms() + draw_end(plan, attempted));
     return STATUS_OK;

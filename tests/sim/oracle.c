@@ -429,6 +429,12 @@ oracle_leases_moved(void)
     oracle.lease_moves++;
 }
 
+unsigned
+oracle_lease_moves(void)
+{
+    return oracle.lease_moves;
+}
+
 static void
 note_attempt(struct fact *fact, size_t handler, unsigned attempt)
 {

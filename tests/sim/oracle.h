@@ -47,4 +47,7 @@ bool oracle_owes(const char *folder);
 /* The world has come to rest. */
 void oracle_end(const char *folder);
 
+/* How often the clock may have taken leases. */
+unsigned oracle_lease_moves(void);
+
 #endif

@@ -430,6 +430,16 @@ draw_seen(struct plan *plan)
     }
 }
 
+static void
+draw_thin(struct plan *plan)
+{
+    struct prng prng = { plan->seed ^ UINT64_C(0x7419) };
+    if (plan_chance(&prng, 200)) {
+        plan->thin_hooks = plan_chance(&prng, 600);
+        plan->thin_rows = plan_chance(&prng, 600);
+    }
+}
+
 void
 plan_draw(uint64_t seed, struct plan *plan)
 {
@@ -452,6 +462,7 @@ plan_draw(uint64_t seed, struct plan *plan)
     draw_forgetting(plan);
     draw_window(plan);
     draw_seen(plan);
+    draw_thin(plan);
 }
 
 /* ---- as YAML ---- */
@@ -533,6 +544,9 @@ write_cursor(const struct plan *plan, struct buf *file)
                plan->sends ? "" : ", until_cursor: true");
 }
 
+/* One event's object; `body` leaves out what is no object at all. */
+#define FETCH ", fetch: {url: '{var:base}/one/{n}', body: whole}"
+
 static void
 write_identity(const struct plan *plan, struct buf *file)
 {
@@ -540,12 +554,12 @@ write_identity(const struct plan *plan, struct buf *file)
     if (plan->state) {
         buf_format(file,
                    "  record: {id: 'object:{id}:{at}', type: '{type}',"
-                   " time: {from: at, unit: %s}, stands_for: ['order.*']}\n"
+                   " time: {from: at, unit: %s}, stands_for: ['order.*']%s}\n"
                    "match:\n"
                    "  mode: state\n"
                    "  webhook: 'object:{json:object}:{json:at|time}'\n"
                    "  poll: 'object:{id}:{at|time}'\n",
-                   unit);
+                   unit, plan->thin_rows ? FETCH : "");
         return;
     }
     buf_format(file,
@@ -555,7 +569,8 @@ write_identity(const struct plan *plan, struct buf *file)
     if (plan->key_time) {
         buf_format(file, ", key_time: {from: at, unit: %s}", unit);
     }
-    buf_text(file, "}\nmatch: {mode: event}\n");
+    buf_format(file, "%s}\nmatch: {mode: event}\n",
+               plan->thin_rows ? FETCH : "");
 }
 
 void
@@ -576,8 +591,9 @@ plan_connector(const struct plan *plan, struct buf *file, struct buf *entry)
     if (plan->key_time) {
         buf_format(file, ", key_time: {from: 'json:at', unit: %s}", unit);
     }
-    buf_text(file, "}\n"
-                   "poll:\n"
+    buf_format(file, "%s}\n%s", plan->thin_hooks ? ", mode: thin" FETCH : "",
+               plan->thin_rows ? "recover: fetch\n" : "");
+    buf_text(file, "poll:\n"
                    "  request: {url: '{var:base}/list',"
                    " query: {since: '{cursor}', page: '{page}'");
     buf_text(file, plan->window_ms > 0 ? ", until: '{until}'}}\n" : "}}\n");
@@ -629,7 +645,7 @@ plan_describe(const struct plan *plan, struct buf *into)
         into,
         "%s %s, %s pages of %zu (%s), stamps in %s, asked in %s%s%s%s,"
         " hidden up to %" PRId64 " s; every %" PRId64 " s%s, overlap %" PRId64
-        " s, settle %" PRId64 " s, %zu sweeps; %.1f days",
+        " s, settle %" PRId64 " s, %zu sweeps%s; %.1f days",
         plan->state ? "objects" : "events", orders[plan->order],
         page_texts[plan->pages] + 1, plan->page_size,
         plan->keyed ? "by row" : "by position", units[plan->stamp],
@@ -637,5 +653,6 @@ plan_describe(const struct plan *plan, struct buf *into)
         plan->dated ? "" : ", no Date", plan->delay_ms / S, plan->every_ms / S,
         plan->fastest_ms > 0 ? " at the slowest" : "", plan->overlap_ms / S,
         plan->settle_ms / S, plan->sweep_count,
+        plan->thin_hooks || plan->thin_rows ? ", fetched" : "",
         (double)plan->length_ms / (double)D);
 }

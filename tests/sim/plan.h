@@ -123,6 +123,8 @@ struct plan {
     int64_t grace_ms;
     int64_t start_age_ms; /* 0: `start: now` */
     bool hooked;          /* webhooks are configured */
+    bool thin_hooks;      /* what a webhook names has to be fetched */
+    bool thin_rows;       /* and what a row names */
     /* What happens. */
     int64_t gap_ms; /* between two facts, on average */
     unsigned burst; /* thousandths that are bursts within one second */

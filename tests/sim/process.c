@@ -8,6 +8,7 @@
 #include "config/config_yaml.h"
 #include "flow/accounting.h"
 #include "flow/dispatch.h"
+#include "flow/fill.h"
 #include "flow/ingest.h"
 #include "flow/retention.h"
 #include "flow/telemetry.h"
@@ -48,6 +49,7 @@ static struct {
     struct http_client *client;
     struct access *access;
     struct store_worker *worker;
+    struct fills *fills;
     struct dispatch *dispatch;
     struct ingest *ingest;
     struct source_poll *polls[TIERS_MAX];
@@ -187,15 +189,27 @@ webhook_stored(void *arg, const struct connector *connector, size_t fresh,
     }
 }
 
+static struct poll_host *
+host_of(void *arg, const struct connector *connector)
+{
+    (void)arg;
+    (void)connector;
+    return &process.host;
+}
+
 static void
 build_flow(int64_t floor_ms)
 {
+    PRE(fills_create(process.loop, process.access, &bound.connector, 1,
+                     &process.fills) == STATUS_OK);
+    fills_share(process.fills, host_of, NULL);
     const struct dispatch_settings dispatch = {
         .outlets = bound.outlets,
         .outlet_count = world.plan.handler_count,
         .connectors = &bound.connector,
         .connector_count = 1,
         .telemetry = &process.telemetry,
+        .fills = process.fills,
         .seed = world.plan.seed + bound.life,
     };
     PRE(dispatch_create(process.loop, process.worker, &dispatch,
@@ -375,6 +389,7 @@ destroy(void)
     }
     ingest_destroy(process.ingest);
     dispatch_destroy(process.dispatch);
+    fills_destroy(process.fills);
     access_destroy(process.access);
     http_client_destroy(process.client);
     telemetry_fini(&process.telemetry);

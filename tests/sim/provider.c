@@ -8,6 +8,7 @@
 #include "base/instant.h"
 #include "base/mem.h"
 #include "sim/facts.h"
+#include "sim/fetches.h"
 #include "sim/oracle.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
@@ -176,18 +177,24 @@ cut_page(struct listing *list, struct slice page)
     }
 }
 
+/* What a row and an object say, and the brace behind it. */
 static void
-write_row(const struct fact *fact, struct buf *body)
+write_members(const struct fact *fact, struct buf *body)
 {
     size_t number = facts_number(fact);
-    if (world.plan.state) {
-        buf_format(body, "{\"n\":%zu,\"id\":\"o%zu\"", number, fact->object);
-    } else {
-        buf_format(body, "{\"n\":%zu,\"id\":\"e%zu\"", number, number);
-    }
+    bool state = world.plan.state;
+    buf_format(body, "\"n\":%zu,\"id\":\"%s%zu\"", number, state ? "o" : "e",
+               state ? fact->object : number);
     buf_text(body, ",\"type\":\"order.paid\",\"at\":");
     facts_write_stamp(fact, body);
     buf_format(body, ",\"customer\":\"c%zu\"}", fact->object);
+}
+
+static void
+write_row(const struct fact *fact, struct buf *body)
+{
+    buf_byte(body, '{');
+    write_members(fact, body);
 }
 
 static void
@@ -347,6 +354,25 @@ list_for(struct slice since, struct slice until, struct slice page)
     return list;
 }
 
+/* The object that one event names. */
+static void
+answer_one(struct slice number, struct provider_answer *answer)
+{
+    uint64_t at = 0;
+    PRE(slice_to_u64(number, &at) == STATUS_OK && at < world.fact_count);
+    struct fact *fact = &world.facts[at];
+    bool fails = misbehave(false, answer);
+    if (!fails) {
+        answer->status = 200;
+        buf_text(&answer->body, "{\"whole\":{\"fetched\":true,");
+        write_members(fact, &answer->body);
+        buf_byte(&answer->body, '}');
+    }
+    TRACE("fact %zu is fetched: %s%u", facts_number(fact),
+          answer->silent ? "silent " : "", answer->status);
+    fetches_asked(fact, !fails);
+}
+
 static struct slice
 value_of(struct slice query, const char *name, struct arena *arena)
 {
@@ -363,7 +389,14 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
     struct slice until = { NULL, 0 };
     struct slice page = { NULL, 0 };
     size_t mark = slice_find(url, '?');
+    static const struct slice one = SLICE("/one/");
+    size_t named = slice_find_slice(url, one);
     memset(ret_answer, 0, sizeof(*ret_answer));
+    if (named != SIZE_MAX) {
+        answer_one(slice_from(url, named + one.len), ret_answer);
+        write_date(ret_answer);
+        return;
+    }
     if (mark != SIZE_MAX) {
         struct slice query = slice_from(url, mark + 1);
         since = value_of(query, "since", &arena);

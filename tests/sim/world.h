@@ -31,6 +31,10 @@ struct fact {
     unsigned started[PLAN_HANDLERS_MAX]; /* attempts */
     unsigned attempt[PLAN_HANDLERS_MAX]; /* the last one's number */
     bool done[PLAN_HANDLERS_MAX];        /* a handler has said so */
+    unsigned fetched;                    /* its object, whole */
+    unsigned unfetched;                  /* asked for in vain */
+    unsigned failures;                   /* of that, in this life */
+    unsigned life;                       /* of the process, then */
 };
 
 struct world {
