@@ -158,6 +158,21 @@ a_refusal_names_the_place_and_the_cause(void **state)
     }
 }
 
+/* What a lenient reader takes for NOW_S; each is signed as it stands. */
+static void
+a_time_is_spelt_in_digits_alone(void **state)
+{
+    (void)state;
+    static const char *const times[] = {
+        "+1760000000",   "1760000000.0", "1760000000.5", "1.76e9", "0x68e77800",
+        "1760000000abc", "1760000000 ",  " 1760000000",  "-1",     "",
+    };
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        hold(&(struct row){ HMAC ", " TIMED, "%s", times[i], NULL, 0,
+                            "header:X-Time is not a time" });
+    }
+}
+
 /* ---- tokens ---- */
 
 static struct arena data_arena;
@@ -276,6 +291,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_names_the_place_and_the_cause),
+        cmocka_unit_test(a_time_is_spelt_in_digits_alone),
         cmocka_unit_test(a_refused_token_says_which_part_of_it_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
