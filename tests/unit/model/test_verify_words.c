@@ -125,6 +125,10 @@ a_refusal_names_the_place_and_the_cause(void **state)
           "?", NULL, NULL, 0, "header:X-Sig is no base64" },
         { "type: hmac, signature: {from: 'header:X-Sig', " ELEMENTS TEXT,
           "v2=%s", TIME, NULL, 0, "header:X-Sig has no element called 'v1'" },
+        { "type: hmac, signature: {from: 'header:X-Sig', " ELEMENTS
+          "signed: '{sig:t}.{body}'",
+          "t=1,t=" TIME ",v1=%s", TIME, NULL, 0,
+          "header:X-Sig matches no secret: wrong secret or altered body" },
         { HMAC ", require_headers: [X-Id]", "%s", TIME, NULL, 0,
           "X-Id is missing" },
         { HMAC ", assert: [['{header:X-Time}', '{body}']]", "%s", TIME, NULL, 0,
