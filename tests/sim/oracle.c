@@ -470,10 +470,11 @@ oracle_started(struct fact *fact, size_t handler, unsigned attempt)
     note_attempt(fact, handler, attempt);
     TRACE("handler %zu is given fact %zu, attempt %u", handler, number,
           attempt);
-    /* A lease is counted from when the store was asked for it. */
+    /* A lease is counted from when the store was asked for it, before what may
+     * be fetched. */
     int64_t asked_ms = last_start_ms[number][handler] -
                        2 * (world.plan.gather_ms + world.plan.commit_ms) -
-                       1 * S;
+                       31 * S;
     if (runs[number][handler] && oracle.leases_moved_ms < asked_ms) {
         world_fail("fact %zu: attempt %u at handler %zu while the one before "
                    "runs",
