@@ -374,6 +374,10 @@ note_walk(const struct store_walk *walk)
         tier->longest_ms =
             took_ms > tier->longest_ms ? took_ms : tier->longest_ms;
         excuse_forgotten(tier);
+        /* Nothing tells what was pushed out before the first whole walk. */
+        for (size_t i = 0; tier->whole == 0 && i < world.fact_count; i++) {
+            unknowable[i] |= facts_is_pushed_out(&world.facts[i]);
+        }
         tier->began_ms = 0;
         tier->whole++;
         world.walks++;
