@@ -480,10 +480,22 @@ build_outside(struct agent *agent, struct error *err)
     return status;
 }
 
+/* What only an agent has that stays. */
+static enum status
+build_service(struct agent *agent, struct error *err)
+{
+    enum status status = build_retention(agent);
+    status = status != STATUS_OK ? status : build_accounting(agent);
+    status = status != STATUS_OK ? status : build_registrar(agent);
+    status = status != STATUS_OK ? status : build_streams(agent);
+    status = status != STATUS_OK ? status : build_reader(agent, err);
+    status = status != STATUS_OK ? status : build_admin(agent, err);
+    return status != STATUS_OK ? status : build_listener(agent, err);
+}
+
 static enum status
 build(struct agent *agent, struct error *err)
 {
-    bool run = agent->settings.mode == AGENT_RUN;
     enum status status = loop_create(&agent->loop);
     status = status != STATUS_OK ? status : build_signals(agent);
     status = status != STATUS_OK
@@ -493,16 +505,9 @@ build(struct agent *agent, struct error *err)
     status = status != STATUS_OK ? status : build_store(agent, err);
     status = status != STATUS_OK ? status : build_flow(agent);
     status = status != STATUS_OK ? status : build_walks(agent);
-    if (run) {
-        status = status != STATUS_OK ? status : build_retention(agent);
-        status = status != STATUS_OK ? status : build_accounting(agent);
-        status = status != STATUS_OK ? status : build_registrar(agent);
-        status = status != STATUS_OK ? status : build_streams(agent);
-        status = status != STATUS_OK ? status : build_reader(agent, err);
-        status = status != STATUS_OK ? status : build_admin(agent, err);
-        status = status != STATUS_OK ? status : build_listener(agent, err);
-    }
-    return status;
+    return status == STATUS_OK && agent->settings.mode == AGENT_RUN
+               ? build_service(agent, err)
+               : status;
 }
 
 enum status

@@ -170,11 +170,12 @@ is_null(const yaml_event_t *event)
             slice_equal_text(text, "null"));
 }
 
-/* YAML 1.1 reads these as truth values; other tools would see another key. */
+/* Readers of YAML 1.1 take these for truth values, and would see another key.
+ * Its `y` and `n` none of them does, and providers call parameters so. */
 static bool
 is_truth_word(const yaml_event_t *event)
 {
-    static const char *const words[] = { "y", "n", "yes", "no", "on", "off" };
+    static const char *const words[] = { "yes", "no", "on", "off" };
     const struct slice text = scalar_text(event);
     bool found = false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
