@@ -4,6 +4,7 @@
 
 import argparse
 import collections
+import concurrent.futures
 import hashlib
 import hmac
 import http.client
@@ -233,22 +234,30 @@ def main():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--from", type=int, default=1, dest="first")
     parser.add_argument("--most", type=int, default=5000)
+    parser.add_argument("--jobs", type=int, default=3, help="lives at a time")
     options = parser.parse_args()
     options.bin = os.path.abspath(options.bin)
     provider = Provider()
     threading.Thread(target=provider.serve_forever, daemon=True).start()
-    passed = failed = 0
-    step = options.first
+    passed = failed = last = 0
     finished = False
-    while not finished and step <= options.most and failed < 5:
-        finished, wrong = check_step(options, provider, step)
-        for words in wrong:
-            print("step %d: %s" % (step, words), flush=True)
-        passed, failed = (passed, failed + 1) if wrong else (passed + 1, failed)
-        step += options.every
+    steps = range(options.first, options.most + 1, options.every)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for at in range(0, len(steps), options.jobs):
+            batch = steps[at:at + options.jobs]
+            lives = pool.map(lambda step: check_step(options, provider, step),
+                             batch)
+            for last, (ended, wrong) in zip(batch, lives):
+                for words in wrong:
+                    print("step %d: %s" % (last, words), flush=True)
+                passed += not wrong
+                failed += bool(wrong)
+                finished = finished or ended
+            if finished or failed >= 5:
+                break
     print("durable steps of one life: %d%s" %
-          (step - options.every, "" if finished else " and more"))
-    if finished and step - options.every <= 200:
+          (last, "" if finished else " and more"))
+    if finished and last <= 200:
         print("too few steps to say much: the life must have more than 200")
         failed += 1
     print("%d passed, %d failed" % (passed, failed))

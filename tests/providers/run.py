@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--bin", help="the build directory, or the program")
     parser.add_argument("--connectors", default=os.path.join(
         ROOT, "connectors"), help="where the connector files are")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--long", action="store_true", help="ten seeds")
     parser.add_argument("--flip", choices=["none", "order", "inclusive",
