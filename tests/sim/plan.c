@@ -375,6 +375,10 @@ draw_forgetting(struct plan *plan)
         return;
     }
     plan->resyncs = plan_chance(&prng, 500);
+    /* All of the list is read again, and ids that are not kept come twice. */
+    int64_t whole_ms = plan->length_ms + plan->start_age_ms + 1 * D;
+    plan->keep_ids_ms =
+        whole_ms > plan->keep_ids_ms ? whole_ms : plan->keep_ids_ms;
     for (int64_t n = plan_between(&prng, 1, 4); n > 0; n--) {
         insert_incident(
             plan, (struct incident){
