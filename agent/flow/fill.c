@@ -243,26 +243,13 @@ answer_came(void *arg, enum status status, const struct http_reply *reply,
 static enum status
 start(struct fill *fill, struct error *err)
 {
-    const struct poll_spec *poll = &fill->connector->poll;
     struct rendered_request request;
     enum status status = request_for_event(
         fill->connector, fill->spec, fill->event, &fill->arena, &request, err);
     if (status != STATUS_OK) {
         return status;
     }
-    struct http_call_spec call = {
-        .method = request.method,
-        .url = request.url,
-        .fields = request.fields,
-        .body = request.body,
-        .has_body = request.has_body,
-        .user = request.user,
-        .password = request.password,
-        .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
-        .timeout_ms = poll->timeout_ms,
-        .stall_timeout_ms = poll->timeout_ms,
-        .body_limit = (size_t)poll->max_body,
-    };
+    const struct http_call_spec call = access_spec(fill->connector, &request);
     const struct access_need need = { fill->connector, request.oauth };
     return access_start(fill->fills->access, &need, &call, answer_came, fill,
                         &fill->call, err);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/redelivery.h"
 
-#include "base/instant.h"
 #include "base/mem.h"
 #include "io/http_client.h"
 #include "io/loop.h"
 #include "model/fetch.h"
 #include "source/access.h"
-
-#define CONNECT_TIMEOUT_MS (10 * INSTANT_SECOND_MS)
 
 /* A provider that links pages for ever is left. */
 enum { PAGES_MOST = 100 };
@@ -38,21 +35,8 @@ static enum status
 send_request(struct redelivery *r, const struct rendered_request *request,
              http_reply_fn *done, struct error *err)
 {
-    const struct poll_spec *poll = &r->settings.connector->poll;
-    const struct http_call_spec call = {
-        .method = request->method,
-        .url = request->url,
-        .fields = request->fields,
-        .body = request->body,
-        .has_body = request->has_body,
-        .user = request->user,
-        .password = request->password,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .timeout_ms = poll->timeout_ms,
-        .stall_timeout_ms = poll->timeout_ms,
-        .body_limit = (size_t)poll->max_body,
-        .is_once = request->has_body,
-    };
+    struct http_call_spec call = access_spec(r->settings.connector, request);
+    call.is_once = request->has_body;
     const struct access_need need = { r->settings.connector, request->oauth };
     return access_start(r->settings.access, &need, &call, done, r, &r->call,
                         err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/subscription.h"
 
-#include "base/instant.h"
 #include "base/mem.h"
 #include "io/clock.h"
 #include "io/fs.h"
@@ -10,8 +9,6 @@
 #include "io/loop.h"
 #include "source/access.h"
 #include "wire/digest.h"
-
-enum { CONNECT_TIMEOUT_MS = 10 * INSTANT_SECOND_MS };
 
 struct subscription {
     struct subscription_settings settings;
@@ -66,21 +63,8 @@ static enum status
 send_request(struct subscription *s, struct error *err)
 {
     const struct rendered_request *request = &s->step.request;
-    const struct poll_spec *poll = &s->settings.connector->poll;
-    const struct http_call_spec call = {
-        .method = request->method,
-        .url = request->url,
-        .fields = request->fields,
-        .body = request->body,
-        .has_body = request->has_body,
-        .user = request->user,
-        .password = request->password,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .timeout_ms = poll->timeout_ms,
-        .stall_timeout_ms = poll->timeout_ms,
-        .body_limit = (size_t)poll->max_body,
-        .is_once = true, /* a second hook would send everything twice */
-    };
+    struct http_call_spec call = access_spec(s->settings.connector, request);
+    call.is_once = true; /* a second hook would send everything twice */
     const struct access_need need = { s->settings.connector, request->oauth };
     return access_start(s->settings.access, &need, &call, answered, s, &s->call,
                         err);

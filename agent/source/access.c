@@ -21,9 +21,10 @@
  * good (the call waits for another one, once; what comes then is its answer).
  */
 
-#define TOKEN_TIMEOUT_MS (30 * INSTANT_SECOND_MS)
-#define TOKEN_BODY_BYTES ((size_t)64 * 1024)
-#define IDENTITY_BYTES   64
+#define CONNECT_TIMEOUT_MS (10 * INSTANT_SECOND_MS)
+#define TOKEN_TIMEOUT_MS   (30 * INSTANT_SECOND_MS)
+#define TOKEN_BODY_BYTES   ((size_t)64 * 1024)
+#define IDENTITY_BYTES     64
 /* Of the identity, in the name of the file with the refresh token. */
 #define NAME_BYTES 32
 
@@ -344,7 +345,7 @@ ask(struct token *token, struct error *err)
         .has_body = true,
         .user = request.user,
         .password = request.password,
-        .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .timeout_ms = TOKEN_TIMEOUT_MS,
         .stall_timeout_ms = TOKEN_TIMEOUT_MS,
         .body_limit = TOKEN_BODY_BYTES,
@@ -454,6 +455,26 @@ find_token(struct access *access, const struct access_need *need,
     arena_fini(&arena);
     *ret = token;
     return status;
+}
+
+struct http_call_spec
+access_spec(const struct connector *connector,
+            const struct rendered_request *request)
+{
+    const struct poll_spec *poll = &connector->poll;
+    return (struct http_call_spec){
+        .method = request->method,
+        .url = request->url,
+        .fields = request->fields,
+        .body = request->body,
+        .has_body = request->has_body,
+        .user = request->user,
+        .password = request->password,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .timeout_ms = poll->timeout_ms,
+        .stall_timeout_ms = poll->timeout_ms,
+        .body_limit = (size_t)poll->max_body,
+    };
 }
 
 enum status

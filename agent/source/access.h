@@ -13,6 +13,7 @@
 
 #include "io/http_client.h"
 #include "model/connector.h"
+#include "model/request.h"
 
 struct access;
 struct access_call;
@@ -31,6 +32,11 @@ enum status access_create(struct loop *loop, struct http_client *client,
 
 /* Cancels what is running, without callbacks. NULL is allowed. */
 void access_destroy(struct access *access);
+
+/* The call of a rendered request, within the connector's limits of time and
+ * size; borrows what the request does. */
+struct http_call_spec access_spec(const struct connector *connector,
+                                  const struct rendered_request *request);
 
 /*
  * Starts a call as http_client_start does. Where it needs a token that cannot

@@ -24,20 +24,10 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
     const bool is_held = is_gate || wait_ms > 0;
     const int64_t timeout_ms =
         is_gate ? spec->gate.timeout_ms : spec->timeout_ms + wait_ms;
-    struct http_call_spec call = {
-        .method = request->method,
-        .url = request->url,
-        .fields = request->fields,
-        .body = request->body,
-        .has_body = request->has_body,
-        .user = request->user,
-        .password = request->password,
-        .connect_timeout_ms = 10 * INSTANT_SECOND_MS,
-        .timeout_ms = timeout_ms,
-        .stall_timeout_ms = timeout_ms,
-        .body_limit = (size_t)spec->max_body,
-        .is_held = is_held,
-    };
+    struct http_call_spec call = access_spec(poll->settings.connector, request);
+    call.timeout_ms = timeout_ms;
+    call.stall_timeout_ms = timeout_ms;
+    call.is_held = is_held;
     const struct access_need need = { poll->settings.connector,
                                       request->oauth };
     return access_start(poll->access, &need, &call, done, poll, &poll->call,
