@@ -239,7 +239,7 @@ def main():
     options.bin = os.path.abspath(options.bin)
     provider = Provider()
     threading.Thread(target=provider.serve_forever, daemon=True).start()
-    passed = failed = last = 0
+    passed = failed = count = 0
     finished = False
     steps = range(options.first, options.most + 1, options.every)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -247,17 +247,18 @@ def main():
             batch = steps[at:at + options.jobs]
             lives = pool.map(lambda step: check_step(options, provider, step),
                              batch)
-            for last, (ended, wrong) in zip(batch, lives):
+            for step, (ended, wrong) in zip(batch, lives):
                 for words in wrong:
-                    print("step %d: %s" % (last, words), flush=True)
+                    print("step %d: %s" % (step, words), flush=True)
                 passed += not wrong
                 failed += bool(wrong)
+                count = count if finished else step
                 finished = finished or ended
             if finished or failed >= 5:
                 break
     print("durable steps of one life: %d%s" %
-          (last, "" if finished else " and more"))
-    if finished and last <= 200:
+          (count, "" if finished else " and more"))
+    if finished and count <= 200:
         print("too few steps to say much: the life must have more than 200")
         failed += 1
     print("%d passed, %d failed" % (passed, failed))
