@@ -28,7 +28,7 @@ ROWS = 12
 PAGE = 4
 CONFIG = """
 store: sqlite:{dir}/longstop.db
-listen: {{address: "127.0.0.1:{port}"}}
+listen: {{address: "{host}:{port}"}}
 connectors:
   shop:
     use: petstore
@@ -61,6 +61,9 @@ class Provider(http.server.ThreadingHTTPServer):
         ]
         super().__init__(("127.0.0.1", 0), Handler)
 
+    def handle_error(self, *_):
+        """An agent that crashes leaves its requests unread; that is meant."""
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -87,10 +90,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def free_port():
+def address_of(step):
+    """A loopback address of this life alone. On one that lives share, the
+    agent of another takes the port while this one's is between two runs."""
+    host = "127.86.%d.%d" % (step >> 8, step & 255)
     with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        sock.bind((host, 0))
+        return sock.getsockname()
 
 
 def hook_body(number):
@@ -114,10 +120,10 @@ def keys_of(path):
 class Life:
     """One life of the agent in a directory of its own."""
 
-    def __init__(self, options, provider, directory):
+    def __init__(self, options, provider, directory, step):
         self.options = options
         self.dir = directory
-        self.port = free_port()
+        self.host, self.port = address_of(step)
         self.acked = set()
         self.rows = {row["id"] for row in provider.rows}
         append = os.path.join(directory, "append")
@@ -125,7 +131,8 @@ class Life:
             script.write('#!/bin/sh\nl=$(cat)\nprintf "%s\\n" "$l" >>"$1"\n')
         os.chmod(append, 0o755)
         with open(os.path.join(directory, "longstop.yaml"), "w") as config:
-            config.write(CONFIG.format(dir=directory, port=self.port,
+            config.write(CONFIG.format(dir=directory, host=self.host,
+                                       port=self.port,
                                        provider=provider.server_port,
                                        secret=SECRET, append=append))
 
@@ -150,7 +157,7 @@ class Life:
                    "Content-Type": "application/json"}
         while agent.poll() is None and time.monotonic() < deadline:
             try:
-                conn = http.client.HTTPConnection("127.0.0.1", self.port,
+                conn = http.client.HTTPConnection(self.host, self.port,
                                                   timeout=5)
                 conn.request("POST", "/hooks/shop", body, headers)
                 if 200 <= conn.getresponse().status < 300:
@@ -195,7 +202,7 @@ def check_step(options, provider, step):
     """Returns (finished by itself, list of what is wrong)."""
     directory = tempfile.mkdtemp(prefix="longstop-crash-")
     wrong = []
-    life = Life(options, provider, directory)
+    life = Life(options, provider, directory, step)
     code = life.play(step)
     if code not in (0, CRASHED):
         wrong.append("the run that crashes ended with %s" % code)
