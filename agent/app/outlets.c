@@ -155,6 +155,10 @@ make_outlet(const struct making *making,
     };
     enum status status =
         store->ops->name(store, STORE_HANDLER, name, &outlet->number, err);
+    if (status == STATUS_OK) {
+        status = store->ops->lanes(store, outlet->number,
+                                   settings->on_dead == ON_DEAD_BLOCK, err);
+    }
     if (status == STATUS_OK && making->parts != NULL) {
         status = makers[settings->kind](making, settings, name,
                                         &outlet->handler, err);

@@ -202,6 +202,9 @@ static const struct config_table admin_table = {
 
 /* ---- handlers ---- */
 
+/* enum on_dead */
+static const char *const on_dead_words[] = { "free", "block", NULL };
+
 static const char *const formats[] = { "cloudevents", "raw", NULL };
 
 /* The four keys that say what a handler is owed are read by the route. */
@@ -225,7 +228,14 @@ static const struct config_key handler_keys[] = {
               "Conditions on the envelope, by JSON Pointer; all must hold."),
     ROUTE_KEY("order_by", route_parse_order_by, "{\"type\":\"string\"}",
               "JSON Pointer: events with the same value come in order, one at "
-              "a time."),
+              "a time; those without it, in none."),
+    { .name = "on_dead",
+      .type = CONFIG_CHOICE,
+      .offset = offsetof(struct handler_settings, on_dead),
+      .choices = on_dead_words,
+      .fallback = "free",
+      .doc = "With order_by: a dead letter frees its lane, or blocks it until "
+             "it is retried or dropped." },
     { .name = "exec",
       .type = CONFIG_TEXTS,
       .offset = offsetof(struct handler_settings, exec),
@@ -335,6 +345,13 @@ check_handler(struct config_binding *binding, const struct config_node *node,
                           "line: 'raw' bytes may have lines of their own");
     }
     check_env(binding, child(node, "env"), exec);
+    if (handler->on_dead == ON_DEAD_BLOCK && handler->route.order_by.len == 0) {
+        const struct config_node *on_dead = child(node, "on_dead");
+        config_report_add(binding->report, CONFIG_ERROR,
+                          on_dead != NULL ? on_dead->mark : node->mark,
+                          "on_dead: block needs order_by: without it there are "
+                          "no lanes to block");
+    }
 }
 
 static const struct config_table handler_table = {

@@ -61,10 +61,13 @@ enum handler_kind { HANDLER_EXEC, HANDLER_HTTP, HANDLER_FILE, HANDLER_KINDS };
 /* The key each kind has in a handler. */
 extern const char *const handler_kind_names[HANDLER_KINDS];
 
+enum on_dead { ON_DEAD_FREE, ON_DEAD_BLOCK };
+
 struct handler_settings {
     struct route_spec route;
     struct retry_policy retry;
-    int format; /* enum delivery_format */
+    int on_dead; /* enum on_dead */
+    int format;  /* enum delivery_format */
     int64_t timeout_ms;
     int64_t concurrency;
     struct config_texts exec;

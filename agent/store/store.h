@@ -209,6 +209,13 @@ struct store_ops {
                         struct error *err);
 
     /*
+     * Says, at each start, whether dead letters of a handler hold their lanes
+     * from here on. Where they do not, the lanes that are held go on.
+     */
+    enum status (*lanes)(struct store *store, uint32_t handler, bool dead_hold,
+                         struct error *err);
+
+    /*
      * Notes what makes a connector's keys from here on (walk_change_keys), once
      * at each start. When that was something else, all that is stored so far
      * has keys by other words: `*ret_edited`, for as long as any of it is.
@@ -255,8 +262,13 @@ struct store_ops {
     /*
      * Gives out at most `limit` deliveries of `handler` due at `now_ms`, oldest
      * due first, leased until `lease_until_ms`; attempt goes up by one. Events
-     * say what they need, until an outcome or a webhook brought it. A delivery
-     * with a lane only when no earlier one of its lane is alive.
+     * say what they need, until an outcome or a webhook brought it.
+     *
+     * Of the deliveries of a handler with the same lane one at a time is given
+     * out: until it has ended, also while it waits for its next attempt, no
+     * other is. Then comes the earliest event of those left. One that became a
+     * dead letter while dead letters hold their lanes (`lanes`) keeps its lane
+     * closed until it has gone. What waits for its lane costs a claim nothing.
      */
     enum status (*claim)(struct store *store, uint32_t handler, int64_t now_ms,
                          int64_t lease_until_ms, size_t limit,

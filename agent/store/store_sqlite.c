@@ -553,6 +553,7 @@ ledger_floor(const struct store *base)
 
 static const struct store_ops ops = {
     .name = number_of,
+    .lanes = store_sqlite_lanes,
     .keyed = store_sqlite_keyed,
     .apply = store_sqlite_apply,
     .claim = store_sqlite_claim,

@@ -94,46 +94,25 @@ add_event(struct store_sqlite *store, uint32_t connector,
     return store_sqlite_sql_run(&use, err);
 }
 
-/* Whether an earlier delivery of the lane is alive. */
-static enum status
-lane_is_busy(struct store_sqlite *store, const struct owed *owed,
-             bool *ret_busy, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_LANE_BUSY);
-    sql_i64(&use, owed->handler);
-    sql_i64(&use, owed->lane);
-    enum status status = store_sqlite_sql_row(&use, ret_busy, err);
-    if (status == STATUS_OK && *ret_busy) {
-        sql_stop(&use);
-    }
-    return status;
-}
-
 static enum status
 add_delivery(struct store_sqlite *store, const struct owed *owed,
              uint64_t number, int64_t now_ms, int64_t lease_until_ms,
              struct error *err)
 {
+    const struct lane lane = { .is_set = owed->has_lane, .number = owed->lane };
     struct tally *tally;
+    int64_t due = lease_until_ms;
+    bool leased = owed->hot && !owed->has_lane;
     enum status status =
         store_sqlite_tally_of(store, owed->handler, &tally, err);
+    if (status == STATUS_OK && !leased) {
+        status = store_sqlite_lane_join(store, owed->handler, &lane, now_ms,
+                                        &due, err);
+    }
     if (status != STATUS_OK) {
         return status;
     }
     tally->pending_change++;
-    int64_t due = now_ms;
-    bool leased = owed->hot && !owed->has_lane;
-    if (leased) {
-        due = lease_until_ms;
-    } else if (owed->has_lane) {
-        tally->has_lanes = true;
-        bool busy;
-        status = lane_is_busy(store, owed, &busy, err);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        due = busy ? DUE_PARKED : now_ms;
-    }
     struct sql_use use = sql_use(store, SQL_DELIVERY_ADD);
     sql_i64(&use, owed->handler);
     sql_event(&use, number);
@@ -304,25 +283,6 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     return status;
 }
 
-/* Reads the lane of a delivery, where its handler has any. */
-static enum status
-lane_of(struct store_sqlite *store, const struct store_outcome *outcome,
-        bool *ret_has, int64_t *ret_lane, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_LANE_OF);
-    sql_i64(&use, outcome->handler);
-    sql_event(&use, outcome->event);
-    bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
-    *ret_has = false;
-    if (status == STATUS_OK && row) {
-        *ret_has = sqlite3_column_type(use.stmt, 0) != SQLITE_NULL;
-        *ret_lane = sqlite3_column_int64(use.stmt, 0);
-        sql_stop(&use);
-    }
-    return status;
-}
-
 static enum status
 log_attempt(struct store_sqlite *store, const struct store_outcome *outcome,
             struct error *err)
@@ -341,7 +301,7 @@ log_attempt(struct store_sqlite *store, const struct store_outcome *outcome,
 
 static enum status
 add_dead(struct store_sqlite *store, const struct store_outcome *outcome,
-         int64_t now_ms, struct error *err)
+         const struct lane *lane, bool holds, int64_t now_ms, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_DEAD_ADD);
     sql_i64(&use, outcome->handler);
@@ -349,6 +309,12 @@ add_dead(struct store_sqlite *store, const struct store_outcome *outcome,
     sql_i64(&use, outcome->attempt);
     sql_i64(&use, now_ms);
     sql_text(&use, slice_of(outcome->reason));
+    if (lane->is_set) {
+        sql_i64(&use, lane->number);
+    } else {
+        sql_null(&use);
+    }
+    sql_i64(&use, holds ? 1 : 0);
     return store_sqlite_sql_run(&use, err);
 }
 
@@ -359,19 +325,17 @@ fence_of(const struct store_outcome *outcome)
     return RULE(RULE_FENCE) ? (int64_t)outcome->attempt : -1;
 }
 
-/* The end of a delivery: the next one of its lane is due. */
+/* The end of a delivery: the next one of its lane is due, unless it became a
+ * dead letter that holds the lane. */
 static enum status
 end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
              struct tally *tally, int64_t now_ms, struct error *err)
 {
-    bool has_lane = false;
-    int64_t lane = 0;
-    enum status status = STATUS_OK;
-    if (tally->has_lanes) {
-        status = lane_of(store, outcome, &has_lane, &lane, err);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    struct lane lane;
+    enum status status = store_sqlite_lane_of(store, outcome->handler,
+                                              outcome->event, &lane, err);
+    if (status != STATUS_OK) {
+        return status;
     }
     struct sql_use use = sql_use(store, SQL_DELIVERY_DROP);
     sql_i64(&use, outcome->handler);
@@ -383,14 +347,16 @@ end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
         return status;
     }
     tally->pending_change--;
-    if (has_lane) {
-        use = sql_use(store, SQL_LANE_NEXT);
-        sql_i64(&use, outcome->handler);
-        sql_i64(&use, lane);
-        sql_i64(&use, now_ms);
-        status = store_sqlite_sql_run(&use, err);
+    const bool dies = outcome->kind == OUTCOME_DEAD;
+    const bool holds = dies && lane.is_set && tally->dead_hold;
+    if (dies) {
+        tally->dead_change++;
+        status = add_dead(store, outcome, &lane, holds, now_ms, err);
     }
-    return status;
+    return status == STATUS_OK && !holds
+               ? store_sqlite_lane_next(store, outcome->handler, &lane, now_ms,
+                                        err)
+               : status;
 }
 
 static enum status
@@ -434,10 +400,6 @@ apply_outcome(struct store_sqlite *store, struct store_outcome *outcome,
         return status;
     }
     status = store_sqlite_fill_by_outcome(store, outcome, now_ms, err);
-    if (status == STATUS_OK && outcome->kind == OUTCOME_DEAD) {
-        tally->dead_change++;
-        status = add_dead(store, outcome, now_ms, err);
-    }
     if (status == STATUS_OK &&
         (outcome->kind == OUTCOME_DEAD || outcome->kind == OUTCOME_LATER)) {
         status = log_attempt(store, outcome, err);

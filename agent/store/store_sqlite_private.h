@@ -66,6 +66,10 @@ enum sql {
     SQL_LANE_OF,
     SQL_LANE_BUSY,
     SQL_LANE_NEXT,
+    SQL_LANE_OF_DEAD,
+    SQL_LANE_HELD,
+    SQL_LANE_FREE,
+    SQL_DEAD_DROP,
     SQL_DEAD_ADD,
     SQL_ATTEMPT_ADD,
     SQL_WALK_GET,
@@ -89,7 +93,6 @@ enum sql {
     SQL_PRUNE_LEDGER,
     SQL_PRUNE_ATTEMPT,
     SQL_PRUNE_DEAD_NEXT,
-    SQL_PRUNE_DEAD_DROP,
     SQL_PRUNE_EVENT_SCAN,
     SQL_PRUNE_EVENT_DROP,
     SQL_PRUNE_SIGHTING_DROP,
@@ -104,6 +107,7 @@ enum sql {
 struct tally {
     uint32_t handler;
     bool has_lanes; /* some delivery of it ever had one */
+    bool dead_hold; /* its dead letters hold their lanes */
     int64_t pending;
     int64_t dead;
     /* By the open transaction. */
@@ -297,11 +301,58 @@ enum status store_sqlite_tally_load(struct store_sqlite *store,
 NODISCARD
 enum status store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
                                   struct tally **ret, struct error *err);
+/* The same, without making one: NULL. */
+struct tally *store_sqlite_tally_find(struct store_sqlite *store,
+                                      uint32_t handler);
 /* Takes over what the transaction changed, or forgets it. */
 void store_sqlite_tally_settle(struct store_sqlite *store, bool committed);
 enum status store_sqlite_tally_figures(struct store *base,
                                        struct store_figure *figures,
                                        size_t count, struct error *err);
+
+/* store_sqlite_lane: deliveries of one value of order_by. */
+
+struct lane {
+    bool is_set;   /* false: in no order */
+    bool was_held; /* by the dead letter that it is read of */
+    int64_t number;
+};
+
+/* Reads the lane of a delivery. */
+NODISCARD
+enum status store_sqlite_lane_of(struct store_sqlite *store, uint32_t handler,
+                                 uint64_t event, struct lane *ret,
+                                 struct error *err);
+
+/* When a delivery that is about to be added is due: now, or parked while
+ * another of its lane is alive or a dead letter holds the lane. */
+NODISCARD
+enum status store_sqlite_lane_join(struct store_sqlite *store, uint32_t handler,
+                                   const struct lane *lane, int64_t now_ms,
+                                   int64_t *ret_due_ms, struct error *err);
+
+/* The head of the lane has ended: makes the next one due. */
+NODISCARD
+enum status store_sqlite_lane_next(struct store_sqlite *store, uint32_t handler,
+                                   const struct lane *lane, int64_t now_ms,
+                                   struct error *err);
+
+/* Removes a dead letter that comes back as a delivery: `lane` is for
+ * store_sqlite_lane_join. */
+NODISCARD
+enum status store_sqlite_lane_take_dead(struct store_sqlite *store,
+                                        uint32_t handler, uint64_t event,
+                                        bool *ret_found, struct lane *ret,
+                                        struct error *err);
+
+/* Removes a dead letter for good; a lane that it held goes on. */
+NODISCARD
+enum status store_sqlite_lane_drop_dead(struct store_sqlite *store,
+                                        uint32_t handler, uint64_t event,
+                                        int64_t now_ms, struct error *err);
+
+enum status store_sqlite_lanes(struct store *base, uint32_t handler,
+                               bool dead_hold, struct error *err);
 
 /* store_sqlite_account */
 NODISCARD

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store_sqlite_private.h"
 
+#include "io/clock.h"
 #include "model/identity.h"
 
 /* Events looked at in one go, and for each that may go: one that is still owed
@@ -58,22 +59,6 @@ prune_attempts(struct store_sqlite *store, struct store_prune *prune,
 }
 
 static enum status
-drop_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
-          struct error *err)
-{
-    struct tally *tally;
-    enum status status = store_sqlite_tally_of(store, handler, &tally, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    tally->dead_change--;
-    struct sql_use use = sql_use(store, SQL_PRUNE_DEAD_DROP);
-    sql_i64(&use, handler);
-    sql_event(&use, event);
-    return store_sqlite_sql_run(&use, err);
-}
-
-static enum status
 prune_dead(struct store_sqlite *store, struct store_prune *prune,
            struct error *err)
 {
@@ -91,7 +76,8 @@ prune_dead(struct store_sqlite *store, struct store_prune *prune,
         uint32_t handler = (uint32_t)sqlite3_column_int64(use.stmt, 0);
         uint64_t event = (uint64_t)sqlite3_column_int64(use.stmt, 1);
         sql_stop(&use);
-        status = drop_dead(store, handler, event, err);
+        status = store_sqlite_lane_drop_dead(store, handler, event,
+                                             clock_unix_ms(), err);
         if (status != STATUS_OK) {
             return status;
         }

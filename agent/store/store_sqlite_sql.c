@@ -86,16 +86,26 @@ static const char *const texts[SQL_COUNT] = {
         "UPDATE delivery SET due=?4,owner=0,attempt=attempt-1 WHERE handler=?1"
         " AND event=?2 AND owner<>0" FENCE,
     [SQL_LANE_OF] = "SELECT lane FROM delivery WHERE handler=?1 AND event=?2",
-    [SQL_LANE_BUSY] = "SELECT 1 FROM delivery WHERE handler=?1 AND lane=?2"
-                      " LIMIT 1",
+    [SQL_LANE_BUSY] =
+        "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery WHERE handler=?1"
+        " AND lane=?2) OR EXISTS(SELECT 1 FROM dead WHERE handler=?1"
+        " AND lane=?2 AND holds=1)",
     [SQL_LANE_NEXT] =
         "UPDATE delivery SET due=?3 WHERE handler=?1 AND event=(SELECT event"
         " FROM delivery WHERE handler=?1 AND lane=?2 ORDER BY event LIMIT 1)"
         " AND due=9223372036854775807",
+    [SQL_LANE_OF_DEAD] = "SELECT lane,holds FROM dead WHERE handler=?1"
+                         " AND event=?2",
+    [SQL_LANE_HELD] = "SELECT lane FROM dead WHERE handler=?1 AND holds=1"
+                      " LIMIT 1",
+    [SQL_LANE_FREE] = "UPDATE dead SET holds=0 WHERE handler=?1 AND lane=?2"
+                      " AND holds=1",
+    [SQL_DEAD_DROP] = "DELETE FROM dead WHERE handler=?1 AND event=?2",
     [SQL_DEAD_ADD] =
-        "INSERT INTO dead(handler,event,attempt,at_ms,reason)"
-        " VALUES(?1,?2,?3,?4,?5) ON CONFLICT(handler,event) DO UPDATE SET"
-        " attempt=excluded.attempt,at_ms=excluded.at_ms,reason=excluded.reason",
+        "INSERT INTO dead(handler,event,attempt,at_ms,reason,lane,holds)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(handler,event) DO UPDATE"
+        " SET attempt=excluded.attempt,at_ms=excluded.at_ms,"
+        "reason=excluded.reason,lane=excluded.lane,holds=excluded.holds",
     [SQL_ATTEMPT_ADD] =
         "INSERT INTO attempt(event,handler,attempt,started_ms,duration_ms,kind,"
         "detail,output) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
@@ -120,9 +130,7 @@ static const char *const texts[SQL_COUNT] = {
         "f.needs,f.filled,f.asked_ms"
         " FROM delivery d JOIN event e ON e.id=d.event"
         " LEFT JOIN fill f ON f.event=e.id"
-        " WHERE d.handler=?1 AND d.due<=?2 AND (d.lane IS NULL OR NOT EXISTS"
-        " (SELECT 1 FROM delivery b WHERE b.handler=?1 AND b.lane=d.lane"
-        " AND b.event<d.event)) ORDER BY d.due,d.event LIMIT ?3",
+        " WHERE d.handler=?1 AND d.due<=?2 ORDER BY d.due,d.event LIMIT ?3",
     [SQL_CLAIM_NEXT] = "SELECT due FROM delivery WHERE handler=?1 AND due>?2"
                        " ORDER BY due LIMIT 1",
     [SQL_CLAIM_TAKE] = "UPDATE delivery SET due=?3,owner=?4,attempt=attempt+1"
@@ -158,7 +166,6 @@ static const char *const texts[SQL_COUNT] = {
         " FROM attempt ORDER BY id LIMIT ?2) WHERE started_ms<?1)",
     [SQL_PRUNE_DEAD_NEXT] = "SELECT handler,event FROM dead WHERE at_ms<?1"
                             " ORDER BY at_ms LIMIT 1",
-    [SQL_PRUNE_DEAD_DROP] = "DELETE FROM dead WHERE handler=?1 AND event=?2",
     [SQL_PRUNE_EVENT_SCAN] = "SELECT id,recorded_ms FROM event WHERE id>?1"
                              " ORDER BY id LIMIT ?2",
     [SQL_PRUNE_EVENT_DROP] = "DELETE FROM event WHERE id=?1",

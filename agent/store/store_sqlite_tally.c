@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store_sqlite_private.h"
 
+struct tally *
+store_sqlite_tally_find(struct store_sqlite *store, uint32_t handler)
+{
+    for (size_t i = 0; i < store->tally_count; i++) {
+        if (store->tallies[i].handler == handler) {
+            return &store->tallies[i];
+        }
+    }
+    return NULL;
+}
+
 enum status
 store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
                       struct tally **ret, struct error *err)
 {
-    for (size_t i = 0; i < store->tally_count; i++) {
-        if (store->tallies[i].handler == handler) {
-            *ret = &store->tallies[i];
-            return STATUS_OK;
-        }
+    *ret = store_sqlite_tally_find(store, handler);
+    if (*ret != NULL) {
+        return STATUS_OK;
     }
     struct tally *more =
         mem_resize(store->tallies, store->tally_count + 1, sizeof(*more));

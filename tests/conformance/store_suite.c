@@ -221,16 +221,6 @@ hot_to_mail(void)
     return &owed;
 }
 
-static const struct owed *
-in_lane(int64_t lane)
-{
-    static struct owed owed;
-    owed = (struct owed){
-        .handler = mail, .hot = true, .has_lane = true, .lane = lane
-    };
-    return &owed;
-}
-
 /* store_open */
 
 static void
@@ -768,73 +758,6 @@ a_claim_is_for_one_handler(void **state)
     assert_int_equal(count_due(mail, FAR_MS), 1);
 }
 
-static void
-a_delivery_with_a_lane_is_never_born_leased(void **state)
-{
-    (void)state;
-    struct sighting sighting = accept(CHANNEL_WEBHOOK, "e1", in_lane(7));
-    struct store_claims claims = claim(mail, clock_unix_ms(), FAR_MS, 10);
-    assert_int_equal(claims.count, 1);
-    assert_int_equal(claims.at[0].event->number, sighting.number);
-    assert_int_equal(claims.at[0].attempt, 1);
-    assert_true(claims.at[0].has_lane);
-    assert_int_equal(claims.at[0].lane, 7);
-    drop(&claims);
-}
-
-static void
-a_lane_gives_one_at_a_time_in_order(void **state)
-{
-    (void)state;
-    uint64_t a1 = accept(CHANNEL_WEBHOOK, "a1", in_lane(-1)).number;
-    uint64_t b1 = accept(CHANNEL_WEBHOOK, "b1", in_lane(2)).number;
-    uint64_t a2 = accept(CHANNEL_WEBHOOK, "a2", in_lane(-1)).number;
-    uint64_t a3 = accept(CHANNEL_WEBHOOK, "a3", in_lane(-1)).number;
-    struct store_claims claims = claim(mail, FAR_MS, FAR_MS * 2, 10);
-    assert_int_equal(claims.count, 2);
-    assert_int_equal(claims.at[0].event->number, a1);
-    assert_int_equal(claims.at[1].event->number, b1);
-    drop(&claims);
-    /* A wait of the first holds the lane. */
-    assert_true(settle(a1, 1, OUTCOME_LATER, FAR_MS + 5));
-    assert_int_equal(count_due(mail, FAR_MS + 4), 0);
-    assert_int_equal(claim_one(mail, FAR_MS + 5, 2), a1);
-    assert_true(settle(a1, 2, OUTCOME_DONE, 0));
-    assert_int_equal(claim_one(mail, FAR_MS, 1), a2);
-    assert_true(settle(a2, 1, OUTCOME_DEAD, 0));
-    assert_int_equal(claim_one(mail, FAR_MS, 1), a3);
-    assert_true(settle(b1, 1, OUTCOME_DONE, 0));
-    assert_int_equal(figure_of(mail).pending, 1);
-}
-
-static void
-a_lane_keeps_its_order_over_a_restart(void **state)
-{
-    (void)state;
-    uint64_t first = accept(CHANNEL_WEBHOOK, "a1", in_lane(1)).number;
-    uint64_t second = accept(CHANNEL_WEBHOOK, "a2", in_lane(1)).number;
-    assert_int_equal(claim_one(mail, FAR_MS, 1), first);
-    reopen();
-    assert_int_equal(claim_one(mail, FAR_MS, 2), first);
-    assert_true(settle(first, 2, OUTCOME_DONE, 0));
-    assert_int_equal(claim_one(mail, FAR_MS, 1), second);
-}
-
-static void
-a_lane_that_waits_is_not_due(void **state)
-{
-    (void)state;
-    (void)accept(CHANNEL_WEBHOOK, "a1", in_lane(1));
-    (void)accept(CHANNEL_WEBHOOK, "a2", in_lane(1));
-    (void)claim_one(mail, FAR_MS, 1);
-    assert_int_equal(figure_of(mail).next_due_ms, 0);
-    assert_int_equal(figure_of(mail).pending, 2);
-    struct store_claims claims = claim(mail, FAR_MS, FAR_MS * 3, 1);
-    assert_int_equal(claims.count, 0);
-    assert_int_equal(claims.next_due_ms, FAR_MS * 2);
-    drop(&claims);
-}
-
 /* known */
 
 static void
@@ -1370,10 +1293,6 @@ store_suite_run(const struct store_suite_host *of)
         ROW(a_claim_gives_the_oldest_due_first_and_no_more_than_asked),
         ROW(a_claim_that_finds_nothing_says_when_to_ask_again),
         ROW(a_claim_is_for_one_handler),
-        ROW(a_delivery_with_a_lane_is_never_born_leased),
-        ROW(a_lane_gives_one_at_a_time_in_order),
-        ROW(a_lane_keeps_its_order_over_a_restart),
-        ROW(a_lane_that_waits_is_not_due),
         ROW(any_key_makes_a_sighting_known),
         ROW(each_tier_has_a_state_of_its_own),
         ROW(figures_tell_what_is_owed),

@@ -22,6 +22,7 @@ struct store_suite_host {
 
 /* Return the number of tests that failed. */
 int store_suite_run(const struct store_suite_host *host);
+int lane_suite_run(const struct store_suite_host *host);
 int gap_suite_run(const struct store_suite_host *host);
 int fill_suite_run(const struct store_suite_host *host);
 int seed_suite_run(const struct store_suite_host *host);

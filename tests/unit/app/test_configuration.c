@@ -142,6 +142,8 @@ what_cannot_be_is_refused_at_its_place(void **state)
         { "connectors: {shop: {use: petstor}}\n",
           "; did you mean 'petstore'?" },
         { "connectors: {shop: {use: ./no.yaml}}\n", "is not there" },
+        { SHOP "handlers: {h: {exec: [cat], on_dead: block}}\n",
+          "a.yaml:2:38: error: on_dead: block needs order_by" },
         { SHOP "handlers:\n  h:\n",
           "a.yaml:3:3: error: handler 'h' needs exactly one of" },
         { "connectors: {shop: {use: petstore, with: {base: FILL_IN, "

@@ -714,6 +714,96 @@ opening_survives_every_failing_allocation(void **state)
     assert_int_equal(status, STATUS_OK);
 }
 
+/* Adds `count` deliveries to handler 1, behind those that are there. */
+static void
+owe_many(struct store_sqlite *store, const char *columns, int count)
+{
+    char sql[512];
+    struct error err = { 0 };
+    (void)snprintf(
+        sql, sizeof(sql),
+        "WITH RECURSIVE n(i) AS (SELECT 1+(SELECT ifnull(max(id),0) FROM event)"
+        " UNION ALL SELECT i+1 FROM n LIMIT %d) INSERT INTO event SELECT i,1,0,"
+        "0,0,'e','t',x'','',x'' FROM n",
+        count);
+    assert_int_equal(store_sqlite_sql_exec(store, sql, &err), STATUS_OK);
+    (void)snprintf(sql, sizeof(sql),
+                   "INSERT OR IGNORE INTO delivery SELECT 1,id,%s FROM event",
+                   columns);
+    assert_int_equal(store_sqlite_sql_exec(store, sql, &err), STATUS_OK);
+}
+
+/* What a claim of ten costs, in steps of SQLite's machine. */
+static int
+steps_of_claim(struct store_sqlite *store, int64_t now_ms, size_t expected)
+{
+    static const enum sql statements[] = { SQL_CLAIM_DUE, SQL_CLAIM_NEXT,
+                                           SQL_CLAIM_TAKE };
+    struct store_claims claims = { 0 };
+    struct error err = { 0 };
+    int steps = 0;
+    assert_int_equal(store->store.ops->claim(&store->store, 1, now_ms,
+                                             now_ms + 1000, 10, &claims, &err),
+                     STATUS_OK);
+    assert_int_equal(claims.count, expected);
+    for (size_t i = 0; i < claims.count; i++) {
+        event_unref(claims.at[i].event);
+    }
+    mem_free(claims.at);
+    for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+        steps += sqlite3_stmt_status(store->statements[statements[i]],
+                                     SQLITE_STMTSTATUS_VM_STEP, 1);
+    }
+    return steps;
+}
+
+static void
+a_claim_costs_the_same_however_much_is_pending(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    owe_many(store, "5,0,0,NULL", 1000);
+    int few = steps_of_claim(store, 5, 10);
+    owe_many(store, "5,0,0,NULL", 50000);
+    assert_int_equal(steps_of_claim(store, 5, 10), few);
+    close_store(store);
+}
+
+/* The head of a lane waits for its next attempt: all behind it is parked. */
+static int
+steps_of_lane(int behind, int *ret_end_steps)
+{
+    struct store_sqlite *store = open_store();
+    owe_many(store, "9,0,0,7", 1);
+    owe_many(store, "9223372036854775807,0,0,7", behind);
+    close_store(store);
+    store = open_store(); /* which counts them */
+    int steps = steps_of_claim(store, 5, 0) + steps_of_claim(store, 9, 1);
+    struct store_outcome outcome = {
+        .event = 1, .handler = 1, .attempt = 1, .kind = OUTCOME_DONE
+    };
+    struct store_unit unit = { .outcomes = &outcome, .outcome_count = 1 };
+    assert_int_equal(apply(store, &unit), STATUS_OK);
+    *ret_end_steps = sqlite3_stmt_status(store->statements[SQL_LANE_NEXT],
+                                         SQLITE_STMTSTATUS_VM_STEP, 1);
+    steps += steps_of_claim(store, clock_unix_ms(), 1);
+    close_store(store);
+    (void)wipe(NULL);
+    return steps;
+}
+
+static void
+a_claim_costs_the_same_however_long_a_lane_is(void **state)
+{
+    (void)state;
+    int end_of_few, end_of_many;
+    int few = steps_of_lane(10, &end_of_few);
+    int many = steps_of_lane(50000, &end_of_many);
+    assert_int_equal(many, few);
+    assert_int_equal(end_of_many, end_of_few);
+    assert_true(end_of_few > 0);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, wipe, wipe)
 
 int
@@ -743,6 +833,8 @@ main(void)
         ROW(what_is_applied_again_beside_a_failed_unit_counts_once),
         ROW(counting_reads_no_bodies),
         ROW(attempts_that_failed_are_logged),
+        ROW(a_claim_costs_the_same_however_much_is_pending),
+        ROW(a_claim_costs_the_same_however_long_a_lane_is),
         ROW(the_log_stays_small),
         ROW(a_reader_delays_checkpoints_and_nothing_else),
         ROW(a_process_that_died_left_everything_it_acknowledged),

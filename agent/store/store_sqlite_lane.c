@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Deliveries of one value of order_by, of which one at a time is tried. */
+#include "store/store_sqlite_private.h"
+
+#include "io/clock.h"
+
+/*
+ * At most one delivery of a lane, its head, is due or leased; the others are
+ * parked, where no claim walks over them. The end of the head makes the
+ * earliest of the others the head, unless it died and holds the lane: then
+ * there is no head until the dead letter has gone.
+ */
+
+enum status
+store_sqlite_lane_of(struct store_sqlite *store, uint32_t handler,
+                     uint64_t event, struct lane *ret, struct error *err)
+{
+    const struct tally *tally = store_sqlite_tally_find(store, handler);
+    *ret = (struct lane){ 0 };
+    if (tally == NULL || !tally->has_lanes) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_LANE_OF);
+    sql_i64(&use, handler);
+    sql_event(&use, event);
+    bool row;
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        ret->is_set = sqlite3_column_type(use.stmt, 0) != SQLITE_NULL;
+        ret->number = sqlite3_column_int64(use.stmt, 0);
+        sql_stop(&use);
+    }
+    return status;
+}
+
+enum status
+store_sqlite_lane_join(struct store_sqlite *store, uint32_t handler,
+                       const struct lane *lane, int64_t now_ms,
+                       int64_t *ret_due_ms, struct error *err)
+{
+    *ret_due_ms = now_ms;
+    if (!lane->is_set) {
+        return STATUS_OK;
+    }
+    struct tally *tally;
+    enum status status = store_sqlite_tally_of(store, handler, &tally, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    tally->has_lanes = true;
+    if (lane->was_held) {
+        return STATUS_OK; /* all the others are parked */
+    }
+    struct sql_use use = sql_use(store, SQL_LANE_BUSY);
+    sql_i64(&use, handler);
+    sql_i64(&use, lane->number);
+    bool busy;
+    status = store_sqlite_sql_row(&use, &busy, err);
+    if (status == STATUS_OK && busy) {
+        sql_stop(&use);
+        *ret_due_ms = DUE_PARKED;
+    }
+    return status;
+}
+
+enum status
+store_sqlite_lane_next(struct store_sqlite *store, uint32_t handler,
+                       const struct lane *lane, int64_t now_ms,
+                       struct error *err)
+{
+    if (!lane->is_set) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_LANE_NEXT);
+    sql_i64(&use, handler);
+    sql_i64(&use, lane->number);
+    sql_i64(&use, now_ms);
+    return store_sqlite_sql_run(&use, err);
+}
+
+/* Reads the lane of a dead letter. */
+static enum status
+lane_of_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
+             bool *ret_found, struct lane *ret, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_LANE_OF_DEAD);
+    sql_i64(&use, handler);
+    sql_event(&use, event);
+    *ret = (struct lane){ 0 };
+    enum status status = store_sqlite_sql_row(&use, ret_found, err);
+    if (status == STATUS_OK && *ret_found) {
+        ret->is_set = sqlite3_column_type(use.stmt, 0) != SQLITE_NULL;
+        ret->number = sqlite3_column_int64(use.stmt, 0);
+        ret->was_held = sqlite3_column_int(use.stmt, 1) != 0;
+        sql_stop(&use);
+    }
+    return status;
+}
+
+enum status
+store_sqlite_lane_take_dead(struct store_sqlite *store, uint32_t handler,
+                            uint64_t event, bool *ret_found, struct lane *ret,
+                            struct error *err)
+{
+    struct tally *tally;
+    enum status status =
+        lane_of_dead(store, handler, event, ret_found, ret, err);
+    if (status != STATUS_OK || !*ret_found) {
+        return status;
+    }
+    status = store_sqlite_tally_of(store, handler, &tally, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    tally->dead_change--;
+    struct sql_use use = sql_use(store, SQL_DEAD_DROP);
+    sql_i64(&use, handler);
+    sql_event(&use, event);
+    return store_sqlite_sql_run(&use, err);
+}
+
+enum status
+store_sqlite_lane_drop_dead(struct store_sqlite *store, uint32_t handler,
+                            uint64_t event, int64_t now_ms, struct error *err)
+{
+    bool found;
+    struct lane lane;
+    enum status status =
+        store_sqlite_lane_take_dead(store, handler, event, &found, &lane, err);
+    return status == STATUS_OK && found && lane.was_held
+               ? store_sqlite_lane_next(store, handler, &lane, now_ms, err)
+               : status;
+}
+
+/* Lets one held lane go on; `*ret_more`: there was one. */
+static enum status
+free_one(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
+         bool *ret_more, struct error *err)
+{
+    struct lane lane = { .is_set = true };
+    struct sql_use use = sql_use(store, SQL_LANE_HELD);
+    sql_i64(&use, handler);
+    enum status status = store_sqlite_sql_row(&use, ret_more, err);
+    if (status != STATUS_OK || !*ret_more) {
+        return status;
+    }
+    lane.number = sqlite3_column_int64(use.stmt, 0);
+    sql_stop(&use);
+    use = sql_use(store, SQL_LANE_FREE);
+    sql_i64(&use, handler);
+    sql_i64(&use, lane.number);
+    status = store_sqlite_sql_run(&use, err);
+    return status == STATUS_OK
+               ? store_sqlite_lane_next(store, handler, &lane, now_ms, err)
+               : status;
+}
+
+enum status
+store_sqlite_lanes(struct store *base, uint32_t handler, bool dead_hold,
+                   struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    struct tally *tally;
+    bool more = !dead_hold;
+    enum status status = store_sqlite_tally_of(store, handler, &tally, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    tally->dead_hold = dead_hold;
+    if (dead_hold) {
+        return STATUS_OK;
+    }
+    status = store_sqlite_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    const int64_t now_ms = clock_unix_ms();
+    while (status == STATUS_OK && more) {
+        status = free_one(store, handler, now_ms, &more, err);
+    }
+    return store_sqlite_sql_end(store, status, err);
+}
