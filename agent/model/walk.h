@@ -127,7 +127,11 @@ struct walk_state {
     uint64_t page_hash;  /* of the last page token: the same twice fails */
     uint64_t anchor;     /* PAGE_OFFSET: the row that the next page overlaps by;
                             0: none */
-    unsigned restarts;   /* of this walk, because that row had moved up */
+    unsigned restarts;   /* of this walk, because rows had moved up */
+    uint64_t place_sum;  /* of the rows of one place, read so far; see
+                            walk_page_has_moved */
+    uint64_t place_last; /* … of the time before, at … */
+    int64_t place_ms;    /* … this cursor */
     bool first;          /* the next request is `first`, or `resync` */
     bool anew;           /* the cursor was refused, and no walk whole since */
     bool after_first;    /* the last answer was that one's */

@@ -210,9 +210,22 @@ forget_page(struct walk_state *state)
     state->anchor = 0;
 }
 
+/* From the first page on, since rows have moved; though not for ever. */
+static enum status
+begin_again(struct taking *t)
+{
+    forget_page(t->state);
+    /* What the pages behind it showed is no reason to pass it over. */
+    t->state->running_ms = t->state->has_cursor ? t->state->cursor_ms : 0;
+    if (++t->state->restarts > RESTARTS_MAX) {
+        return fail_closed(t, "rows move away between the pages, however often "
+                              "the list is begun");
+    }
+    return ask(t);
+}
+
 /* Rows have moved up past the end of the last page: back a page, and another,
- * until the row is met that both have to show. It may be gone itself: then from
- * the first page on, though not for ever. */
+ * until the row is met that both have to show. It may be gone itself. */
 static enum status
 step_back(struct taking *t)
 {
@@ -223,12 +236,7 @@ step_back(struct taking *t)
     if (status != STATUS_OK || more) {
         return status == STATUS_OK ? ask(t) : status;
     }
-    forget_page(state);
-    if (++state->restarts > RESTARTS_MAX) {
-        return fail_closed(t, "rows move away between the pages, however often "
-                              "the list is begun");
-    }
-    return ask(t);
+    return begin_again(t);
 }
 
 static enum status
@@ -236,7 +244,11 @@ next_page(struct taking *t, struct slice next, uint64_t anchor)
 {
     struct walk_state *state = t->state;
     if (may_restart(t)) {
+        if (walk_page_has_moved(t)) {
+            return begin_again(t);
+        }
         forget_page(state);
+        state->restarts = 0;
         enum status status = walk_cursor_set_time(t->connector, state,
                                                   state->running_ms, t->arena);
         return status == STATUS_OK ? ask(t) : status;
@@ -283,6 +295,9 @@ is_past_backfill(const struct taking *t)
 static enum status
 take_end(struct taking *t)
 {
+    if (walk_page_has_moved(t)) {
+        return begin_again(t);
+    }
     look_for_dropped(t);
     bool more = false;
     enum status status = STATUS_OK;
@@ -321,7 +336,7 @@ go_on(struct taking *t)
         return ask(t); /* what it showed lies before the cursor */
     }
     if (is_past_backfill(t)) {
-        return walk_page_whole(t);
+        return walk_page_has_moved(t) ? begin_again(t) : walk_page_whole(t);
     }
     if (walk_span_used(t->connector) &&
         walk_span_is_full(t->connector, t->state)) {
@@ -364,6 +379,9 @@ take_page(struct taking *t)
         t->sent = t->state->cursor;
     }
     enum status status = walk_page_rows(t);
+    if (status == STATUS_OK) {
+        status = walk_page_note_place(t);
+    }
     if (status == STATUS_OK && t->cursor->kind == CURSOR_TOKEN) {
         status = walk_page_token(t);
     }

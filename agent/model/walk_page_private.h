@@ -29,6 +29,23 @@ struct taking {
 NODISCARD
 enum status walk_page_rows(struct taking *t);
 
+/*
+ * Notes the page's rows of the place that the cursor names: a minute, a day, an
+ * hour that comes twice. Where that fills more than a page, and pages are
+ * counted from the top, a row that changes leaves it, all behind it move up,
+ * and the one that comes to stand between two pages is on neither.
+ */
+NODISCARD
+enum status walk_page_note_place(struct taking *t);
+
+/* Whether the place has to be read once more before the walk leaves it: its
+ * pages did not show the same rows twice in a row, and no later walk reads it.
+ */
+bool walk_page_has_moved(struct taking *t);
+
+/* Returns how far the watermark stays behind the clock. */
+int64_t walk_page_settle_ms(const struct connector *connector);
+
 /* Takes the cursor that the body names: an opaque one is committed with the
  * page that brought it. */
 NODISCARD

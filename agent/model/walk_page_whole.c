@@ -87,6 +87,16 @@ listed_up_to(const struct taking *t)
     return listed_ms > state->hw_ms ? listed_ms : state->hw_ms;
 }
 
+int64_t
+walk_page_settle_ms(const struct connector *connector)
+{
+    const struct poll_spec *spec = &connector->poll;
+    int64_t settle = spec->settle_ms > spec->cursor.settle_ms
+                         ? spec->settle_ms
+                         : spec->cursor.settle_ms;
+    return RULE(RULE_SETTLE) ? settle : 0;
+}
+
 enum status
 walk_page_whole(struct taking *t)
 {
@@ -97,10 +107,7 @@ walk_page_whole(struct taking *t)
         return walk_backfill_end(state, BACKFILL_DONE, t->answer->our_ms,
                                  (struct slice){ NULL, 0 }, t->arena);
     }
-    int64_t settle = spec->settle_ms > spec->cursor.settle_ms
-                         ? spec->settle_ms
-                         : spec->cursor.settle_ms;
-    settle = RULE(RULE_SETTLE) ? settle : 0;
+    int64_t settle = walk_page_settle_ms(t->connector);
     walk_window_whole(t->plan, state, t->answer, settle, t->step);
     if (state->s_ms - settle > state->hw_ms) {
         state->hw_ms = state->s_ms - settle;

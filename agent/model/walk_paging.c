@@ -197,10 +197,9 @@ after_number(struct turn *turn, struct walk_paging *ret_next)
     return status;
 }
 
-/* What tells a row from its neighbours, whatever else of it changes. */
-static enum status
-row_hash(const struct connector *connector, struct slice row,
-         struct arena *arena, uint64_t *ret_hash)
+enum status
+walk_paging_row_hash(const struct connector *connector, struct slice row,
+                     struct arena *arena, uint64_t *ret_hash)
 {
     const struct answer_view view = { .row = row };
     struct slice id;
@@ -221,7 +220,7 @@ walk_paging_holds(const struct connector *connector,
     for (size_t i = 0;
          i < page->row_count && !*ret_holds && status == STATUS_OK; i++) {
         uint64_t hash = 0;
-        status = row_hash(connector, page->rows[i], arena, &hash);
+        status = walk_paging_row_hash(connector, page->rows[i], arena, &hash);
         *ret_holds = hash == state->anchor;
     }
     return status;
@@ -262,8 +261,8 @@ after_offset(struct turn *turn, struct walk_paging *ret_next)
     }
     enum status status = step_by(turn, rows - 1, ret_next);
     return status == STATUS_OK && ret_next->kind == WALK_PAGING_PAGE
-               ? row_hash(turn->connector, page->rows[rows - 1], turn->arena,
-                          &ret_next->anchor)
+               ? walk_paging_row_hash(turn->connector, page->rows[rows - 1],
+                                      turn->arena, &ret_next->anchor)
                : status;
 }
 

@@ -36,6 +36,13 @@ enum status walk_paging_next(const struct connector *connector,
                              struct arena *arena, struct walk_paging *ret_next,
                              struct error *err);
 
+/* What tells a row from its neighbours, whatever else of it changes: a hash of
+ * its id, or of the row where it has none. */
+NODISCARD
+enum status walk_paging_row_hash(const struct connector *connector,
+                                 struct slice row, struct arena *arena,
+                                 uint64_t *ret_hash);
+
 /*
  * Whether the page shows the row again that it overlaps the last one by.
  * Offsets count from the top: where a row above was deleted all below have

@@ -165,7 +165,6 @@ class Mock(harness.FakeProvider):
         self.lock = threading.Condition(threading.RLock())
         self.lines = contract.LINES[self.name]
         self.versions = []          # every Row there ever was
-        self.fixed = set()          # the objects that do not change
         self.things = {}            # the object's number: its Rows
         self.wrong = []             # words about requests that were refused
         self.told = 0               # nobody may ask before (monotonic)
@@ -191,8 +190,7 @@ class Mock(harness.FakeProvider):
             self.lock.notify_all()
 
     def grow_tied(self, count):
-        """New objects, all of one second. They do not change later: where
-        that second fills more than a page, no list by place could be read."""
+        """New objects, all of one second."""
         with self.lock:
             self.last = 0
             stamp = self.stamp()
@@ -200,7 +198,6 @@ class Mock(harness.FakeProvider):
                 thing = len(self.things) + 1
                 self.things[thing] = []
                 self.note(thing, stamp)
-                self.fixed.add(thing)
             self.lock.notify_all()
 
     def stamp(self):
@@ -224,7 +221,7 @@ class Mock(harness.FakeProvider):
         """A new version of an object; two never have one stamp."""
         thing = self.chance.choice(list(self.things))
         stamp = self.tick()
-        if self.things[thing][-1].stamp >= stamp or thing in self.fixed or \
+        if self.things[thing][-1].stamp >= stamp or \
                 not self.may_change(thing):
             return self.create()
         return self.note(thing, stamp)

@@ -461,12 +461,6 @@ class Jira(Mock):
             at -= 3600
         return at - self.span * self.overlap / 2
 
-    def may_change(self, thing):
-        """Not in the hour that comes twice, all of which is one place in the
-        list: were it to shift, its pages could not be told apart."""
-        now = self.local(self.clock.now())
-        return now.utcoffset() == now.replace(fold=1 - now.fold).utcoffset()
-
     def on_list(self, asked):
         text = re.search(r'"(.*?)"', asked.query["jql"])[1].replace("/", "-")
         since = datetime.datetime.strptime(text, "%Y-%m-%d %H:%M").replace(

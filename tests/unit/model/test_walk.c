@@ -339,6 +339,10 @@ an_ascending_list_restarts_when_what_is_sent_has_moved(void **state)
     assert_cursor(f, "105");
     assert_page(f, "2");
     page(f, "{\"rows\":[{\"at\":105.96},{\"at\":106}]}", WALK_ASK);
+    assert_cursor(f, "105"); /* rows may have moved between its pages */
+    assert_page(f, NULL);
+    page(f, "{\"rows\":[{\"at\":105.2},{\"at\":105.95}]}", WALK_ASK);
+    page(f, "{\"rows\":[{\"at\":105.96},{\"at\":106}]}", WALK_ASK);
     assert_cursor(f, "106");
     assert_page(f, NULL);
     page(f, "{\"rows\":[{\"at\":106}]}", WALK_WHOLE);

@@ -48,6 +48,7 @@ struct scenario {
     bool dateless;
     bool local; /* send: false */
     bool moving;
+    bool bulk; /* … many at once, which fills a minute, and then some again */
     bool restart;
     bool outage; /* some hours without an answer, from the first request on */
     enum sabotage sabotage;
@@ -148,6 +149,28 @@ make_objects(struct world *w)
         w->rows[last[object]].gone_ms = at;
         last[object] = w->count;
         add_row(w, at);
+    }
+}
+
+static void
+make_bulks(struct world *w)
+{
+    enum { OBJECTS = 200, CHANGES = 150 };
+    size_t last[OBJECTS];
+    for (int64_t from = EPOCH; from < w->ends_ms; from += 20 * M) {
+        int64_t at = from;
+        for (size_t i = 0; i < OBJECTS; i++) {
+            last[i] = w->count;
+            at += (int64_t)prng_below(&w->prng, S / 2);
+            add_row(w, at);
+        }
+        for (size_t i = 0; i < CHANGES; i++) {
+            size_t object = prng_below(&w->prng, OBJECTS);
+            at += (int64_t)prng_below(&w->prng, 4 * S);
+            w->rows[last[object]].gone_ms = at;
+            last[object] = w->count;
+            add_row(w, at);
+        }
     }
 }
 
@@ -552,7 +575,9 @@ set_up(struct world *w, const struct scenario *scenario, uint64_t seed,
     w->by_shown = mem_array(ROWS_MAX, sizeof *w->by_shown);
     assert_non_null(w->rows);
     assert_non_null(w->by_shown);
-    if (scenario->moving) {
+    if (scenario->bulk) {
+        make_bulks(w);
+    } else if (scenario->moving) {
         make_objects(w);
     } else {
         make_events(w);
@@ -709,6 +734,13 @@ static const struct scenario scenarios[] = {
       LATE, .loses = true },
     { "- objects that move, no restart", TIME, PAGE_LINK, ORDER_ASC, true, SECS,
       .overlap_ms = 1 * M, .moving = true, .loses = true },
+    /* A minute fills pages, and nothing but the page leads on in it. */
+    { "objects that move, by the minute", TIME, PAGE_LINK, ORDER_ASC, true,
+      .format = TIMEFMT_MINUTE, .overlap_ms = 1 * M, .moving = true,
+      .bulk = true, .restart = true },
+    { "objects that move, numbered, by the minute", TIME, PAGE_NUMBER,
+      ORDER_ASC, true, .format = TIMEFMT_MINUTE, .overlap_ms = 1 * M,
+      .moving = true, .bulk = true, .restart = true },
 };
 
 static void
