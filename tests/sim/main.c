@@ -11,6 +11,7 @@
 
 #include "base/instant.h"
 #include "base/rule.h"
+#include "sim/disk.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
 #include "wire/digest.h"
@@ -274,6 +275,7 @@ main(int argc, char **argv)
     if (digest_init(NULL) != STATUS_OK) {
         return 1;
     }
+    disk_install();
     if (options.forks > 1 && !options.one) {
         run_forks(&options, &sum);
     } else {

@@ -10,6 +10,7 @@
 
 #include "base/instant.h"
 #include "sim/books.h"
+#include "sim/disk.h"
 #include "sim/facts.h"
 #include "sim/handlers.h"
 #include "sim/hooks.h"
@@ -112,8 +113,8 @@ disk_is_gone(long after)
 static void
 remove_files(void)
 {
-    static const char *const names[] = { "store.db", "store.db-wal",
-                                         "store.db-shm", "store.db.lock" };
+    static const char *const names[] = { "store.db", "store.db.lock" };
+    disk_wipe();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char path[256];
         (void)snprintf(path, sizeof(path), "%s/%s", now.folder, names[i]);
