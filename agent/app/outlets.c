@@ -147,6 +147,7 @@ make_outlet(const struct making *making,
         .name = name,
         .route = settings->route,
         .retry = settings->retry,
+        .brake = settings->brake,
         .concurrency = settings->concurrency,
         .lease_ms = settings->timeout_ms + KILL_AFTER_MS + LEASE_SLACK_MS +
                     making->fetch_ms,

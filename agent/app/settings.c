@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/settings.h"
 
+#include "base/instant.h"
 #include "base/suggest.h"
 #include "model/address.h"
 
@@ -207,6 +208,21 @@ static const char *const on_dead_words[] = { "free", "block", NULL };
 
 static const char *const formats[] = { "cloudevents", "raw", NULL };
 
+static void
+parse_rate(struct config_binding *binding, const struct config_node *node,
+           void *place)
+{
+    struct brake_rules *brake =
+        (void *)((char *)place - offsetof(struct brake_rules, rate));
+    if (node->kind != CONFIG_SCALAR ||
+        instant_parse_rate(node->text, &brake->rate, &brake->rate_per_ms) !=
+            STATUS_OK) {
+        config_report_add(binding->report, CONFIG_ERROR, node->mark,
+                          "rate: expected attempts and a time, such as 100/s "
+                          "or 30/1m");
+    }
+}
+
 /* The four keys that say what a handler is owed are read by the route. */
 #define ROUTE_KEY(key, parser, of, words)                                      \
     {                                                                          \
@@ -275,6 +291,18 @@ static const struct config_key handler_keys[] = {
       .min = "1",
       .max = "1024",
       .doc = "Attempts at a time." },
+    { .name = "rate",
+      .type = CONFIG_CUSTOM,
+      .offset = offsetof(struct handler_settings, brake.rate),
+      .parse = parse_rate,
+      .schema = "{\"type\":\"string\"}",
+      .doc = "Attempts in a time, such as 100/s, evenly: after a rest a tenth "
+             "of a second's worth may start at once; default: no limit." },
+    { .name = "breaker",
+      .type = CONFIG_TABLE,
+      .offset = offsetof(struct handler_settings, brake.breaker),
+      .table = &breaker_table,
+      .doc = "When the handler is left alone because it fails." },
     { .name = "retry",
       .type = CONFIG_TABLE,
       .offset = offsetof(struct handler_settings, retry),

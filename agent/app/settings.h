@@ -68,6 +68,7 @@ struct handler_settings {
     struct retry_policy retry;
     int on_dead; /* enum on_dead */
     int format;  /* enum delivery_format */
+    struct brake_rules brake;
     int64_t timeout_ms;
     int64_t concurrency;
     struct config_texts exec;

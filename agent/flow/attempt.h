@@ -23,6 +23,9 @@ struct attempt {
     struct buf envelope;
     struct buf key;
     int64_t started_ms; /* Unix ms */
+    bool braked;        /* brake_begin has let it through */
+    bool asked;         /* its handler was given it */
+    bool is_probe;      /* brake_end wants to know */
     /* The outcome on its way to disk. */
     struct store_call call;
     struct store_outcome outcome;

@@ -118,6 +118,11 @@ end_attempt(struct attempt *attempt, const struct handler_result *result,
 {
     struct outlet *outlet = attempt->outlet;
     struct dispatch *dispatch = outlet->dispatch;
+    if (attempt->braked) {
+        bool asked = attempt->asked && !release && !dispatch->stopping;
+        brake_end(outlet->brake, attempt->is_probe, attempt->event->number,
+                  asked ? result : NULL);
+    }
     dispatch->running--;
     outlet->busy--;
     settle_result(dispatch->settle, attempt, &outlet->rules, result,
@@ -164,7 +169,10 @@ start_handler(struct attempt *attempt, const struct connector *connector)
                                                        DISPOSITION_LATER };
     struct handler *handler = attempt->outlet->settings->handler;
     struct error err = { 0 };
-    if (!may_go_on(attempt->outlet)) {
+    attempt->braked = may_go_on(attempt->outlet) &&
+                      brake_begin(attempt->outlet->brake, &attempt->is_probe);
+    if (!attempt->braked) {
+        attempt->outlet->backlog = true;
         end_attempt(attempt, &untried, true);
         return;
     }
@@ -175,6 +183,7 @@ start_handler(struct attempt *attempt, const struct connector *connector)
             : attempt_render(attempt, connector,
                              attempt->outlet->settings->format);
     if (status == STATUS_OK) {
+        attempt->asked = true;
         status = handler->ops->start(handler, &attempt->delivery,
                                      handler_reported, attempt, &err);
     }
@@ -254,6 +263,7 @@ take_claims(struct outlet *outlet, struct store_claims claims,
             int64_t lease_until_ms)
 {
     outlet->busy -= outlet->claiming - (int64_t)claims.count;
+    brake_give(outlet->brake, outlet->claiming - (int64_t)claims.count);
     if ((int64_t)claims.count < outlet->claiming) {
         outlet->backlog = false;
         dispatch_wake_at(outlet, claims.next_due_ms);
@@ -277,6 +287,7 @@ claimed(struct store_call *call)
         claim(outlet);
     } else {
         outlet->busy -= outlet->claiming;
+        brake_give(outlet->brake, outlet->claiming);
         outlet->claiming = 0;
         dispatch_wake_at(outlet, clock_unix_ms() + RETRY_CLAIM_MS);
     }
@@ -292,7 +303,10 @@ claim(struct outlet *outlet)
     }
     int64_t now_ms = clock_unix_ms();
     int64_t limit = free_slots(outlet);
-    limit = limit > CLAIM_MOST ? CLAIM_MOST : limit;
+    limit = brake_room(outlet->brake, limit > CLAIM_MOST ? CLAIM_MOST : limit);
+    if (limit == 0) {
+        return; /* the brake wakes the outlet */
+    }
     outlet->call = (struct store_call){
         .kind = STORE_CALL_CLAIM,
         .done = claimed,
@@ -309,6 +323,7 @@ claim(struct outlet *outlet)
     outlet->claim_open = true;
     outlet->claiming = limit;
     outlet->busy += limit;
+    brake_take(outlet->brake, limit);
 }
 
 void
@@ -317,6 +332,13 @@ dispatch_claim_all(struct dispatch *dispatch)
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         claim(&dispatch->outlets[i]);
     }
+}
+
+/* The brake's `wake`. */
+static void
+let_go(void *arg)
+{
+    claim(arg);
 }
 
 /* ---- lifecycle ---- */
@@ -333,7 +355,18 @@ open_outlet(struct dispatch *dispatch, size_t index)
     outlet->rules =
         (struct settle_rules){ &outlet->settings->retry, outlet->settings->name,
                                &outlet->counts };
-    return loop_timer_create(dispatch->loop, due, outlet, &outlet->timer);
+    const struct brake_settings brake = {
+        .rules = &outlet->settings->brake,
+        .handler = outlet->settings->name,
+        .counts = &outlet->counts,
+        .seed = dispatch->settings.seed + index,
+        .wake = let_go,
+        .arg = outlet,
+    };
+    enum status status = brake_create(dispatch->loop, &brake, &outlet->brake);
+    return status != STATUS_OK
+               ? status
+               : loop_timer_create(dispatch->loop, due, outlet, &outlet->timer);
 }
 
 static void
@@ -447,6 +480,7 @@ dispatch_destroy(struct dispatch *dispatch)
          dispatch->outlets != NULL && i < dispatch->settings.outlet_count;
          i++) {
         loop_timer_destroy(dispatch->outlets[i].timer);
+        brake_destroy(dispatch->outlets[i].brake);
     }
     loop_timer_destroy(dispatch->grace);
     settle_destroy(dispatch->settle);

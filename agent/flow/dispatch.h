@@ -11,6 +11,7 @@
 #ifndef FLOW_DISPATCH_H
 #define FLOW_DISPATCH_H
 
+#include "flow/brake.h"
 #include "flow/telemetry.h"
 #include "handler/handler.h"
 #include "model/retry.h"
@@ -30,6 +31,7 @@ struct outlet_settings {
     uint32_t number; /* the store's */
     struct route_spec route;
     struct retry_policy retry;
+    struct brake_rules brake;
     int64_t concurrency;
     int64_t lease_ms;   /* longer than any attempt can last, with what is
                            fetched before it */

@@ -14,6 +14,7 @@ struct outlet {
     const struct outlet_settings *settings;
     struct telemetry_handler counts;
     struct settle_rules rules;
+    struct brake *brake;
     int64_t busy;     /* slots that run, are held, or are being claimed for */
     int64_t claiming; /* of those, asked of the store */
     bool backlog;

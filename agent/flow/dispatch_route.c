@@ -34,9 +34,10 @@ owe(struct outlet *outlet, struct owed *owed)
 {
     owed->handler = outlet->settings->number;
     owed->has_lane = owed->has_lane && RULE(RULE_LANE);
-    owed->hot =
-        !owed->has_lane && !outlet->backlog && dispatch_may_start(outlet);
+    owed->hot = !owed->has_lane && !outlet->backlog &&
+                dispatch_may_start(outlet) && brake_takes_hot(outlet->brake);
     if (owed->hot) {
+        brake_take(outlet->brake, 1);
         outlet->busy++;
     }
 }
@@ -115,7 +116,10 @@ free_held(struct dispatch *dispatch, const struct sighting *sighting)
 {
     for (size_t i = 0; i < sighting->owed_count; i++) {
         if (sighting->owed[i].hot) {
-            outlet_of(dispatch, sighting->owed[i].handler)->busy--;
+            struct outlet *outlet =
+                outlet_of(dispatch, sighting->owed[i].handler);
+            outlet->busy--;
+            brake_give(outlet->brake, 1);
         }
     }
 }

@@ -37,6 +37,7 @@ enum family {
     FAMILY_DELIVERIES,
     FAMILY_PENDING,
     FAMILY_OLDEST_PENDING,
+    FAMILY_BREAKER_STATE,
     FAMILY_COMMIT_SECONDS,
     FAMILY_COUNT
 };
@@ -157,6 +158,11 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                 .help = "Age of the oldest delivery owed.",
                                 .kind = METRIC_GAUGE,
                                 .labels = { "handler" } },
+    [FAMILY_BREAKER_STATE] = { .name = "longstop_handler_breaker_state",
+                               .help = "0 closed, 1 half-open: one delivery is "
+                                       "tried, 2 open: none is.",
+                               .kind = METRIC_GAUGE,
+                               .labels = { "handler" } },
     [FAMILY_COMMIT_SECONDS] = { .name = "longstop_commit_seconds",
                                 .help = "Time from the begin of a transaction "
                                         "to its end on disk.",
@@ -222,6 +228,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->deliveries = families[FAMILY_DELIVERIES];
     telemetry->pending = families[FAMILY_PENDING];
     telemetry->oldest_pending = families[FAMILY_OLDEST_PENDING];
+    telemetry->breaker_state = families[FAMILY_BREAKER_STATE];
     return STATUS_OK;
 }
 
@@ -322,6 +329,7 @@ telemetry_of_handler(const struct telemetry *telemetry, struct slice name)
     struct telemetry_handler of = {
         .pending = series(telemetry->pending, name, NULL),
         .oldest_pending = series(telemetry->oldest_pending, name, NULL),
+        .breaker_state = series(telemetry->breaker_state, name, NULL),
     };
     for (size_t i = 0; i < DELIVERY_OUTCOME_COUNT; i++) {
         of.deliveries[i] = series(telemetry->deliveries, name, outcomes[i]);

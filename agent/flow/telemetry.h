@@ -46,6 +46,7 @@ struct telemetry {
     struct metric_family *deliveries;
     struct metric_family *pending;
     struct metric_family *oldest_pending;
+    struct metric_family *breaker_state;
     struct metric *commit_seconds;
 };
 
@@ -73,6 +74,7 @@ struct telemetry_handler {
     struct metric *deliveries[DELIVERY_OUTCOME_COUNT];
     struct metric *pending;
     struct metric *oldest_pending;
+    struct metric *breaker_state; /* enum breaker_state */
 };
 
 /* Registers every family. `version` is static. */

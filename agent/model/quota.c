@@ -14,23 +14,72 @@
 #define SLOW_FIRST_MS ((int64_t)1000)
 #define SLOW_LAST_MS  ((int64_t)5000)
 
+static bool
+is_limit(const struct quota *quota)
+{
+    return quota->count > 0 && quota->per_ms > 0;
+}
+
+/* Rounded up: never one request too many. */
+static int64_t
+step_us(const struct quota *quota)
+{
+    return (quota->per_ms * 1000 + quota->count - 1) / quota->count;
+}
+
+/* How far the theoretical arrival lies beyond what a burst allows; <= 0: one
+ * may be taken. */
+static int64_t
+beyond_us(const struct quota *quota, int64_t now_us)
+{
+    int64_t burst = quota->burst > 0 ? quota->burst : quota->count;
+    int64_t full_at = quota->full_at_us > now_us ? quota->full_at_us : now_us;
+    return full_at - now_us - step_us(quota) * (burst - 1);
+}
+
+int64_t
+quota_wait(const struct quota *quota, int64_t now_ms)
+{
+    int64_t beyond = is_limit(quota) ? beyond_us(quota, now_ms * 1000) : 0;
+    return beyond > 0 ? (beyond + 999) / 1000 : 0;
+}
+
+int64_t
+quota_room(const struct quota *quota, int64_t now_ms)
+{
+    if (!is_limit(quota)) {
+        return INT64_MAX;
+    }
+    int64_t beyond = beyond_us(quota, now_ms * 1000);
+    return beyond > 0 ? 0 : -beyond / step_us(quota) + 1;
+}
+
+void
+quota_spend(struct quota *quota, int64_t count, int64_t now_ms)
+{
+    if (is_limit(quota)) {
+        int64_t now_us = now_ms * 1000;
+        int64_t from = quota->full_at_us > now_us ? quota->full_at_us : now_us;
+        quota->full_at_us = from + count * step_us(quota);
+    }
+}
+
+void
+quota_give(struct quota *quota, int64_t count)
+{
+    if (is_limit(quota)) {
+        quota->full_at_us -= count * step_us(quota);
+    }
+}
+
 int64_t
 quota_take(struct quota *quota, int64_t now_ms)
 {
-    if (quota->count <= 0 || quota->per_ms <= 0) {
-        return 0;
+    int64_t wait = quota_wait(quota, now_ms);
+    if (wait == 0) {
+        quota_spend(quota, 1, now_ms);
     }
-    int64_t now_us = now_ms * 1000;
-    int64_t per_us = quota->per_ms * 1000;
-    /* Rounded up: never one request too many. */
-    int64_t step_us = (per_us + quota->count - 1) / quota->count;
-    int64_t burst_us = step_us * (quota->count - 1);
-    int64_t full_at = quota->full_at_us > now_us ? quota->full_at_us : now_us;
-    if (full_at - now_us > burst_us) {
-        return (full_at - now_us - burst_us + 999) / 1000;
-    }
-    quota->full_at_us = full_at + step_us;
-    return 0;
+    return wait;
 }
 
 /* What reading an answer needs; `status` stays OK or becomes NOMEM. */

@@ -17,11 +17,22 @@ struct quota {
     int64_t count;
     int64_t per_ms;
     int64_t full_at_us; /* theoretical arrival time; start with 0 */
+    int64_t burst;      /* so many at once at most; 0: `count` */
 };
 
 /* Returns 0 and takes one, or how many ms to wait before asking again. Any
  * clock in ms that does not go back. */
 int64_t quota_take(struct quota *quota, int64_t now_ms);
+
+/* How many could be taken now; INT64_MAX without a limit. */
+int64_t quota_room(const struct quota *quota, int64_t now_ms);
+
+/* How long until one can be taken; 0: now. */
+int64_t quota_wait(const struct quota *quota, int64_t now_ms);
+
+/* Takes `count` that there is room for; or gives back what was not used. */
+void quota_spend(struct quota *quota, int64_t count, int64_t now_ms);
+void quota_give(struct quota *quota, int64_t count);
 
 /* What an answer asks of us. */
 struct quota_advice {

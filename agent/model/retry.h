@@ -16,6 +16,10 @@ struct retry_policy {
     int64_t first_ms;   /* wait before the second attempt */
     int64_t cap_ms;     /* longest wait */
     int64_t give_up_ms; /* age of the event at which it is dead; 0: never */
+    /* Waits in their order, the last one for all behind; none: first_ms and
+     * cap_ms say them. */
+    const int64_t *schedule;
+    size_t schedule_count;
 };
 
 /* The table of `retry:` in a handler. */
@@ -27,12 +31,21 @@ struct retry_plan {
     const char *reason; /* static words, when dead */
 };
 
+/* Returns the wait behind attempt `attempt`. It doubles from first_ms up to
+ * cap_ms, with jitter: the upper half is drawn (U[0.5, 1]), so that what failed
+ * together does not come back together and no draw is close to at once. A
+ * written schedule is never cut short: up to a tenth is added to it. */
+int64_t retry_wait(const struct retry_policy *policy, unsigned attempt,
+                   struct prng *prng);
+
+/* No wait of the policy is longer. */
+int64_t retry_wait_most(const struct retry_policy *policy);
+
 /*
  * Decides what follows attempt number `attempt` (1 is the first), which ended
- * in `outcome` at `now_ms`; the event was recorded at `recorded_ms`. The wait
- * doubles from first_ms up to cap_ms, with full jitter: the upper half is
- * drawn from `prng` (U[0.5, 1]). Never earlier than `not_before_ms` (0: the
- * other side did not ask), and then the wait is not jittered below it.
+ * in `outcome` at `now_ms`; the event was recorded at `recorded_ms`. Due after
+ * retry_wait, never earlier than `not_before_ms` (0: the other side did not
+ * ask), and then the wait is not jittered below it.
  */
 struct retry_plan retry_next(const struct retry_policy *policy,
                              unsigned attempt, enum disposition outcome,

@@ -13,7 +13,8 @@ a_quota_never_gives_more_than_it_says(void **state)
                  { 10, 60000 }, { 1000, 1000 }, { 3, 10 } };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct quota quota = { rows[i].count, rows[i].per_ms, 0 };
+        struct quota quota = { .count = rows[i].count,
+                               .per_ms = rows[i].per_ms };
         struct prng prng = { i };
         int64_t now = 1000000;
         int64_t given = 0;
@@ -36,7 +37,7 @@ static void
 the_wait_that_is_named_is_enough_and_not_too_long(void **state)
 {
     (void)state;
-    struct quota quota = { 3, 1000, 0 };
+    struct quota quota = { .count = 3, .per_ms = 1000 };
     int64_t now = 5000;
     for (int i = 0; i < 3; i++) {
         assert_int_equal(quota_take(&quota, now), 0);
@@ -54,9 +55,44 @@ static void
 no_count_is_no_limit(void **state)
 {
     (void)state;
-    struct quota quota = { 0, 1000, 0 };
+    struct quota quota = { .per_ms = 1000 };
     for (int i = 0; i < 1000; i++) {
         assert_int_equal(quota_take(&quota, 1), 0);
+    }
+}
+
+static void
+what_is_spent_at_once_and_given_back_is_counted_exactly(void **state)
+{
+    (void)state;
+    struct quota quota = { .count = 100, .per_ms = 1000, .burst = 10 };
+    int64_t now = 7000;
+    assert_int_equal(quota_room(&quota, now), 10);
+    quota_spend(&quota, 10, now);
+    assert_int_equal(quota_room(&quota, now), 0);
+    assert_int_equal(quota_wait(&quota, now), 10);
+    quota_give(&quota, 3);
+    assert_int_equal(quota_room(&quota, now), 3);
+    assert_int_equal(quota_wait(&quota, now), 0);
+    quota_spend(&quota, 3, now);
+    assert_int_equal(quota_room(&quota, now + 25), 2);
+    /* A rest earns no more than the burst. */
+    assert_int_equal(quota_room(&quota, now + 100000), 10);
+    const struct quota none = { 0 };
+    assert_int_equal(quota_room(&none, now), INT64_MAX);
+    assert_int_equal(quota_wait(&none, now), 0);
+}
+
+static void
+a_burst_of_one_is_evenly_apart(void **state)
+{
+    (void)state;
+    struct quota quota = { .count = 5, .per_ms = 1000, .burst = 1 };
+    int64_t now = 7000;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(quota_take(&quota, now), 0);
+        assert_int_equal(quota_take(&quota, now), 200);
+        now += 200;
     }
 }
 
@@ -442,6 +478,9 @@ main(void)
         cmocka_unit_test(a_quota_never_gives_more_than_it_says),
         cmocka_unit_test(the_wait_that_is_named_is_enough_and_not_too_long),
         cmocka_unit_test(no_count_is_no_limit),
+        cmocka_unit_test(
+            what_is_spent_at_once_and_given_back_is_counted_exactly),
+        cmocka_unit_test(a_burst_of_one_is_evenly_apart),
         cmocka_unit_test(an_answer_says_how_long_it_stays_right),
         cmocka_unit_test(a_feed_says_how_often_it_is_read),
         cmocka_unit_test(a_failure_says_whether_to_ask_again_or_never),

@@ -6,6 +6,10 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
+#include "base/instant.h"
+#include "config/config_bind.h"
 #include "model/retry.h"
 
 static const struct retry_policy usual = {
@@ -119,11 +123,153 @@ tiny_waits_are_not_jittered_away(void **state)
         NOW + 1);
 }
 
+/* ---- schedules ---- */
+
+struct reading {
+    struct arena arena;
+    struct config_report report;
+    struct buf words; /* of the mistakes */
+    struct retry_policy policy;
+};
+
+static void
+read_policy(struct reading *reading, const char *yaml)
+{
+    struct config_node *root = NULL;
+    memset(reading, 0, sizeof(*reading));
+    struct config_source *source =
+        arena_array(&reading->arena, 1, sizeof(*source));
+    assert_non_null(source);
+    source->text = slice_of(yaml);
+    struct config_binding binding = { .arena = &reading->arena,
+                                      .report = &reading->report };
+    assert_int_equal(config_yaml_parse(source, NULL, NULL, &reading->arena,
+                                       &reading->report, &root),
+                     STATUS_OK);
+    assert_int_equal(
+        config_bind(&binding, &retry_table, root, &reading->policy), STATUS_OK);
+    config_report_text(&reading->report, false, &reading->words);
+}
+
+static void
+reading_fini(struct reading *reading)
+{
+    buf_fini(&reading->words);
+    config_report_fini(&reading->report);
+    arena_fini(&reading->arena);
+}
+
+/* Walks a delivery that always fails to its end; returns the attempts made and
+ * adds up what it waited. */
+static unsigned
+live(const struct retry_policy *policy, int64_t *ret_waited_ms)
+{
+    struct prng prng = { 9 };
+    int64_t now = NOW;
+    for (unsigned attempt = 1; attempt < 100; attempt++) {
+        struct retry_plan plan =
+            retry_next(policy, attempt, DISPOSITION_LATER, NOW, now, 0, &prng);
+        if (plan.dead) {
+            *ret_waited_ms = now - NOW;
+            return attempt;
+        }
+        now = plan.due_ms;
+    }
+    return 100;
+}
+
+static void
+a_schedule_says_every_wait_and_how_many_attempts_there_are(void **state)
+{
+    static const struct {
+        const char *yaml;
+        unsigned attempts;
+        int64_t least_ms; /* from the first attempt to the last; with jitter up
+                             to a tenth more */
+    } rows[] = {
+        /* 75:35:05, as the specification's table ends */
+        { "schedule: standard-webhooks", 10, 272105000 },
+        { "schedule: [5s, 5m]", 3, 305000 },
+        { "schedule: [1m]", 2, 60000 },
+        { "{schedule: [1s, 2s], attempts: 5}", 5, 7000 },
+        { "{schedule: [1s, 1h], attempts: 2}", 2, 1000 },
+        { "{schedule: standard-webhooks, attempts: 4}", 4, 2105000 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct reading reading;
+        int64_t waited = 0;
+        read_policy(&reading, rows[i].yaml);
+        assert_int_equal(reading.report.errors, 0);
+        assert_int_equal(live(&reading.policy, &waited), rows[i].attempts);
+        assert_in_range(waited, rows[i].least_ms, rows[i].least_ms * 11 / 10);
+        reading_fini(&reading);
+    }
+}
+
+static void
+a_schedule_with_give_up_ends_by_age_too(void **state)
+{
+    struct reading reading;
+    int64_t waited = 0;
+    (void)state;
+    read_policy(&reading, "{schedule: standard-webhooks, give_up: 1h}");
+    assert_int_equal(live(&reading.policy, &waited), 5);
+    assert_int_equal(waited, INSTANT_HOUR_MS);
+    reading_fini(&reading);
+}
+
+static void
+a_schedule_that_is_none_is_a_mistake_with_words(void **state)
+{
+    static const struct {
+        const char *yaml, *words;
+    } rows[] = {
+        { "schedule: svix", "expected standard-webhooks, or a list" },
+        { "schedule: []", "expected standard-webhooks, or a list" },
+        { "schedule: {a: 1}", "expected standard-webhooks, or a list" },
+        { "schedule: [5s, soon]", "soon" },
+        { "schedule: [0s]", "a wait is from 1ms to 30d" },
+        { "schedule: [31d]", "a wait is from 1ms to 30d" },
+        { "{schedule: [5s], first: 1s}", "leave out 'first'" },
+        { "{schedule: [5s], cap: 1s}", "leave out 'cap'" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct reading reading;
+        read_policy(&reading, rows[i].yaml);
+        buf_byte(&reading.words, '\0');
+        if (strstr(reading.words.ptr, rows[i].words) == NULL) {
+            fail_msg("%s: %s", rows[i].yaml, reading.words.ptr);
+        }
+        reading_fini(&reading);
+    }
+}
+
+static void
+no_wait_is_longer_than_the_longest(void **state)
+{
+    static const char *const rows[] = { "{}", "schedule: [5s, 3h, 1s]",
+                                        "schedule: standard-webhooks" };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct reading reading;
+        read_policy(&reading, rows[i]);
+        int64_t most = retry_wait_most(&reading.policy);
+        for (uint64_t seed = 0; seed < 300; seed++) {
+            struct prng prng = { seed };
+            assert_true(retry_wait(&reading.policy, (unsigned)seed % 20 + 1,
+                                   &prng) <= most);
+        }
+        reading_fini(&reading);
+    }
+}
+
 static void
 the_table_names_every_field_once(void **state)
 {
     (void)state;
-    assert_int_equal(retry_table.count, 4);
+    assert_int_equal(retry_table.count, 5);
     assert_int_equal(retry_table.size, sizeof(struct retry_policy));
     for (size_t i = 0; i < retry_table.count; i++) {
         assert_non_null(retry_table.keys[i].doc);
@@ -145,6 +291,11 @@ main(void)
         cmocka_unit_test(zero_give_up_never_gives_up_by_age),
         cmocka_unit_test(the_other_side_is_not_asked_before_it_wants_to_be),
         cmocka_unit_test(tiny_waits_are_not_jittered_away),
+        cmocka_unit_test(
+            a_schedule_says_every_wait_and_how_many_attempts_there_are),
+        cmocka_unit_test(a_schedule_with_give_up_ends_by_age_too),
+        cmocka_unit_test(a_schedule_that_is_none_is_a_mistake_with_words),
+        cmocka_unit_test(no_wait_is_longer_than_the_longest),
         cmocka_unit_test(the_table_names_every_field_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
