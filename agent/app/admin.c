@@ -11,9 +11,9 @@
  */
 
 static const struct admin_table *const tables[] = {
-    &admin_health_table, &admin_poll_table, &admin_backfill_table,
-    &admin_status_table, &admin_keys_table, &admin_gaps_table,
-    &admin_events_table,
+    &admin_health_table, &admin_poll_table,     &admin_backfill_table,
+    &admin_status_table, &admin_keys_table,     &admin_gaps_table,
+    &admin_events_table, &admin_refusals_table,
 };
 
 const struct connector *

@@ -13,6 +13,7 @@
  * admin_keys     whether ids of the two channels meet
  * admin_gaps     what could not be read, and that it was looked at
  * admin_events   events, and one with all that is known of it
+ * admin_refusals requests that were not accepted
  */
 #ifndef APP_ADMIN_PRIVATE_H
 #define APP_ADMIN_PRIVATE_H
@@ -52,6 +53,7 @@ extern const struct admin_table admin_keys_table;
 extern const struct admin_table admin_gaps_table;
 extern const struct admin_table admin_events_table;
 extern const struct admin_table admin_backfill_table;
+extern const struct admin_table admin_refusals_table;
 
 /* ---- admin_answer ---- */
 

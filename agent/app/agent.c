@@ -17,6 +17,7 @@
 #include "flow/dispatch.h"
 #include "flow/fill.h"
 #include "flow/ingest.h"
+#include "flow/refusals.h"
 #include "flow/registrar.h"
 #include "flow/retention.h"
 #include "io/clock.h"
@@ -124,6 +125,14 @@ webhook_signalled(void *arg, const struct connector *connector)
 {
     const struct agent *agent = arg;
     walks_signal(agent->walks, connector);
+}
+
+/* source_webhook's `refused`. */
+static void
+webhook_refused(void *arg, const struct refusal *refusal)
+{
+    const struct agent *agent = arg;
+    (void)refusals_note(agent->refusals, refusal);
 }
 
 /* ingest's `hooked`. */
@@ -364,6 +373,19 @@ build_registrar(struct agent *agent)
 }
 
 static enum status
+build_refusals(struct agent *agent)
+{
+    const struct configuration *configuration = agent->configuration;
+    const struct refusals_settings settings = {
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .keep = (size_t)configuration->settings.keep.refusals,
+    };
+    return refusals_create(agent->loop, agent->worker, &settings,
+                           &agent->refusals);
+}
+
+static enum status
 build_listener(struct agent *agent, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
@@ -383,6 +405,8 @@ build_listener(struct agent *agent, struct error *err)
         .secrets = configuration->places.secrets.ptr,
         .signal = webhook_signalled,
         .signal_arg = agent,
+        .refused = webhook_refused,
+        .refused_arg = agent,
     };
     enum status status = source_webhook_create(
         agent->loop, &settings, ingest_sink(agent->ingest), &agent->webhook);
@@ -487,6 +511,7 @@ build_service(struct agent *agent, struct error *err)
     enum status status = build_retention(agent);
     status = status != STATUS_OK ? status : build_accounting(agent);
     status = status != STATUS_OK ? status : build_registrar(agent);
+    status = status != STATUS_OK ? status : build_refusals(agent);
     status = status != STATUS_OK ? status : build_streams(agent);
     status = status != STATUS_OK ? status : build_reader(agent, err);
     status = status != STATUS_OK ? status : build_admin(agent, err);
@@ -557,6 +582,7 @@ agent_run(struct agent *agent)
         dispatch_start(agent->dispatch);
         retention_start(agent->retention);
         accounting_start(agent->accounting);
+        refusals_start(agent->refusals);
     }
     walks_start(agent->walks);
     streams_start(agent->streams);
@@ -585,6 +611,7 @@ agent_destroy(struct agent *agent)
     retention_destroy(agent->retention);
     accounting_destroy(agent->accounting);
     registrar_destroy(agent->registrar);
+    refusals_destroy(agent->refusals);
     walks_destroy(agent->walks);
     streams_destroy(agent->streams);
     ingest_destroy(agent->ingest);

@@ -9,6 +9,7 @@
 #include "flow/accounting.h"
 #include "flow/dispatch.h"
 #include "flow/links.h"
+#include "flow/refusals.h"
 #include "flow/registrar.h"
 #include "flow/retention.h"
 #include "io/http_server.h"
@@ -95,6 +96,7 @@ agent_halt(struct agent *agent)
     retention_stop(agent->retention);
     accounting_stop(agent->accounting);
     links_stop(agent->links);
+    refusals_flush(agent->refusals);
     if (agent->walks != NULL) {
         (void)walks_stop(agent->walks, ignore_stopped, NULL);
     }

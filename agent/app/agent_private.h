@@ -35,6 +35,7 @@ struct agent {
     struct retention *retention;
     struct accounting *accounting;
     struct registrar *registrar;
+    struct refusals *refusals;
     struct source_webhook *webhook;
     struct http_server *server;
     struct admin *admin;

@@ -429,6 +429,14 @@ static const struct config_key keep_keys[] = {
       .parse = parse_forever,
       .schema = "{\"type\":\"string\"}",
       .doc = "How long dead letters stay; default: forever." },
+    { .name = "refusals",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct keep_settings, refusals),
+      .fallback = "1000",
+      .min = "0",
+      .max = "100000",
+      .doc = "How many requests that were not accepted stay of each connector, "
+             "without their bodies; 0: none." },
 };
 
 static const struct config_table keep_table = {

@@ -442,8 +442,8 @@ submit(void *self, struct arrival *arrival, verdict_fn *done, void *arg)
     struct entry *entry = mem_zero(sizeof(*entry));
     if (entry == NULL) {
         struct verdict busy = { .kind = VERDICT_BUSY };
-        arrival_destroy(arrival);
         done(arg, &busy);
+        arrival_destroy(arrival);
         return;
     }
     *entry = (struct entry){

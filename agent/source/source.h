@@ -85,7 +85,8 @@ typedef void verdict_fn(void *arg, const struct verdict *verdict);
 struct source_sink {
     void *self;
     bool is_rehearsal; /* says stored, and stores nothing */
-    /* Takes ownership of `arrival`, in every case. */
+    /* Takes ownership of `arrival`, in every case; it lives until `done` has
+     * returned. */
     void (*submit)(void *self, struct arrival *arrival, verdict_fn *done,
                    void *arg);
     /* Whether an arrival would be taken now; false asks for 503 at the head. */

@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "model/address.h"
 #include "model/quota.h"
+#include "model/refusal.h"
 #include "model/verify.h"
 #include "source/webhook_pending.h"
 
@@ -76,11 +77,19 @@ struct source_webhook {
     struct http_field busy_fields[1];
 };
 
+/* Why a request is refused by its head. */
+struct head_refusal {
+    unsigned status;
+    enum outcome outcome;
+    const char *words;
+};
+
 /* A request that is with the sink. */
 struct pending {
     struct source_webhook *webhook;
     struct route *route;
     struct http_exchange *exchange;
+    const struct arrival *arrival; /* the sink's */
 };
 
 static const struct slice prefix = SLICE("/hooks/");
@@ -115,6 +124,48 @@ static void
 count(const struct route *route, enum outcome outcome)
 {
     metric_add(route->counts[outcome], 1);
+}
+
+/* What kind of refusal an outcome is; 0: none, for the sender comes again. */
+static const enum refusal_cause causes[OUTCOME_COUNT] = {
+    [OUTCOME_BAD_SIGNATURE] = REFUSAL_BAD_SIGNATURE,
+    [OUTCOME_STALE] = REFUSAL_STALE,
+    [OUTCOME_REFUSED] = REFUSAL_REFUSED,
+    [OUTCOME_TOO_LARGE] = REFUSAL_TOO_LARGE,
+    [OUTCOME_RATE_LIMITED] = REFUSAL_RATE_LIMITED,
+    [OUTCOME_MALFORMED] = REFUSAL_MALFORMED,
+};
+
+/* Tells of a refusal; the caller has filled in what it knows of the request. */
+static void
+tell(const struct source_webhook *webhook, const struct route *route,
+     enum outcome outcome, struct refusal *refusal)
+{
+    refusal->connector = route->connector;
+    refusal->cause = causes[outcome];
+    if (refusal->cause != 0 && webhook->settings.refused != NULL) {
+        webhook->settings.refused(webhook->settings.refused_arg, refusal);
+    }
+}
+
+/* Refuses by the head: counts, tells, and returns the status. */
+static unsigned
+refuse_head(const struct source_webhook *webhook, const struct route *route,
+            const struct http_request *request, struct slice peer,
+            const struct head_refusal *why)
+{
+    struct refusal refusal = { .status = why->status,
+                               .why = slice_of(why->words),
+                               .peer = peer,
+                               .method = request->method,
+                               .target = request->target,
+                               .fields = request->fields,
+                               .bytes = request->has_length
+                                            ? (int64_t)request->length
+                                            : 0 };
+    count(route, why->outcome);
+    tell(webhook, route, why->outcome, &refusal);
+    return why->status;
 }
 
 static bool
@@ -182,29 +233,67 @@ body_limit_of(const struct source_webhook *webhook, const struct route *route)
                : webhook->settings.max_body;
 }
 
-/* Refuses by what the head says of size and coding; 0 to go on. */
-static unsigned
-look_at_size(const struct source_webhook *webhook, const struct route *route,
-             const struct http_request *request, size_t *body_limit,
+/* What the head says of size and coding; NULL to go on. */
+static const struct head_refusal *
+look_at_size(const struct http_request *request, size_t body_limit,
              struct http_answer *refusal)
 {
-    *body_limit = body_limit_of(webhook, route);
+    static const struct head_refusal
+        no_length = { 411, OUTCOME_MALFORMED,
+                      "a request with an event says how long its body is" },
+        too_large = { 413, OUTCOME_TOO_LARGE,
+                      "the body is longer than max_body" },
+        no_coding = { 415, OUTCOME_MALFORMED,
+                      "its Content-Encoding is none that is known" };
     /* an event has a body: whoever gives no length forgot it, and what follows
      * the head would be read as a request of its own */
     if (may_carry_event(request) && !request->has_length && !request->chunked) {
-        count(route, OUTCOME_MALFORMED);
         refusal->close = true;
-        return 411;
+        return &no_length;
     }
-    if (request->has_length && request->length > *body_limit) {
-        count(route, OUTCOME_TOO_LARGE);
-        return 413;
+    if (request->has_length && request->length > body_limit) {
+        return &too_large;
     }
-    if (!coding_known(request)) {
-        count(route, OUTCOME_MALFORMED);
-        return 415;
+    return coding_known(request) ? NULL : &no_coding;
+}
+
+static bool
+is_allowed(const struct source_webhook *webhook, const struct route *route,
+           const struct http_request *request, struct slice peer)
+{
+    const struct webhook_spec *spec = &route->connector->webhook;
+    return spec->allow_count == 0 ||
+           address_allowed(spec->allow_from, spec->allow_count,
+                           address_of_sender(peer, request->fields,
+                                             webhook->settings.trusted_proxies,
+                                             webhook->settings.trusted_count));
+}
+
+/* Why a request to a route is refused by its head; NULL to go on. */
+static const struct head_refusal *
+judge_head(struct source_webhook *webhook, struct route *route,
+           const struct http_request *request, struct slice peer,
+           struct http_answer *refusal)
+{
+    static const struct head_refusal
+        elsewhere = { 403, OUTCOME_REFUSED,
+                      "its sender's address is not in webhook.allow_from" },
+        often = { 429, OUTCOME_RATE_LIMITED,
+                  "more requests than webhook.rate lets in" },
+        busy = { 503, OUTCOME_BUSY, "" };
+    if (!is_allowed(webhook, route, request, peer)) {
+        return &elsewhere;
     }
-    return 0;
+    int64_t wait_ms = quota_take(&route->rate, loop_now_ms(webhook->loop));
+    if (wait_ms > 0) {
+        ask_to_wait(webhook, (wait_ms + 999) / 1000, refusal);
+        return &often;
+    }
+    if (!webhook->sink->has_room(webhook->sink->self)) {
+        ask_to_wait(webhook, webhook->settings.retry_after_s, refusal);
+        return &busy;
+    }
+    return look_at_size(request, body_limit_of(webhook, route), refusal);
 }
 
 /* http_server's `head`. */
@@ -221,27 +310,10 @@ look_at_head(void *arg, const struct http_request *request, struct slice peer,
         refusal->fields = (struct http_fields){ allow_fields, 1 };
         return 405;
     }
-    const struct webhook_spec *spec = &route->connector->webhook;
-    if (spec->allow_count > 0 &&
-        !address_allowed(spec->allow_from, spec->allow_count,
-                         address_of_sender(peer, request->fields,
-                                           webhook->settings.trusted_proxies,
-                                           webhook->settings.trusted_count))) {
-        count(route, OUTCOME_REFUSED);
-        return 403;
-    }
-    int64_t wait_ms = quota_take(&route->rate, loop_now_ms(webhook->loop));
-    if (wait_ms > 0) {
-        count(route, OUTCOME_RATE_LIMITED);
-        ask_to_wait(webhook, (wait_ms + 999) / 1000, refusal);
-        return 429;
-    }
-    if (!webhook->sink->has_room(webhook->sink->self)) {
-        count(route, OUTCOME_BUSY);
-        ask_to_wait(webhook, webhook->settings.retry_after_s, refusal);
-        return 503;
-    }
-    return look_at_size(webhook, route, request, body_limit, refusal);
+    *body_limit = body_limit_of(webhook, route);
+    const struct head_refusal *why =
+        judge_head(webhook, route, request, peer, refusal);
+    return why == NULL ? 0 : refuse_head(webhook, route, request, peer, why);
 }
 
 static void
@@ -287,6 +359,24 @@ log_refusal(const struct source_webhook *webhook, struct route *route,
 }
 
 static void
+tell_verdict(const struct pending *pending, enum outcome outcome,
+             unsigned status, struct slice why)
+{
+    const struct inbound *request = &pending->arrival->request;
+    const struct slice coded = pending->arrival->coded_body;
+    struct refusal refusal = {
+        .status = status,
+        .why = why,
+        .peer = http_exchange_peer(pending->exchange),
+        .method = request->method,
+        .target = request->path_query,
+        .fields = request->fields,
+        .bytes = (int64_t)(coded.len > 0 ? coded.len : request->body.len),
+    };
+    tell(pending->webhook, pending->route, outcome, &refusal);
+}
+
+static void
 answer_with_spec(struct http_exchange *exchange, const struct answer_spec *spec,
                  struct slice body, struct http_fields fields)
 {
@@ -324,6 +414,7 @@ answer(void *arg, const struct verdict *verdict)
     if (row->status != 0 && row->status != 503) {
         log_refusal(webhook, route, verdict,
                     http_exchange_peer(pending->exchange));
+        tell_verdict(pending, row->outcome, row->status, verdict->why);
     }
     if (row->status == 503) {
         answer_busy(webhook, pending->exchange);
@@ -346,55 +437,51 @@ answer(void *arg, const struct verdict *verdict)
     mem_free(pending);
 }
 
+/* What was taken over before a failure is in `*ret_arrival` all the same. */
 static enum status
 arrival_from_exchange(const struct source_webhook *webhook,
                       const struct route *route, struct http_exchange *exchange,
                       struct arrival **ret_arrival)
 {
-    struct arrival *arrival;
     struct http_request request;
     enum status status =
         arrival_create(route->connector, ARRIVAL_REQUEST, CHANNEL_WEBHOOK,
-                       clock_unix_ms(), &arrival);
+                       clock_unix_ms(), ret_arrival);
+    if (status == STATUS_OK) {
+        status = http_exchange_take(exchange, &(*ret_arrival)->arena, &request);
+    }
     if (status != STATUS_OK) {
         return status;
     }
-    status = http_exchange_take(exchange, &arrival->arena, &request);
-    if (status != STATUS_OK) {
-        goto destroy_arrival;
-    }
-    arrival->request = (struct inbound){ .method = request.method,
-                                         .path_query = request.target,
-                                         .query = request.query,
-                                         .fields = request.fields,
-                                         .body = request.body };
-    status = arrival_inflate(arrival, body_limit_of(webhook, route),
-                             webhook->settings.gzip_ratio);
-    if (status != STATUS_OK) {
-        goto destroy_arrival;
-    }
-    *ret_arrival = arrival;
-    return STATUS_OK;
-
-destroy_arrival:
-    arrival_destroy(arrival);
-    return status;
+    (*ret_arrival)->request = (struct inbound){ .method = request.method,
+                                                .path_query = request.target,
+                                                .query = request.query,
+                                                .fields = request.fields,
+                                                .body = request.body };
+    return arrival_inflate(*ret_arrival, body_limit_of(webhook, route),
+                           webhook->settings.gzip_ratio);
 }
 
 /* Answers what could not become an arrival. */
 static void
-refuse(struct source_webhook *webhook, const struct route *route,
-       struct http_exchange *exchange, enum status status)
+refuse(const struct pending *pending, enum status status)
 {
+    struct http_exchange *exchange = pending->exchange;
     if (status == STATUS_TOO_LARGE) {
-        count(route, OUTCOME_TOO_LARGE);
+        count(pending->route, OUTCOME_TOO_LARGE);
+        tell_verdict(pending, OUTCOME_TOO_LARGE, 413,
+                     slice_of("the body, its coding undone, is longer than "
+                              "max_body, or than max_gzip_ratio lets it be"));
         answer_plain(exchange, 413);
     } else if (status == STATUS_INVALID) {
-        count(route, OUTCOME_MALFORMED);
+        count(pending->route, OUTCOME_MALFORMED);
+        tell_verdict(pending, OUTCOME_MALFORMED, 400,
+                     slice_of("the body is not what its Content-Encoding "
+                              "says"));
         answer_plain(exchange, 400);
     } else {
-        count(route, OUTCOME_BUSY);
-        answer_busy(webhook, exchange);
+        count(pending->route, OUTCOME_BUSY);
+        answer_busy(pending->webhook, exchange);
     }
 }
 
@@ -437,6 +524,32 @@ answer_pending(struct source_webhook *webhook, struct route *route,
     return true;
 }
 
+/* A request that may carry an event, to the sink. */
+static void
+take_event(struct source_webhook *webhook, struct route *route,
+           struct http_exchange *exchange)
+{
+    struct arrival *arrival = NULL;
+    struct pending *pending = mem_alloc(sizeof(*pending));
+    if (pending == NULL) {
+        count(route, OUTCOME_BUSY);
+        answer_busy(webhook, exchange);
+        return;
+    }
+    enum status status =
+        arrival_from_exchange(webhook, route, exchange, &arrival);
+    *pending = (struct pending){ webhook, route, exchange, arrival };
+    if (status != STATUS_OK) {
+        refuse(pending, status);
+    } else if (!answer_pending(webhook, route, exchange, arrival)) {
+        webhook->open++;
+        webhook->sink->submit(webhook->sink->self, arrival, answer, pending);
+        return;
+    }
+    arrival_destroy(arrival);
+    mem_free(pending);
+}
+
 /* http_server's `request`. */
 static void
 take_request(void *arg, struct http_exchange *exchange)
@@ -459,25 +572,7 @@ take_request(void *arg, struct http_exchange *exchange)
         http_exchange_answer(exchange, &answer);
         return;
     }
-    struct arrival *arrival = NULL;
-    struct pending *pending = mem_alloc(sizeof(*pending));
-    enum status status =
-        pending == NULL
-            ? STATUS_NOMEM
-            : arrival_from_exchange(webhook, route, exchange, &arrival);
-    if (status != STATUS_OK) {
-        mem_free(pending);
-        refuse(webhook, route, exchange, status);
-        return;
-    }
-    if (answer_pending(webhook, route, exchange, arrival)) {
-        arrival_destroy(arrival);
-        mem_free(pending);
-        return;
-    }
-    *pending = (struct pending){ webhook, route, exchange };
-    webhook->open++;
-    webhook->sink->submit(webhook->sink->self, arrival, answer, pending);
+    take_event(webhook, route, exchange);
 }
 
 /* http_server's `refused`: requests it refused by itself. */
@@ -489,7 +584,11 @@ count_refused(void *arg, struct slice path, unsigned status, const char *reason)
     LOG(LOG_DEBUG, "request refused", log_i64("status", status),
         log_text("why", reason), log_slice("path", path));
     if (route != NULL) {
-        count(route, status == 413 ? OUTCOME_TOO_LARGE : OUTCOME_MALFORMED);
+        enum outcome outcome =
+            status == 413 ? OUTCOME_TOO_LARGE : OUTCOME_MALFORMED;
+        struct refusal refusal = { .status = status, .why = slice_of(reason) };
+        count(route, outcome);
+        tell(webhook, route, outcome, &refusal);
     }
 }
 

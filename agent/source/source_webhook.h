@@ -13,6 +13,7 @@
 
 #include "base/metric.h"
 #include "io/http_server.h"
+#include "model/refusal.h"
 #include "source/source.h"
 
 struct loop;
@@ -32,6 +33,11 @@ struct source_webhook_settings {
     /* A webhook asked for an early walk. May be NULL. */
     void (*signal)(void *arg, const struct connector *connector);
     void *signal_arg;
+    /* Told of each request that is refused for what it is, just before it is
+     * answered; `refusal` is borrowed for the call. What may be sent again
+     * (503) and what no route is for (404, 405) is none. May be NULL. */
+    void (*refused)(void *arg, const struct refusal *refusal);
+    void *refused_arg;
 };
 
 /* Borrows the settings' arrays and the sink for as long as it lives. */

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "model/event.h"
+#include "model/refusal.h"
 #include "model/sighting.h"
 #include "model/walk.h"
 
@@ -115,6 +116,29 @@ struct store_gap_close {
     size_t closed; /* set by the store: how many were open and are not now */
 };
 
+/* A request that was not accepted, as it is kept; or, `only_more`, that the
+ * last one of its connector and cause had so many more like it behind it. */
+struct store_refusal {
+    uint32_t connector;
+    enum refusal_cause cause;
+    int64_t more; /* only_more: adds to what stands there */
+    bool only_more;
+    unsigned status;
+    int64_t at_ms;
+    int64_t bytes;
+    struct slice why;
+    struct slice peer;
+    struct slice head;
+};
+
+/* Applied in order; then the newest `keep` of each connector that is named stay
+ * and its others go. */
+struct store_refusals {
+    const struct store_refusal *at;
+    size_t count;
+    size_t keep;
+};
+
 /*
  * What belongs together: all of it becomes durable, or none. Everything is
  * borrowed until the call (or the worker's callback) returns.
@@ -133,6 +157,7 @@ struct store_unit {
     size_t gap_count;
     struct store_gap_close *closes; /* applied behind the gaps */
     size_t close_count;
+    struct store_refusals refusals;
     /* Set by the store. */
     enum status status;
     struct error err;

@@ -29,6 +29,9 @@ answer(struct store_view *view, struct view_call *call)
     case VIEW_TOTALS:
         status = ops->totals(view, &call->totals, arena, err);
         break;
+    case VIEW_REFUSALS:
+        status = ops->refusals(view, &call->refusals, arena, err);
+        break;
     case VIEW_KIND_COUNT: break;
     }
     call->status = status;

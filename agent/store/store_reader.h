@@ -21,6 +21,7 @@ enum view_kind {
     VIEW_DETAIL,
     VIEW_KEYS,
     VIEW_TOTALS,
+    VIEW_REFUSALS,
     VIEW_KIND_COUNT
 };
 
@@ -40,6 +41,7 @@ struct view_call {
         struct view_detail detail;
         struct view_keys keys;
         struct view_totals totals;
+        struct view_refusals refusals;
     };
 };
 

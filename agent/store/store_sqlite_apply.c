@@ -512,8 +512,11 @@ apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
     for (size_t i = 0; status == STATUS_OK && i < unit->close_count; i++) {
         status = close_gaps(store, &unit->closes[i], now_ms, err);
     }
+    if (status == STATUS_OK) {
+        status = store_sqlite_refusal_put(store, &unit->refusals, err);
+    }
     if (unit->sighting_count + unit->outcome_count + unit->walk_count +
-            unit->gap_count + unit->close_count ==
+            unit->gap_count + unit->close_count + unit->refusals.count ==
         0) {
         status = store_sqlite_meta_put(store, "probed", now_ms, err);
     }

@@ -10,6 +10,7 @@
  * store_sqlite_tally  how much each handler is owed
  * store_sqlite_account  what one channel brought and the other showed
  * store_sqlite_prune  what is over its time
+ * store_sqlite_refusal  requests that were not accepted, kept and looked at
  * store_sqlite_view   looking beside the writer: its connection, gaps, totals
  * store_sqlite_view_events  events, one of them, and whether their ids meet
  */
@@ -99,6 +100,9 @@ enum sql {
     SQL_PRUNE_FILL_DROP,
     SQL_PRUNE_REKEYED,
     SQL_OWED,
+    SQL_REFUSAL_ADD,
+    SQL_REFUSAL_MORE,
+    SQL_REFUSAL_TRIM,
     SQL_COUNT
 };
 
@@ -440,6 +444,8 @@ enum view_sql {
     VIEW_SQL_DEAD,
     VIEW_SQL_ATTEMPTS,
     VIEW_SQL_KEYS,
+    VIEW_SQL_REFUSALS,
+    VIEW_SQL_REFUSALS_OF,
     VIEW_SQL_COUNT
 };
 
@@ -486,6 +492,16 @@ enum status store_sqlite_view_detail(struct store_view *base,
 enum status store_sqlite_view_keys(struct store_view *base,
                                    struct view_keys *keys, struct arena *arena,
                                    struct error *err);
+
+/* ---- store_sqlite_refusal ---- */
+
+NODISCARD
+enum status store_sqlite_refusal_put(struct store_sqlite *store,
+                                     const struct store_refusals *refusals,
+                                     struct error *err);
+enum status store_sqlite_refusal_view(struct store_view *base,
+                                      struct view_refusals *refusals,
+                                      struct arena *arena, struct error *err);
 
 /* ---- store_sqlite_seed ---- */
 

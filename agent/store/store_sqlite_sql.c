@@ -176,6 +176,15 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_OWED] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery"
                  " WHERE handler=?1 AND event=?2) OR EXISTS(SELECT 1 FROM dead"
                  " WHERE handler=?1 AND event=?2)",
+    [SQL_REFUSAL_ADD] =
+        "INSERT INTO refusal(connector,at_ms,cause,status,bytes,more,why,peer,"
+        "head) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [SQL_REFUSAL_MORE] =
+        "UPDATE refusal SET more=more+?3 WHERE id=(SELECT id FROM refusal"
+        " WHERE connector=?1 AND cause=?2 ORDER BY id DESC LIMIT 1)",
+    [SQL_REFUSAL_TRIM] =
+        "DELETE FROM refusal WHERE connector=?1 AND id<=(SELECT id FROM refusal"
+        " WHERE connector=?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
 };
 
 enum status

@@ -18,6 +18,12 @@
 #define CONNECTOR_NAME(of)                                                     \
     "coalesce((SELECT name FROM name WHERE id=" of "),CAST(" of " AS TEXT))"
 
+#define REFUSALS                                                               \
+    "SELECT id," CONNECTOR_NAME("connector") ",at_ms,cause,status,bytes,more," \
+                                             "why,peer,head FROM refusal "     \
+                                             "WHERE "
+#define NEWEST " ORDER BY id DESC LIMIT ?3"
+
 static const char *const texts[VIEW_SQL_COUNT] = {
     [VIEW_SQL_BEGIN] = "BEGIN",
     [VIEW_SQL_COMMIT] = "COMMIT",
@@ -64,6 +70,8 @@ static const char *const texts[VIEW_SQL_COUNT] = {
         "EXISTS(SELECT 1 FROM fill WHERE event=id AND filled<>0"
         " AND (filled=2 OR asked_ms<>0))"
         " FROM event WHERE id<?1 ORDER BY id DESC LIMIT ?2",
+    [VIEW_SQL_REFUSALS] = REFUSALS "id<?1 AND (connector=?2 OR ?2=0)" NEWEST,
+    [VIEW_SQL_REFUSALS_OF] = REFUSALS "connector=?2 AND id<?1" NEWEST,
 };
 
 enum status
@@ -284,6 +292,7 @@ static const struct store_view_ops ops = {
     .detail = store_sqlite_view_detail,
     .keys = store_sqlite_view_keys,
     .totals = view_totals,
+    .refusals = store_sqlite_refusal_view,
     .close = close_view,
 };
 

@@ -24,6 +24,7 @@
 #include "base/status.h"
 #include "model/channel.h"
 #include "model/event.h"
+#include "model/refusal.h"
 #include "model/walk.h"
 
 #include <stdbool.h>
@@ -202,6 +203,37 @@ struct view_totals {
     size_t count;
 };
 
+/* ---- requests that were not accepted, the newest first ---- */
+
+struct view_refusal {
+    uint64_t id;
+    struct slice connector; /* its name */
+    int64_t at_ms;
+    enum refusal_cause cause;
+    unsigned status; /* that was answered */
+    int64_t bytes;   /* of its body */
+    int64_t more;    /* that came next, were like it and are not kept */
+    struct slice why;
+    struct slice peer;
+    struct slice head; /* lines; empty: none could be read */
+};
+
+struct view_refusals {
+    /* What they must have; 0 asks for nothing. */
+    uint32_t connector;
+    enum refusal_cause cause;
+    int64_t since_ms, until_ms; /* refused from, and before */
+    uint64_t id;                /* this one alone */
+    uint64_t before;            /* only numbers below it */
+    size_t limit;
+    size_t look; /* rows looked at in this call at most */
+    /* The answer. */
+    struct view_refusal *at;
+    size_t count;
+    bool more;     /* not all were looked at: */
+    uint64_t next; /* go on before this number */
+};
+
 struct store_view_ops {
     enum status (*gaps)(struct store_view *view, struct view_gaps *gaps,
                         struct arena *arena, struct error *err);
@@ -213,6 +245,9 @@ struct store_view_ops {
                         struct arena *arena, struct error *err);
     enum status (*totals)(struct store_view *view, struct view_totals *totals,
                           struct arena *arena, struct error *err);
+    enum status (*refusals)(struct store_view *view,
+                            struct view_refusals *refusals, struct arena *arena,
+                            struct error *err);
     /* NULL is allowed. Before the writer's end, so that its log can be left
      * empty. */
     void (*close)(struct store_view *view);

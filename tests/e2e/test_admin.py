@@ -83,6 +83,9 @@ class Contract(harness.Case):
         self.agent_.start()
         wait_until(lambda: self.get("/api/v1/connectors/shop")
                    ["tiers"][0]["last_walk"], "a walk has ended")
+        Hook(9, stamp, secret="another").send(self.agent_)
+        wait_until(lambda: self.get("/api/v1/refusals")["items"],
+                   "a refusal is kept")
 
     def get(self, path):
         got = self.agent_.admin(path)
@@ -131,6 +134,8 @@ class Contract(harness.Case):
         self.assertEqual(len(seen["events"]["items"]), 2)
         self.assertEqual(len(seen["event"]["attempts"]), 1)
         self.assertEqual(len(seen["gaps"]["items"]), 1)
+        self.assertEqual(len(seen["refusals"]["items"]), 1)
+        self.assertEqual(seen["refusal"]["cause"], "bad_signature")
         self.assertEqual(seen["status"]["open_gaps"], 1)
         self.assertEqual(seen["keys"]["met"], 1)
         self.assertEqual(seen["closeGap"], {"closed": "1"})
@@ -152,6 +157,10 @@ class Contract(harness.Case):
                 ("gaps", "/api/v1/gaps?limit=0", 400),
                 ("gaps", "/api/v1/gaps?limit=1001", 400),
                 ("gaps", "/api/v1/gaps?cursor=x", 400),
+                ("refusal", "/api/v1/refusals/99", 404),
+                ("refusal", "/api/v1/refusals/x", 404),
+                ("refusals", "/api/v1/refusals?cause=whim", 400),
+                ("refusals", "/api/v1/refusals?connector=nobody", 400),
                 ("events", "/api/v1/events?via=pigeon", 400),
                 ("events", "/api/v1/events?since=yesterday", 400)):
             _, method, operation = operations[name]

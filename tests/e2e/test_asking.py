@@ -29,7 +29,8 @@ class Asking(harness.Case):
     def test_without_an_agent_each_is_69_and_says_what_to_do(self):
         agent = self.agent({"shop": harness.pet_store()})
         for words in (["status"], ["events"], ["show", "1"], ["gaps"],
-                      ["gaps", "close", "1"], ["keys", "shop"]):
+                      ["gaps", "close", "1"], ["keys", "shop"],
+                      ["refusals"], ["refusals", "1"]):
             got = agent.command(*words)
             self.assertEqual(got.returncode, 69, words)
             self.assertIn(b"longstop run", got.stderr)

@@ -32,6 +32,7 @@ struct sink {
     char method[16];
     verdict_fn *done;
     void *done_arg;
+    struct arrival *arrival; /* lives until the verdict is given */
 };
 
 struct site {
@@ -48,6 +49,13 @@ struct site {
     struct http_client *client;
     struct sink sink;
     size_t signals;
+    /* The refusals that were told of. */
+    size_t refusals;
+    enum refusal_cause cause;
+    unsigned refused_status;
+    int64_t refused_bytes;
+    char refused_why[128];
+    char refused_target[64];
     /* The last answer. */
     enum status status;
     unsigned http_status;
@@ -82,6 +90,8 @@ give_verdict(void *arg)
 {
     struct sink *sink = arg;
     sink->done(sink->done_arg, &sink->verdict);
+    arrival_destroy(sink->arrival);
+    sink->arrival = NULL;
 }
 
 static size_t
@@ -108,7 +118,7 @@ sink_submit(void *self, struct arrival *arrival, verdict_fn *done, void *arg)
     (void)keep(sink->method, sizeof(sink->method), request->method);
     sink->done = done;
     sink->done_arg = arg;
-    arrival_destroy(arrival);
+    sink->arrival = arrival;
     if (sink->holds) {
         loop_stop(site.loop);
     } else {
@@ -138,6 +148,21 @@ signalled(void *arg, const struct connector *connector)
     (void)arg;
     assert_ptr_equal(connector, &site.connectors[0]);
     site.signals++;
+}
+
+static void
+refused(void *arg, const struct refusal *refusal)
+{
+    (void)arg;
+    assert_non_null(refusal->connector);
+    site.refusals++;
+    site.cause = refusal->cause;
+    site.refused_status = refusal->status;
+    site.refused_bytes = refusal->bytes;
+    (void)snprintf(site.refused_why, sizeof(site.refused_why), "%.*s",
+                   SLICE_ARG(refusal->why));
+    (void)snprintf(site.refused_target, sizeof(site.refused_target), "%.*s",
+                   SLICE_ARG(refusal->target));
 }
 
 static void
@@ -173,6 +198,7 @@ site_prepare(void)
     site.sink.verdict = (struct verdict){ .kind = VERDICT_STORED,
                                           .answer = &site.connectors[0].ack };
     site.settings = (struct source_webhook_settings){
+        .refused = refused,
         .connectors = site.connectors,
         .connector_count = 3,
         .max_body = 1000,
@@ -547,6 +573,80 @@ a_coding_that_is_wrong_unknown_or_a_bomb_is_refused(void **state)
     buf_fini(&packed);
 }
 
+/* ---- refusals ---- */
+
+static void
+a_request_refused_by_its_head_is_told_of(void **state)
+{
+    (void)state;
+    site_open();
+    send_packed("br", slice_of("x"));
+    assert_int_equal(site.refusals, 1);
+    assert_int_equal(site.cause, REFUSAL_MALFORMED);
+    assert_int_equal(site.refused_status, 415);
+    assert_int_equal(site.refused_bytes, 1);
+    assert_string_equal(site.refused_target, "/hooks/shop");
+    site_close();
+    allow_only("192.0.2.0/24", NULL);
+    assert_int_equal(post("{}"), 403);
+    assert_int_equal(site.refusals, 1);
+    assert_int_equal(site.cause, REFUSAL_REFUSED);
+    assert_int_equal(site.refused_bytes, 2);
+    site_close();
+}
+
+static void
+a_request_refused_for_its_bytes_is_told_of(void **state)
+{
+    (void)state;
+    static const struct {
+        enum verdict_kind kind;
+        enum refusal_cause cause;
+        unsigned status;
+    } rows[] = {
+        { VERDICT_FORGED, REFUSAL_BAD_SIGNATURE, 401 },
+        { VERDICT_STALE, REFUSAL_STALE, 401 },
+        { VERDICT_INVALID, REFUSAL_MALFORMED, 400 },
+    };
+    site_open();
+    send_packed("gzip", slice_of("not packed"));
+    assert_int_equal(site.refusals, 1);
+    assert_int_equal(site.cause, REFUSAL_MALFORMED);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        site.sink.verdict =
+            (struct verdict){ .kind = rows[i].kind, .why = SLICE("the words") };
+        (void)answer_to("POST", "/hooks/shop?a=1", NULL, NULL, "12345");
+        assert_int_equal(site.refusals, 2 + i);
+        assert_int_equal(site.cause, rows[i].cause);
+        assert_int_equal(site.refused_status, rows[i].status);
+        assert_int_equal(site.refused_bytes, 5);
+        assert_string_equal(site.refused_why, "the words");
+        assert_string_equal(site.refused_target, "/hooks/shop?a=1");
+    }
+    site_close();
+}
+
+/* Nobody can fill anything with paths that are not there, and what may come
+ * again is not over yet. */
+static void
+what_has_no_route_or_may_come_again_is_no_refusal(void **state)
+{
+    (void)state;
+    site_open();
+    (void)answer_to("POST", "/hooks/none", NULL, NULL, "{}");
+    (void)answer_to("DELETE", "/hooks/shop", NULL, NULL, "");
+    site.sink.full = true;
+    assert_int_equal(post("{}"), 503);
+    site.sink.full = false;
+    site.sink.verdict = (struct verdict){ .kind = VERDICT_BUSY };
+    assert_int_equal(post("{}"), 503);
+    site.sink.verdict = (struct verdict){ .kind = VERDICT_STORED,
+                                          .answer = &site.connectors[0].ack };
+    assert_int_equal(post("{}"), 202);
+    assert_int_equal(site.refusals, 0);
+    site_close();
+}
+
 /* ---- verdicts ---- */
 
 struct answering {
@@ -704,6 +804,9 @@ main(void)
         cmocka_unit_test(each_verdict_has_its_status_and_is_counted_once),
         cmocka_unit_test(
             a_flood_of_forgeries_is_counted_but_not_told_line_by_line),
+        cmocka_unit_test(a_request_refused_by_its_head_is_told_of),
+        cmocka_unit_test(a_request_refused_for_its_bytes_is_told_of),
+        cmocka_unit_test(what_has_no_route_or_may_come_again_is_no_refusal),
         cmocka_unit_test(an_answer_is_what_the_connector_says),
         cmocka_unit_test(a_signal_asks_for_a_walk_once_it_is_answered),
         cmocka_unit_test(a_verdict_for_a_connection_that_is_gone_is_no_harm),
