@@ -140,6 +140,10 @@ add_deliveries(struct json_tree *tree, struct json_node *root,
     static const char *const states[] = { [VIEW_WAITING] = "waiting",
                                           [VIEW_RUNNING] = "running",
                                           [VIEW_DEAD] = "dead" };
+    static const char *const again[] = { [AGAIN_NOT] = "",
+                                         [AGAIN_RETRY] = "retry",
+                                         [AGAIN_REPLAY] = "replay",
+                                         [AGAIN_DROP] = "" };
     struct json_node *array = json_add_array(tree, root, "deliveries");
     for (size_t i = 0; i < detail->delivery_count; i++) {
         const struct view_delivery *delivery = &detail->deliveries[i];
@@ -151,7 +155,9 @@ add_deliveries(struct json_tree *tree, struct json_node *root,
         admin_add_time(tree, item, "due", dead ? 0 : delivery->at_ms);
         admin_add_time(tree, item, "dead", dead ? delivery->at_ms : 0);
         json_add_bool(tree, item, "behind_another", delivery->parked);
+        admin_add_words(tree, item, "again", slice_of(again[delivery->again]));
         admin_add_words(tree, item, "reason", delivery->reason);
+        admin_add_words(tree, item, "answer", delivery->answer);
     }
 }
 
@@ -159,6 +165,9 @@ static void
 add_attempts(struct json_tree *tree, struct json_node *root,
              const struct view_detail *detail)
 {
+    static const char *const outcomes[] = {
+        [VIEW_DONE] = "done", [VIEW_RETRY] = "retry", [VIEW_GIVEN_UP] = "dead"
+    };
     struct json_node *array = json_add_array(tree, root, "attempts");
     for (size_t i = 0; i < detail->attempt_count; i++) {
         const struct view_attempt *attempt = &detail->attempts[i];
@@ -168,7 +177,8 @@ add_attempts(struct json_tree *tree, struct json_node *root,
         admin_add_time(tree, item, "started", attempt->started_ms);
         json_add_i64(tree, item, "duration_ms", attempt->duration_ms);
         json_add_text(tree, item, "outcome",
-                      slice_of(attempt->dead ? "dead" : "retry"));
+                      slice_of(outcomes[attempt->outcome]));
+        admin_add_time(tree, item, "next", attempt->due_ms);
         json_add_text(tree, item, "detail", attempt->detail);
         json_add_text(tree, item, "output", attempt->output);
     }

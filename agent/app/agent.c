@@ -160,7 +160,10 @@ static enum status
 build_store(struct agent *agent, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
-    const struct store_settings store_settings = { .page_size = 4096 };
+    const struct store_settings store_settings = {
+        .page_size = 4096,
+        .attempts_each = configuration->settings.keep.attempts_each,
+    };
     const struct store_worker_settings worker_settings = {
         .queue_events = configuration->settings.limits.queue_events,
         .queue_bytes = configuration->settings.limits.queue_bytes,

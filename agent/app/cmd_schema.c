@@ -30,6 +30,7 @@ static const char event_schema[] =
     "    \"recordedtime\": {\"type\": \"string\", \"format\": "
     "\"date-time\"},\n"
     "    \"traceparent\": {\"type\": \"string\"},\n"
+    "    \"replay\": {\"const\": true},\n"
     "    \"data\": {},\n"
     "    \"data_base64\": {\"type\": \"string\"}\n"
     "  }\n"

@@ -119,6 +119,8 @@ delivery_text(const struct telling *of, struct slice delivery)
 {
     struct slice state = told_text(delivery, "state", of->arena);
     struct slice reason = told_text(delivery, "reason", of->arena);
+    struct slice answer = told_text(delivery, "answer", of->arena);
+    struct slice again = told_text(delivery, "again", of->arena);
     buf_text(of->into, "  ");
     add_member(of, delivery, "handler");
     buf_format(of->into, ": %.*s", SLICE_ARG(state));
@@ -137,6 +139,14 @@ delivery_text(const struct telling *of, struct slice delivery)
     if (reason.len > 0) {
         buf_text(of->into, ": ");
         told_plain(reason, of->into);
+    }
+    if (answer.len > 0) {
+        buf_text(of->into, " (");
+        told_plain(answer, of->into);
+        buf_byte(of->into, ')');
+    }
+    if (again.len > 0) {
+        buf_format(of->into, ", a %.*s", SLICE_ARG(again));
     }
     buf_byte(of->into, '\n');
 }
@@ -181,8 +191,7 @@ attempts_text(const struct telling *of)
     size_t at = 0;
     while (json_next_element(attempts, &at, &attempt)) {
         char span[INSTANT_TEXT_BYTES];
-        buf_text(of->into,
-                 count++ == 0 ? "attempts that did not end in done\n  " : "  ");
+        buf_text(of->into, count++ == 0 ? "attempts\n  " : "  ");
         add_member(of, attempt, "handler");
         buf_format(of->into, " attempt %lld at ",
                    (long long)told_number(attempt, "attempt"));
@@ -193,6 +202,10 @@ attempts_text(const struct telling *of)
         add_member(of, attempt, "detail");
         buf_text(of->into, " (");
         add_member(of, attempt, "outcome");
+        if (told_time(attempt, "next") != 0) {
+            buf_text(of->into, ", again ");
+            add_when(of, attempt, "next");
+        }
         buf_text(of->into, ")\n");
         output_text(of, told_text(attempt, "output", of->arena));
     }

@@ -40,8 +40,9 @@ struct admin_settings {
 struct keep_settings {
     int64_t events_ms;
     int64_t attempts_ms;
-    int64_t dead_ms;  /* 0: for ever */
-    int64_t refusals; /* of each connector */
+    int64_t attempts_each; /* log entries of one delivery */
+    int64_t dead_ms;       /* 0: for ever */
+    int64_t refusals;      /* of each connector */
 };
 
 struct limit_settings {

@@ -6,20 +6,25 @@
 #include "io/clock.h"
 
 enum status
-attempt_create(struct outlet *outlet, struct event *event, unsigned number,
+attempt_create(struct outlet *outlet, const struct store_claim *claim,
                struct attempt **ret)
 {
     struct attempt *attempt = mem_zero(sizeof(*attempt));
     if (attempt == NULL) {
-        event_unref(event);
+        event_unref(claim->event);
         return STATUS_NOMEM;
     }
     list_init(&attempt->link);
     attempt->outlet = outlet;
-    attempt->event = event;
+    attempt->event = claim->event;
     attempt->started_ms = clock_unix_ms();
-    attempt->delivery.event = event;
-    attempt->delivery.attempt = number;
+    attempt->again = claim->again != AGAIN_NOT;
+    attempt->base = claim->base;
+    attempt->since_ms =
+        claim->since_ms != 0 ? claim->since_ms : claim->event->recorded_ms;
+    attempt->delivery.event = claim->event;
+    attempt->delivery.attempt = claim->attempt;
+    attempt->delivery.is_replay = claim->again == AGAIN_REPLAY;
     *ret = attempt;
     return STATUS_OK;
 }
@@ -48,7 +53,7 @@ attempt_render(struct attempt *attempt, const struct connector *connector,
         delivery->content_type = event->content_type;
         return buf_status(&attempt->key);
     }
-    envelope_write(connector, event, &attempt->envelope);
+    envelope_write(connector, event, delivery->is_replay, &attempt->envelope);
     delivery->envelope = buf_slice(&attempt->envelope);
     delivery->content_type = slice_of("application/cloudevents+json");
     enum status status = buf_status(&attempt->envelope);

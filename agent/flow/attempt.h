@@ -20,6 +20,9 @@ struct attempt {
     struct event *event;   /* our reference */
     struct fill_wait wait; /* for what the event lacks */
     struct delivery delivery;
+    bool again;       /* comes again: takes no slot from what does not */
+    unsigned base;    /* attempts that the retry policy does not count */
+    int64_t since_ms; /* from when it counts the age */
     struct buf envelope;
     struct buf key;
     int64_t started_ms; /* Unix ms */
@@ -32,10 +35,12 @@ struct attempt {
     struct buf words; /* detail and output, copied from the result */
 };
 
-/* Makes an attempt; takes the event's reference, also on failure. */
+/* Makes an attempt; takes the reference of the claim's event, also on failure.
+ */
 NODISCARD
-enum status attempt_create(struct outlet *outlet, struct event *event,
-                           unsigned number, struct attempt **ret);
+enum status attempt_create(struct outlet *outlet,
+                           const struct store_claim *claim,
+                           struct attempt **ret);
 
 /* Puts the whole event into the place of what came of it; its body goes to the
  * store with the outcome. */

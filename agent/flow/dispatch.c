@@ -33,6 +33,7 @@
  */
 
 #define CLAIM_MOST     64
+#define AGAIN_PAST     16 /* claims */
 #define RETRY_CLAIM_MS INSTANT_SECOND_MS
 
 static void claim(struct outlet *outlet);
@@ -87,6 +88,7 @@ due(void *arg)
     struct outlet *outlet = arg;
     outlet->due_ms = 0;
     outlet->backlog = true;
+    outlet->again.backlog = true;
     claim(outlet);
 }
 
@@ -106,9 +108,17 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
     dispatch_wake_at(outlet, due_ms);
     if (outlet->has_lanes) {
         outlet->backlog = true; /* its lane may go on */
+        outlet->again.backlog = true;
     }
     dispatch_claim_all(dispatch); /* too much unsettled holds all of them */
     dispatch_check_stopped(dispatch);
+}
+
+static void
+free_slot(struct outlet *outlet, bool again)
+{
+    outlet->busy--;
+    outlet->again.busy -= again;
 }
 
 /* Frees the slot of an attempt. `release`: what is not done is given back. */
@@ -124,7 +134,7 @@ end_attempt(struct attempt *attempt, const struct handler_result *result,
                   asked ? result : NULL);
     }
     dispatch->running--;
-    outlet->busy--;
+    free_slot(outlet, attempt->again);
     settle_result(dispatch->settle, attempt, &outlet->rules, result,
                   release || dispatch->stopping);
     claim(outlet);
@@ -220,19 +230,21 @@ filled(void *arg, const struct fill_result *result)
 }
 
 void
-dispatch_start_attempt(struct outlet *outlet, struct event *event,
-                       unsigned number, int64_t lease_until_ms)
+dispatch_start_attempt(struct outlet *outlet, const struct store_claim *claim,
+                       int64_t lease_until_ms)
 {
     struct dispatch *dispatch = outlet->dispatch;
+    struct event *event = claim->event;
+    bool again = claim->again != AGAIN_NOT;
     struct attempt *attempt;
     if (clock_unix_ms() + outlet->settings->attempt_ms > lease_until_ms) {
         event_unref(event);
-        outlet->busy--;
+        free_slot(outlet, again);
         dispatch_wake_at(outlet, lease_until_ms);
         return;
     }
-    if (attempt_create(outlet, event, number, &attempt) != STATUS_OK) {
-        outlet->busy--; /* the lease ends by itself */
+    if (attempt_create(outlet, claim, &attempt) != STATUS_OK) {
+        free_slot(outlet, again); /* the lease ends by itself */
         dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
         return;
     }
@@ -262,17 +274,18 @@ static void
 take_claims(struct outlet *outlet, struct store_claims claims,
             int64_t lease_until_ms)
 {
-    outlet->busy -= outlet->claiming - (int64_t)claims.count;
-    brake_give(outlet->brake, outlet->claiming - (int64_t)claims.count);
-    if ((int64_t)claims.count < outlet->claiming) {
-        outlet->backlog = false;
+    int64_t spare = outlet->claiming - (int64_t)claims.count;
+    outlet->busy -= spare;
+    brake_give(outlet->brake, spare);
+    outlet->again.busy -= claims.again ? spare : 0;
+    if (spare > 0) {
+        *(claims.again ? &outlet->again.backlog : &outlet->backlog) = false;
         dispatch_wake_at(outlet, claims.next_due_ms);
     }
     outlet->claiming = 0;
     for (size_t i = 0; i < claims.count; i++) {
         outlet->has_lanes = outlet->has_lanes || claims.at[i].has_lane;
-        dispatch_start_attempt(outlet, claims.at[i].event, claims.at[i].attempt,
-                               lease_until_ms);
+        dispatch_start_attempt(outlet, &claims.at[i], lease_until_ms);
     }
     mem_free(claims.at);
 }
@@ -288,22 +301,49 @@ claimed(struct store_call *call)
     } else {
         outlet->busy -= outlet->claiming;
         brake_give(outlet->brake, outlet->claiming);
+        outlet->again.busy -= call->claim.claims.again ? outlet->claiming : 0;
         outlet->claiming = 0;
         dispatch_wake_at(outlet, clock_unix_ms() + RETRY_CLAIM_MS);
     }
     dispatch_check_stopped(outlet->dispatch);
 }
 
+/* Which of what is owed is claimed next, and how many of it at most: what comes
+ * for the first time, and what comes again with half of the slots when none of
+ * that is due; now and then before it, so that it comes at all. */
+static int64_t
+claim_next(struct outlet *outlet, bool *ret_again)
+{
+    int64_t most = free_slots(outlet);
+    int64_t share = (outlet->settings->concurrency + 1) / 2;
+    int64_t again_most = outlet->again.backlog ? share - outlet->again.busy : 0;
+    again_most = again_most < most ? again_most : most;
+    bool turn = !outlet->backlog || outlet->again.past >= AGAIN_PAST;
+    *ret_again = again_most > 0 && turn;
+    if (*ret_again) {
+        outlet->again.past = 0;
+        most = outlet->backlog ? 1 : again_most;
+    } else if (!outlet->backlog) {
+        return 0;
+    }
+    outlet->again.past += again_most > 0 && !*ret_again;
+    return most > CLAIM_MOST ? CLAIM_MOST : most;
+}
+
 /* Asks the store for as many as there are free slots, if it may hold any. */
 static void
 claim(struct outlet *outlet)
 {
-    if (!outlet->backlog || outlet->claim_open || !dispatch_may_start(outlet)) {
+    if (outlet->claim_open || !dispatch_may_start(outlet)) {
+        return;
+    }
+    bool again;
+    int64_t limit = claim_next(outlet, &again);
+    if (limit <= 0) {
         return;
     }
     int64_t now_ms = clock_unix_ms();
-    int64_t limit = free_slots(outlet);
-    limit = brake_room(outlet->brake, limit > CLAIM_MOST ? CLAIM_MOST : limit);
+    limit = brake_room(outlet->brake, limit);
     if (limit == 0) {
         return; /* the brake wakes the outlet */
     }
@@ -314,7 +354,8 @@ claim(struct outlet *outlet)
         .claim = { .handler = outlet->settings->number,
                    .now_ms = now_ms,
                    .lease_until_ms = now_ms + outlet->settings->lease_ms,
-                   .limit = (size_t)limit },
+                   .limit = (size_t)limit,
+                   .claims = { .again = again } },
     };
     if (store_worker_submit(outlet->dispatch->worker, &outlet->call) !=
         STATUS_OK) {
@@ -324,6 +365,7 @@ claim(struct outlet *outlet)
     outlet->claiming = limit;
     outlet->busy += limit;
     brake_take(outlet->brake, limit);
+    outlet->again.busy += again ? limit : 0;
 }
 
 void
@@ -440,6 +482,16 @@ dispatch_start(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         dispatch->outlets[i].backlog = true;
+        dispatch->outlets[i].again.backlog = true;
+        claim(&dispatch->outlets[i]);
+    }
+}
+
+void
+dispatch_again(struct dispatch *dispatch)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        dispatch->outlets[i].again.backlog = true;
         claim(&dispatch->outlets[i]);
     }
 }

@@ -61,6 +61,9 @@ enum status dispatch_create(struct loop *loop, struct store_worker *worker,
 /* Begins to claim what the store still owes. */
 void dispatch_start(struct dispatch *dispatch);
 
+/* Something may come again: claims it, where slots are left. */
+void dispatch_again(struct dispatch *dispatch);
+
 /*
  * Fills in which handlers each sighting is owed to, and holds a slot for each
  * that can be started at once. Every call is followed by dispatch_stored or

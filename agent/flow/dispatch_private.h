@@ -18,7 +18,12 @@ struct outlet {
     int64_t busy;     /* slots that run, are held, or are being claimed for */
     int64_t claiming; /* of those, asked of the store */
     bool backlog;
-    bool has_lanes; /* by order_by, or still owed from when it had one */
+    struct {
+        bool backlog;
+        int64_t busy;  /* slots of those that it has: at most half of them */
+        unsigned past; /* claims that went past it */
+    } again;           /* what comes again */
+    bool has_lanes;    /* by order_by, or still owed from when it had one */
     bool paused;
     struct loop_timer *timer; /* the earliest due of what waits */
     int64_t due_ms;           /* Unix ms it is armed for, 0: not armed */
@@ -45,12 +50,13 @@ bool dispatch_may_start(const struct outlet *outlet);
 
 /*
  * Starts an attempt in a slot that is already counted as busy; takes the
- * event's reference. Not where the lease has too little left: the machine has
- * slept while the store answered, and the next attempt could begin beside this
- * one. The delivery is claimed again when the lease is over.
+ * reference of the claim's event. Not where the lease has too little left: the
+ * machine has slept while the store answered, and the next attempt could begin
+ * beside this one. The delivery is claimed again when the lease is over.
  */
-void dispatch_start_attempt(struct outlet *outlet, struct event *event,
-                            unsigned number, int64_t lease_until_ms);
+void dispatch_start_attempt(struct outlet *outlet,
+                            const struct store_claim *claim,
+                            int64_t lease_until_ms);
 
 /* Makes sure the outlet wakes at `due_ms`. */
 void dispatch_wake_at(struct outlet *outlet, int64_t due_ms);

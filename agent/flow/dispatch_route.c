@@ -19,7 +19,7 @@ make_envelope(void *arg, struct slice *ret_envelope)
     struct buf text = { 0 };
     struct event event =
         envelope_preview(preview->connector, preview->sighting);
-    envelope_write(preview->connector, &event, &text);
+    envelope_write(preview->connector, &event, false, &text);
     enum status status = buf_status(&text);
     if (status == STATUS_OK) {
         status = arena_copy(preview->arena, buf_slice(&text), ret_envelope);
@@ -137,7 +137,8 @@ start_hot(struct outlet *outlet, const struct connector *connector,
         dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
         return;
     }
-    dispatch_start_attempt(outlet, event, 1, lease_until_ms);
+    const struct store_claim claim = { .event = event, .attempt = 1 };
+    dispatch_start_attempt(outlet, &claim, lease_until_ms);
 }
 
 void

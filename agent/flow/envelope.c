@@ -33,7 +33,7 @@ traceparent_of(const struct event *event)
 
 void
 envelope_write(const struct connector *connector, const struct event *event,
-               struct buf *into)
+               bool is_replay, struct buf *into)
 {
     struct buf source = { 0 };
     struct arena arena = { 0 };
@@ -49,6 +49,7 @@ envelope_write(const struct connector *connector, const struct event *event,
         .content_type = data.content_type,
         .data = data.bytes,
         .is_json = data.is_json,
+        .is_replay = is_replay,
     };
     buf_text(&source, "longstop/");
     buf_append(&source, connector->name);

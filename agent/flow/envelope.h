@@ -14,10 +14,12 @@
 /*
  * Appends the CloudEvents line of an event of `connector`. `data` is the part
  * the connector selects for the channel that brought the event; bytes that are
- * not JSON go as data_base64.
+ * not JSON go as data_base64. `is_replay`: it says that the event is an old
+ * one.
  */
 void envelope_write(const struct connector *connector,
-                    const struct event *event, struct buf *into);
+                    const struct event *event, bool is_replay,
+                    struct buf *into);
 
 /* The event a sighting would become, borrowed; for conditions that look into
  * the envelope before anything is stored. */

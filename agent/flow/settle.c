@@ -123,9 +123,9 @@ decide(struct settle *settle, struct attempt *attempt,
         return DELIVERY_DONE;
     }
     struct retry_plan plan =
-        retry_next(rules->retry, attempt->delivery.attempt, result->disposition,
-                   attempt->event->recorded_ms, now_ms, result->not_before_ms,
-                   &settle->prng);
+        retry_next(rules->retry, attempt->delivery.attempt - attempt->base,
+                   result->disposition, attempt->since_ms, now_ms,
+                   result->not_before_ms, &settle->prng);
     outcome->kind = plan.dead ? OUTCOME_DEAD : OUTCOME_LATER;
     outcome->due_ms = plan.due_ms;
     outcome->reason =

@@ -15,7 +15,9 @@
 /* One attempt at one delivery. Borrowed by the handler until it reports. */
 struct delivery {
     const struct event *event;
-    unsigned attempt;          /* from 1 */
+    unsigned attempt;          /* from 1; goes on when it is tried or replayed
+                                  again after its end */
+    bool is_replay;            /* an old event, handed over once more */
     struct slice connector;    /* its name */
     struct slice envelope;     /* CloudEvents line without newline, or the raw
                                   bytes, as `format` says */

@@ -130,8 +130,9 @@ environment(const struct exec *exec, const struct delivery *delivery,
         { "LONGSTOP_ATTEMPT", slice_of(number) },
         { "LONGSTOP_HANDLER", exec->name },
         { "LONGSTOP_IDEMPOTENCY_KEY", delivery->key },
+        { "LONGSTOP_REPLAY", slice_of("1") }, /* last: only there in a replay */
     };
-    size_t own_count = sizeof(own) / sizeof(own[0]);
+    size_t own_count = sizeof(own) / sizeof(own[0]) - !delivery->is_replay;
     const char **env =
         arena_array(arena, exec->env_count + own_count + 1, sizeof(*env));
     if (env == NULL) {

@@ -25,7 +25,7 @@
 #define OUTPUT_BYTES  ((size_t)4096)
 #define WAIT_CAP_MS   INSTANT_DAY_MS
 #define CONNECT_MS    ((int64_t)10000)
-#define OWN_FIELDS    5
+#define OWN_FIELDS    6
 #define DETAIL_BYTES  576
 #define NUMBER_BYTES  24
 #define STATUS_LOWEST 400
@@ -112,7 +112,7 @@ is_reserved(struct slice name)
     static const char *const names[] = {
         "content-type",      "content-length",    "transfer-encoding",
         "connection",        "idempotency-key",   "webhook-id",
-        "webhook-timestamp", "webhook-signature",
+        "webhook-timestamp", "webhook-signature", "longstop-replay",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (slice_equal_nocase(name, slice_of(names[i]))) {
@@ -335,14 +335,21 @@ post(struct attempt *attempt, const struct delivery *delivery,
                              status_text(signed_ok));
         }
     }
-    const struct http_field own[OWN_FIELDS] = {
+    struct http_field own[OWN_FIELDS] = {
         { SLICE("Content-Type"), delivery->content_type },
         { SLICE("Idempotency-Key"), delivery->key },
         { SLICE("webhook-id"), delivery->key },
         { SLICE("webhook-timestamp"), slice_of(timestamp) },
-        { SLICE("webhook-signature"), buf_slice(&signature) },
     };
-    size_t own_count = http->key != NULL ? OWN_FIELDS : OWN_FIELDS - 1;
+    size_t own_count = OWN_FIELDS - 2;
+    if (http->key != NULL) {
+        own[own_count++] = (struct http_field){ SLICE("webhook-signature"),
+                                                buf_slice(&signature) };
+    }
+    if (delivery->is_replay) {
+        own[own_count++] =
+            (struct http_field){ SLICE("Longstop-Replay"), SLICE("1") };
+    }
     memcpy(http->fields + http->field_count, own, own_count * sizeof(own[0]));
     const struct http_call_spec spec = {
         .method = SLICE("POST"),

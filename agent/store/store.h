@@ -38,6 +38,7 @@ enum store_name_kind { STORE_CONNECTOR = 1, STORE_HANDLER = 2 };
 struct store_settings {
     int64_t lease_slack_ms; /* added to a handler's timeout for its lease */
     int64_t page_size;      /* of a new SQLite file: 4096 */
+    int64_t attempts_each;  /* log entries of one delivery: the last; 0: 100 */
 };
 
 /* Whether store_open knows what `url` names, without looking at it:
@@ -73,7 +74,7 @@ struct store_outcome {
     int64_t due_ms; /* LATER, RELEASE; set to now by the store where the attempt
                        waits for a webhook that has come meanwhile */
     const char *reason; /* DEAD: static or living as long as the unit */
-    /* The attempt's log entry; written for LATER and DEAD. */
+    /* The attempt's log entry; written for all but RELEASE. */
     int64_t started_ms;
     int64_t duration_ms;
     struct slice detail; /* "exit 1", "http 503", "timed out after 30s" */
@@ -163,19 +164,69 @@ struct store_unit {
     struct error err;
 };
 
+/* Why a delivery is there. */
+enum again {                   /* stored: values never change */
+             AGAIN_NOT = 0,    /* its event is new */
+             AGAIN_RETRY = 1,  /* it was a dead letter */
+             AGAIN_REPLAY = 2, /* its event is old */
+             AGAIN_DROP = 3    /* never stored: a dead letter that goes */
+};
+
 /* A delivery handed out for an attempt. */
 struct store_claim {
     struct event *event; /* the receiver's reference */
     unsigned attempt;    /* of this attempt, from 1 */
     bool has_lane;
     int64_t lane;
+    enum again again;
+    unsigned base;    /* attempts of its life before, which count for nothing */
+    int64_t since_ms; /* when it came again; 0: it did not */
 };
 
 struct store_claims {
+    bool again; /* asks for what comes again; else for what does not */
+    /* The answer. */
     struct store_claim *at; /* mem_alloc'ed, the receiver frees it */
     size_t count;
     int64_t next_due_ms; /* when fewer than asked were due: the earliest due of
                             the others, a lease's end included; 0: none */
+};
+
+/* One delivery that is to come again, or one dead letter that is to go. */
+struct store_again_one {
+    uint64_t event;
+    uint32_t handler;
+    bool has_lane; /* REPLAY; a dead letter knows its own */
+    int64_t lane;
+};
+
+/* What an operator wants to come again, a slice of it. */
+struct store_again {
+    enum again kind;
+    const struct store_again_one *at;
+    size_t count;
+    bool first; /* of what comes again, before what is there */
+    /* The errand that the slice is of. None: 0, without a state. It begins: 0,
+     * with a state; its number is set. */
+    uint64_t errand;
+    struct slice state; /* errand_encode's text behind this slice; empty: as it
+                           is */
+    bool is_over;
+    /* Set by the store. */
+    size_t done;
+    size_t skipped;   /* not there, or owed already */
+    int64_t open;     /* deliveries of the errand that are not over */
+    int64_t all_done; /* of the errand, with these */
+    int64_t all_skipped;
+};
+
+/* An errand that goes on. */
+struct store_errand {
+    uint64_t after; /* the first one above this number is asked for */
+    /* The answer. */
+    uint64_t number; /* 0: there is none */
+    int64_t done, skipped;
+    struct buf state; /* the receiver's to free */
 };
 
 struct store_figure {
@@ -287,7 +338,8 @@ struct store_ops {
     /*
      * Gives out at most `limit` deliveries of `handler` due at `now_ms`, oldest
      * due first, leased until `lease_until_ms`; attempt goes up by one. Events
-     * say what they need, until an outcome or a webhook brought it.
+     * say what they need, until an outcome or a webhook brought it. What
+     * comes again, and what does not, are asked for apart.
      *
      * Of the deliveries of a handler with the same lane one at a time is given
      * out: until it has ended, also while it waits for its next attempt, no
@@ -298,6 +350,22 @@ struct store_ops {
     enum status (*claim)(struct store *store, uint32_t handler, int64_t now_ms,
                          int64_t lease_until_ms, size_t limit,
                          struct store_claims *ret_claims, struct error *err);
+
+    /*
+     * RETRY: each dead letter becomes a delivery that is due, with the attempts
+     * of its life before as its base, in its lane. REPLAY: each event that is
+     * stored is owed to the handler once more; a dead letter of it goes. DROP:
+     * each dead letter goes. What is not there, or is owed already, is skipped.
+     * The ledger does not change. All of it, and the state of the errand, is
+     * one transaction. A slice of an errand that is over, or was never begun,
+     * is STATUS_NOT_FOUND and changes nothing.
+     */
+    enum status (*again)(struct store *store, struct store_again *again,
+                         struct error *err);
+
+    /* Reads the next errand that goes on. */
+    enum status (*errand)(struct store *store, struct store_errand *errand,
+                          struct error *err);
 
     /* Whether the ledger has any of a sighting's keys (for follow). */
     enum status (*known)(struct store *store, const struct sighting *sightings,

@@ -557,6 +557,8 @@ static const struct store_ops ops = {
     .keyed = store_sqlite_keyed,
     .apply = store_sqlite_apply,
     .claim = store_sqlite_claim,
+    .again = store_sqlite_again,
+    .errand = store_sqlite_again_errand,
     .known = store_sqlite_apply_known,
     .walk = read_walk,
     .figures = store_sqlite_tally_figures,
@@ -584,6 +586,9 @@ store_sqlite_open(const char *path, const struct store_settings *settings,
     }
     store->store.ops = &ops;
     store->path = buf_detach(&copy);
+    store->attempts_each = settings != NULL && settings->attempts_each > 0
+                               ? settings->attempts_each
+                               : ATTEMPTS_EACH;
     enum status status = open_all(store, settings, err);
     if (status != STATUS_OK) {
         /* Not clean: what was found there is looked at again next time. */

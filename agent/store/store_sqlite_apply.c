@@ -283,41 +283,6 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     return status;
 }
 
-static enum status
-log_attempt(struct store_sqlite *store, const struct store_outcome *outcome,
-            struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_ATTEMPT_ADD);
-    sql_event(&use, outcome->event);
-    sql_i64(&use, outcome->handler);
-    sql_i64(&use, outcome->attempt);
-    sql_i64(&use, outcome->started_ms);
-    sql_i64(&use, outcome->duration_ms);
-    sql_i64(&use, outcome->kind == OUTCOME_DEAD ? 2 : 1);
-    sql_text(&use, outcome->detail);
-    sql_blob(&use, outcome->output.ptr, outcome->output.len);
-    return store_sqlite_sql_run(&use, err);
-}
-
-static enum status
-add_dead(struct store_sqlite *store, const struct store_outcome *outcome,
-         const struct lane *lane, bool holds, int64_t now_ms, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_DEAD_ADD);
-    sql_i64(&use, outcome->handler);
-    sql_event(&use, outcome->event);
-    sql_i64(&use, outcome->attempt);
-    sql_i64(&use, now_ms);
-    sql_text(&use, slice_of(outcome->reason));
-    if (lane->is_set) {
-        sql_i64(&use, lane->number);
-    } else {
-        sql_null(&use);
-    }
-    sql_i64(&use, holds ? 1 : 0);
-    return store_sqlite_sql_run(&use, err);
-}
-
 /* Only the attempt that was handed out last may say what became of it. */
 static int64_t
 fence_of(const struct store_outcome *outcome)
@@ -351,7 +316,8 @@ end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
     const bool holds = dies && lane.is_set && tally->dead_hold;
     if (dies) {
         tally->dead_change++;
-        status = add_dead(store, outcome, &lane, holds, now_ms, err);
+        status =
+            store_sqlite_again_bury(store, outcome, &lane, holds, now_ms, err);
     }
     return status == STATUS_OK && !holds
                ? store_sqlite_lane_next(store, outcome->handler, &lane, now_ms,
@@ -400,11 +366,9 @@ apply_outcome(struct store_sqlite *store, struct store_outcome *outcome,
         return status;
     }
     status = store_sqlite_fill_by_outcome(store, outcome, now_ms, err);
-    if (status == STATUS_OK &&
-        (outcome->kind == OUTCOME_DEAD || outcome->kind == OUTCOME_LATER)) {
-        status = log_attempt(store, outcome, err);
-    }
-    return status;
+    return status == STATUS_OK && outcome->kind != OUTCOME_RELEASE
+               ? store_sqlite_attempt_log(store, outcome, err)
+               : status;
 }
 
 static enum status

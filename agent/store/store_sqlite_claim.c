@@ -17,7 +17,10 @@ enum {
     COLUMN_BODY,
     COLUMN_NEEDS, /* NULL, as the two behind it: 0 */
     COLUMN_FILLED,
-    COLUMN_ASKED
+    COLUMN_ASKED,
+    COLUMN_AGAIN,
+    COLUMN_BASE,
+    COLUMN_SINCE
 };
 
 static enum status
@@ -43,6 +46,9 @@ read_claim(const struct sql_use *use, struct store_claim *claim)
         .attempt = (unsigned)sqlite3_column_int64(stmt, COLUMN_ATTEMPT) + 1,
         .has_lane = sqlite3_column_type(stmt, COLUMN_LANE) != SQLITE_NULL,
         .lane = sqlite3_column_int64(stmt, COLUMN_LANE),
+        .again = (enum again)sqlite3_column_int(stmt, COLUMN_AGAIN),
+        .base = (unsigned)sqlite3_column_int64(stmt, COLUMN_BASE),
+        .since_ms = sqlite3_column_int64(stmt, COLUMN_SINCE),
     };
     return event_create(&from, &claim->event);
 }
@@ -61,7 +67,8 @@ static enum status
 read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
          size_t limit, struct store_claims *claims, struct error *err)
 {
-    struct sql_use use = sql_use(store, SQL_CLAIM_DUE);
+    struct sql_use use =
+        sql_use(store, claims->again ? SQL_CLAIM_AGAIN : SQL_CLAIM_DUE);
     sql_i64(&use, handler);
     sql_i64(&use, now_ms);
     sql_i64(&use, (int64_t)limit);
@@ -91,16 +98,17 @@ read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
  * lease. Read before any is taken, whose own lease would come in between. */
 static enum status
 read_next_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
-              int64_t *ret_due_ms, struct error *err)
+              struct store_claims *claims, struct error *err)
 {
-    struct sql_use use = sql_use(store, SQL_CLAIM_NEXT);
+    struct sql_use use =
+        sql_use(store, claims->again ? SQL_CLAIM_NEXT_AGAIN : SQL_CLAIM_NEXT);
     sql_i64(&use, handler);
     sql_i64(&use, now_ms);
     bool row;
     enum status status = store_sqlite_sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
         int64_t due = sqlite3_column_int64(use.stmt, 0);
-        *ret_due_ms = due == DUE_PARKED ? 0 : due;
+        claims->next_due_ms = due == DUE_PARKED ? 0 : due;
         sql_stop(&use);
     }
     return status;
@@ -134,11 +142,10 @@ store_sqlite_claim(struct store *base, uint32_t handler, int64_t now_ms,
     }
     /* Nobody else writes, so what is read before the transaction still holds
      * in it, and a claim that finds nothing writes nothing. */
-    struct store_claims claims = { 0 };
+    struct store_claims claims = { .again = ret_claims->again };
     status = read_due(store, handler, now_ms, limit, &claims, err);
     if (status == STATUS_OK && claims.count < limit) {
-        status =
-            read_next_due(store, handler, now_ms, &claims.next_due_ms, err);
+        status = read_next_due(store, handler, now_ms, &claims, err);
     }
     if (status == STATUS_OK && claims.count > 0) {
         status = store_sqlite_sql_begin(store, err);

@@ -78,10 +78,11 @@ store_sqlite_lane_next(struct store_sqlite *store, uint32_t handler,
     return store_sqlite_sql_run(&use, err);
 }
 
-/* Reads the lane of a dead letter. */
+/* Reads the lane of a dead letter, and its last attempt. */
 static enum status
 lane_of_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
-             bool *ret_found, struct lane *ret, struct error *err)
+             bool *ret_found, struct lane *ret, int64_t *ret_attempt,
+             struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_LANE_OF_DEAD);
     sql_i64(&use, handler);
@@ -92,6 +93,7 @@ lane_of_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
         ret->is_set = sqlite3_column_type(use.stmt, 0) != SQLITE_NULL;
         ret->number = sqlite3_column_int64(use.stmt, 0);
         ret->was_held = sqlite3_column_int(use.stmt, 1) != 0;
+        *ret_attempt = sqlite3_column_int64(use.stmt, 2);
         sql_stop(&use);
     }
     return status;
@@ -100,11 +102,11 @@ lane_of_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
 enum status
 store_sqlite_lane_take_dead(struct store_sqlite *store, uint32_t handler,
                             uint64_t event, bool *ret_found, struct lane *ret,
-                            struct error *err)
+                            int64_t *ret_attempt, struct error *err)
 {
     struct tally *tally;
     enum status status =
-        lane_of_dead(store, handler, event, ret_found, ret, err);
+        lane_of_dead(store, handler, event, ret_found, ret, ret_attempt, err);
     if (status != STATUS_OK || !*ret_found) {
         return status;
     }
@@ -125,8 +127,9 @@ store_sqlite_lane_drop_dead(struct store_sqlite *store, uint32_t handler,
 {
     bool found;
     struct lane lane;
-    enum status status =
-        store_sqlite_lane_take_dead(store, handler, event, &found, &lane, err);
+    int64_t attempt;
+    enum status status = store_sqlite_lane_take_dead(
+        store, handler, event, &found, &lane, &attempt, err);
     return status == STATUS_OK && found && lane.was_held
                ? store_sqlite_lane_next(store, handler, &lane, now_ms, err)
                : status;

@@ -5,6 +5,8 @@
  * store_sqlite        open, recovery, close, the small operations
  * store_sqlite_sql    statements, transactions, checkpoints, what errors mean
  * store_sqlite_apply  units
+ * store_sqlite_attempt  the log of attempts
+ * store_sqlite_again  dead letters, what comes again, and errands
  * store_sqlite_fill   what events still lack, and who brings it
  * store_sqlite_claim  claims
  * store_sqlite_tally  how much each handler is owed
@@ -35,6 +37,9 @@
 /* Frames in the log that ask for a checkpoint: 4 MiB. More saves little and
  * lets the longest pause grow. */
 #define CHECKPOINT_PAGES 1000
+
+/* Log entries of one delivery, where nothing else is said. */
+#define ATTEMPTS_EACH 100
 
 /* `due` of a delivery that waits for an earlier one of its lane: no claim ever
  * walks over it. The end of the earlier one sets it due. */
@@ -73,12 +78,23 @@ enum sql {
     SQL_DEAD_DROP,
     SQL_DEAD_ADD,
     SQL_ATTEMPT_ADD,
+    SQL_ATTEMPT_BOUND,
+    SQL_ATTEMPT_LAST,
+    SQL_AGAIN_ADD,
+    SQL_ERRAND_ADD,
+    SQL_ERRAND_PUT,
+    SQL_ERRAND_GET,
+    SQL_ERRAND_NEXT,
+    SQL_ERRAND_TIDY,
+    SQL_ERRAND_OPEN,
     SQL_WALK_GET,
     SQL_WALK_PUT,
     SQL_GAP_ADD,
     SQL_GAP_CLOSE,
     SQL_CLAIM_DUE,
+    SQL_CLAIM_AGAIN,
     SQL_CLAIM_NEXT,
+    SQL_CLAIM_NEXT_AGAIN,
     SQL_CLAIM_TAKE,
     SQL_FIGURE_OLDEST,
     SQL_FIGURE_NEXT,
@@ -156,6 +172,7 @@ struct store_sqlite {
     struct account *accounts;
     size_t account_count;
     uint64_t prune_from; /* where the last slice over events ended */
+    int64_t attempts_each;
 };
 
 static inline struct store_sqlite *
@@ -342,11 +359,12 @@ enum status store_sqlite_lane_next(struct store_sqlite *store, uint32_t handler,
                                    struct error *err);
 
 /* Removes a dead letter that comes back as a delivery: `lane` is for
- * store_sqlite_lane_join. */
+ * store_sqlite_lane_join; the attempt was its last. */
 NODISCARD
 enum status store_sqlite_lane_take_dead(struct store_sqlite *store,
                                         uint32_t handler, uint64_t event,
                                         bool *ret_found, struct lane *ret,
+                                        int64_t *ret_attempt,
                                         struct error *err);
 
 /* Removes a dead letter for good; a lane that it held goes on. */
@@ -412,6 +430,35 @@ NODISCARD
 enum status store_sqlite_fill_has_come(struct store_sqlite *store,
                                        const struct store_outcome *outcome,
                                        bool *ret_come, struct error *err);
+
+/* store_sqlite_attempt */
+
+/* Logs an attempt that was made, and of its delivery keeps the last only. */
+NODISCARD
+enum status store_sqlite_attempt_log(struct store_sqlite *store,
+                                     const struct store_outcome *outcome,
+                                     struct error *err);
+
+/* Returns the highest attempt that is logged of a delivery; 0: none is. */
+NODISCARD
+enum status store_sqlite_attempt_last(struct store_sqlite *store,
+                                      uint64_t event, uint32_t handler,
+                                      int64_t *ret_attempt, struct error *err);
+
+/* store_sqlite_again */
+
+/* Adds the dead letter that an outcome makes. */
+NODISCARD
+enum status store_sqlite_again_bury(struct store_sqlite *store,
+                                    const struct store_outcome *outcome,
+                                    const struct lane *lane, bool holds,
+                                    int64_t now_ms, struct error *err);
+
+enum status store_sqlite_again(struct store *base, struct store_again *again,
+                               struct error *err);
+enum status store_sqlite_again_errand(struct store *base,
+                                      struct store_errand *errand,
+                                      struct error *err);
 
 /* The operations that have files of their own. */
 enum status store_sqlite_apply(struct store *base,

@@ -12,6 +12,15 @@
 #    define FENCE " AND attempt=?3"
 #endif
 
+/* Each of the two by the index that has its rows and no others. */
+#define CLAIM_DUE(which)                                                       \
+    "SELECT d.attempt,d.lane,e.id,e.connector,e.via,e.time_ms,"                \
+    "e.recorded_ms,e.ext_id,e.type,e.headers,e.content_type,e.body,"           \
+    "f.needs,f.filled,f.asked_ms,d.again,d.base,d.since_ms"                    \
+    " FROM delivery d JOIN event e ON e.id=d.event"                            \
+    " LEFT JOIN fill f ON f.event=e.id WHERE " which                           \
+    " AND d.handler=?1 AND d.due<=?2 ORDER BY d.due,d.event LIMIT ?3"
+
 static const char *const texts[SQL_COUNT] = {
     /* Never deferred: a read that turns into a write fails at once with
      * SQLITE_BUSY, whatever the timeout. */
@@ -94,21 +103,42 @@ static const char *const texts[SQL_COUNT] = {
         "UPDATE delivery SET due=?3 WHERE handler=?1 AND event=(SELECT event"
         " FROM delivery WHERE handler=?1 AND lane=?2 ORDER BY event LIMIT 1)"
         " AND due=9223372036854775807",
-    [SQL_LANE_OF_DEAD] = "SELECT lane,holds FROM dead WHERE handler=?1"
+    [SQL_LANE_OF_DEAD] = "SELECT lane,holds,attempt FROM dead WHERE handler=?1"
                          " AND event=?2",
     [SQL_LANE_HELD] = "SELECT lane FROM dead WHERE handler=?1 AND holds=1"
                       " LIMIT 1",
     [SQL_LANE_FREE] = "UPDATE dead SET holds=0 WHERE handler=?1 AND lane=?2"
                       " AND holds=1",
     [SQL_DEAD_DROP] = "DELETE FROM dead WHERE handler=?1 AND event=?2",
+    /* A new number: it died last, whatever became of it before. */
     [SQL_DEAD_ADD] =
-        "INSERT INTO dead(handler,event,attempt,at_ms,reason,lane,holds)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(handler,event) DO UPDATE"
-        " SET attempt=excluded.attempt,at_ms=excluded.at_ms,"
-        "reason=excluded.reason,lane=excluded.lane,holds=excluded.holds",
+        "INSERT OR REPLACE INTO dead(handler,event,attempt,at_ms,reason,detail,"
+        "lane,holds) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [SQL_ATTEMPT_ADD] =
         "INSERT INTO attempt(event,handler,attempt,started_ms,duration_ms,kind,"
-        "detail,output) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+        "detail,output,due_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [SQL_ATTEMPT_BOUND] =
+        "DELETE FROM attempt WHERE event=?1 AND handler=?2 AND id<="
+        "(SELECT id FROM attempt WHERE event=?1 AND handler=?2"
+        " ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+    [SQL_ATTEMPT_LAST] = "SELECT attempt FROM attempt WHERE event=?1"
+                         " AND handler=?2 ORDER BY id DESC LIMIT 1",
+    [SQL_AGAIN_ADD] =
+        "INSERT INTO delivery(handler,event,due,attempt,owner,lane,again,base,"
+        "since_ms,errand) SELECT ?1,?2,?3,?4,0,?5,?6,?4,?7,?8"
+        " WHERE EXISTS(SELECT 1 FROM event WHERE id=?2)"
+        " ON CONFLICT DO NOTHING",
+    [SQL_ERRAND_ADD] = "INSERT INTO errand(running,done,skipped,state)"
+                       " VALUES(?1,0,0,?2)",
+    [SQL_ERRAND_PUT] = "UPDATE errand SET running=?2,done=done+?3,"
+                       "skipped=skipped+?4,state=CASE ?5 WHEN '' THEN state"
+                       " ELSE ?5 END WHERE id=?1 AND running=1",
+    [SQL_ERRAND_GET] = "SELECT done,skipped FROM errand WHERE id=?1",
+    [SQL_ERRAND_NEXT] = "SELECT id,done,skipped,state FROM errand WHERE id>?1"
+                        " AND running=1 ORDER BY id LIMIT 1",
+    [SQL_ERRAND_TIDY] = "DELETE FROM errand WHERE running=0 AND id<=?1",
+    [SQL_ERRAND_OPEN] = "SELECT count(*) FROM (SELECT 1 FROM delivery"
+                        " WHERE errand=?1 AND errand<>0 LIMIT ?2)",
     [SQL_WALK_GET] = "SELECT state FROM walk WHERE connector=?1 AND tier=?2",
     [SQL_WALK_PUT] =
         "INSERT INTO walk(connector,tier,hw_ms,state) VALUES(?1,?2,?3,?4)"
@@ -124,22 +154,23 @@ static const char *const texts[SQL_COUNT] = {
         "UPDATE gap SET closed_ms=?5,closed_by=?6 WHERE closed_ms IS NULL"
         " AND CASE WHEN ?2=0 THEN connector=?1 AND from_ms>=?3 AND to_ms<=?4"
         " ELSE id=?2 AND (connector=?1 OR ?1=0) END",
-    [SQL_CLAIM_DUE] =
-        "SELECT d.attempt,d.lane,e.id,e.connector,e.via,e.time_ms,"
-        "e.recorded_ms,e.ext_id,e.type,e.headers,e.content_type,e.body,"
-        "f.needs,f.filled,f.asked_ms"
-        " FROM delivery d JOIN event e ON e.id=d.event"
-        " LEFT JOIN fill f ON f.event=e.id"
-        " WHERE d.handler=?1 AND d.due<=?2 ORDER BY d.due,d.event LIMIT ?3",
+    [SQL_CLAIM_DUE] = CLAIM_DUE("d.again=0"),
+    [SQL_CLAIM_AGAIN] = CLAIM_DUE("d.again<>0"),
     [SQL_CLAIM_NEXT] = "SELECT due FROM delivery WHERE handler=?1 AND due>?2"
-                       " ORDER BY due LIMIT 1",
+                       " AND again=0 ORDER BY due LIMIT 1",
+    [SQL_CLAIM_NEXT_AGAIN] =
+        "SELECT due FROM delivery WHERE handler=?1 AND due>?2"
+        " AND again<>0 ORDER BY due LIMIT 1",
     [SQL_CLAIM_TAKE] = "UPDATE delivery SET due=?3,owner=?4,attempt=attempt+1"
                        " WHERE handler=?1 AND event=?2",
     [SQL_FIGURE_OLDEST] =
         "SELECT recorded_ms FROM event WHERE id=(SELECT event FROM delivery"
         " WHERE handler=?1 ORDER BY event LIMIT 1)",
-    [SQL_FIGURE_NEXT] = "SELECT due FROM delivery WHERE handler=?1 AND owner=0"
-                        " ORDER BY due LIMIT 1",
+    [SQL_FIGURE_NEXT] =
+        "SELECT due FROM (SELECT due FROM delivery WHERE handler=?1 AND owner=0"
+        " AND again=0 ORDER BY due LIMIT 1) UNION ALL SELECT due FROM (SELECT"
+        " due FROM delivery WHERE handler=?1 AND owner=0 AND again<>0"
+        " ORDER BY due LIMIT 1) ORDER BY due LIMIT 1",
     [SQL_ACCOUNT_PUT] =
         "INSERT INTO account(connector,since,mark,recovered,late,confirmed,met)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(connector) DO UPDATE SET"

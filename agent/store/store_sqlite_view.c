@@ -53,16 +53,18 @@ static const char *const texts[VIEW_SQL_COUNT] = {
                       " WHERE event=?1 LIMIT ?2",
     [VIEW_SQL_SIGHTINGS] = "SELECT via,at_ms FROM sighting WHERE event=?1"
                            " ORDER BY at_ms,via LIMIT ?2",
-    [VIEW_SQL_DELIVERIES] = "SELECT n.name,d.attempt,d.due,d.owner FROM name n"
+    [VIEW_SQL_DELIVERIES] = "SELECT n.name,d.attempt,d.due,d.owner,d.again"
+                            " FROM name n"
                             " JOIN delivery d ON d.handler=n.id AND d.event=?1"
                             " WHERE n.kind=2 ORDER BY n.name LIMIT ?2",
-    [VIEW_SQL_DEAD] = "SELECT n.name,d.attempt,d.at_ms,d.reason FROM name n"
+    [VIEW_SQL_DEAD] = "SELECT n.name,d.attempt,d.at_ms,d.reason,d.detail"
+                      " FROM name n"
                       " JOIN dead d ON d.handler=n.id AND d.event=?1"
                       " WHERE n.kind=2 ORDER BY n.name LIMIT ?2",
     [VIEW_SQL_ATTEMPTS] = "SELECT " CONNECTOR_NAME(
         "handler") ",attempt,started_ms,duration_ms,"
-                   "kind,detail,output FROM attempt WHERE event=?1 ORDER BY id "
-                   "LIMIT ?2",
+                   "kind,detail,output,due_ms FROM (SELECT * FROM attempt"
+                   " WHERE event=?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
     [VIEW_SQL_KEYS] =
         "SELECT id,connector,via,time_ms,type,"
         "(SELECT min(at_ms) FROM sighting WHERE event=id AND via IN (0,2)),"

@@ -190,6 +190,7 @@ take_delivery(const struct sql_use *use, struct view_detail *detail,
     at->at_ms = at->parked ? 0 : due;
     at->state =
         sqlite3_column_int64(use->stmt, 3) != 0 ? VIEW_RUNNING : VIEW_WAITING;
+    at->again = (enum again)sqlite3_column_int(use->stmt, 4);
     return store_sqlite_view_text(use, 0, arena, &at->handler);
 }
 
@@ -202,8 +203,11 @@ take_dead(const struct sql_use *use, struct view_detail *detail,
     at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
     at->at_ms = sqlite3_column_int64(use->stmt, 2);
     enum status status = store_sqlite_view_text(use, 0, arena, &at->handler);
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(use, 3, arena, &at->reason);
+    }
     return status == STATUS_OK
-               ? store_sqlite_view_text(use, 3, arena, &at->reason)
+               ? store_sqlite_view_text(use, 4, arena, &at->answer)
                : status;
 }
 
@@ -215,7 +219,8 @@ take_attempt(const struct sql_use *use, struct view_detail *detail,
     at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
     at->started_ms = sqlite3_column_int64(use->stmt, 2);
     at->duration_ms = sqlite3_column_int64(use->stmt, 3);
-    at->dead = sqlite3_column_int(use->stmt, 4) == 2;
+    at->outcome = (enum view_outcome)sqlite3_column_int(use->stmt, 4);
+    at->due_ms = sqlite3_column_int64(use->stmt, 7);
     enum status status = store_sqlite_view_text(use, 0, arena, &at->handler);
     if (status == STATUS_OK) {
         status = store_sqlite_view_text(use, 5, arena, &at->detail);

@@ -26,6 +26,7 @@
 #include "model/event.h"
 #include "model/refusal.h"
 #include "model/walk.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -114,16 +115,20 @@ struct view_delivery {
     unsigned attempt; /* that runs, or was the last */
     int64_t at_ms;    /* due; while it runs the end of its lease; given up */
     bool parked;      /* waits for an earlier one of its lane, whenever */
+    enum again again;
     struct slice reason;
+    struct slice answer; /* DEAD: to the last attempt, "exit 1" */
 };
 
-/* An attempt that did not end in done. */
+enum view_outcome { VIEW_DONE, VIEW_RETRY, VIEW_GIVEN_UP };
+
 struct view_attempt {
     struct slice handler;
     unsigned attempt;
     int64_t started_ms;
     int64_t duration_ms;
-    bool dead; /* else it was to be tried again */
+    enum view_outcome outcome;
+    int64_t due_ms; /* RETRY: when it was to be tried again */
     struct slice detail;
     struct slice output;
 };

@@ -152,6 +152,12 @@ run_call(struct store_worker *worker, struct store_call *call)
                        call->claim.lease_until_ms, call->claim.limit,
                        &call->claim.claims, err);
         break;
+    case STORE_CALL_AGAIN:
+        call->status = ops->again(store, &call->again, err);
+        break;
+    case STORE_CALL_ERRAND:
+        call->status = ops->errand(store, &call->errand, err);
+        break;
     case STORE_CALL_KNOWN:
         call->status = ops->known(store, call->known.sightings,
                                   call->known.count, call->known.known, err);

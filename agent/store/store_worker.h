@@ -33,6 +33,8 @@ enum status store_worker_create(struct loop *loop, struct store *store,
 enum store_call_kind {
     STORE_CALL_UNIT,
     STORE_CALL_CLAIM,
+    STORE_CALL_AGAIN,
+    STORE_CALL_ERRAND,
     STORE_CALL_KNOWN,
     STORE_CALL_WALK,
     STORE_CALL_FIGURES,
@@ -59,6 +61,8 @@ struct store_call {
             size_t limit;
             struct store_claims claims;
         } claim;
+        struct store_again again;
+        struct store_errand errand;
         struct {
             const struct sighting *sightings;
             size_t count;

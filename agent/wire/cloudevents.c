@@ -54,6 +54,9 @@ cloudevent_write(const struct cloudevent *event, struct buf *into)
     write_optional(into, ",\"via\":", event->via);
     write_time(into, ",\"recordedtime\":", event->recorded_ms);
     write_optional(into, ",\"traceparent\":", event->traceparent);
+    if (event->is_replay) {
+        buf_text(into, ",\"replay\":true");
+    }
     if (event->is_json) {
         buf_text(into, ",\"data\":");
         json_compact(event->data, into);

@@ -22,6 +22,7 @@ struct cloudevent {
     struct slice content_type; /* of `data`; empty means JSON */
     struct slice data;         /* checked JSON when `is_json`, else any bytes */
     bool is_json;
+    bool is_replay; /* handed over before: the extension `replay` */
 };
 
 /*

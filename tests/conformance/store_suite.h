@@ -28,6 +28,7 @@ int fill_suite_run(const struct store_suite_host *host);
 int seed_suite_run(const struct store_suite_host *host);
 int relay_suite_run(const struct store_suite_host *host);
 int refusal_suite_run(const struct store_suite_host *host);
+int again_suite_run(const struct store_suite_host *host);
 int view_suite_run(const struct store_suite_host *host);
 
 #endif

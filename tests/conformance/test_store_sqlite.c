@@ -58,7 +58,8 @@ main(void)
     int failed = store_suite_run(&host) + gap_suite_run(&host) +
                  fill_suite_run(&host) + seed_suite_run(&host) +
                  view_suite_run(&host) + relay_suite_run(&host) +
-                 lane_suite_run(&host) + refusal_suite_run(&host);
+                 lane_suite_run(&host) + refusal_suite_run(&host) +
+                 again_suite_run(&host);
     wipe();
     (void)rmdir(folder);
     return failed;

@@ -384,13 +384,14 @@ an_event_is_shown_with_all_that_is_known_of_it(void **state)
     assert_true(slice_equal_text(one.deliveries[1].handler, "mail"));
     assert_int_equal(one.deliveries[1].state, VIEW_DEAD);
     assert_true(slice_equal_text(one.deliveries[1].reason, "exit 65"));
+    assert_true(slice_equal_text(one.deliveries[1].answer, "exit 65"));
 
     assert_int_equal(one.attempt_count, 1);
     assert_true(slice_equal_text(one.attempts[0].handler, "mail"));
     assert_int_equal(one.attempts[0].attempt, 1);
     assert_int_equal(one.attempts[0].started_ms, 5);
     assert_int_equal(one.attempts[0].duration_ms, 7);
-    assert_true(one.attempts[0].dead);
+    assert_int_equal(one.attempts[0].outcome, VIEW_GIVEN_UP);
     assert_true(slice_equal_text(one.attempts[0].detail, "exit 65"));
     assert_true(slice_equal_text(one.attempts[0].output, "no"));
 }

@@ -50,7 +50,7 @@ static void
 write_line(const struct event *event, char *into, size_t room)
 {
     struct buf text = { 0 };
-    envelope_write(&bound.connector, event, &text);
+    envelope_write(&bound.connector, event, false, &text);
     assert_int_equal(buf_status(&text), STATUS_OK);
     (void)snprintf(into, room, "%.*s", SLICE_ARG(buf_slice(&text)));
     buf_fini(&text);
@@ -193,7 +193,7 @@ an_envelope_without_memory_says_so(void **state)
     for (long n = 0; status != STATUS_OK; n++) {
         struct buf text = { 0 };
         mem_fail_after(n, 0);
-        envelope_write(&bound.connector, &event, &text);
+        envelope_write(&bound.connector, &event, false, &text);
         mem_fail_after(-1, 0);
         status = buf_status(&text);
         assert_true(status == STATUS_OK || status == STATUS_NOMEM);

@@ -132,7 +132,8 @@ make_attempt(unsigned number)
     struct event *event;
     struct attempt *attempt;
     assert_int_equal(event_create(&from, &event), STATUS_OK);
-    assert_int_equal(attempt_create(NULL, event, number, &attempt), STATUS_OK);
+    const struct store_claim claim = { .event = event, .attempt = number };
+    assert_int_equal(attempt_create(NULL, &claim, &attempt), STATUS_OK);
     attempt->outcome.handler = 5;
     return attempt;
 }
@@ -403,8 +404,9 @@ making_one_survives_every_failed_allocation(void **state)
     struct event *event;
     struct attempt *attempt;
     assert_int_equal(event_create(&from, &event), STATUS_OK);
+    const struct store_claim claim = { .event = event, .attempt = 1 };
     mem_fail_after(0, 0);
-    assert_int_equal(attempt_create(NULL, event, 1, &attempt), STATUS_NOMEM);
+    assert_int_equal(attempt_create(NULL, &claim, &attempt), STATUS_NOMEM);
     mem_fail_after(-1, 0);
     close_settle();
 }
