@@ -9,12 +9,15 @@
 #include "app/load.h"
 #include "app/options.h"
 #include "app/told.h"
+#include "base/instant.h"
 #include "flow/redelivery.h"
+#include "io/clock.h"
 #include "io/http_client.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
 #include "source/access.h"
 #include "wire/json_tree.h"
+#include "wire/timefmt.h"
 
 enum { MOST_DEFAULT = 1000 };
 
@@ -22,6 +25,8 @@ struct command {
     const struct configuration *configuration;
     const struct connector *connector;
     struct slice id;
+    const char *since;        /* as people wrote it; NULL: not by time */
+    struct request_span span; /* what that means */
     bool is_dry;
     bool json;
     struct loop *loop;
@@ -33,10 +38,16 @@ struct command {
 };
 
 static void
-row_text(const struct redelivery_row *row)
+row_text(const struct command *command, const struct redelivery_row *row)
 {
     struct buf line = { 0 };
-    told_plain(row->failed->id, &line);
+    char since[INSTANT_TEXT_BYTES];
+    if (row->failed == NULL) {
+        buf_format(&line, "all that failed since %s",
+                   instant_text(command->span.from_ms, since));
+    } else {
+        told_plain(row->failed->id, &line);
+    }
     (void)printf("%.*s", SLICE_ARG(buf_slice(&line)));
     if (row->http_status != 0) {
         (void)printf(" -> %u", row->http_status);
@@ -53,12 +64,18 @@ told_row(void *arg, const struct redelivery_row *row)
     command->told++;
     command->refused += row->why != NULL;
     if (command->tree == NULL) {
-        row_text(row);
+        row_text(command, row);
         return;
     }
     struct json_node *node =
         json_add_object(command->tree, command->rows, NULL);
-    json_add_text(command->tree, node, "id", row->failed->id);
+    if (row->failed == NULL) {
+        char since[INSTANT_TEXT_BYTES];
+        json_add_text(command->tree, node, "since",
+                      slice_of(instant_text(command->span.from_ms, since)));
+    } else {
+        json_add_text(command->tree, node, "id", row->failed->id);
+    }
     if (row->http_status != 0) {
         json_add_i64(command->tree, node, "status", row->http_status);
     }
@@ -92,7 +109,7 @@ ended(void *arg, enum status status, const struct error *err)
         command->refused > 0 || (command->id.len > 0 && command->told == 0)
             ? EXIT_FAILED
             : EXIT_OK;
-    if (command->tree == NULL) {
+    if (command->tree == NULL && command->since == NULL) {
         (void)printf("%zu %s%s\n", command->told,
                      asks ? "asked for again" : "failed",
                      command->id.len > 0 && command->told == 0
@@ -118,6 +135,7 @@ run(struct command *command)
     struct redelivery_settings settings = {
         .connector = command->connector,
         .id = command->id,
+        .span = command->span,
         .asks = !command->is_dry && failed_is_sent_again(command->connector),
         .most = MOST_DEFAULT,
         .row = told_row,
@@ -154,6 +172,64 @@ run(struct command *command)
     loop_destroy(command->loop);
 }
 
+/* Whether the provider can be asked at all, and how; says so if not. */
+static bool
+can_ask(const struct command *command, const char *name)
+{
+    const bool by_time = failed_is_asked_by_time(command->connector);
+    if (command->since != NULL && !by_time) {
+        (void)fprintf(stderr,
+                      "longstop redeliver: the provider of '%s' cannot be "
+                      "asked for all of a time; %s'longstop backfill %s "
+                      "--since %s' reads its list again\n",
+                      name,
+                      failed_is_listed(command->connector)
+                          ? "without --since what it lists as failed is "
+                            "asked for, and "
+                          : "",
+                      name, command->since);
+        return false;
+    }
+    if (command->since == NULL && !failed_is_listed(command->connector)) {
+        (void)fprintf(stderr,
+                      "longstop redeliver: the provider of '%s' does not list "
+                      "what it could not deliver; %s\n",
+                      name,
+                      by_time ? "say from when on: --since TIME"
+                              : "'longstop backfill' reads its list again");
+        return false;
+    }
+    return true;
+}
+
+/* From when on until now; false, and why, where that is no span. */
+static bool
+read_span(struct command *command)
+{
+    const int64_t now_ms = clock_unix_ms();
+    int64_t from_ms;
+    if (command->since == NULL) {
+        return true;
+    }
+    if (command->id.len > 0) {
+        (void)fprintf(stderr, "longstop redeliver: an ID and --since are two "
+                              "ways to say what; give one\n");
+        return false;
+    }
+    if (timefmt_read_since(slice_of(command->since), now_ms, &from_ms) !=
+            STATUS_OK ||
+        from_ms < 0 || from_ms >= now_ms) {
+        (void)fprintf(stderr,
+                      "longstop redeliver: --since is '%s': must be a past "
+                      "time such as 2026-01-31T00:00:00Z, or an age such as "
+                      "2h\n",
+                      command->since);
+        return false;
+    }
+    command->span = (struct request_span){ from_ms, now_ms };
+    return true;
+}
+
 static enum exit_code
 redeliver(struct command *command, const struct configuration *configuration,
           const char *name)
@@ -164,12 +240,7 @@ redeliver(struct command *command, const struct configuration *configuration,
     if (command->connector == NULL) {
         return EXIT_USAGE;
     }
-    if (!failed_is_listed(command->connector)) {
-        (void)fprintf(stderr,
-                      "longstop redeliver: the provider of '%s' does not list "
-                      "what it could not deliver; 'longstop backfill' reads "
-                      "its list again\n",
-                      name);
+    if (!can_ask(command, name)) {
         return EXIT_FAILED;
     }
     if (command->json && json_tree_create(&command->tree) != STATUS_OK) {
@@ -196,6 +267,9 @@ cmd_redeliver(int argc, char **argv)
     struct command command = { .code = EXIT_FAILED };
     const struct option_spec options[] = {
         { "config", 'c', "FILE", "the configuration", &path, NULL },
+        { "since", 0, "T",
+          "all that failed from here on: a time, or an age such as 2h",
+          &command.since, NULL },
         { "dry-run", 'n', NULL, "only list what failed", NULL,
           &command.is_dry },
         { "json", 0, NULL, "as JSON", NULL, &command.json },
@@ -208,7 +282,8 @@ cmd_redeliver(int argc, char **argv)
         .summary = "Has the provider send again what it could not deliver, or "
                    "one of that by\nits id. It comes in by the webhook route "
                    "of the running agent.",
-        .examples = "  longstop redeliver --dry-run code\n",
+        .examples = "  longstop redeliver --dry-run code\n"
+                    "  longstop redeliver hooks --since 2h\n",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
     };
@@ -224,7 +299,9 @@ cmd_redeliver(int argc, char **argv)
     }
     log_sink_open(NULL, LOG_ERROR);
     command.id = slice_of(operands[1]);
-    code = redeliver(&command, &configuration, operands[0]);
+    code = read_span(&command)
+               ? redeliver(&command, &configuration, operands[0])
+               : EXIT_USAGE;
     configuration_fini(&configuration);
     return code;
 }

@@ -47,8 +47,9 @@ send_request(struct redelivery *r, const struct rendered_request *request,
 static void
 tell_row(struct redelivery *r, unsigned http_status, const char *why)
 {
-    const struct redelivery_row row = { &r->page.rows[r->at], http_status,
-                                        why };
+    const bool is_span = r->settings.span.until_ms > 0;
+    const struct redelivery_row row = { is_span ? NULL : &r->page.rows[r->at],
+                                        http_status, why };
     r->settings.row(r->settings.arg, &row);
     r->at++;
     r->done++;
@@ -78,7 +79,32 @@ row_answered(void *arg, enum status status, const struct http_reply *reply,
         return;
     }
     tell_row(r, http_status, status == STATUS_OK ? NULL : words.text);
+    if (r->settings.span.until_ms > 0) {
+        end(r, STATUS_OK, NULL);
+        return;
+    }
     advance(r);
+}
+
+/* ---- a span ---- */
+
+static void
+ask_span(struct redelivery *r)
+{
+    struct rendered_request request;
+    struct error err = { 0 };
+    enum status status = failed_since(r->settings.connector, &r->settings.span,
+                                      &r->arena, &request, &err);
+    if (status == STATUS_OK && r->settings.asks) {
+        status = send_request(r, &request, row_answered, &err);
+        if (status == STATUS_OK) {
+            return;
+        }
+    }
+    if (status == STATUS_OK) {
+        tell_row(r, 0, NULL);
+    }
+    end(r, status, &err);
 }
 
 /* Takes the next row; true when an answer has to be waited for. */
@@ -163,6 +189,10 @@ advance(void *arg)
 {
     struct redelivery *r = arg;
     struct error err = { 0 };
+    if (r->settings.span.until_ms > 0) {
+        ask_span(r);
+        return;
+    }
     enum status status = STATUS_OK;
     const bool is_found = r->settings.id.len > 0;
     while (r->at < r->page.count && status == STATUS_OK) {

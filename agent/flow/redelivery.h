@@ -17,9 +17,9 @@ struct access;
 struct loop;
 struct redelivery;
 
-/* What came of one delivery. */
+/* What came of one delivery, or of all of a span. */
 struct redelivery_row {
-    const struct failed_row *failed;
+    const struct failed_row *failed; /* NULL: of the span */
     unsigned http_status; /* of the request that sends it again; 0: not asked */
     const char *why; /* of a failure; NULL: it was accepted, or not asked */
 };
@@ -28,9 +28,11 @@ struct redelivery_settings {
     struct loop *loop;
     struct access *access;
     const struct connector *connector;
-    struct slice id; /* only this one; empty: all that failed */
-    bool asks;       /* else they are only told of */
-    size_t most;     /* so many at most */
+    struct slice id;          /* only this one; empty: all that failed */
+    struct request_span span; /* all of this by one request; zeros: what is
+                                 listed as failed */
+    bool asks;                /* else they are only told of */
+    size_t most;              /* so many at most */
     void (*row)(void *arg, const struct redelivery_row *row);
     /* At the end, once, never before redelivery_start has returned; it may be
      * destroyed there. */

@@ -432,6 +432,7 @@ struct failed_spec {
     struct request_spec request;   /* url NULL: the list's */
     const struct json_path *items; /* NULL: the list's */
     const struct template *id;     /* NULL: record.id */
+    const struct json_path *next;  /* the next page; NULL: the field Link */
     struct failed_where *where;    /* all of them */
     size_t where_count;
 };

@@ -92,6 +92,9 @@ static const struct config_key failed_keys[] = {
            "The rows; default: as in the list."),
     CUSTOM(failed_spec, "id", id, connector_parse_row, STRING,
            "What a row is called; default: `record.id`."),
+    CUSTOM(failed_spec, "next", next, connector_parse_path, STRING,
+           "Where the answer has the URL of the next page; default: the "
+           "field `Link`."),
     CUSTOM(failed_spec, "where", where, parse_where, PAIRS,
            "The values of a row that failed, by path; with `_ne` behind the "
            "path any other value."),

@@ -20,6 +20,14 @@ failed_is_sent_again(const struct connector *connector)
     return connector->recover.redeliver.request.url != NULL;
 }
 
+bool
+failed_is_asked_by_time(const struct connector *connector)
+{
+    return failed_is_sent_again(connector) &&
+           connector_request_names(&connector->recover.redeliver.request,
+                                   "gap.start");
+}
+
 /* ---- the list ---- */
 
 /* The list's own request, or one in its place; `{cursor}` is absent, so that
@@ -114,29 +122,49 @@ name_row(const struct connector *connector, struct slice row,
     return status == STATUS_NOMEM ? status : STATUS_OK;
 }
 
+/* Finds what leads to the next page: a place in the body, or the field Link. */
 static enum status
-find_next(struct http_fields fields, struct slice url, struct arena *arena,
-          struct slice *ret_next, struct error *err)
+find_target(const struct failed_spec *failed,
+            const struct failed_answer *answer, struct arena *arena,
+            struct slice *ret_target)
+{
+    struct slice value;
+    if (failed->next != NULL) {
+        return json_path_first(failed->next, answer->body, &value) &&
+                       json_type(value) == JSON_STRING
+                   ? json_text(value, arena, ret_target)
+                   : STATUS_NOT_FOUND;
+    }
+    const struct http_fields *fields = &answer->fields;
+    for (size_t i = 0; i < fields->count; i++) {
+        if (slice_equal_nocase(fields->at[i].name, slice_of("Link")) &&
+            http_field_link(fields->at[i].value, "next", ret_target)) {
+            return STATUS_OK;
+        }
+    }
+    return STATUS_NOT_FOUND;
+}
+
+static enum status
+find_next(const struct failed_spec *failed, const struct failed_answer *answer,
+          struct arena *arena, struct slice *ret_next, struct error *err)
 {
     struct slice target;
     struct buf next = { 0 };
     *ret_next = (struct slice){ NULL, 0 };
-    for (size_t i = 0; i < fields.count; i++) {
-        if (!slice_equal_nocase(fields.at[i].name, slice_of("Link")) ||
-            !http_field_link(fields.at[i].value, "next", &target)) {
-            continue;
-        }
-        enum status status = url_resolve(url, target, &next, err);
-        if (status == STATUS_OK) {
-            status = request_same_origin(buf_slice(&next), url, err);
-        }
-        if (status == STATUS_OK) {
-            status = arena_copy(arena, buf_slice(&next), ret_next);
-        }
-        buf_fini(&next);
-        return status;
+    enum status status = find_target(failed, answer, arena, &target);
+    if (status != STATUS_OK) {
+        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     }
-    return STATUS_OK;
+    status = url_resolve(answer->url, target, &next, err);
+    if (status == STATUS_OK) {
+        status = request_same_origin(buf_slice(&next), answer->url, err);
+    }
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&next), ret_next);
+    }
+    buf_fini(&next);
+    return status;
 }
 
 /* Keeps those of `rows` that failed. */
@@ -186,10 +214,12 @@ failed_read(const struct connector *connector,
     if (status == STATUS_OK) {
         status = choose(connector, rows, count, arena, ret_page);
     }
-    return status == STATUS_OK
-               ? find_next(answer->fields, answer->url, arena, &ret_page->next,
-                           err)
-               : error_set(err, status, "%s", status_text(status));
+    if (status != STATUS_OK) {
+        return error_set(err, status, "%s", status_text(status));
+    }
+    /* Some name a next page behind the last one. */
+    return count == 0 ? STATUS_OK
+                      : find_next(failed, answer, arena, &ret_page->next, err);
 }
 
 enum status
@@ -203,4 +233,13 @@ failed_again(const struct connector *connector, const struct failed_row *row,
                                  .body = row->row };
     return request_for_event(connector, &connector->recover.redeliver, &event,
                              arena, ret_request, err);
+}
+
+enum status
+failed_since(const struct connector *connector, const struct request_span *span,
+             struct arena *arena, struct rendered_request *ret_request,
+             struct error *err)
+{
+    return request_for_span(connector, &connector->recover.redeliver, span,
+                            arena, ret_request, err);
 }

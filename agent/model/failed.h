@@ -25,6 +25,10 @@ struct failed_row {
 bool failed_is_listed(const struct connector *connector);
 bool failed_is_sent_again(const struct connector *connector);
 
+/* Whether the request that sends again is for a span of time, so that all of
+ * one can be asked for at once. */
+bool failed_is_asked_by_time(const struct connector *connector);
+
 /* An answer of the list. */
 struct failed_answer {
     struct http_fields fields;
@@ -55,6 +59,13 @@ NODISCARD
 enum status failed_read(const struct connector *connector,
                         const struct failed_answer *answer, struct arena *arena,
                         struct failed_page *ret_page, struct error *err);
+
+/* Renders the request that has all of a span sent again. */
+NODISCARD
+enum status failed_since(const struct connector *connector,
+                         const struct request_span *span, struct arena *arena,
+                         struct rendered_request *ret_request,
+                         struct error *err);
 
 /* Renders the request that has the row's webhook sent again. */
 NODISCARD

@@ -93,6 +93,22 @@ enum status request_for_event(const struct connector *connector,
                               struct rendered_request *ret_request,
                               struct error *err);
 
+/* What `{gap.start}` and `{gap.end}` stand for. */
+struct request_span {
+    int64_t from_ms;
+    int64_t until_ms;
+};
+
+/* Renders a request for all of a span: what else it names of an event is
+ * absent. Errors are those of request_for_event. */
+NODISCARD
+enum status request_for_span(const struct connector *connector,
+                             const struct fetch_spec *spec,
+                             const struct request_span *span,
+                             struct arena *arena,
+                             struct rendered_request *ret_request,
+                             struct error *err);
+
 /* What the places of a request of `register` stand for; what is empty is
  * absent. */
 struct register_places {

@@ -8,13 +8,17 @@
 #include "wire/url.h"
 
 /* A provider that sends again all of a span is asked for the second of the
- * event and one on either side: whether it counts its ends nobody says. */
+ * event, or all of a span, and a second on either side: whether it counts its
+ * ends nobody says. */
 static enum status
 gap_value(struct rendering *r, bool is_start, struct slice *ret_value)
 {
     const struct event *event = r->event;
     struct buf text = { 0 };
     int64_t at_ms = event->time_ms > 0 ? event->time_ms : event->recorded_ms;
+    if (r->span != NULL) {
+        at_ms = is_start ? r->span->from_ms : r->span->until_ms;
+    }
     at_ms -= at_ms % INSTANT_SECOND_MS;
     at_ms = instant_add(at_ms,
                         is_start ? -INSTANT_SECOND_MS : 2 * INSTANT_SECOND_MS);
@@ -171,35 +175,56 @@ find_list_url(struct rendering *r)
     }
 }
 
+static enum status
+render(struct rendering *r, const struct fetch_spec *spec,
+       struct rendered_request *ret_request)
+{
+    struct rendered_request request = { .method = spec->request.method };
+    struct buf url = { 0 };
+    r->auth = fetch_auth(r->connector, spec);
+    r->scope = (struct template_scope){ .lookup = request_look_up, .arg = r };
+    find_list_url(r);
+    enum status status = event_url(r, spec, &url);
+    if (status != STATUS_OK) {
+        buf_fini(&url);
+        return status;
+    }
+    status = request_fill(r, &spec->request, &url, &request);
+    if (status == STATUS_OK) {
+        request.fields = (struct http_fields){ r->fields, r->field_count };
+        *ret_request = request;
+    }
+    return status;
+}
+
 enum status
 request_for_event(const struct connector *connector,
                   const struct fetch_spec *spec, const struct event *event,
                   struct arena *arena, struct rendered_request *ret_request,
                   struct error *err)
 {
-    struct rendering r = { .connector = connector,
-                           .auth = fetch_auth(connector, spec),
-                           .event = event,
-                           .arena = arena,
-                           .err = err };
-    struct rendered_request request = { .method = spec->request.method };
-    struct buf url = { 0 };
-    r.scope = (struct template_scope){ .lookup = request_look_up, .arg = &r };
+    struct rendering r = {
+        .connector = connector, .event = event, .arena = arena, .err = err
+    };
     if (json_check(event->body, JSON_DEPTH_DEFAULT, NULL) == STATUS_OK) {
         r.row = event->body;
     }
-    find_list_url(&r);
-    enum status status = event_url(&r, spec, &url);
-    if (status != STATUS_OK) {
-        buf_fini(&url);
-        return status;
-    }
-    status = request_fill(&r, &spec->request, &url, &request);
-    if (status == STATUS_OK) {
-        request.fields = (struct http_fields){ r.fields, r.field_count };
-        *ret_request = request;
-    }
-    return status;
+    return render(&r, spec, ret_request);
+}
+
+enum status
+request_for_span(const struct connector *connector,
+                 const struct fetch_spec *spec, const struct request_span *span,
+                 struct arena *arena, struct rendered_request *ret_request,
+                 struct error *err)
+{
+    const struct event nothing = { 0 };
+    struct rendering r = { .connector = connector,
+                           .event = &nothing,
+                           .span = span,
+                           .arena = arena,
+                           .err = err };
+    return render(&r, spec, ret_request);
 }
 
 enum status

@@ -16,10 +16,12 @@ struct rendering {
     const struct walk_state *state; /* NULL for a detail request */
     struct slice list_url;          /* without its query */
     struct slice row;
-    const struct event *event;      /* that the request is for, or NULL */
-    struct register_places *places; /* of a request of `register`, or NULL */
-    bool in_url;                    /* what comes from the event is encoded */
-    bool probes;                    /* and replaced: where does the URL lead? */
+    const struct event *event;       /* that the request is for, or NULL */
+    const struct request_span *span; /* in place of the event's second, or NULL
+                                      */
+    struct register_places *places;  /* of a request of `register`, or NULL */
+    bool in_url;                     /* what comes from the event is encoded */
+    bool probes; /* and replaced: where does the URL lead? */
     struct arena *arena;
     struct error *err;
     struct template_scope scope;

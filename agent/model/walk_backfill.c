@@ -57,13 +57,7 @@ static enum status
 read_time(const char *name, struct slice text, int64_t now_ms, int64_t *ret_ms,
           struct error *err)
 {
-    int64_t age_ms;
-    if (instant_parse_span(text, &age_ms) == STATUS_OK) {
-        *ret_ms = now_ms - age_ms;
-        return STATUS_OK;
-    }
-    if (timefmt_read(TIMEFMT_ISO8601, text, ret_ms) == STATUS_OK ||
-        timefmt_read(TIMEFMT_DATE, text, ret_ms) == STATUS_OK) {
+    if (timefmt_read_since(text, now_ms, ret_ms) == STATUS_OK) {
         return STATUS_OK;
     }
     return error_set(err, STATUS_INVALID,

@@ -409,6 +409,19 @@ write_mail(const struct civil *at, struct buf *into)
                at->minute, at->second);
 }
 
+enum status
+timefmt_read_since(struct slice text, int64_t now_ms, int64_t *ret_ms)
+{
+    int64_t age_ms;
+    if (instant_parse_span(text, &age_ms) == STATUS_OK) {
+        *ret_ms = now_ms - age_ms;
+        return STATUS_OK;
+    }
+    enum status status = timefmt_read(TIMEFMT_ISO8601, text, ret_ms);
+    return status == STATUS_OK ? status
+                               : timefmt_read(TIMEFMT_DATE, text, ret_ms);
+}
+
 void
 timefmt_write(enum timefmt format, int64_t at_ms, struct buf *into)
 {

@@ -40,6 +40,12 @@ NODISCARD
 enum status timefmt_read(enum timefmt format, struct slice text,
                          int64_t *ret_ms);
 
+/* Reads how people say from when on: an age before `now_ms` ("90d"), a time
+ * (RFC 3339) or a day. STATUS_INVALID otherwise. */
+NODISCARD
+enum status timefmt_read_since(struct slice text, int64_t now_ms,
+                               int64_t *ret_ms);
+
 /* Appends a time; fractions are cut, never rounded up. */
 void timefmt_write(enum timefmt format, int64_t at_ms, struct buf *into);
 

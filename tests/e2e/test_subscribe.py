@@ -655,6 +655,54 @@ class Redeliver(Case):
         self.redeliver(agent, "-n", "shop")
         self.assertIn("delivery_success=false", registrar.targets[-1])
 
+    def hooks(self, status, asked):
+        def api(method, path, query, body):
+            asked.append((method, path, body))
+            return status, {}
+        _, agent = self.shop(api, "svix", with_={
+            "app": "app_1", "sink": "poll_1", "endpoint": "ep_1"})
+        return agent
+
+    def test_all_that_failed_since_a_time_is_asked_for_at_once(self):
+        asked = []
+        said = self.redeliver(self.hooks(202, asked), "shop", "--since",
+                              "2026-01-31T00:00:00Z")
+        self.assertIn("all that failed since 2026-01-31T00:00:00.000Z -> 202",
+                      said)
+        [(method, path, body)] = asked
+        self.assertEqual((method, path), (
+            "POST", "/api/v1/app/app_1/endpoint/ep_1/recover"))
+        span = body if isinstance(body, dict) else json.loads(body)
+        self.assertEqual(span["since"], "2026-01-30T23:59:59Z")
+        self.assertGreater(span["until"], span["since"])
+
+    def test_a_span_that_is_refused_is_told(self):
+        asked = []
+        agent = self.hooks(500, asked)
+        said = self.redeliver(agent, "shop", "--since", "2h", "--json", code=1)
+        self.assertEqual(json.loads(said)["deliveries"][0]["status"], 500)
+        self.assertEqual(len(asked), 1)
+
+    def test_a_dry_run_sends_no_span(self):
+        asked = []
+        said = self.redeliver(self.hooks(202, asked), "-n", "shop", "--since",
+                              "2h")
+        self.assertRegex(said, "all that failed since .*Z\n$")
+        self.assertEqual(asked, [])
+
+    def test_what_is_no_past_time_is_a_mistake(self):
+        agent = self.hooks(202, [])
+        for words in (["--since", "soon"], ["--since", "2999-01-01"],
+                      ["--since", "2h", "an-id"]):
+            self.redeliver(agent, "shop", *words, code=2)
+
+    def test_a_provider_is_asked_as_it_can_be(self):
+        self.assertIn("--since TIME",
+                      self.redeliver(self.hooks(202, []), "shop", code=1))
+        said = self.redeliver(self.code([]), "shop", "--since", "2h", code=1)
+        self.assertIn("without --since", said)
+        self.assertIn("backfill shop --since 2h", said)
+
     def test_where_nothing_is_listed_that_is_said(self):
         _, agent = self.shop(lambda *_: (200, {}), "slack",
                              with_={"channel": "C1"})

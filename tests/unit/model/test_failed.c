@@ -129,7 +129,7 @@ a_page_that_leads_elsewhere_is_refused(void **state)
         bind(&bound, "recover: {list_failed: {}}");
         enum status status =
             read_page(&bound.connector, (struct http_fields){ &field, 1 },
-                      "{\"rows\":[]}", &arena, &page);
+                      "{\"rows\":[{}]}", &arena, &page);
         assert_int_equal(status,
                          cases[i].next == NULL ? STATUS_DENIED : STATUS_OK);
         if (cases[i].next != NULL) {
@@ -179,6 +179,77 @@ each_row_is_asked_for_by_its_own_values(void **state)
     bound_fini(&bound);
 }
 
+static void
+the_next_page_may_stand_in_the_body(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *next; /* NULL: refused */
+    } cases[] = {
+        { "{\"rows\":[{}],\"links\":{\"next\":\"/log?p=2\"}}",
+          "https://api.test/log?p=2" },
+        { "{\"rows\":[{}],\"links\":{\"next\":null}}", "" },
+        { "{\"rows\":[{}]}", "" },
+        /* Behind the last page some still name one. */
+        { "{\"rows\":[],\"links\":{\"next\":\"/log?p=3\"}}", "" },
+        { "{\"rows\":[{}],\"links\":{\"next\":\"https://evil.test/\"}}", NULL },
+    };
+    struct http_field field = { SLICE("Link"), SLICE("</no>; rel=\"next\"") };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bound bound;
+        struct arena arena = { 0 };
+        struct failed_page page;
+        bind(&bound, "recover: {list_failed: {next: links.next}}");
+        enum status status =
+            read_page(&bound.connector, (struct http_fields){ &field, 1 },
+                      cases[i].body, &arena, &page);
+        assert_int_equal(status,
+                         cases[i].next == NULL ? STATUS_DENIED : STATUS_OK);
+        if (cases[i].next != NULL) {
+            assert_true(slice_equal_text(page.next, cases[i].next));
+        }
+        arena_fini(&arena);
+        bound_fini(&bound);
+    }
+}
+
+static void
+all_of_a_span_is_asked_for_where_the_request_names_one(void **state)
+{
+    (void)state;
+    static const struct request_span span = { 1700000000500, 1700003600999 };
+    struct bound bound;
+    struct arena arena = { 0 };
+    struct rendered_request request;
+    bind(&bound, "recover: {redeliver: {method: POST, url: '{var:base}/again', "
+                 "json: {since: '{gap.start}', until: '{gap.end}', id: "
+                 "'{id}'}}}");
+    assert_false(failed_is_listed(&bound.connector));
+    assert_true(failed_is_asked_by_time(&bound.connector));
+    assert_int_equal(
+        failed_since(&bound.connector, &span, &arena, &request, NULL),
+        STATUS_OK);
+    assert_string_equal(request.url.ptr, "https://api.test/again?key=k");
+    assert_string_equal(request.body.ptr,
+                        "{\"since\":\"2023-11-14T22:13:19Z\",\"until\":"
+                        "\"2023-11-14T23:13:22Z\"}");
+    arena_fini(&arena);
+    bound_fini(&bound);
+    bind(&bound,
+         "recover: {redeliver: {method: POST, url: '{var:base}/{id}'}}");
+    assert_false(failed_is_asked_by_time(&bound.connector));
+    /* What it needs of an event is not there. */
+    assert_int_equal(
+        failed_since(&bound.connector, &span, &arena, &request, NULL),
+        STATUS_NOT_FOUND);
+    arena_fini(&arena);
+    bound_fini(&bound);
+    bind(&bound, "recover: {list_failed: {}}");
+    assert_false(failed_is_asked_by_time(&bound.connector));
+    bound_fini(&bound);
+}
+
 static int
 set_up(void **state)
 {
@@ -195,6 +266,9 @@ main(void)
         cmocka_unit_test(a_page_that_leads_elsewhere_is_refused),
         cmocka_unit_test(what_is_no_list_is_an_error),
         cmocka_unit_test(each_row_is_asked_for_by_its_own_values),
+        cmocka_unit_test(the_next_page_may_stand_in_the_body),
+        cmocka_unit_test(
+            all_of_a_span_is_asked_for_where_the_request_names_one),
     };
     return cmocka_run_group_tests_name("model/failed", tests, set_up, NULL);
 }

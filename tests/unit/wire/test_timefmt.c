@@ -278,6 +278,33 @@ http_dates_are_read_in_their_three_forms(void **state)
     }
 }
 
+static void
+from_when_on_is_an_age_a_time_or_a_day(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t at_ms; /* -1: refused */
+    } rows[] = {
+        { "90d", INT64_C(1692224000000) },
+        { "2h", INT64_C(1699992800000) },
+        { "2023-11-14T22:13:20Z", INT64_C(1700000000000) },
+        { "2023-11-14", INT64_C(1699920000000) },
+        { "1700000000", -1 },
+        { "soon", -1 },
+        { "", -1 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t at_ms = -1;
+        enum status status = timefmt_read_since(slice_of(rows[i].text),
+                                                INT64_C(1700000000000), &at_ms);
+        assert_int_equal(status == STATUS_OK, rows[i].at_ms >= 0);
+        if (status == STATUS_OK) {
+            assert_int_equal(at_ms, rows[i].at_ms);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -287,6 +314,7 @@ main(void)
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(every_name_has_its_format),
         cmocka_unit_test(http_dates_are_read_in_their_three_forms),
+        cmocka_unit_test(from_when_on_is_an_age_a_time_or_a_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
