@@ -28,7 +28,7 @@ longstop_floor(wire longstop_base longstop_llhttp
 longstop_floor(config longstop_base PkgConfig::yaml)
 longstop_floor(model longstop_wire longstop_config)
 longstop_floor(io longstop_model longstop_ev
-    PkgConfig::curl Threads::Threads)
+    PkgConfig::curl Threads::Threads ${CMAKE_DL_LIBS})
 longstop_floor(store longstop_model longstop_io PkgConfig::sqlite
     Threads::Threads)
 longstop_embed_migrations(longstop_store ${CMAKE_SOURCE_DIR}/schema/sqlite
@@ -44,8 +44,12 @@ include(GNUInstallDirs)
 target_compile_definitions(longstop_app PRIVATE
     LONGSTOP_VERSION="${PROJECT_VERSION}"
     LONGSTOP_DATA_DIRECTORY="${CMAKE_INSTALL_FULL_DATADIR}/longstop")
-option(LONGSTOP_DEVELOPMENT "Find connectors in the source tree too" ON)
+target_compile_definitions(longstop_io PRIVATE
+    LONGSTOP_PLUGIN_DIRECTORY="${CMAKE_INSTALL_FULL_LIBDIR}/longstop")
+option(LONGSTOP_DEVELOPMENT "Find connectors in the source tree, and plugins in the build tree, too" ON)
 if(LONGSTOP_DEVELOPMENT)
+    target_compile_definitions(longstop_io PRIVATE
+        LONGSTOP_BUILD_PLUGINS="${CMAKE_BINARY_DIR}/plugins")
     target_compile_definitions(longstop_app PRIVATE
         LONGSTOP_SOURCE_CONNECTORS="${CMAKE_SOURCE_DIR}/connectors")
 endif()
@@ -53,3 +57,4 @@ endif()
 
 add_executable(longstop agent/app/main.c)
 target_link_libraries(longstop PRIVATE longstop_flags longstop_app)
+include(${CMAKE_SOURCE_DIR}/cmake/plugins.cmake)

@@ -12,6 +12,14 @@ foreach(pair IN ITEMS curl:libcurl sqlite:sqlite3 cjson:libcjson
     pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
 endforeach()
 
+# The brokers' libraries, each for its plugin alone; none is needed.
+foreach(pair IN ITEMS nats:libnats redis:hiredis)
+    string(REPLACE ":" ";" pair "${pair}")
+    list(GET pair 0 name)
+    list(GET pair 1 module)
+    pkg_check_modules(plugin_${name} IMPORTED_TARGET ${module})
+endforeach()
+
 # libev ships no pkg-config file.
 find_path(EV_INCLUDE_DIR ev.h REQUIRED)
 find_library(EV_LIBRARY ev REQUIRED)

@@ -13,15 +13,18 @@ if(LONGSTOP_WERROR)
     target_compile_options(longstop_flags INTERFACE -Werror)
 endif()
 
+# A plugin is a shared object, and no program.
+set(is_plugin "$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>")
 if(LONGSTOP_HARDEN AND NOT LONGSTOP_SANITIZE)
     target_compile_options(longstop_flags INTERFACE
-        -fstack-protector-strong -fstack-clash-protection -fPIE)
+        -fstack-protector-strong -fstack-clash-protection
+        $<$<NOT:${is_plugin}>:-fPIE>)
     if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
         target_compile_options(longstop_flags INTERFACE
             -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
     endif()
     target_link_options(longstop_flags INTERFACE
-        -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+        $<$<NOT:${is_plugin}>:-pie> -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 endif()
 
 if(LONGSTOP_SANITIZE)

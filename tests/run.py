@@ -246,6 +246,14 @@ def suite_e2e(suite, options):
                            program(tree)], limit=900)
 
 
+def suite_brokers(suite, options):
+    """Each broker's plugin against the real server."""
+    for tree in ("dev", "release") if options.long else ("dev",):
+        build(suite, tree, ["longstop"])
+        suite.run_counted(["python3", "tests/e2e/run.py", "--folder",
+                           "tests/brokers", "--bin", program(tree)], limit=600)
+
+
 def suite_providers(suite, options):
     """Every provider's list, as its documents say and the other way round."""
     build(suite, "dev", ["longstop"])
@@ -320,6 +328,7 @@ SUITES = {
     "unit": (suite_unit, "tests/unit"),
     "conformance": (suite_conformance, "tests/conformance"),
     "e2e": (suite_e2e, "tests/e2e/run.py"),
+    "brokers": (suite_brokers, "tests/brokers/contract.py"),
     "providers": (suite_providers, "tests/providers/run.py"),
     "crash": (suite_crash, "tests/crash/run.py"),
     "tsan": (suite_tsan, "tests/unit"),

@@ -341,7 +341,7 @@ print_text(const struct configuration *configuration)
     for (size_t i = 0; i < settings->handlers.count; i++) {
         (void)printf("handler %.*s: %s\n",
                      SLICE_ARG(settings->handlers.names[i]),
-                     handler_kind_names[handlers[i].kind]);
+                     handler_kind_name(handlers[i].kind));
     }
     (void)printf("store %.*s\nadmin %.*s\n",
                  SLICE_ARG(configuration->places.store_url),

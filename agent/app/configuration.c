@@ -11,6 +11,7 @@
 #include "config/config_yaml.h"
 #include "io/fs.h"
 #include "io/kept.h"
+#include "io/plugin_load.h"
 #include "io/secret.h"
 #include "io/zoneinfo.h"
 #include "model/connector_extend.h"
@@ -508,7 +509,40 @@ read_token(struct configuration *configuration)
     return STATUS_OK;
 }
 
-/* The secrets that http handlers sign with. */
+/* What a broker is told of who we are, and whether its plugin is there and
+ * takes all that. */
+static void
+read_broker(struct configuration *configuration, size_t index)
+{
+    const struct config_list *list = &configuration->settings.handlers;
+    struct handler_settings *handler =
+        &((struct handler_settings *)list->at)[index];
+    const enum broker_kind kind =
+        (enum broker_kind)(handler->kind - HANDLER_BROKERS);
+    const struct longstop_plugin *plugin = NULL;
+    struct error err = { 0 };
+    for (size_t i = 0; i < BROKER_VALUES_MAX; i++) {
+        const struct config_secret *secret =
+            broker_secret(kind, handler->broker, i);
+        if (secret != NULL && !read_secret(NULL, secret, &configuration->report,
+                                           &configuration->arena,
+                                           &handler->broker->values[i].text)) {
+            return;
+        }
+    }
+    enum status status = plugin_load(broker_tables[kind].name, &plugin, &err);
+    if (status == STATUS_OK) {
+        status = handler_broker_check(plugin, kind, handler->broker, &err);
+    }
+    if (status != STATUS_OK) {
+        config_report_add(&configuration->report, CONFIG_ERROR,
+                          list->marks[index], "handler '%.*s': %s",
+                          SLICE_ARG(list->names[index]),
+                          error_text(&err, status));
+    }
+}
+
+/* The secrets that http handlers sign with, and those of brokers. */
 static void
 read_handler_secrets(struct configuration *configuration)
 {
@@ -519,6 +553,10 @@ read_handler_secrets(struct configuration *configuration)
             (void)read_secret(NULL, &all[i].http->secret,
                               &configuration->report, &configuration->arena,
                               &all[i].http_secret);
+        }
+        if (all[i].broker != NULL &&
+            config_report_status(&configuration->report) == STATUS_OK) {
+            read_broker(configuration, i);
         }
     }
 }

@@ -3,7 +3,9 @@
 
 #include "app/paths.h"
 #include "base/instant.h"
+#include "handler/handler_broker.h"
 #include "handler/handler_file.h"
+#include "io/plugin_load.h"
 #include "model/fetch.h"
 
 /* A lease must outlive any attempt: what is fetched first, the deadline, the
@@ -126,6 +128,23 @@ make_file(const struct making *making, const struct handler_settings *settings,
                                err);
 }
 
+static enum status
+make_broker(const struct making *making,
+            const struct handler_settings *settings, struct slice name,
+            struct handler **ret, struct error *err)
+{
+    const enum broker_kind kind =
+        (enum broker_kind)(settings->kind - HANDLER_BROKERS);
+    const struct longstop_plugin *plugin = NULL;
+    (void)name;
+    enum status status = plugin_load(broker_tables[kind].name, &plugin, err);
+    return status != STATUS_OK
+               ? status
+               : handler_broker_create(making->parts->loop, plugin, kind,
+                                       settings->broker, settings->timeout_ms,
+                                       ret, err);
+}
+
 typedef enum status make_fn(const struct making *making,
                             const struct handler_settings *settings,
                             struct slice name, struct handler **ret,
@@ -161,8 +180,10 @@ make_outlet(const struct making *making,
                                    settings->on_dead == ON_DEAD_BLOCK, err);
     }
     if (status == STATUS_OK && making->parts != NULL) {
-        status = makers[settings->kind](making, settings, name,
-                                        &outlet->handler, err);
+        make_fn *make = settings->kind < HANDLER_BROKERS
+                            ? makers[settings->kind]
+                            : make_broker;
+        status = make(making, settings, name, &outlet->handler, err);
     }
     return status == STATUS_OK
                ? STATUS_OK

@@ -3,208 +3,16 @@
 
 #include "base/instant.h"
 #include "base/suggest.h"
-#include "model/address.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* ---- listen ---- */
-
-static const struct config_key listen_keys[] = {
-    { .name = "address",
-      .type = CONFIG_TEXT,
-      .offset = offsetof(struct listen_settings, address),
-      .required = true,
-      .doc = "Where webhooks arrive: host:port, unix:/path, or fd:NAME." },
-    { .name = "public_url",
-      .type = CONFIG_TEXT,
-      .offset = offsetof(struct listen_settings, public_url),
-      .doc = "How senders address us, without the path: for signatures over "
-             "the URL." },
-    { .name = "max_body",
-      .type = CONFIG_SIZE,
-      .offset = offsetof(struct listen_settings, max_body),
-      .fallback = "1MiB",
-      .min = "1KiB",
-      .max = "64MiB",
-      .doc = "Longest body of a webhook, after its coding is undone." },
-    { .name = "max_bodies",
-      .type = CONFIG_SIZE,
-      .offset = offsetof(struct listen_settings, limits.bodies_bytes),
-      .fallback = "256MiB",
-      .min = "1MiB",
-      .max = "64GiB",
-      .doc = "Memory of all bodies on their way in, beyond 16KiB each; over "
-             "it: 503." },
-    { .name = "trusted_proxies",
-      .type = CONFIG_TEXTS,
-      .offset = offsetof(struct listen_settings, trusted_proxies),
-      .doc = "Networks whose X-Forwarded-For is believed." },
-    { .name = "max_head",
-      .type = CONFIG_SIZE,
-      .offset = offsetof(struct listen_settings, head_bytes),
-      .fallback = "16KiB",
-      .min = "1KiB",
-      .max = "256KiB",
-      .doc = "Longest request line and header fields together." },
-    { .name = "max_fields",
-      .type = CONFIG_INT,
-      .offset = offsetof(struct listen_settings, field_count),
-      .fallback = "100",
-      .min = "8",
-      .max = "1000",
-      .doc = "Most header fields of a request." },
-    { .name = "max_gzip_ratio",
-      .type = CONFIG_INT,
-      .offset = offsetof(struct listen_settings, gzip_ratio),
-      .fallback = "100",
-      .min = "1",
-      .max = "1000",
-      .doc = "Most bytes a compressed byte may stand for." },
-    { .name = "connections",
-      .type = CONFIG_INT,
-      .offset = offsetof(struct listen_settings, limits.connections),
-      .fallback = "10000",
-      .min = "1",
-      .max = "1000000",
-      .doc = "Most connections at a time; over it: 503." },
-    { .name = "connections_per_address",
-      .type = CONFIG_INT,
-      .offset =
-          offsetof(struct listen_settings, limits.connections_per_address),
-      .fallback = "1024",
-      .min = "1",
-      .max = "1000000",
-      .doc = "Most connections from one address." },
-    { .name = "head_timeout",
-      .type = CONFIG_DURATION,
-      .offset = offsetof(struct listen_settings, limits.head_timeout_ms),
-      .fallback = "10s",
-      .min = "1s",
-      .max = "10m",
-      .doc = "From a request's first byte to the end of its head." },
-    { .name = "body_timeout",
-      .type = CONFIG_DURATION,
-      .offset = offsetof(struct listen_settings, limits.body_timeout_ms),
-      .fallback = "30s",
-      .min = "1s",
-      .max = "10m",
-      .doc = "For the whole body." },
-    { .name = "idle_timeout",
-      .type = CONFIG_DURATION,
-      .offset = offsetof(struct listen_settings, limits.idle_timeout_ms),
-      .fallback = "75s",
-      .min = "1s",
-      .max = "1h",
-      .doc = "Between two requests of a connection." },
-    { .name = "write_timeout",
-      .type = CONFIG_DURATION,
-      .offset = offsetof(struct listen_settings, limits.write_timeout_ms),
-      .fallback = "30s",
-      .min = "1s",
-      .max = "10m",
-      .doc = "For an answer that is not taken." },
-    { .name = "requests_per_connection",
-      .type = CONFIG_INT,
-      .offset =
-          offsetof(struct listen_settings, limits.requests_per_connection),
-      .fallback = "0",
-      .min = "0",
-      .max = "1000000000",
-      .doc = "Requests after which a connection is closed; 0: no limit." },
-};
-
-static void
-check_listen(struct config_binding *binding, const struct config_node *node,
-             void *bound)
-{
-    struct listen_settings *listen = bound;
-    (void)node;
-    listen->limits.request =
-        (struct http_limits){ .head_bytes = (size_t)listen->head_bytes,
-                              .field_count = (size_t)listen->field_count,
-                              .body_bytes = (size_t)listen->max_body };
-    listen->trusted = arena_array(binding->arena, listen->trusted_proxies.count,
-                                  sizeof(struct cidr));
-    for (size_t i = 0;
-         listen->trusted != NULL && i < listen->trusted_proxies.count; i++) {
-        if (address_parse_cidr(listen->trusted_proxies.at[i],
-                               &listen->trusted[listen->trusted_count]) ==
-            STATUS_OK) {
-            listen->trusted_count++;
-        } else {
-            config_report_add(binding->report, CONFIG_ERROR,
-                              listen->trusted_proxies.marks[i],
-                              "'%.*s' is no network; write it as "
-                              "192.0.2.0/24 or 2001:db8::/32",
-                              SLICE_ARG(listen->trusted_proxies.at[i]));
-        }
-    }
-}
-
-static const struct config_table listen_table = {
-    .name = "listen",
-    .keys = listen_keys,
-    .count = COUNT(listen_keys),
-    .size = sizeof(struct listen_settings),
-    .doc = "The listener for webhooks. Without it the agent is outbound only.",
-    .check = check_listen,
-};
-
-/* ---- admin ---- */
-
-static const struct config_key admin_keys[] = {
-    { .name = "address",
-      .type = CONFIG_TEXT,
-      .offset = offsetof(struct admin_settings, address),
-      .doc = "unix:PATH (the default: admin.sock beside the store, in "
-             "$RUNTIME_DIRECTORY first) or a loopback host:port." },
-    { .name = "token",
-      .type = CONFIG_SECRET,
-      .offset = offsetof(struct admin_settings, token),
-      .doc = "Bearer token asked of who comes by TCP or socket." },
-};
-
-static bool
-is_loopback(struct slice address)
-{
-    static const char *const locals[] = { "127.", "localhost:", "[::1]:",
-                                          "unix:", "fd:" };
-    for (size_t i = 0; i < COUNT(locals); i++) {
-        if (slice_starts(address, slice_of(locals[i]))) {
-            return true;
-        }
-    }
-    return address.len == 0;
-}
-
-static void
-check_admin(struct config_binding *binding, const struct config_node *node,
-            void *bound)
-{
-    const struct admin_settings *admin = bound;
-    const struct config_node *address =
-        node == NULL ? NULL : config_node_child(node, "address");
-    if (address != NULL && !is_loopback(admin->address)) {
-        config_report_add(binding->report, CONFIG_ERROR, address->mark,
-                          "the admin listener answers on a unix socket or on "
-                          "loopback only: '%.*s' is neither",
-                          SLICE_ARG(admin->address));
-    }
-}
-
-static const struct config_table admin_table = {
-    .name = "admin",
-    .keys = admin_keys,
-    .count = COUNT(admin_keys),
-    .size = sizeof(struct admin_settings),
-    .doc = "The local endpoint for health, metrics and commands.",
-    .check = check_admin,
-};
 
 /* ---- handlers ---- */
 
 /* enum on_dead */
 static const char *const on_dead_words[] = { "free", "block", NULL };
+
+/* How many entries may be under way to a broker, unless it is said. */
+#define BROKER_CONCURRENCY 256
 
 static const char *const formats[] = { "cloudevents", "raw", NULL };
 
@@ -234,6 +42,13 @@ parse_rate(struct config_binding *binding, const struct config_node *node,
 #define TEXTS_SCHEMA                                                           \
     "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{"        \
     "\"type\":\"string\"}}]}"
+
+#define BROKER_KEY(key, of, words)                                             \
+    {                                                                          \
+        .name = key, .type = CONFIG_TABLE_PTR,                                 \
+        .offset = offsetof(struct handler_settings, broker),                   \
+        .table = &broker_tables[of], .doc = words                              \
+    }
 
 static const struct config_key handler_keys[] = {
     ROUTE_KEY("from", route_parse_from, TEXTS_SCHEMA,
@@ -271,6 +86,8 @@ static const struct config_key handler_keys[] = {
       .type = CONFIG_PATH,
       .offset = offsetof(struct handler_settings, file),
       .doc = "Appends the envelope as a line." },
+    BROKER_KEY("nats", BROKER_NATS, "Publishes to NATS JetStream."),
+    BROKER_KEY("redis", BROKER_REDIS, "Appends to a stream of Redis."),
     { .name = "format",
       .type = CONFIG_CHOICE,
       .offset = offsetof(struct handler_settings, format),
@@ -290,7 +107,8 @@ static const struct config_key handler_keys[] = {
       .fallback = "4",
       .min = "1",
       .max = "1024",
-      .doc = "Attempts at a time." },
+      .doc = "Attempts at a time; of a broker's handler 256 unless given, "
+             "and what waits is one batch." },
     { .name = "rate",
       .type = CONFIG_CUSTOM,
       .offset = offsetof(struct handler_settings, brake.rate),
@@ -336,11 +154,22 @@ check_env(struct config_binding *binding, const struct config_node *env,
     }
 }
 
-const char *const handler_kind_names[HANDLER_KINDS] = {
-    [HANDLER_EXEC] = "exec",
-    [HANDLER_HTTP] = "http",
-    [HANDLER_FILE] = "file",
-};
+const char *
+handler_kind_name(enum handler_kind kind)
+{
+    static const char *const names[] = { "exec", "http", "file" };
+    return kind < HANDLER_BROKERS ? names[kind]
+                                  : broker_tables[kind - HANDLER_BROKERS].name;
+}
+
+/* A batch is what is under way at a time, and one of four is none. */
+static void
+check_broker(const struct config_node *node, struct handler_settings *handler)
+{
+    if (handler->broker != NULL && child(node, "concurrency") == NULL) {
+        handler->concurrency = BROKER_CONCURRENCY;
+    }
+}
 
 /* Exactly one of the kinds, and its keys only. */
 static void
@@ -350,15 +179,15 @@ check_handler(struct config_binding *binding, const struct config_node *node,
     struct handler_settings *handler = bound;
     size_t given = 0;
     for (size_t i = 0; i < HANDLER_KINDS; i++) {
-        if (child(node, handler_kind_names[i]) != NULL) {
+        if (child(node, handler_kind_name((enum handler_kind)i)) != NULL) {
             given++;
             handler->kind = (enum handler_kind)i;
         }
     }
     if (given != 1 && node != NULL) {
         config_report_add(binding->report, CONFIG_ERROR, node->key_mark,
-                          "handler '%.*s' needs exactly one of exec, http and "
-                          "file",
+                          "handler '%.*s' needs exactly one of exec, http, "
+                          "file, nats and redis",
                           SLICE_ARG(node->key));
     }
     const struct config_node *exec = child(node, "exec");
@@ -380,6 +209,7 @@ check_handler(struct config_binding *binding, const struct config_node *node,
                           "on_dead: block needs order_by: without it there are "
                           "no lanes to block");
     }
+    check_broker(node, handler);
 }
 
 static const struct config_table handler_table = {
@@ -387,7 +217,8 @@ static const struct config_table handler_table = {
     .keys = handler_keys,
     .count = COUNT(handler_keys),
     .size = sizeof(struct handler_settings),
-    .doc = "Where deliveries go: exactly one of exec, http and file.",
+    .doc = "Where deliveries go: exactly one of exec, http, file, nats and "
+           "redis.",
     .check = check_handler,
 };
 

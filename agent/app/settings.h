@@ -9,6 +9,7 @@
 #include "config/config_bind.h"
 #include "config/config_key.h"
 #include "flow/dispatch.h"
+#include "handler/handler_broker.h"
 #include "handler/handler_exec.h"
 #include "handler/handler_http.h"
 #include "io/http_server.h"
@@ -58,10 +59,17 @@ struct limit_settings {
     int64_t key_bytes;
 };
 
-enum handler_kind { HANDLER_EXEC, HANDLER_HTTP, HANDLER_FILE, HANDLER_KINDS };
+/* The brokers come last, in the order of enum broker_kind. */
+enum handler_kind {
+    HANDLER_EXEC,
+    HANDLER_HTTP,
+    HANDLER_FILE,
+    HANDLER_BROKERS,
+    HANDLER_KINDS = HANDLER_BROKERS + BROKER_KINDS
+};
 
-/* The key each kind has in a handler. */
-extern const char *const handler_kind_names[HANDLER_KINDS];
+/* Returns the key a kind has in a handler. */
+const char *handler_kind_name(enum handler_kind kind);
 
 enum on_dead { ON_DEAD_FREE, ON_DEAD_BLOCK };
 
@@ -78,7 +86,8 @@ struct handler_settings {
     struct handler_http_settings *http; /* NULL: not an http handler */
     struct slice http_secret;           /* as it was read; empty for none */
     struct slice file;
-    enum handler_kind kind; /* of the one that is given */
+    struct broker_settings *broker; /* NULL: not a broker's handler */
+    enum handler_kind kind;         /* of the one that is given */
 };
 
 struct log_settings {
@@ -98,5 +107,9 @@ struct settings {
 };
 
 extern const struct config_table settings_table;
+
+/* Parts of it with a file of their own. */
+extern const struct config_table listen_table;
+extern const struct config_table admin_table;
 
 #endif

@@ -52,7 +52,7 @@ class Counting(unittest.TextTestResult):
 
 def run_one(name):
     """In a process of its own: runs one file and prints its counts."""
-    sys.path.insert(0, HERE)
+    sys.path[:0] = [os.environ["LONGSTOP_FOLDER"], HERE]
     suite = unittest.defaultTestLoader.loadTestsFromName(name)
     runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Counting,
                                      verbosity=0)
@@ -80,6 +80,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", help="the build directory, or the program")
     parser.add_argument("--jobs", type=int, default=3)
+    parser.add_argument("--folder", default=HERE,
+                        help="where the files are; what they share is here")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
@@ -92,9 +94,10 @@ def main():
         print(f"{build} holds no program longstop")
         return 2
     os.environ["LONGSTOP_BUILD"] = build
+    os.environ["LONGSTOP_FOLDER"] = os.path.abspath(options.folder)
     names = [name.split(".")[0] for name in options.names] and options.names
     names = names or sorted(os.path.basename(path)[:-3] for path in
-                            glob.glob(os.path.join(HERE, "test_*.py")))
+                            glob.glob(os.path.join(options.folder, "test_*.py")))
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for name, text, good, bad in pool.map(start, names):

@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 
 # The floors of agent/, lowest first; folders of one row never see each other.
-FLOORS = [["base"], ["wire", "config"], ["model"], ["io"],
+FLOORS = [["base", "plugin"], ["wire", "config"], ["model"], ["io"],
           ["store", "source", "handler"], ["flow"], ["app"]]
 LEVEL = {name: level for level, row in enumerate(FLOORS) for name in row}
 

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# The brokers' plugins: one shared object per library that is there. They are
+# loaded by name, so the program links none of them, and they none of it.
+set(LONGSTOP_PLUGINS "auto" CACHE STRING
+    "auto: those whose library is there; OFF: none; or a list that must be built")
+
+# What they do alike, built into each of them; as a library for its tests.
+set(longstop_plugin_kit
+    ${CMAKE_SOURCE_DIR}/agent/plugin/kit.c
+    ${CMAKE_SOURCE_DIR}/agent/plugin/kit_url.c)
+add_library(longstop_plugin STATIC EXCLUDE_FROM_ALL ${longstop_plugin_kit})
+target_include_directories(longstop_plugin PUBLIC ${CMAKE_SOURCE_DIR}/agent)
+target_link_libraries(longstop_plugin PRIVATE longstop_flags)
+
+function(longstop_plugin kind)
+    if(LONGSTOP_PLUGINS STREQUAL "auto")
+        if(NOT plugin_${kind}_FOUND)
+            message(STATUS "plugin ${kind}: not built, its library is not there")
+            return()
+        endif()
+    elseif(NOT kind IN_LIST LONGSTOP_PLUGINS)
+        return()
+    elseif(NOT plugin_${kind}_FOUND)
+        message(FATAL_ERROR "plugin ${kind} is asked for (LONGSTOP_PLUGINS), "
+            "and its library is not there: see tests/run.sh for the package")
+    endif()
+    add_library(plugin_${kind} MODULE
+        ${CMAKE_SOURCE_DIR}/agent/plugin/${kind}.c ${longstop_plugin_kit})
+    target_include_directories(plugin_${kind} PRIVATE ${CMAKE_SOURCE_DIR}/agent)
+    target_link_libraries(plugin_${kind} PRIVATE longstop_flags
+        PkgConfig::plugin_${kind} Threads::Threads)
+    set_target_properties(plugin_${kind} PROPERTIES
+        PREFIX "" OUTPUT_NAME ${kind} SUFFIX ".so"
+        C_VISIBILITY_PRESET hidden
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+    # Beside the program, so that whoever builds it can use them.
+    add_dependencies(longstop plugin_${kind})
+    install(TARGETS plugin_${kind}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/longstop)
+endfunction()
+
+foreach(kind IN ITEMS nats redis)
+    longstop_plugin(${kind})
+endforeach()
