@@ -77,9 +77,22 @@ struct pairs {
     size_t count;
 };
 
+static const struct template *
+parse_text(struct config_binding *binding, const struct config_node *node,
+           enum draft_side side)
+{
+    struct slice text;
+    return connector_parse_scalar(binding, node, &text)
+               ? connector_parse_template(binding, text, node,
+                                          TEMPLATE_BARE_LITERAL,
+                                          connector_hook_kinds, side)
+               : NULL;
+}
+
 /* Pairs of templates; the right one may be a plain text. */
 static struct pairs
-parse_pairs(struct config_binding *binding, const struct config_node *node)
+parse_pairs(struct config_binding *binding, const struct config_node *node,
+            enum draft_side side)
 {
     const size_t count = connector_parse_count(node);
     struct pairs pairs = { .at = arena_array(binding->arena, count + 1,
@@ -97,8 +110,8 @@ parse_pairs(struct config_binding *binding, const struct config_node *node)
             return pairs;
         }
         const struct template **pair = pairs.at[pairs.count];
-        connector_parse_hook_text(binding, at->children, &pair[0]);
-        connector_parse_hook_text(binding, at->children->next, &pair[1]);
+        pair[0] = parse_text(binding, at->children, side);
+        pair[1] = parse_text(binding, at->children->next, side);
         pairs.count += pair[0] != NULL && pair[1] != NULL;
     }
     return pairs;
@@ -110,18 +123,19 @@ connector_verify_asserts(struct config_binding *binding,
 {
     struct verify_rule *rule =
         (void *)((char *)place - offsetof(struct verify_rule, asserts));
-    const struct pairs pairs = parse_pairs(binding, node);
+    const struct pairs pairs = parse_pairs(binding, node, SIDE_WEBHOOK);
     rule->asserts = pairs.at;
     rule->assert_count = pairs.count;
 }
 
+/* Whoever never asks for a registration need not say for what. */
 void
 connector_verify_intent(struct config_binding *binding,
                         const struct config_node *node, void *place)
 {
     struct handshake *shake =
         (void *)((char *)place - offsetof(struct handshake, asserts));
-    const struct pairs pairs = parse_pairs(binding, node);
+    const struct pairs pairs = parse_pairs(binding, node, SIDE_REGISTER);
     shake->asserts = pairs.at;
     shake->assert_count = pairs.count;
 }

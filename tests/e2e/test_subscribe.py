@@ -560,41 +560,76 @@ class Pending(Case):
         got = post(agent.port, "/hooks/shop", b"{}", {"X-Hook-Secret": "x"})
         self.assertEqual((got.status, self.kept(agent)), (404, None))
 
-    def test_a_hub_is_told_that_we_meant_it_and_nothing_else(self):
-        challenge = {"hub.mode": "subscribe", "hub.challenge": "c-42",
-                     "hub.topic": "https://feed.example/news"}
-        agent = None
+    TOPIC = "https://feed.example/news"
 
-        def get(**more):
-            connection = harness.http.client.HTTPConnection(
-                "127.0.0.1", agent.port, timeout=10)
-            connection.request("GET", "/hooks/shop?" + urllib.parse.urlencode(
-                {**challenge, **more}))
-            reply = connection.getresponse()
-            got = reply.status, reply.read()
-            connection.close()
-            return got
-
-        _, agent = self.awaiting(
-            lambda *_: (202, {}), params={"topic": {}},
-            **{"with": {"topic": challenge["hub.topic"]}},
-            handshake=[{
-                "when": [{"x": "method", "equals": "GET"},
-                         {"x": "query:hub.challenge", "present": True}],
-                "verify": False, "pending": True,
-                "assert": [["{query:hub.topic}", "{var:topic}"]],
-                "respond": {"status": 200, "body": "{query:hub.challenge}"}}])
-        agent.config["connectors"]["shop"]["register"]["create"].update(
-            json=None, form={"hub.callback": "{hook_url}",
-                             "hub.secret": "{generated}"}, expect=202)
-        del agent.config["connectors"]["shop"]["register"]["create"]["json"]
+    def hub(self, use="websub", **more):
+        """A hub, and an agent that is to be subscribed to it."""
+        registrar = Registrar(lambda *_: (202, {}))
+        self.addCleanup(registrar.close)
+        agent = self.agent({"shop": {"use": use, "with": {
+            "hub": registrar.url + "/hub", "topic": self.TOPIC, **more}}})
+        agent.config["listen"]["public_url"] = "https://hooks.example.com"
         agent.write_config()
         agent.start()
-        self.assertEqual(get()[0], 404)
+        return registrar, agent
+
+    def intent(self, agent, **more):
+        """The hub asks whether we meant it."""
+        connection = harness.http.client.HTTPConnection(
+            "127.0.0.1", agent.port, timeout=10)
+        connection.request("GET", "/hooks/shop?" + urllib.parse.urlencode(
+            {"hub.mode": "subscribe", "hub.challenge": "c-42",
+             "hub.topic": self.TOPIC, **more}))
+        reply = connection.getresponse()
+        got = reply.status, reply.read()
+        connection.close()
+        return got
+
+    def past(self, agent):
+        """As if the last registration were an hour old."""
+        note = json.loads(self.kept(agent, "registration"))
+        note["at_ms"] -= 3_600_000
+        with open(agent.path("secrets/shop.registration"), "w",
+                  encoding="utf-8") as file:
+            file.write(json.dumps(note))
+
+    def test_a_hub_is_told_that_we_meant_it_and_nothing_else(self):
+        registrar, agent = self.hub()
+        self.assertEqual(self.intent(agent)[0], 404)
         self.subscribe(agent)
-        self.assertEqual(get(), (200, b"c-42"))
-        self.assertEqual(get(**{"hub.topic": "https://other"})[0], 404)
-        self.assertEqual(get(**{"hub.mode": "subscribe"})[0], 200)
+        form = registrar.asked[0][2]
+        self.assertEqual((form["hub.topic"], form["hub.callback"]),
+                         ([self.TOPIC], [HOOK]))
+        self.assertEqual(self.intent(agent), (200, b"c-42"))
+        for wrong in ({"hub.topic": "https://other.example/"},
+                      {"hub.topic": self.TOPIC + "/x"},
+                      {"hub.mode": "unsubscribe"}):
+            self.assertEqual(self.intent(agent, **wrong)[0], 404, wrong)
+
+    def test_a_hub_that_asks_later_than_that_is_not_answered(self):
+        _, agent = self.hub()
+        self.subscribe(agent)
+        self.past(agent)
+        self.assertEqual(self.intent(agent)[0], 404)
+        agent.stop()
+        agent.start()
+        self.assertEqual(self.intent(agent)[0], 404, "with its secret too")
+        self.subscribe(agent, "--renew")
+        self.assertEqual(self.intent(agent), (200, b"c-42"))
+
+    def test_what_a_hub_pushes_is_taken_with_the_secret_that_is_kept(self):
+        _, agent = self.hub("rss_atom", feed="http://127.0.0.1:9/feed")
+        self.subscribe(agent)
+        agent.stop()
+        agent.start()
+        feed = b"""<feed xmlns="http://www.w3.org/2005/Atom"><entry>
+            <id>urn:1</id><updated>2026-01-01T00:00:00Z</updated></entry>
+            </feed>"""
+        signed = {"X-Hub-Signature": "sha256=" + harness.sign(
+            feed, self.kept(agent))}
+        self.assertEqual(post(agent.port, "/hooks/shop", feed, signed).status,
+                         202)
+        agent.wait_events(1)
 
 
 class Redeliver(Case):
