@@ -5,6 +5,8 @@
 #include "base/instant.h"
 #include "handler/handler_broker.h"
 #include "handler/handler_file.h"
+#include "handler/handler_unix.h"
+#include "handler/handler_worker.h"
 #include "io/plugin_load.h"
 #include "model/fetch.h"
 
@@ -83,6 +85,14 @@ list_env(const struct making *making, const struct config_node *env,
     return status;
 }
 
+/* As many as it takes for `concurrency` lines at a time. */
+static size_t
+peers_of(const struct handler_settings *settings)
+{
+    return (size_t)((settings->concurrency + settings->ahead - 1) /
+                    settings->ahead);
+}
+
 static enum status
 make_exec(const struct making *making, const struct handler_settings *settings,
           struct slice name, struct handler **ret, struct error *err)
@@ -106,7 +116,11 @@ make_exec(const struct making *making, const struct handler_settings *settings,
         .kill_after_ms = KILL_AFTER_MS,
         .output_limit = OUTPUT_LIMIT,
     };
-    return handler_exec_create(making->parts->spawner, &exec, ret, err);
+    return settings->is_worker
+               ? handler_worker_create(
+                     making->parts->loop, making->parts->spawner, &exec,
+                     peers_of(settings), (size_t)settings->ahead, ret, err)
+               : handler_exec_create(making->parts->spawner, &exec, ret, err);
 }
 
 static enum status
@@ -145,6 +159,16 @@ make_broker(const struct making *making,
                                        ret, err);
 }
 
+static enum status
+make_unix(const struct making *making, const struct handler_settings *settings,
+          struct slice name, struct handler **ret, struct error *err)
+{
+    (void)name;
+    return handler_unix_create(making->parts->loop, settings->unix_path,
+                               settings->timeout_ms, peers_of(settings),
+                               (size_t)settings->ahead, ret, err);
+}
+
 typedef enum status make_fn(const struct making *making,
                             const struct handler_settings *settings,
                             struct slice name, struct handler **ret,
@@ -154,6 +178,7 @@ static make_fn *const makers[] = {
     [HANDLER_EXEC] = make_exec,
     [HANDLER_HTTP] = make_http,
     [HANDLER_FILE] = make_file,
+    [HANDLER_UNIX] = make_unix,
 };
 
 static enum status

@@ -77,6 +77,25 @@ static const struct config_key handler_keys[] = {
       .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":"
                 "[\"string\",\"number\",\"boolean\"]}}",
       .doc = "What an exec handler's environment has besides its own." },
+    { .name = "worker",
+      .type = CONFIG_BOOL,
+      .offset = offsetof(struct handler_settings, is_worker),
+      .fallback = "false",
+      .doc = "The program of exec stays: it reads one envelope a line and "
+             "answers each with a line, {\"id\":\"...\",\"ok\":true}." },
+    { .name = "unix",
+      .type = CONFIG_PATH,
+      .offset = offsetof(struct handler_settings, unix_path),
+      .doc = "A stream socket whose server is given one envelope a line and "
+             "answers as a worker does." },
+    { .name = "ahead",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct handler_settings, ahead),
+      .fallback = "1",
+      .min = "1",
+      .max = "256",
+      .doc = "Envelopes a worker or a connection is given before it has "
+             "answered the first." },
     { .name = "http",
       .type = CONFIG_TABLE_PTR,
       .offset = offsetof(struct handler_settings, http),
@@ -134,6 +153,37 @@ child(const struct config_node *node, const char *key)
     return node == NULL ? NULL : config_node_child(node, key);
 }
 
+/* Keys that only those have who are talked to by lines. */
+static void
+check_lines(struct config_binding *binding, const struct config_node *node,
+            const struct handler_settings *handler)
+{
+    bool is_worker = handler->kind == HANDLER_EXEC && handler->is_worker;
+    if (handler->is_worker && handler->kind != HANDLER_EXEC) {
+        config_report_add(binding->report, CONFIG_ERROR,
+                          child(node, "worker")->key_mark,
+                          "worker is for exec handlers");
+    }
+    if (child(node, "ahead") != NULL && !is_worker &&
+        handler->kind != HANDLER_UNIX) {
+        config_report_add(binding->report, CONFIG_ERROR,
+                          child(node, "ahead")->key_mark,
+                          "ahead is for workers (exec with worker: true) and "
+                          "unix handlers");
+    }
+    bool has_lines = is_worker || handler->kind == HANDLER_UNIX ||
+                     handler->kind == HANDLER_FILE;
+    if (has_lines && handler->format == FORMAT_RAW) {
+        config_report_add(binding->report, CONFIG_ERROR,
+                          child(node, "format")->mark,
+                          "%s is given one CloudEvents object a line: 'raw' "
+                          "bytes may have lines of their own",
+                          handler->kind == HANDLER_FILE ? "a file"
+                          : is_worker                   ? "a worker"
+                                                        : "a unix handler");
+    }
+}
+
 static void
 check_env(struct config_binding *binding, const struct config_node *env,
           const struct config_node *exec)
@@ -157,7 +207,7 @@ check_env(struct config_binding *binding, const struct config_node *env,
 const char *
 handler_kind_name(enum handler_kind kind)
 {
-    static const char *const names[] = { "exec", "http", "file" };
+    static const char *const names[] = { "exec", "http", "file", "unix" };
     return kind < HANDLER_BROKERS ? names[kind]
                                   : broker_tables[kind - HANDLER_BROKERS].name;
 }
@@ -187,7 +237,7 @@ check_handler(struct config_binding *binding, const struct config_node *node,
     if (given != 1 && node != NULL) {
         config_report_add(binding->report, CONFIG_ERROR, node->key_mark,
                           "handler '%.*s' needs exactly one of exec, http, "
-                          "file, nats and redis",
+                          "unix, file, nats and redis",
                           SLICE_ARG(node->key));
     }
     const struct config_node *exec = child(node, "exec");
@@ -195,12 +245,7 @@ check_handler(struct config_binding *binding, const struct config_node *node,
         config_report_add(binding->report, CONFIG_ERROR, exec->mark,
                           "exec needs a program: [./fulfil.sh, --fast]");
     }
-    if (child(node, "file") != NULL && handler->format == FORMAT_RAW) {
-        config_report_add(binding->report, CONFIG_ERROR,
-                          child(node, "format")->mark,
-                          "a file handler writes one CloudEvents object a "
-                          "line: 'raw' bytes may have lines of their own");
-    }
+    check_lines(binding, node, handler);
     check_env(binding, child(node, "env"), exec);
     if (handler->on_dead == ON_DEAD_BLOCK && handler->route.order_by.len == 0) {
         const struct config_node *on_dead = child(node, "on_dead");
@@ -217,8 +262,9 @@ static const struct config_table handler_table = {
     .keys = handler_keys,
     .count = COUNT(handler_keys),
     .size = sizeof(struct handler_settings),
-    .doc = "Where deliveries go: exactly one of exec, http, file, nats and "
-           "redis.",
+    .doc =
+        "Where deliveries go: exactly one of exec, http, unix, file, nats and "
+        "redis.",
     .check = check_handler,
 };
 

@@ -64,6 +64,7 @@ enum handler_kind {
     HANDLER_EXEC,
     HANDLER_HTTP,
     HANDLER_FILE,
+    HANDLER_UNIX,
     HANDLER_BROKERS,
     HANDLER_KINDS = HANDLER_BROKERS + BROKER_KINDS
 };
@@ -81,11 +82,14 @@ struct handler_settings {
     struct brake_rules brake;
     int64_t timeout_ms;
     int64_t concurrency;
+    int64_t ahead; /* of lines: what a peer is given at a time */
     struct config_texts exec;
+    bool is_worker;
     const struct config_node *env;
     struct handler_http_settings *http; /* NULL: not an http handler */
     struct slice http_secret;           /* as it was read; empty for none */
     struct slice file;
+    struct slice unix_path;
     struct broker_settings *broker; /* NULL: not a broker's handler */
     enum handler_kind kind;         /* of the one that is given */
 };

@@ -56,7 +56,8 @@ void
 dispatch_check_stopped(struct dispatch *dispatch)
 {
     if (dispatch->stopped == NULL || dispatch->grace_ms >= 0 ||
-        dispatch->running > 0 || settle_open(dispatch->settle) > 0) {
+        dispatch->running > 0 || dispatch->closing > 0 ||
+        settle_open(dispatch->settle) > 0) {
         return;
     }
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
@@ -496,6 +497,30 @@ dispatch_again(struct dispatch *dispatch)
     }
 }
 
+static void
+handler_closed(void *arg)
+{
+    struct dispatch *dispatch = arg;
+    dispatch->closing--;
+    dispatch_check_stopped(dispatch);
+}
+
+static void
+close_handlers(struct dispatch *dispatch)
+{
+    if (dispatch->closed) {
+        return; /* it is told to stop twice when it is destroyed */
+    }
+    dispatch->closed = true;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct handler *handler = dispatch->settings.outlets[i].handler;
+        if (handler != NULL && handler->ops->close != NULL &&
+            handler->ops->close(handler, handler_closed, dispatch)) {
+            dispatch->closing++;
+        }
+    }
+}
+
 void
 dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
               void (*stopped)(void *arg), void *arg)
@@ -508,12 +533,13 @@ dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
     }
     dispatch->grace_ms = grace_ms;
     loop_timer_arm(dispatch->grace, 0);
+    close_handlers(dispatch);
 }
 
 size_t
 dispatch_running(const struct dispatch *dispatch)
 {
-    return dispatch->running;
+    return dispatch->running + dispatch->closing;
 }
 
 void

@@ -94,7 +94,8 @@ void dispatch_dropped(struct dispatch *dispatch,
 void dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
                    void (*stopped)(void *arg), void *arg);
 
-/* Attempts that are with their handlers. */
+/* Attempts that are with their handlers, and handlers that have not let go of
+ * all they keep. */
 size_t dispatch_running(const struct dispatch *dispatch);
 
 /* Asks all attempts to end now. */

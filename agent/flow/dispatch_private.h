@@ -38,6 +38,8 @@ struct dispatch {
     struct settle *settle;
     struct outlet *outlets;
     size_t running; /* attempts with a handler */
+    size_t closing; /* handlers that let go of what they keep */
+    bool closed;    /* they were asked to */
     bool stopping;
     struct loop_timer *grace;
     int64_t grace_ms; /* still to be waited for; < 0: it is */

@@ -53,10 +53,18 @@ struct handler_ops {
     /* Asks all running attempts to end soon; each still reports. */
     void (*cancel)(struct handler *handler);
 
-    /* Reopens files (SIGHUP). May be NULL. */
+    /* Reopens files, and has workers and connections replaced (SIGHUP). May be
+     * NULL. */
     void (*reopen)(struct handler *handler);
 
-    /* No attempt may be running. */
+    /* Nothing will be started any more: lets go of what is kept between
+     * attempts, such as children. True: `closed` comes once, later, when
+     * nothing is left and no attempt runs. False: that is so now. May be NULL.
+     */
+    bool (*close)(struct handler *handler, void (*closed)(void *arg),
+                  void *arg);
+
+    /* No attempt may be running, and what `close` lets go of must be gone. */
     void (*destroy)(struct handler *handler);
 };
 

@@ -53,19 +53,25 @@ free_process(struct process *process)
     process_close(&process->pidfd);
     process_close(&process->in_fd);
     process_close(&process->out_fd);
+    process_close(&process->talk_fd);
     buf_fini(&process->tail);
     arena_fini(&process->arena);
     mem_free(process);
 }
 
+static struct slice
+kept(const struct process *process)
+{
+    struct slice output = buf_slice(&process->tail);
+    return output.len <= process->output_limit
+               ? output
+               : slice_from(output, output.len - process->output_limit);
+}
+
 static void
 finish(struct process *process, struct process_end end)
 {
-    struct slice output = buf_slice(&process->tail);
-    if (output.len > process->output_limit) {
-        output = slice_from(output, output.len - process->output_limit);
-    }
-    end.output = output;
+    end.output = kept(process);
     end.duration_ms = loop_now_ms(process->spawner->loop) - process->started_ms;
     process->spawner->alive--;
     process->done(process->arg, &end);
@@ -205,11 +211,22 @@ watch(struct process *process)
         status = loop_io_create(loop, process->out_fd, output_ready, process,
                                 &process->out_io);
     }
-    if (status == STATUS_OK && process->in_fd >= 0) {
+    if (status == STATUS_OK && process->in_fd >= 0 && process->opened == NULL) {
         status = loop_io_create(loop, process->in_fd, input_ready, process,
                                 &process->in_io);
     }
     return status;
+}
+
+/* The last thing done to a child that has just begun: the callee may cancel. */
+static void
+hand_over(struct process *process)
+{
+    int in_fd = process->in_fd;
+    int talk_fd = process->talk_fd;
+    process->in_fd = -1;
+    process->talk_fd = -1;
+    process->opened(process->arg, in_fd, talk_fd);
 }
 
 static void
@@ -239,8 +256,13 @@ spawned(void *arg, struct list *call)
     }
     if (process->is_canceled) {
         ask_to_end(process);
-    } else {
+        return;
+    }
+    if (process->timeout_ms > 0) {
         loop_timer_arm(process->timer, process->timeout_ms);
+    }
+    if (process->opened != NULL) {
+        hand_over(process);
     }
 }
 
@@ -342,10 +364,12 @@ process_start(struct process_spawner *spawner, const struct process_spec *spec,
     }
     process->spawner = spawner;
     process->done = done;
+    process->opened = spec->opened;
     process->arg = arg;
     process->pidfd = -1;
     process->in_fd = -1;
     process->out_fd = -1;
+    process->talk_fd = -1;
     process->started_ms = loop_now_ms(spawner->loop);
     if (!copy_spec(process, spec) ||
         loop_timer_create(spawner->loop, timer_fired, process,
@@ -376,4 +400,18 @@ process_cancel(struct process *process)
         process->is_revoked = true;
         loop_timer_arm(process->timer, 0);
     }
+}
+
+struct slice
+process_output(struct process *process)
+{
+    (void)read_output(process, READS_A_TURN);
+    return kept(process);
+}
+
+void
+process_forget_output(struct process *process)
+{
+    (void)read_output(process, READS_A_TURN);
+    buf_clear(&process->tail);
 }

@@ -8,6 +8,8 @@
  * own, default signals, an environment that holds just what the spec says.
  * Timeout: SIGTERM to the group, after `kill_after_ms` SIGKILL. When the child
  * itself has ended, nobody waits for grandchildren that hold its output open.
+ *
+ * A child may also be talked to: its stdin and stdout are then the caller's.
  */
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
@@ -28,16 +30,24 @@ enum status process_spawner_create(struct loop *loop,
 /* Every process must have ended. NULL is allowed. */
 void process_spawner_destroy(struct process_spawner *spawner);
 
+/* The child runs: `in_fd` writes to its stdin, `out_fd` reads its stdout. Both
+ * are non-blocking and from here on the callee's, who closes them. */
+typedef void process_open_fn(void *arg, int in_fd, int out_fd);
+
 struct process_spec {
     const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH
                                 only if it holds no '/' */
     const char *const *env;  /* NULL-terminated, "NAME=value" */
     const char *directory;   /* NULL: ours */
     struct slice input;      /* borrowed until the callback */
-    int64_t timeout_ms;
-    int64_t kill_after_ms; /* 5 s */
-    size_t output_limit;   /* the last so many bytes of stdout and stderr,
-                              together: 4 KiB */
+    int64_t timeout_ms;      /* 0: no limit */
+    int64_t kill_after_ms;   /* 5 s */
+    size_t output_limit;     /* the last so many bytes of stdout and stderr,
+                                together: 4 KiB */
+    process_open_fn *opened; /* or NULL; comes once before `done`, with the
+                                same `arg`, unless the child never runs or is
+                                cancelled first. There is no `input` then, and
+                                the output is stderr alone */
 };
 
 struct process_end {
@@ -63,5 +73,12 @@ enum status process_start(struct process_spawner *spawner,
 /* Asks it to end now: SIGTERM, then SIGKILL; `done` comes with
  * STATUS_CANCELED. */
 void process_cancel(struct process *process);
+
+/* The last bytes of output so far, up to what can be read now; borrowed until
+ * the loop goes on. Not before `opened`. */
+struct slice process_output(struct process *process);
+
+/* Forgets the output so far. */
+void process_forget_output(struct process *process);
 
 #endif

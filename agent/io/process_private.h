@@ -31,6 +31,7 @@ struct process {
     int64_t kill_after_ms;
     size_t output_limit;
     process_end_fn *done;
+    process_open_fn *opened;
     void *arg;
 
     /* Of the thread until it gives the process back. */
@@ -40,6 +41,7 @@ struct process {
     int pidfd;
     int in_fd;
     int out_fd;
+    int talk_fd; /* its stdout, when that is not ours to keep */
 
     struct loop_timer *timer;
     struct loop_io *exit_io;

@@ -90,6 +90,13 @@ find_program(const struct process *process, char into[PATH_MAX])
     return NULL;
 }
 
+/* The child's side of the pipes. */
+struct ends {
+    int in;
+    int out;
+    int err; /* -1: as `out` */
+};
+
 static int
 set_attributes(posix_spawnattr_t *attributes)
 {
@@ -113,15 +120,16 @@ set_attributes(posix_spawnattr_t *attributes)
 }
 
 static int
-set_actions(posix_spawn_file_actions_t *actions, int in, int out,
+set_actions(posix_spawn_file_actions_t *actions, const struct ends *child,
             const char *directory)
 {
-    int failed = posix_spawn_file_actions_adddup2(actions, in, 0);
+    int failed = posix_spawn_file_actions_adddup2(actions, child->in, 0);
     if (failed == 0) {
-        failed = posix_spawn_file_actions_adddup2(actions, out, 1);
+        failed = posix_spawn_file_actions_adddup2(actions, child->out, 1);
     }
     if (failed == 0) {
-        failed = posix_spawn_file_actions_adddup2(actions, out, 2);
+        failed = posix_spawn_file_actions_adddup2(
+            actions, child->err >= 0 ? child->err : child->out, 2);
     }
     if (failed == 0) {
         failed = posix_spawn_file_actions_addclosefrom_np(actions, 3);
@@ -133,7 +141,7 @@ set_actions(posix_spawn_file_actions_t *actions, int in, int out,
 }
 
 static int
-spawn(struct process *process, int in, int out)
+spawn(struct process *process, const struct ends *child)
 {
     char found[PATH_MAX];
     const char *path = find_program(process, found);
@@ -152,7 +160,7 @@ spawn(struct process *process, int in, int out)
     }
     failed = set_attributes(&attributes);
     if (failed == 0) {
-        failed = set_actions(&actions, in, out, process->directory);
+        failed = set_actions(&actions, child, process->directory);
     }
     if (failed == 0) {
         failed = posix_spawn(&process->pid, path, &actions, &attributes,
@@ -227,25 +235,50 @@ process_abandon(struct process *process)
     process->pid = 0;
 }
 
+/* One pipe of which our end does not block; false leaves errno. `ours` is 1
+ * where we write and 0 where we read. */
+static bool
+open_pipe(int ours, int *ret_ours, int *ret_theirs)
+{
+    int both[2];
+    if (pipe2(both, O_CLOEXEC) != 0) {
+        return false;
+    }
+    *ret_ours = both[ours];
+    *ret_theirs = both[1 - ours];
+    return fcntl(both[ours], F_SETFL, O_NONBLOCK) == 0;
+}
+
+static bool
+open_pipes(struct process *process, struct ends *child)
+{
+    if (!open_pipe(1, &process->in_fd, &child->in)) {
+        return false;
+    }
+    if (process->opened == NULL) {
+        return open_pipe(0, &process->out_fd, &child->out);
+    }
+    return open_pipe(0, &process->talk_fd, &child->out) &&
+           open_pipe(0, &process->out_fd, &child->err);
+}
+
 void
 process_spawn(struct process *process)
 {
-    int in[2] = { -1, -1 };
-    int out[2] = { -1, -1 };
-    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 ||
-        fcntl(in[1], F_SETFL, O_NONBLOCK) != 0 ||
-        fcntl(out[0], F_SETFL, O_NONBLOCK) != 0) {
+    struct ends child = { -1, -1, -1 };
+    if (!open_pipes(process, &child)) {
         explain(process, errno);
-        process_close(&in[1]);
-        process_close(&out[0]);
+        process_close(&process->in_fd);
+        process_close(&process->out_fd);
+        process_close(&process->talk_fd);
         goto close_ends;
     }
-    process->in_fd = in[1];
-    process->out_fd = out[0];
-    /* Most events fit into the pipe: they are there before the child is, and
-     * the loop has nothing left to write. */
-    (void)process_write_input(process);
-    int failed = spawn(process, in[0], out[1]);
+    if (process->opened == NULL) {
+        /* Most events fit into the pipe: they are there before the child is,
+         * and the loop has nothing left to write. */
+        (void)process_write_input(process);
+    }
+    int failed = spawn(process, &child);
     if (failed != 0) {
         explain(process, failed);
         goto close_ends;
@@ -258,6 +291,7 @@ process_spawn(struct process *process)
     }
 
 close_ends:
-    process_close(&in[0]);
-    process_close(&out[1]);
+    process_close(&child.in);
+    process_close(&child.out);
+    process_close(&child.err);
 }

@@ -281,6 +281,7 @@ class Agent:
         self.port = free_port()
         self.child = None
         self.env = {}
+        self.cwd = "/"
         self.socket = os.path.join(self.dir, "admin.sock")
         self.config = {"store": "sqlite:longstop.db",
                        "admin": {"address": "unix:admin.sock"},
@@ -309,7 +310,7 @@ class Agent:
             self.child = subprocess.Popen(
                 [LONGSTOP, "run", "-c", self.config_path, "--log-format",
                  "logfmt"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd="/", env=environment(**self.env))
+                cwd=self.cwd, env=environment(**self.env))
         return self
 
     def start(self):
