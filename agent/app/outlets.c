@@ -187,17 +187,23 @@ make_outlet(const struct making *making,
             struct store *store, struct outlet_settings *outlet,
             struct error *err)
 {
+    const int64_t run_ms = settings->timeout_ms + KILL_AFTER_MS;
     *outlet = (struct outlet_settings){
         .name = name,
         .route = settings->route,
         .retry = settings->retry,
         .brake = settings->brake,
         .concurrency = settings->concurrency,
-        .lease_ms = settings->timeout_ms + KILL_AFTER_MS + LEASE_SLACK_MS +
-                    making->fetch_ms,
-        .attempt_ms = settings->timeout_ms + KILL_AFTER_MS + making->fetch_ms,
+        .batch = settings->batch,
+        .run_ms = run_ms,
+        .attempt_ms = run_ms + making->fetch_ms,
         .format = (enum delivery_format)settings->format,
     };
+    if (settings->batch != NULL) {
+        /* For others, and then for a slot. */
+        outlet->attempt_ms += settings->batch->wait_ms + run_ms;
+    }
+    outlet->lease_ms = outlet->attempt_ms + LEASE_SLACK_MS;
     enum status status =
         store->ops->name(store, STORE_HANDLER, name, &outlet->number, err);
     if (status == STATUS_OK) {

@@ -140,6 +140,11 @@ static const struct config_key handler_keys[] = {
       .offset = offsetof(struct handler_settings, brake.breaker),
       .table = &breaker_table,
       .doc = "When the handler is left alone because it fails." },
+    { .name = "batch",
+      .type = CONFIG_TABLE_PTR,
+      .offset = offsetof(struct handler_settings, batch),
+      .table = &gather_table,
+      .doc = "Several events in one attempt; for exec and http." },
     { .name = "retry",
       .type = CONFIG_TABLE,
       .offset = offsetof(struct handler_settings, retry),
@@ -221,6 +226,35 @@ check_broker(const struct config_node *node, struct handler_settings *handler)
     }
 }
 
+static const bool takes_batches[HANDLER_KINDS] = {
+    [HANDLER_EXEC] = true,
+    [HANDLER_HTTP] = true,
+};
+
+static void
+check_batch(struct config_binding *binding, const struct config_node *batch,
+            const struct handler_settings *handler)
+{
+    const char *words = NULL;
+    if (batch == NULL) {
+        return;
+    }
+    if (!takes_batches[handler->kind] || handler->is_worker) {
+        words = "batch is for exec and http handlers: all others, and workers, "
+                "take their events as they come";
+    } else if (handler->format != FORMAT_CLOUDEVENTS) {
+        words = "a batch is a JSON array of envelopes: it needs format: "
+                "cloudevents";
+    } else if (handler->retry.attempts < 2) {
+        words = "the last attempt at an event is made alone: with "
+                "retry.attempts: 1 there is no batch";
+    }
+    if (words != NULL) {
+        config_report_add(binding->report, CONFIG_ERROR, batch->key_mark, "%s",
+                          words);
+    }
+}
+
 /* Exactly one of the kinds, and its keys only. */
 static void
 check_handler(struct config_binding *binding, const struct config_node *node,
@@ -247,6 +281,7 @@ check_handler(struct config_binding *binding, const struct config_node *node,
     }
     check_lines(binding, node, handler);
     check_env(binding, child(node, "env"), exec);
+    check_batch(binding, child(node, "batch"), handler);
     if (handler->on_dead == ON_DEAD_BLOCK && handler->route.order_by.len == 0) {
         const struct config_node *on_dead = child(node, "on_dead");
         config_report_add(binding->report, CONFIG_ERROR,

@@ -82,7 +82,8 @@ struct handler_settings {
     struct brake_rules brake;
     int64_t timeout_ms;
     int64_t concurrency;
-    int64_t ahead; /* of lines: what a peer is given at a time */
+    int64_t ahead;               /* of lines: what a peer is given at a time */
+    struct gather_policy *batch; /* NULL: each delivery goes alone */
     struct config_texts exec;
     bool is_worker;
     const struct config_node *env;

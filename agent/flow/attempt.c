@@ -25,6 +25,7 @@ attempt_create(struct outlet *outlet, const struct store_claim *claim,
     attempt->delivery.event = claim->event;
     attempt->delivery.attempt = claim->attempt;
     attempt->delivery.is_replay = claim->again == AGAIN_REPLAY;
+    attempt->delivery.count = 1;
     *ret = attempt;
     return STATUS_OK;
 }

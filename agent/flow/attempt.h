@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * attempt: one try at one delivery, from its start until its outcome is
- * durable; what dispatch and settle share.
+ * durable; what dispatch, gather and settle share.
  */
 #ifndef FLOW_ATTEMPT_H
 #define FLOW_ATTEMPT_H
@@ -12,10 +12,13 @@
 #include "handler/handler.h"
 #include "store/store_worker.h"
 
+struct batch;
 struct outlet;
 
 struct attempt {
     struct list link;
+    struct batch *batch; /* of the first of those that went together; settle
+                            frees it */
     struct outlet *outlet;
     struct event *event;   /* our reference */
     struct fill_wait wait; /* for what the event lacks */
@@ -25,10 +28,12 @@ struct attempt {
     int64_t since_ms; /* from when it counts the age */
     struct buf envelope;
     struct buf key;
-    int64_t started_ms; /* Unix ms */
-    bool braked;        /* brake_begin has let it through */
-    bool asked;         /* its handler was given it */
-    bool is_probe;      /* brake_end wants to know */
+    int64_t started_ms;     /* Unix ms */
+    int64_t lease_until_ms; /* Unix ms */
+    int64_t ready_ms;       /* loop's, in gather */
+    bool braked;            /* brake_begin has let it through */
+    bool asked;             /* its handler was given it */
+    bool is_probe;          /* brake_end wants to know */
     /* The outcome on its way to disk. */
     struct store_call call;
     struct store_outcome outcome;

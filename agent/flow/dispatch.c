@@ -36,12 +36,21 @@
 #define AGAIN_PAST     16 /* claims */
 #define RETRY_CLAIM_MS INSTANT_SECOND_MS
 
-static void claim(struct outlet *outlet);
+/* Deliveries it may have at a time. */
+static int64_t
+capacity(const struct outlet *outlet)
+{
+    const struct outlet_settings *settings = outlet->settings;
+    return settings->concurrency *
+           (outlet->gather != NULL ? settings->batch->max : 1);
+}
 
 static int64_t
 free_slots(const struct outlet *outlet)
 {
-    return outlet->settings->concurrency - outlet->busy;
+    return outlet->gather != NULL
+               ? dispatch_batch_room(outlet)
+               : outlet->settings->concurrency - outlet->busy;
 }
 
 bool
@@ -90,7 +99,7 @@ due(void *arg)
     outlet->due_ms = 0;
     outlet->backlog = true;
     outlet->again.backlog = true;
-    claim(outlet);
+    dispatch_claim(outlet);
 }
 
 /* ---- attempts ---- */
@@ -115,17 +124,16 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
     dispatch_check_stopped(dispatch);
 }
 
-static void
-free_slot(struct outlet *outlet, bool again)
+void
+dispatch_free_slot(struct outlet *outlet, bool again)
 {
     outlet->busy--;
     outlet->again.busy -= again;
 }
 
-/* Frees the slot of an attempt. `release`: what is not done is given back. */
-static void
-end_attempt(struct attempt *attempt, const struct handler_result *result,
-            bool release)
+void
+dispatch_end_attempt(struct attempt *attempt,
+                     const struct handler_result *result, bool release)
 {
     struct outlet *outlet = attempt->outlet;
     struct dispatch *dispatch = outlet->dispatch;
@@ -135,23 +143,29 @@ end_attempt(struct attempt *attempt, const struct handler_result *result,
                   asked ? result : NULL);
     }
     dispatch->running--;
-    free_slot(outlet, attempt->again);
+    dispatch_free_slot(outlet, attempt->again);
     settle_result(dispatch->settle, attempt, &outlet->rules, result,
                   release || dispatch->stopping);
-    claim(outlet);
+    dispatch_claim(outlet);
+}
+
+void
+dispatch_note_result(struct outlet *outlet, const struct handler_result *result)
+{
+    if (result->pause && !outlet->paused) {
+        outlet->paused = true;
+        LOG(LOG_ERROR, "handler paused: it answered that it is gone (410)",
+            log_slice("handler", outlet->settings->name));
+        dispatch_batch_give_back(outlet);
+    }
 }
 
 static void
 handler_reported(void *arg, const struct handler_result *result)
 {
     struct attempt *attempt = arg;
-    struct outlet *outlet = attempt->outlet;
-    if (result->pause && !outlet->paused) {
-        outlet->paused = true;
-        LOG(LOG_ERROR, "handler paused: it answered that it is gone (410)",
-            log_slice("handler", outlet->settings->name));
-    }
-    end_attempt(attempt, result, false);
+    dispatch_note_result(attempt->outlet, result);
+    dispatch_end_attempt(attempt, result, false);
 }
 
 static const struct connector *
@@ -165,8 +179,8 @@ connector_of(const struct dispatch *dispatch, uint32_t number)
     return NULL;
 }
 
-static bool
-may_go_on(const struct outlet *outlet)
+bool
+dispatch_may_go_on(const struct outlet *outlet)
 {
     return !outlet->paused && !outlet->dispatch->stopping;
 }
@@ -180,11 +194,15 @@ start_handler(struct attempt *attempt, const struct connector *connector)
                                                        DISPOSITION_LATER };
     struct handler *handler = attempt->outlet->settings->handler;
     struct error err = { 0 };
-    attempt->braked = may_go_on(attempt->outlet) &&
-                      brake_begin(attempt->outlet->brake, &attempt->is_probe);
-    if (!attempt->braked) {
+    bool goes = dispatch_may_go_on(attempt->outlet);
+    if (goes && attempt->outlet->gather == NULL) {
+        attempt->braked =
+            brake_begin(attempt->outlet->brake, &attempt->is_probe);
+        goes = attempt->braked;
+    }
+    if (!goes) {
         attempt->outlet->backlog = true;
-        end_attempt(attempt, &untried, true);
+        dispatch_end_attempt(attempt, &untried, true);
         return;
     }
     enum status status =
@@ -193,6 +211,10 @@ start_handler(struct attempt *attempt, const struct connector *connector)
                         "its connector is not in the configuration any more")
             : attempt_render(attempt, connector,
                              attempt->outlet->settings->format);
+    if (status == STATUS_OK && attempt->outlet->gather != NULL) {
+        dispatch_batch_add(attempt->outlet, attempt);
+        return;
+    }
     if (status == STATUS_OK) {
         attempt->asked = true;
         status = handler->ops->start(handler, &attempt->delivery,
@@ -227,7 +249,7 @@ filled(void *arg, const struct fill_result *result)
         .detail = result->detail,
         .duration_ms = result->duration_ms,
     };
-    end_attempt(attempt, &failed, result->untried);
+    dispatch_end_attempt(attempt, &failed, result->untried);
 }
 
 void
@@ -240,16 +262,17 @@ dispatch_start_attempt(struct outlet *outlet, const struct store_claim *claim,
     struct attempt *attempt;
     if (clock_unix_ms() + outlet->settings->attempt_ms > lease_until_ms) {
         event_unref(event);
-        free_slot(outlet, again);
+        dispatch_free_slot(outlet, again);
         dispatch_wake_at(outlet, lease_until_ms);
         return;
     }
     if (attempt_create(outlet, claim, &attempt) != STATUS_OK) {
-        free_slot(outlet, again); /* the lease ends by itself */
+        dispatch_free_slot(outlet, again); /* the lease ends by itself */
         dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
         return;
     }
     attempt->outcome.handler = outlet->settings->number;
+    attempt->lease_until_ms = lease_until_ms;
     dispatch->running++;
     const struct connector *connector =
         connector_of(dispatch, event->connector);
@@ -258,7 +281,7 @@ dispatch_start_attempt(struct outlet *outlet, const struct store_claim *claim,
     }
     bool lacks = dispatch->settings.fills != NULL && connector != NULL &&
                  fetch_spec_of(connector, event) != NULL;
-    if (lacks && may_go_on(outlet)) {
+    if (lacks && dispatch_may_go_on(outlet)) {
         attempt->wait.done = filled;
         attempt->wait.arg = attempt;
         fills_bring(dispatch->settings.fills, connector, event, &attempt->wait);
@@ -298,7 +321,7 @@ claimed(struct store_call *call)
     outlet->claim_open = false;
     if (call->status == STATUS_OK) {
         take_claims(outlet, call->claim.claims, call->claim.lease_until_ms);
-        claim(outlet);
+        dispatch_claim(outlet);
     } else {
         outlet->busy -= outlet->claiming;
         brake_give(outlet->brake, outlet->claiming);
@@ -316,7 +339,7 @@ static int64_t
 claim_next(struct outlet *outlet, bool *ret_again)
 {
     int64_t most = free_slots(outlet);
-    int64_t share = (outlet->settings->concurrency + 1) / 2;
+    int64_t share = (capacity(outlet) + 1) / 2;
     int64_t again_most = outlet->again.backlog ? share - outlet->again.busy : 0;
     again_most = again_most < most ? again_most : most;
     bool turn = !outlet->backlog || outlet->again.past >= AGAIN_PAST;
@@ -332,8 +355,8 @@ claim_next(struct outlet *outlet, bool *ret_again)
 }
 
 /* Asks the store for as many as there are free slots, if it may hold any. */
-static void
-claim(struct outlet *outlet)
+void
+dispatch_claim(struct outlet *outlet)
 {
     if (outlet->claim_open || !dispatch_may_start(outlet)) {
         return;
@@ -373,7 +396,7 @@ void
 dispatch_claim_all(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        claim(&dispatch->outlets[i]);
+        dispatch_claim(&dispatch->outlets[i]);
     }
 }
 
@@ -381,7 +404,7 @@ dispatch_claim_all(struct dispatch *dispatch)
 static void
 let_go(void *arg)
 {
-    claim(arg);
+    dispatch_claim(arg);
 }
 
 /* ---- lifecycle ---- */
@@ -407,9 +430,14 @@ open_outlet(struct dispatch *dispatch, size_t index)
         .arg = outlet,
     };
     enum status status = brake_create(dispatch->loop, &brake, &outlet->brake);
-    return status != STATUS_OK
-               ? status
-               : loop_timer_create(dispatch->loop, due, outlet, &outlet->timer);
+    if (status == STATUS_OK) {
+        status = loop_timer_create(dispatch->loop, due, outlet, &outlet->timer);
+    }
+    return status == STATUS_OK && outlet->settings->batch != NULL
+               ? gather_create(dispatch->loop, outlet->settings->batch,
+                               &outlet->settings->retry, dispatch_batch_start,
+                               outlet, &outlet->gather)
+               : status;
 }
 
 static void
@@ -484,7 +512,7 @@ dispatch_start(struct dispatch *dispatch)
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         dispatch->outlets[i].backlog = true;
         dispatch->outlets[i].again.backlog = true;
-        claim(&dispatch->outlets[i]);
+        dispatch_claim(&dispatch->outlets[i]);
     }
 }
 
@@ -493,7 +521,7 @@ dispatch_again(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         dispatch->outlets[i].again.backlog = true;
-        claim(&dispatch->outlets[i]);
+        dispatch_claim(&dispatch->outlets[i]);
     }
 }
 
@@ -530,6 +558,7 @@ dispatch_stop(struct dispatch *dispatch, int64_t grace_ms,
     dispatch->stopped_arg = arg;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         loop_timer_disarm(dispatch->outlets[i].timer);
+        dispatch_batch_give_back(&dispatch->outlets[i]);
     }
     dispatch->grace_ms = grace_ms;
     loop_timer_arm(dispatch->grace, 0);
@@ -559,6 +588,7 @@ dispatch_destroy(struct dispatch *dispatch)
          i++) {
         loop_timer_destroy(dispatch->outlets[i].timer);
         brake_destroy(dispatch->outlets[i].brake);
+        gather_destroy(dispatch->outlets[i].gather);
     }
     loop_timer_destroy(dispatch->grace);
     settle_destroy(dispatch->settle);

@@ -14,6 +14,7 @@
 #include "flow/brake.h"
 #include "flow/telemetry.h"
 #include "handler/handler.h"
+#include "model/gather.h"
 #include "model/retry.h"
 #include "model/route.h"
 #include "source/source.h"
@@ -37,6 +38,8 @@ struct outlet_settings {
                            fetched before it */
     int64_t attempt_ms; /* of that, what an attempt may need: none begins on a
                            lease that has less left */
+    const struct gather_policy *batch; /* NULL: each delivery goes alone */
+    int64_t run_ms;                    /* of attempt_ms, with its handler */
     enum delivery_format format;
     struct handler *handler; /* NULL where nothing is started (owe_only) */
 };

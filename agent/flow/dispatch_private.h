@@ -7,6 +7,7 @@
 #define FLOW_DISPATCH_PRIVATE_H
 
 #include "flow/dispatch.h"
+#include "flow/gather.h"
 #include "flow/settle.h"
 
 struct outlet {
@@ -15,8 +16,11 @@ struct outlet {
     struct telemetry_handler counts;
     struct settle_rules rules;
     struct brake *brake;
-    int64_t busy;     /* slots that run, are held, or are being claimed for */
+    int64_t busy;     /* slots that run, are held, or are being claimed for; of
+                         batches, deliveries that are not with their handler */
     int64_t claiming; /* of those, asked of the store */
+    int64_t batches;  /* with their handler: each takes one slot */
+    struct gather *gather; /* NULL: each delivery goes alone */
     bool backlog;
     struct {
         bool backlog;
@@ -65,6 +69,38 @@ void dispatch_wake_at(struct outlet *outlet, int64_t due_ms);
 
 /* Claims for all outlets: for what frees slots, or the way, of any of them. */
 void dispatch_claim_all(struct dispatch *dispatch);
+
+/* Frees the slot of a delivery. */
+void dispatch_free_slot(struct outlet *outlet, bool again);
+
+/* Ends an attempt and frees its slot. `release`: what is not done is given
+ * back. */
+void dispatch_end_attempt(struct attempt *attempt,
+                          const struct handler_result *result, bool release);
+
+/* Takes what a result says of the handler itself. */
+void dispatch_note_result(struct outlet *outlet,
+                          const struct handler_result *result);
+
+/* Whether what was claimed may go to its handler. */
+bool dispatch_may_go_on(const struct outlet *outlet);
+
+/* Claims for one outlet, if it may start any. */
+void dispatch_claim(struct outlet *outlet);
+
+/* dispatch_batch: outlets whose deliveries go together. */
+
+/* How many deliveries it may take, beside those it has. */
+int64_t dispatch_batch_room(const struct outlet *outlet);
+
+/* Takes an attempt that is rendered. */
+void dispatch_batch_add(struct outlet *outlet, struct attempt *attempt);
+
+/* Starts the batches that are to go, as far as slots are free. A loop_fn. */
+void dispatch_batch_start(void *outlet);
+
+/* Gives back, untried, what waits for others. */
+void dispatch_batch_give_back(struct outlet *outlet);
 
 /* Tells that the end is reached, once nothing is left under way. */
 void dispatch_check_stopped(struct dispatch *dispatch);

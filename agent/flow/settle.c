@@ -4,12 +4,16 @@
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "flow/batch.h"
 #include "io/clock.h"
 #include "io/loop.h"
 
 /*
  * The happy path: a handler reports, `decide` turns the result into an outcome,
  * the worker stores it, `outcome_stored` says that it is over.
+ *
+ * Attempts that went together have one result and are one unit: the first of
+ * them stands for all.
  *
  * What can go wrong: the store has no room or does not know whether the commit
  * took; the attempt then waits in `unsettled` for the timer. Applying an
@@ -32,14 +36,33 @@ struct settle {
 
 static void outcome_stored(struct store_call *call);
 
+static size_t
+count_of(const struct attempt *attempt)
+{
+    return attempt->batch == NULL ? 1 : attempt->batch->count;
+}
+
+static struct attempt *
+member(struct attempt *attempt, size_t at)
+{
+    return attempt->batch == NULL ? attempt : attempt->batch->at[at];
+}
+
 static void
 submit(struct settle *settle, struct attempt *attempt)
 {
+    struct store_outcome *outcomes = &attempt->outcome;
+    if (attempt->batch != NULL) {
+        outcomes = attempt->batch->outcomes;
+        for (size_t i = 0; i < attempt->batch->count; i++) {
+            outcomes[i] = attempt->batch->at[i]->outcome;
+        }
+    }
     attempt->call = (struct store_call){
         .kind = STORE_CALL_UNIT,
         .done = outcome_stored,
         .arg = settle,
-        .unit = { .outcomes = &attempt->outcome, .outcome_count = 1 },
+        .unit = { .outcomes = outcomes, .outcome_count = count_of(attempt) },
     };
     enum status status = store_worker_submit(settle->worker, &attempt->call);
     if (status != STATUS_OK) {
@@ -49,14 +72,20 @@ submit(struct settle *settle, struct attempt *attempt)
     }
 }
 
+/* The first goes last: the others' words are its. */
 static void
 finish(struct settle *settle, struct attempt *attempt)
 {
-    bool comes_back = attempt->outcome.kind == OUTCOME_LATER ||
-                      attempt->outcome.kind == OUTCOME_RELEASE;
-    int64_t due_ms = comes_back ? attempt->outcome.due_ms : 0;
-    settle->open--;
-    settle->over(settle->arg, attempt, due_ms);
+    struct batch *batch = attempt->batch;
+    for (size_t i = count_of(attempt); i-- > 0;) {
+        struct attempt *one = member(attempt, i);
+        bool comes_back = one->outcome.kind == OUTCOME_LATER ||
+                          one->outcome.kind == OUTCOME_RELEASE;
+        int64_t due_ms = comes_back ? one->outcome.due_ms : 0;
+        settle->open--;
+        settle->over(settle->arg, one, due_ms);
+    }
+    batch_destroy(batch);
 }
 
 static void
@@ -98,22 +127,34 @@ try_again(void *arg)
     }
 }
 
-/* Copies the words of a result; without memory the outcome goes without. */
+/* Copies the words of a result; without memory the outcome goes without. The
+ * output is kept once: with the first of a batch. */
 static void
 keep_words(struct attempt *attempt, const struct handler_result *result)
 {
-    buf_append(&attempt->words, result->detail);
-    buf_append(&attempt->words, result->output);
-    if (buf_status(&attempt->words) != STATUS_OK) {
+    const size_t count = count_of(attempt);
+    struct buf *words = &attempt->words;
+    buf_append(words, result->detail);
+    if (count > 1) {
+        buf_format(words, " (batch of %zu from ", count);
+        buf_append(words, attempt->event->id);
+        buf_byte(words, ')');
+    }
+    const size_t detail = words->len;
+    buf_append(words, result->output);
+    if (buf_status(words) != STATUS_OK) {
         return;
     }
-    struct slice words = buf_slice(&attempt->words);
-    attempt->outcome.detail = slice_first(words, result->detail.len);
-    attempt->outcome.output = slice_from(words, result->detail.len);
+    for (size_t i = 0; i < count; i++) {
+        struct store_outcome *outcome = &member(attempt, i)->outcome;
+        outcome->detail = slice_first(buf_slice(words), detail);
+    }
+    attempt->outcome.output = slice_from(buf_slice(words), detail);
 }
 
+/* Nothing that went in company is dead: it goes again at once, in less. */
 static enum delivery_outcome
-decide(struct settle *settle, struct attempt *attempt,
+decide(struct settle *settle, struct attempt *attempt, bool in_company,
        const struct settle_rules *rules, const struct handler_result *result)
 {
     struct store_outcome *outcome = &attempt->outcome;
@@ -126,11 +167,12 @@ decide(struct settle *settle, struct attempt *attempt,
         retry_next(rules->retry, attempt->delivery.attempt - attempt->base,
                    result->disposition, attempt->since_ms, now_ms,
                    result->not_before_ms, &settle->prng);
-    outcome->kind = plan.dead ? OUTCOME_DEAD : OUTCOME_LATER;
-    outcome->due_ms = plan.due_ms;
+    const bool dead = plan.dead && !in_company;
+    outcome->kind = dead ? OUTCOME_DEAD : OUTCOME_LATER;
+    outcome->due_ms = plan.dead ? now_ms : plan.due_ms;
     outcome->reason =
         plan.dead && result->reason != NULL ? result->reason : plan.reason;
-    return plan.dead ? DELIVERY_DEAD : DELIVERY_RETRY;
+    return dead ? DELIVERY_DEAD : DELIVERY_RETRY;
 }
 
 /* The last line of what a handler printed: mostly the one that says why. */
@@ -172,28 +214,60 @@ log_failure(const struct settle_rules *rules, const struct attempt *attempt)
     }
 }
 
+/* One line, however many went together. */
+static void
+log_batch(const struct settle_rules *rules, const struct attempt *attempt)
+{
+    LOG(LOG_WARN,
+        "batch failed, its deliveries will be tried again in smaller "
+        "ones",
+        log_slice("handler", rules->handler),
+        log_i64("events", (int64_t)count_of(attempt)),
+        log_slice("detail", attempt->outcome.detail),
+        log_slice("output", last_words(attempt->outcome.output)));
+}
+
+static void
+decide_all(struct settle *settle, struct attempt *attempt,
+           const struct settle_rules *rules,
+           const struct handler_result *result)
+{
+    const size_t count = count_of(attempt);
+    enum delivery_outcome counted = DELIVERY_DONE;
+    for (size_t i = 0; i < count; i++) {
+        counted = decide(settle, member(attempt, i), count > 1, rules, result);
+        metric_add(rules->counts->deliveries[counted], 1);
+    }
+    if (counted != DELIVERY_DONE && count > 1) {
+        log_batch(rules, attempt);
+    } else if (counted != DELIVERY_DONE) {
+        log_failure(rules, attempt);
+    }
+}
+
 void
 settle_result(struct settle *settle, struct attempt *attempt,
               const struct settle_rules *rules,
               const struct handler_result *result, bool release)
 {
-    struct store_outcome *outcome = &attempt->outcome;
-    outcome->event = attempt->event->number;
-    outcome->attempt = attempt->delivery.attempt;
-    outcome->started_ms = attempt->started_ms;
-    outcome->duration_ms = result->duration_ms;
-    settle->open++;
-    if (release && result->disposition != DISPOSITION_DONE) {
-        outcome->kind = OUTCOME_RELEASE;
-        outcome->due_ms = result->not_before_ms;
-        submit(settle, attempt);
-        return;
+    const bool given_back = release && result->disposition != DISPOSITION_DONE;
+    const size_t count = count_of(attempt);
+    for (size_t i = 0; i < count; i++) {
+        struct attempt *one = member(attempt, i);
+        struct store_outcome *outcome = &one->outcome;
+        outcome->event = one->event->number;
+        outcome->attempt = one->delivery.attempt;
+        outcome->started_ms = one->started_ms;
+        outcome->duration_ms = result->duration_ms;
+        if (given_back) {
+            outcome->kind = OUTCOME_RELEASE;
+            outcome->due_ms = result->not_before_ms;
+        }
     }
-    keep_words(attempt, result);
-    enum delivery_outcome counted = decide(settle, attempt, rules, result);
-    metric_add(rules->counts->deliveries[counted], 1);
-    if (counted != DELIVERY_DONE) {
-        log_failure(rules, attempt);
+    settle->open += count;
+    if (!given_back) {
+        keep_words(attempt, result);
+        decide_all(settle, attempt, rules, result);
     }
     submit(settle, attempt);
 }
@@ -230,7 +304,12 @@ settle_destroy(struct settle *settle)
     }
     /* The worker was closed before they could be stored. */
     for (struct list *link; (link = list_take(&settle->unsettled)) != NULL;) {
-        attempt_destroy(list_entry(link, struct attempt, link));
+        struct attempt *attempt = list_entry(link, struct attempt, link);
+        struct batch *batch = attempt->batch;
+        for (size_t i = count_of(attempt); i-- > 0;) {
+            attempt_destroy(member(attempt, i));
+        }
+        batch_destroy(batch);
     }
     loop_timer_destroy(settle->timer);
     mem_free(settle);

@@ -34,9 +34,11 @@ enum status settle_create(struct loop *loop, struct store_worker *worker,
 void settle_destroy(struct settle *settle);
 
 /*
- * Decides what follows a result and stores it. `release`: what is not done is
- * given back instead of counted, due when the result says or at once. `over`
- * comes later, exactly once.
+ * Decides what follows a result and stores it, with all that went together with
+ * the attempt in one unit. Of several nothing is dead: each goes again, in a
+ * smaller batch. `release`: what is not done is given back instead of counted,
+ * due when the result says or at once. `over` comes later, exactly once for
+ * each.
  */
 void settle_result(struct settle *settle, struct attempt *attempt,
                    const struct settle_rules *rules,

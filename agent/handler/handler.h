@@ -12,17 +12,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One attempt at one delivery. Borrowed by the handler until it reports. */
+/* One attempt at one delivery, or at several together. Borrowed by the handler
+ * until it reports. */
 struct delivery {
-    const struct event *event;
+    const struct event *event; /* of a batch: the first; it stands for none */
     unsigned attempt;          /* from 1; goes on when it is tried or replayed
                                   again after its end */
-    bool is_replay;            /* an old event, handed over once more */
+    bool is_replay;            /* an old event, handed over once more; of a
+                                  batch: all are */
     struct slice connector;    /* its name */
     struct slice envelope;     /* CloudEvents line without newline, or the raw
-                                  bytes, as `format` says */
+                                  bytes, as `format` says; of a batch: the
+                                  JSON array of the lines */
     struct slice content_type; /* of `envelope` */
     struct slice key;          /* idempotency key, percent-encoded */
+    size_t count;              /* of events; >= 1 */
+    bool is_batch;             /* an array, be it of one */
 };
 
 /* How an attempt ended. Borrowed for the callback. */

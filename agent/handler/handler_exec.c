@@ -87,21 +87,26 @@ environment(const struct exec *exec, const struct delivery *delivery,
             struct arena *arena)
 {
     char number[16];
+    char count[24];
+    const bool many = delivery->is_batch;
     (void)snprintf(number, sizeof(number), "%u", delivery->attempt);
+    (void)snprintf(count, sizeof(count), "%zu", delivery->count);
     const struct {
         const char *name;
         struct slice value;
+        bool left_out;
     } own[] = {
-        { "LONGSTOP_EVENT_ID", delivery->event->id },
-        { "LONGSTOP_EVENT_TYPE", delivery->event->type },
-        { "LONGSTOP_CONNECTOR", delivery->connector },
-        { "LONGSTOP_VIA", slice_of(channel_name(delivery->event->via)) },
-        { "LONGSTOP_ATTEMPT", slice_of(number) },
-        { "LONGSTOP_HANDLER", exec->name },
-        { "LONGSTOP_IDEMPOTENCY_KEY", delivery->key },
-        { "LONGSTOP_REPLAY", slice_of("1") }, /* last: only there in a replay */
+        { "LONGSTOP_EVENT_ID", delivery->event->id, many },
+        { "LONGSTOP_EVENT_TYPE", delivery->event->type, many },
+        { "LONGSTOP_CONNECTOR", delivery->connector, many },
+        { "LONGSTOP_VIA", slice_of(channel_name(delivery->event->via)), many },
+        { "LONGSTOP_ATTEMPT", slice_of(number), many },
+        { "LONGSTOP_BATCH", slice_of(count), !many },
+        { "LONGSTOP_HANDLER", exec->name, false },
+        { "LONGSTOP_IDEMPOTENCY_KEY", delivery->key, false },
+        { "LONGSTOP_REPLAY", slice_of("1"), !delivery->is_replay },
     };
-    size_t own_count = sizeof(own) / sizeof(own[0]) - !delivery->is_replay;
+    size_t own_count = sizeof(own) / sizeof(own[0]);
     const char **env = arena_array(
         arena, exec->program.env_count + own_count + 1, sizeof(*env));
     if (env == NULL) {
@@ -110,13 +115,17 @@ environment(const struct exec *exec, const struct delivery *delivery,
     for (size_t i = 0; i < exec->program.env_count; i++) {
         env[i] = exec->program.env[i];
     }
+    size_t next = exec->program.env_count;
     for (size_t i = 0; i < own_count; i++) {
+        if (own[i].left_out) {
+            continue;
+        }
         const char *text =
             handler_program_variable(arena, own[i].name, own[i].value);
         if (text == NULL) {
             return NULL;
         }
-        env[exec->program.env_count + i] = text;
+        env[next++] = text;
     }
     return env;
 }

@@ -6,7 +6,9 @@
  * Exit 0 is done, 65 (EX_DATAERR) dead at once, anything else later. The
  * environment is emptied but for LONGSTOP_EVENT_ID, _TYPE, _CONNECTOR, _VIA,
  * _ATTEMPT, _HANDLER, _IDEMPOTENCY_KEY, a standard PATH, and what `env` adds;
- * nothing of a payload is ever in argv.
+ * nothing of a payload is ever in argv. A batch has LONGSTOP_BATCH, the number
+ * of its events, in place of what speaks of one: all but _HANDLER and
+ * _IDEMPOTENCY_KEY.
  */
 #ifndef HANDLER_HANDLER_EXEC_H
 #define HANDLER_HANDLER_EXEC_H

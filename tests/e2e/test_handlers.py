@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Handlers: exec, http, file; retries, dead letters, conditions, order."""
+"""Handlers: exec, http, file; retries, dead letters, conditions."""
 import base64
 import hashlib
 import hmac
@@ -143,87 +143,6 @@ class Exec(harness.Case):
         with open(agent.path("counts"), encoding="ascii") as file:
             counts = [int(line) for line in file]
         self.assertLessEqual(max(counts), 3)
-
-
-class Order(harness.Case):
-    def test_events_of_one_lane_come_in_order_even_when_one_must_wait(self):
-        agent = self.agent({"shop": harness.pet_store()})
-        program = agent.script(
-            "handler.sh",
-            'read -r line\n'
-            'n=$(echo "$line" | sed "s/.*\\"n\\":\\([0-9]*\\).*/\\1/")\n'
-            '[ "$n" = 2 ] && [ "$LONGSTOP_ATTEMPT" -lt 3 ] && exit 1\n'
-            'echo "$line" | sed "s/.*\\"customer\\":\\"\\([a-z]*\\)\\".*/\\1 '
-            f'$n/" >>{agent.dir}/order\n')
-        agent.config["handlers"] = {"fulfil": {
-            "exec": [program], "order_by": "/data/customer", "retry": QUICK}}
-        agent.write_config()
-        agent.start()
-        for n in range(6):
-            for customer in ("ann", "bob"):
-                body = json.dumps({"event": "e", "timestamp": iso(),
-                                   "data": {"n": n, "customer": customer}})
-                Hook(1, "", body=body.encode()).send(agent)
-        wait_until(lambda: agent.metric("deliveries_total", handler="fulfil",
-                                        outcome="done") == 12, "all done")
-        with open(agent.path("order"), encoding="ascii") as file:
-            lines = [line.split() for line in file]
-        for customer in ("ann", "bob"):
-            self.assertEqual([n for c, n in lines if c == customer],
-                             list("012345"))
-
-    def lanes(self, agent):
-        """{customer: numbers in order} of what the handler has done."""
-        try:
-            with open(agent.path("order"), encoding="ascii") as file:
-                lines = [line.split() for line in file.read().splitlines()]
-        except FileNotFoundError:
-            lines = []
-        return {name: "".join(n for c, n in lines if c == name)
-                for name in ("ann", "bob")}
-
-    def agent_that_refuses(self, number, **more):
-        """Its handler answers ann's event of that number with 65."""
-        agent = self.agent({"shop": harness.pet_store()})
-        program = agent.script(
-            "handler.sh",
-            'read -r line\n'
-            'who=$(echo "$line" | sed "s/.*\\"customer\\":\\"\\([a-z]*\\).*'
-            '/\\1/")\n'
-            'n=$(echo "$line" | sed "s/.*\\"n\\":\\([0-9]*\\).*/\\1/")\n'
-            f'[ "$who$n" = ann{number} ] && exit 65\n'
-            f'echo "$who $n" >>{agent.dir}/order\n')
-        agent.config["handlers"] = {"fulfil": dict(
-            {"exec": [program], "order_by": "/data/customer",
-             "retry": QUICK}, **more)}
-        agent.write_config()
-        agent.start()
-        for n in range(4):
-            for customer in ("ann", "bob"):
-                body = json.dumps({"event": "e", "timestamp": iso(),
-                                   "data": {"n": n, "customer": customer}})
-                Hook(1, "", body=body.encode()).send(agent)
-        return agent
-
-    def test_a_dead_letter_frees_its_lane(self):
-        agent = self.agent_that_refuses(1)
-        wait_until(lambda: self.lanes(agent) == {"ann": "023", "bob": "0123"},
-                   "all but the dead letter")
-
-    def test_a_dead_letter_blocks_its_lane_and_no_other(self):
-        agent = self.agent_that_refuses(1, on_dead="block")
-        done = {"ann": "0", "bob": "0123"}
-        wait_until(lambda: self.lanes(agent) == done and agent.query(
-            "SELECT count(*) FROM dead") == [(1,)], "the other lane is done")
-        agent.kill()
-        agent.start()
-        stays(lambda: self.lanes(agent) == done, "the lane is blocked", 0.5)
-        agent.config["handlers"]["fulfil"]["on_dead"] = "free"
-        agent.write_config()
-        agent.stop()
-        agent.start()
-        wait_until(lambda: self.lanes(agent)["ann"] == "023",
-                   "a lane that nothing blocks any more goes on")
 
 
 class Matching(harness.Case):

@@ -142,6 +142,13 @@ what_cannot_be_is_refused_at_its_place(void **state)
         { "connectors: {shop: {use: petstor}}\n",
           "; did you mean 'petstore'?" },
         { "connectors: {shop: {use: ./no.yaml}}\n", "is not there" },
+        { SHOP "handlers: {h: {file: x, batch: {max: 2}}}\n",
+          "a.yaml:2:25: error: batch is for exec and http handlers" },
+        { SHOP "handlers: {h: {exec: [cat], batch: {}, format: raw}}\n",
+          "a batch is a JSON array of envelopes" },
+        { SHOP "handlers: {h: {exec: [cat], batch: {}, retry: {attempts: 1}}}"
+               "\n",
+          "the last attempt at an event is made alone" },
         { SHOP "handlers: {h: {exec: [cat], on_dead: block}}\n",
           "a.yaml:2:38: error: on_dead: block needs order_by" },
         { SHOP "handlers:\n  h:\n",

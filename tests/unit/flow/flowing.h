@@ -60,6 +60,9 @@ struct fake_handler {
     size_t reopens;
     char order[FLOW_SEEN][24]; /* ids, as started */
     unsigned attempts[FLOW_SEEN];
+    size_t counts[FLOW_SEEN]; /* of events */
+    /* What it answers, where that depends on the delivery. */
+    enum disposition (*judge)(const struct delivery *delivery);
     char last_envelope[2048];
     char last_key[128];
     char last_type[64];
@@ -176,6 +179,7 @@ fake_note(struct fake_handler *fake, const struct delivery *delivery)
     (void)snprintf(fake->order[at], sizeof(fake->order[at]), "%.*s",
                    SLICE_ARG(delivery->event->id));
     fake->attempts[at] = delivery->attempt;
+    fake->counts[at] = delivery->count;
     (void)snprintf(fake->last_envelope, sizeof(fake->last_envelope), "%.*s",
                    SLICE_ARG(delivery->envelope));
     (void)snprintf(fake->last_key, sizeof(fake->last_key), "%.*s",
@@ -199,6 +203,10 @@ fake_start(struct handler *handler, const struct delivery *delivery,
     fake->open++;
     fake->most_open =
         fake->open > fake->most_open ? fake->open : fake->most_open;
+    if (fake->judge != NULL) {
+        fake_end(running, fake->judge(delivery), "judged");
+        return STATUS_OK;
+    }
     switch (fake->behaviour) {
     case SUCCEEDS: fake_end(running, DISPOSITION_DONE, ""); break;
     case KILLS: fake_end(running, DISPOSITION_NEVER, "exit 65"); break;
