@@ -83,7 +83,11 @@ begun_at(const struct walk_plan *plan, const struct walk_state *state)
     if (!state->has_start || state->start_ours) {
         return 0;
     }
-    /* A point is configured, and nobody has told what their clock said then. */
+    /* A point is configured, and nobody has told what their clock said then.
+     * Ours, which may be years fast, counts no longer than it has to. */
+    if (spec->start_kind == START_AT && state->hw_ms > 0) {
+        return state->start_ms;
+    }
     int64_t set_ms = spec->start_kind == START_AT
                          ? state->start_set_ms
                          : state->start_ms + age_of(plan);

@@ -420,6 +420,22 @@ a_start_before_what_is_kept_is_no_gap(void **state)
 }
 
 static void
+a_clock_of_ours_that_was_fast_at_the_start_hides_no_outage(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->poll->start_kind = START_AT;
+    f->poll->start_ms = NOW - HOUR;
+    f->now = (struct walk_now){ NOW + 365 * DAY, 0 };
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_int_equal(f->state.hw_ms, NOW - 1500);
+    f->now = (struct walk_now){ NOW + 367 * DAY, NOW + 2 * DAY };
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 1500, NOW + DAY);
+}
+
+static void
 what_is_dropped_while_it_is_read_newest_first_is_a_gap(void **state)
 {
     struct fixture *f = *state;
@@ -506,6 +522,7 @@ main(void)
         TEST(a_start_that_was_learnt_hides_no_outage_from_a_slow_clock),
         TEST(what_is_dropped_since_the_first_walk_began_is_a_gap),
         TEST(a_start_before_what_is_kept_is_no_gap),
+        TEST(a_clock_of_ours_that_was_fast_at_the_start_hides_no_outage),
         TEST(what_is_dropped_while_it_is_read_newest_first_is_a_gap),
         TEST(an_outage_amid_a_walk_is_one_gap_by_a_slow_clock_too),
         TEST(stamps_tell_an_outage_where_no_answer_has_a_date),
