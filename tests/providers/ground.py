@@ -132,6 +132,8 @@ class Mock(harness.FakeProvider):
     """
 
     name = None
+    title = None       # where it is not the only mock of that connector
+    hooks = False      # it sends webhooks, too
     cap = 100          # rows of a page, at most
     order = "desc"
     inclusive = True   # its filter shows rows equal to the bound
@@ -389,6 +391,13 @@ class Mock(harness.FakeProvider):
 
     def expire(self):
         """What happens to what readers hold, once, while nobody reads."""
+
+    def while_away(self):
+        """What happens at the end of that time, before anybody reads."""
+
+    def own_faults(self, gaps, handed):
+        """What else is wrong; gap rows are (kind, from, to) in seconds."""
+        return []
 
     def restarted(self):
         """A new agent knows nothing of what the last one was told."""

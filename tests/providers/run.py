@@ -25,16 +25,17 @@ TOGETHER = 12  # providers that one agent reads
 def load():
     """The mocks by name; imported late, for they want the build's path."""
     sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
+    import hazards
     import logs
     import objects
     import streams
     from ground import Mock
     found = {}
-    for module in (logs, objects, streams):
+    for module in (logs, objects, streams, hazards):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Mock) and \
                     value.name:
-                found[value.name] = value
+                found[value.title or value.name] = value
     return found
 
 
@@ -54,7 +55,7 @@ def has_list(name):
 
 def judged(verdict, flip, excuse):
     """Whether all is well, and the words to say so."""
-    name = verdict.mock.name
+    name = verdict.mock.title or verdict.mock.name
     facts = len(verdict.mock.must())
     lost = len(verdict.lost)
     told = "; ".join(verdict.noticed)
@@ -129,14 +130,17 @@ def cut(names):
 def plans(options, mocks):
     """(group, seed, whether with kills): what is to be run."""
     names = options.names or sorted(mocks)
-    for name in [name for name in names if not has_list(name)]:
+    for name in [name for name in names if not has_list(mocks[name].name)]:
         print(f"skip   {name}: no connector file polls it")
-    names = [name for name in names if has_list(name)]
+    names = [name for name in names if has_list(mocks[name].name)]
     seeds = [options.seed + i for i in range(10 if options.long else 1)]
     for seed in seeds:
         if options.flip in (None, "none"):
             for group in cut(names):
                 yield group, seed, True
+            calm = [name for name in names if mocks[name].hooks]
+            if calm:
+                yield calm, seed, False  # where nothing is an excuse
         pairs = [f"{name}:{flip}" for name in names
                  for flip in mocks[name].flips
                  if options.flip in (None, flip)]

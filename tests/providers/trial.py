@@ -13,6 +13,7 @@ from harness import wait_until
 GROWTH_S = 14
 TICK_S = 0.05
 PATIENCE_S = 120
+GAP_KINDS = {1: "retention", 2: "cursor", 3: "tie", 4: "count"}
 WALKS = 3   # whole walks at rest after which nothing more is to be expected
 
 
@@ -66,7 +67,8 @@ class Trial:
         self.agent = harness.Agent(
             self.bench, {name: mock.configured()
                          for name, mock in mocks.items()},
-            {"log": {"file": "events.jsonl"}}, listen=False)
+            {"log": {"file": "events.jsonl"}},
+            listen=any(mock.hooks for mock in mocks.values()))
         self.late = None
         self.read_bytes = 0
         self.taken = {name: {} for name in mocks}
@@ -110,6 +112,7 @@ class Trial:
             self.each(lambda mock: mock.grow(mock.burst // 20))
             time.sleep(TICK_S)
         self.each(lambda mock: mock.grow_tied(mock.burst // 2))
+        self.each(lambda mock: mock.while_away())
         self.each(lambda mock: mock.restarted())
         self.agent.start()
 
@@ -124,6 +127,7 @@ class Trial:
         plan = self.plan()
         grown = collections.Counter()
         for mock in self.mocks.values():
+            mock.hook_port = self.agent.port
             mock.clock.run(mock.span * mock.overlap / GROWTH_S)
             mock.trouble = mock.rough if self.rough else 0
         while True:
@@ -185,6 +189,15 @@ class Trial:
                 gaps[labels["connector"]] += int(value)
         return runs, gaps
 
+    def gap_rows(self):
+        """{connector: [(kind, from, to)]} of all that were ever told."""
+        told = collections.defaultdict(list)
+        for name, kind, start, end in self.agent.query(
+                "SELECT c.name, g.kind, g.from_ms, g.to_ms FROM gap g "
+                "JOIN name c ON c.id = g.connector"):
+            told[name].append((GAP_KINDS[kind], start / 1000, end / 1000))
+        return told
+
     def all_there(self):
         handed = self.handed()
         return not any(self.missing(name, handed) for name in self.mocks)
@@ -223,11 +236,13 @@ class Trial:
     def judge(self):
         handed = self.handed()
         runs, gaps = self.runs()
+        told = self.gap_rows()
         verdicts = []
         for name, mock in self.mocks.items():
             verdict = Verdict(name, mock)
             verdict.handed = sum(map(len, handed[name].values()))
             verdict.lost = self.missing(name, handed)
+            verdict.faults += mock.own_faults(told[name], handed[name])
             if self.late and verdict.lost:
                 verdict.faults.append(self.late)
             verdict.faults += mock.wrong[:5] + self.faults(mock, handed[name])
