@@ -88,7 +88,8 @@ http_answer_render(const struct http_answer *answer,
                    const struct http_framing *framing, struct buf *into)
 {
     /* RFC 9110 §8.6, §15.4.5: neither body nor length */
-    bool has_body = answer->status != 204 && answer->status != 304;
+    bool has_body =
+        answer->status != 204 && answer->status != 304 && !framing->goes_on;
     buf_text(into, "HTTP/1.1 ");
     buf_i64(into, answer->status);
     buf_byte(into, ' ');

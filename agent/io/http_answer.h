@@ -25,6 +25,7 @@ const char *http_date_text(struct http_date *date, int64_t now_ms);
 struct http_framing {
     const char *date;
     bool to_head;         /* no body, but its length */
+    bool goes_on;         /* no body yet, and no length */
     bool close;           /* Connection: close */
     bool says_keep_alive; /* Connection: keep-alive, for HTTP/1.0 */
 };

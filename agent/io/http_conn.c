@@ -93,6 +93,7 @@ phase_limit(const struct http_conn *conn)
     case CONN_HEAD: return limits->head_timeout_ms;
     case CONN_BODY: return limits->body_timeout_ms;
     case CONN_WRITE: return limits->write_timeout_ms;
+    case CONN_FLOW: return conn->out.len > 0 ? limits->write_timeout_ms : 0;
     case CONN_LINGER: return LINGER_MS;
     case CONN_OPEN:
     case CONN_DEAD: break;
@@ -231,7 +232,7 @@ conn_read(struct http_conn *conn)
         http_conn_close(conn);
         return;
     }
-    if (conn->state == CONN_LINGER) {
+    if (conn->state == CONN_LINGER || conn->state == CONN_FLOW) {
         conn->drained += (size_t)got;
         if (conn->drained > LINGER_BYTES) {
             http_conn_close(conn);
@@ -252,6 +253,7 @@ on_ready(void *arg, int ready)
     if ((ready & LOOP_READ) != 0 && conn->state != CONN_DEAD) {
         conn_read(conn);
     }
+    http_outflow_tell(conn);
     http_conn_rest(conn);
 }
 
@@ -274,6 +276,7 @@ on_deadline(struct http_conn *conn)
     case CONN_IDLE:
     case CONN_OPEN:
     case CONN_WRITE:
+    case CONN_FLOW:
     case CONN_LINGER:
     case CONN_DEAD: break;
     }
@@ -288,6 +291,7 @@ on_timer(void *arg)
     if (loop_now_ms(conn->server->loop) >= conn->deadline_ms) {
         on_deadline(conn);
     }
+    http_outflow_tell(conn);
     http_conn_rest(conn);
 }
 
@@ -387,6 +391,7 @@ http_conn_abandon(struct list *link)
     struct http_conn *conn = HTTP_CONN(link, link);
     http_conn_enter(conn);
     http_conn_close(conn);
+    http_outflow_tell(conn);
     if (conn->exchange.is_open) {
         http_server_forget(conn->server, &conn->link, conn->peer,
                            conn->is_refused);

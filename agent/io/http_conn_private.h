@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * http_conn_private: one connection, shared by the file that owns its socket
- * and its time (http_conn) and the one that makes exchanges of its bytes
- * (http_exchange).
+ * and its time (http_conn), the one that makes exchanges of its bytes
+ * (http_exchange), and the one for answers that go on (http_outflow).
  */
 #ifndef IO_HTTP_CONN_PRIVATE_H
 #define IO_HTTP_CONN_PRIVATE_H
@@ -21,12 +21,22 @@ enum conn_state {
     CONN_BODY,   /* the head was accepted, or its body is being discarded */
     CONN_OPEN,   /* the program has the request */
     CONN_WRITE,  /* the answer is on its way out */
+    CONN_FLOW,   /* an answer that goes on */
     CONN_LINGER, /* all is said; what still comes in is thrown away */
     CONN_DEAD    /* closed; stays while its exchange is open */
 };
 
 struct http_exchange {
     bool is_open;
+};
+
+struct http_outflow {
+    struct http_conn *conn;
+    size_t buffer_bytes;
+    bool is_short; /* a send was refused: `drained` is to come */
+    void *arg;
+    void (*drained)(void *arg);
+    void (*ended)(void *arg);
 };
 
 struct http_conn {
@@ -38,7 +48,8 @@ struct http_conn {
     struct loop_io *io;
     struct loop_timer *timer;
     struct http_parser *parser;
-    struct buf out;     /* what the socket did not take yet */
+    struct http_outflow *flow; /* of CONN_FLOW, until somebody was told */
+    struct buf out;            /* what the socket did not take yet */
     struct buf pending; /* read behind a request that is not answered yet */
     int64_t phase_ms;   /* when this phase began */
     int64_t deadline_ms;
@@ -78,6 +89,14 @@ void http_conn_send(struct http_conn *conn, struct slice bytes);
 
 /* Goes on after an answer, if all of it went out. */
 void http_conn_settle(struct http_conn *conn);
+
+/* Renders an answer and sends it. `goes_on`: without a body or its length. */
+void http_exchange_send(struct http_conn *conn,
+                        const struct http_answer *answer, bool goes_on);
+
+/* Tells who makes the answer that there is room again, or that its connection
+ * is gone; at the end of what the loop calls. */
+void http_outflow_tell(struct http_conn *conn);
 
 /* Makes requests of what was read, as far as they may be handed over. */
 void http_exchange_feed(struct http_conn *conn, struct slice bytes);

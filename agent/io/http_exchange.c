@@ -7,14 +7,15 @@
 /* A refused body up to this is read past, and the connection kept. */
 enum { DISCARD_BYTES = 65536 };
 
-/* Renders into the server's buffer and sends. */
-static void
-conn_answer(struct http_conn *conn, const struct http_answer *answer)
+void
+http_exchange_send(struct http_conn *conn, const struct http_answer *answer,
+                   bool goes_on)
 {
     struct http_server *server = conn->server;
     struct http_framing framing = {
         .date = http_date_text(&server->date, clock_unix_ms()),
         .to_head = conn->to_head,
+        .goes_on = goes_on,
         .close = conn->closes,
         .says_keep_alive = conn->says_keep_alive,
     };
@@ -48,7 +49,7 @@ http_exchange_refuse(struct http_conn *conn, unsigned status,
     conn->closes = true;
     conn->to_head = false;
     http_conn_phase(conn, CONN_WRITE);
-    conn_answer(conn, &answer);
+    http_exchange_send(conn, &answer, false);
     http_conn_drop_parser(conn);
 }
 
@@ -100,7 +101,7 @@ refuse_head(struct http_conn *conn, const struct http_request *request,
     http_conn_phase(conn, conn->closes ? CONN_WRITE : CONN_BODY);
     conn->is_discarding = true;
     http_parser_limit_body(conn->parser, DISCARD_BYTES);
-    conn_answer(conn, refusal);
+    http_exchange_send(conn, refusal, false);
     if (conn->closes) {
         http_conn_drop_parser(conn);
     }
@@ -256,7 +257,7 @@ http_exchange_answer(struct http_exchange *exchange,
     if (conn->state != CONN_DEAD) {
         conn->closes = answer->close || must_close(conn);
         http_conn_phase(conn, CONN_WRITE);
-        conn_answer(conn, answer);
+        http_exchange_send(conn, answer, false);
     }
     /* only now: the answer may be made of the request's bytes */
     http_conn_drop_parser(conn);

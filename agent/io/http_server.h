@@ -6,7 +6,8 @@
  *
  * One request of a connection is in the hands of the program at a time; what
  * was pipelined behind it waits in the kernel and a bounded buffer. Every
- * phase has a deadline: head, body, answer, idle.
+ * phase has a deadline: head, body, answer, idle. An answer may go on for as
+ * long as its reader takes what it is sent.
  */
 #ifndef IO_HTTP_SERVER_H
 #define IO_HTTP_SERVER_H
@@ -106,5 +107,46 @@ enum status http_exchange_take(struct http_exchange *exchange,
  * already; that is no error here. */
 void http_exchange_answer(struct http_exchange *exchange,
                           const struct http_answer *answer);
+
+/* ---- answers that go on ---- */
+
+/* The body of an answer while it is being made; it ends with its connection
+ * (RFC 9112 §6.3). What its peer has not taken for write_timeout_ms cuts it. */
+struct http_outflow;
+
+struct http_outflow_spec {
+    struct http_answer head; /* its body is left out */
+    size_t buffer_bytes;     /* that may wait for the peer */
+    void *arg;
+    /* All is taken, after a send was refused for its size. */
+    void (*drained)(void *arg);
+    /* The connection is gone, by its peer, its time or the server's end; so is
+     * the outflow. Never called from within the calls below. */
+    void (*ended)(void *arg);
+};
+
+/*
+ * Begins to answer, with the head. The exchange is gone afterwards but after
+ * STATUS_NOMEM, when it can still be answered. STATUS_CANCELED: nothing
+ * follows, for it was a HEAD, or the connection is gone.
+ */
+NODISCARD
+enum status http_exchange_flow(struct http_exchange *exchange,
+                               const struct http_outflow_spec *spec,
+                               struct http_outflow **ret);
+
+/*
+ * Sends bytes, all or none. STATUS_FULL: none, for more than buffer_bytes would
+ * wait (what comes when nothing waits is always taken); `drained` will come.
+ * STATUS_CANCELED: the connection is gone, and so is the outflow.
+ */
+NODISCARD
+enum status http_outflow_send(struct http_outflow *flow, struct slice bytes);
+
+/* Ends the answer; what waits is still sent. The outflow is gone. */
+void http_outflow_end(struct http_outflow *flow);
+
+/* Cuts the connection, and what waits with it. The outflow is gone. */
+void http_outflow_cut(struct http_outflow *flow);
 
 #endif
