@@ -13,7 +13,7 @@
 static const struct admin_table *const tables[] = {
     &admin_health_table, &admin_poll_table,     &admin_backfill_table,
     &admin_status_table, &admin_keys_table,     &admin_gaps_table,
-    &admin_events_table, &admin_refusals_table,
+    &admin_events_table, &admin_refusals_table, &admin_stream_table,
 };
 
 const struct connector *
@@ -159,8 +159,10 @@ check_head(void *arg, const struct http_request *request, struct slice peer,
     *body_limit = 65536;
     bool asks = slice_equal_text(request->method, "GET") ||
                 slice_equal_text(request->method, "HEAD");
+    /* A stream is a place among few, which a foreign page may not take. */
+    bool holds = slice_equal_text(request->path, "/api/v1/stream");
     if ((!admin->is_unix && !host_is_local(request)) ||
-        (!asks && is_from_elsewhere(request))) {
+        ((!asks || holds) && is_from_elsewhere(request))) {
         return 403;
     }
     /* Asking whether it lives needs no token: a supervisor has none. */
@@ -192,6 +194,10 @@ admin_create(struct loop *loop, const struct admin_settings_of_agent *settings,
     admin->is_unix = slice_starts(settings->address, slice_of("unix:"));
     list_init(&admin->waits);
     list_init(&admin->walkers);
+    if (admin_stream_init(admin) != STATUS_OK) {
+        mem_free(admin);
+        return STATUS_NOMEM;
+    }
     struct http_server_handler handler = { .arg = admin,
                                            .head = check_head,
                                            .request = answer_request };
@@ -199,6 +205,7 @@ admin_create(struct loop *loop, const struct admin_settings_of_agent *settings,
         http_server_create(loop, settings->address.ptr, 0660, &limits, &handler,
                            &admin->server, err);
     if (status != STATUS_OK) {
+        admin_stream_fini(admin);
         mem_free(admin);
         return error_wrap(err, status, "admin.address");
     }
@@ -221,5 +228,6 @@ admin_destroy(struct admin *admin)
         }
     }
     http_server_destroy(admin->server);
+    admin_stream_fini(admin);
     mem_free(admin);
 }

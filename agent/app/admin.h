@@ -24,6 +24,7 @@
 #include <stdbool.h>
 
 struct admin;
+struct live;
 struct loop;
 
 struct admin_settings_of_agent {
@@ -39,6 +40,8 @@ struct admin_settings_of_agent {
     size_t connector_count;
     struct walks *walks;
     const struct streams *streams; /* NULL: none */
+    struct live *live;             /* what /api/v1/stream shows */
+    size_t live_streams;           /* that may be open at a time */
     bool is_listening;             /* for webhooks */
     const char *version;
     int64_t started_ms; /* Unix ms */

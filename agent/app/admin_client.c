@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/admin_client.h"
 
-#include "io/http_client.h"
 #include "io/loop.h"
 
 #define ANSWER_LIMIT ((size_t)16 * 1024 * 1024)
@@ -45,48 +44,63 @@ ask(struct question *question, struct http_client *client,
 }
 
 enum status
+admin_client_spec(const struct admin_client *to, const char *method,
+                  const char *path, struct admin_call *call,
+                  struct http_call_spec *ret)
+{
+    static const struct slice scheme = SLICE("unix:");
+    bool is_unix = slice_starts(to->address, scheme);
+    buf_format(&call->url, "http://%.*s%s",
+               SLICE_ARG(is_unix ? slice_of("localhost") : to->address), path);
+    buf_format(&call->bearer, "Bearer %.*s", SLICE_ARG(to->token));
+    call->fields[0] =
+        (struct http_field){ SLICE("Authorization"), buf_slice(&call->bearer) };
+    *ret = (struct http_call_spec){
+        .method = slice_of(method),
+        .url = buf_slice(&call->url),
+        .fields = { call->fields, to->token.len > 0 },
+        .body = to->body,
+        .has_body = method[0] == 'P',
+        .unix_socket = is_unix ? to->address.ptr + scheme.len : NULL,
+        .connect_timeout_ms = 2000,
+        .timeout_ms = to->timeout_ms,
+        .stall_timeout_ms = to->timeout_ms,
+        .body_limit = ANSWER_LIMIT,
+    };
+    return buf_status(&call->url) != STATUS_OK ? buf_status(&call->url)
+                                               : buf_status(&call->bearer);
+}
+
+void
+admin_call_fini(struct admin_call *call)
+{
+    buf_fini(&call->url);
+    buf_fini(&call->bearer);
+}
+
+enum status
 admin_client_ask(const struct admin_client *to, const char *method,
                  const char *path, unsigned *ret_http_status, struct buf *into,
                  struct error *err)
 {
-    static const struct slice scheme = SLICE("unix:");
     const struct http_client_settings settings = { .connections = 1,
                                                    .connections_per_host = 1,
                                                    .user_agent = "longstop" };
     struct question question = { .into = into, .err = err };
     struct http_client *client = NULL;
-    struct buf url = { 0 }, bearer = { 0 };
-    struct http_field field = { SLICE("Authorization"), { NULL, 0 } };
-    bool is_unix = slice_starts(to->address, scheme);
-    buf_format(&url, "http://%.*s%s",
-               SLICE_ARG(is_unix ? slice_of("localhost") : to->address), path);
-    buf_format(&bearer, "Bearer %.*s", SLICE_ARG(to->token));
-    field.value = buf_slice(&bearer);
-    enum status status = buf_status(&url);
-    status = status != STATUS_OK ? status : buf_status(&bearer);
+    struct admin_call call = { 0 };
+    struct http_call_spec spec;
+    enum status status = admin_client_spec(to, method, path, &call, &spec);
     status = status != STATUS_OK ? status : loop_create(&question.loop);
     status = status != STATUS_OK
                  ? status
                  : http_client_create(question.loop, &settings, &client, err);
     if (status == STATUS_OK) {
-        struct http_call_spec spec = {
-            .method = slice_of(method),
-            .url = buf_slice(&url),
-            .fields = { &field, to->token.len > 0 },
-            .body = to->body,
-            .has_body = method[0] == 'P',
-            .unix_socket = is_unix ? to->address.ptr + scheme.len : NULL,
-            .connect_timeout_ms = 2000,
-            .timeout_ms = to->timeout_ms,
-            .stall_timeout_ms = to->timeout_ms,
-            .body_limit = ANSWER_LIMIT,
-        };
         status = ask(&question, client, &spec, err);
     }
     *ret_http_status = question.http_status;
     http_client_destroy(client);
     loop_destroy(question.loop);
-    buf_fini(&url);
-    buf_fini(&bearer);
+    admin_call_fini(&call);
     return status;
 }

@@ -14,6 +14,7 @@
  * admin_gaps     what could not be read, and that it was looked at
  * admin_events   events, and one with all that is known of it
  * admin_refusals requests that were not accepted
+ * admin_stream   what happens, as it happens
  */
 #ifndef APP_ADMIN_PRIVATE_H
 #define APP_ADMIN_PRIVATE_H
@@ -31,6 +32,11 @@ struct admin {
     struct http_server *server;
     struct list waits;   /* all answers that come later */
     struct list walkers; /* those among them that wait for a walk */
+    struct admin_streams {
+        struct list open;
+        size_t count;
+        struct loop_timer *stats; /* armed while somebody reads those */
+    } streams;
     bool is_unix;
 };
 
@@ -54,6 +60,15 @@ extern const struct admin_table admin_gaps_table;
 extern const struct admin_table admin_events_table;
 extern const struct admin_table admin_backfill_table;
 extern const struct admin_table admin_refusals_table;
+extern const struct admin_table admin_stream_table;
+
+/* ---- admin_stream ---- */
+
+NODISCARD
+enum status admin_stream_init(struct admin *admin);
+
+/* The server is gone, and all streams with it. */
+void admin_stream_fini(struct admin *admin);
 
 /* ---- admin_answer ---- */
 

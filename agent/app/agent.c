@@ -7,6 +7,7 @@
 
 #include "app/admin.h"
 #include "app/fetch_key.h"
+#include "app/live_tell.h"
 #include "app/naming.h"
 #include "app/outlets.h"
 #include "app/streams.h"
@@ -96,6 +97,7 @@ walk_ended(void *arg, const struct poll_ended *ended)
                                             [POLL_GONE] = EXIT_FAILED };
     struct agent *agent = arg;
     admin_poll_ended(agent->admin, ended, false);
+    live_tell_walk(agent->live, ended);
     if (agent->settings.observer.ended != NULL) {
         agent->settings.observer.ended(agent->settings.observer.arg, ended);
     }
@@ -132,7 +134,9 @@ static void
 webhook_refused(void *arg, const struct refusal *refusal)
 {
     const struct agent *agent = arg;
-    (void)refusals_note(agent->refusals, refusal);
+    if (refusals_note(agent->refusals, refusal)) {
+        live_tell_refusal(agent->live, refusal);
+    }
 }
 
 /* ingest's `hooked`. */
@@ -242,6 +246,7 @@ build_flow(struct agent *agent)
         .connector_count = configuration->connector_count,
         .telemetry = &agent->telemetry,
         .fills = agent->fills,
+        .watch = live_watch(agent->live),
         .owe_only = agent->settings.mode != AGENT_RUN,
         .seed = random_seed(),
     };
@@ -258,6 +263,7 @@ build_flow(struct agent *agent)
         .dispatch = agent->dispatch,
         .hooked = webhook_stored,
         .hooked_arg = agent,
+        .watch = live_watch(agent->live),
         .dry_run = agent->settings.mode == AGENT_POLL_DRY,
     };
     status = ingest_create(agent->loop, agent->worker, &ingest, &agent->ingest);
@@ -440,6 +446,8 @@ build_admin(struct agent *agent, struct error *err)
         .connector_count = agent->configuration->connector_count,
         .walks = agent->walks,
         .streams = agent->streams,
+        .live = agent->live,
+        .live_streams = (size_t)agent->configuration->settings.admin.streams,
         .is_listening = agent->configuration->settings.listen != NULL,
         .version = agent->settings.version,
         .started_ms = clock_unix_ms(),
@@ -531,6 +539,9 @@ build(struct agent *agent, struct error *err)
                  : telemetry_init(&agent->telemetry, agent->settings.version);
     status = status != STATUS_OK ? status : build_outside(agent, err);
     status = status != STATUS_OK ? status : build_store(agent, err);
+    if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
+        status = live_create(agent->loop, clock_unix_ms(), &agent->live);
+    }
     status = status != STATUS_OK ? status : build_flow(agent);
     status = status != STATUS_OK ? status : build_walks(agent);
     return status == STATUS_OK && agent->settings.mode == AGENT_RUN
@@ -635,6 +646,7 @@ agent_destroy(struct agent *agent)
     }
     loop_timer_destroy(agent->end_timer);
     loop_timer_destroy(agent->watchdog);
+    live_destroy(agent->live);
     loop_destroy(agent->loop);
     mem_free(agent);
 }

@@ -36,6 +36,7 @@ struct agent {
     struct accounting *accounting;
     struct registrar *registrar;
     struct refusals *refusals;
+    struct live *live;
     struct source_webhook *webhook;
     struct http_server *server;
     struct admin *admin;

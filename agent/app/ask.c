@@ -23,8 +23,8 @@ say(const struct ask *ask, enum exit_code code, const char *words)
     return code;
 }
 
-static enum exit_code
-no_agent(const struct ask *ask)
+enum exit_code
+ask_no_agent(const struct ask *ask)
 {
     if (ask->does_alone) {
         return EXIT_UNAVAILABLE;
@@ -38,9 +38,9 @@ no_agent(const struct ask *ask)
     return EXIT_UNAVAILABLE;
 }
 
-/* What an answer other than 2xx means; its title says it in words. */
-static enum exit_code
-refused(const struct ask *ask, unsigned http_status, struct slice body)
+/* The title of a problem says it in words. */
+enum exit_code
+ask_refused(const struct ask *ask, unsigned http_status, struct slice body)
 {
     static const struct {
         unsigned http_status;
@@ -86,13 +86,13 @@ ask_agent(const struct ask *ask, const char *method, const char *path,
     enum status status =
         admin_client_ask(&to, method, path, &http_status, into, &err);
     if (status == STATUS_UNAVAILABLE) {
-        return no_agent(ask);
+        return ask_no_agent(ask);
     }
     if (status != STATUS_OK) {
         return say(ask, load_exit_code(status), error_text(&err, status));
     }
     if (http_status < 200 || http_status > 299) {
-        return refused(ask, http_status, buf_slice(into));
+        return ask_refused(ask, http_status, buf_slice(into));
     }
     if (json_check(buf_slice(into), JSON_DEPTH_DEFAULT + 4, &err) !=
             STATUS_OK ||

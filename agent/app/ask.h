@@ -17,6 +17,12 @@ struct ask {
     bool does_alone;     /* no words where no agent runs: it needs none */
 };
 
+/* Says on stderr that no agent runs, or what an answer other than 2xx means,
+ * and returns how the process ends. */
+enum exit_code ask_no_agent(const struct ask *ask);
+enum exit_code ask_refused(const struct ask *ask, unsigned http_status,
+                           struct slice body);
+
 /*
  * Asks `method path` of the agent, with `body`, JSON or empty, where the method
  * has one. EXIT_OK: its answer, checked JSON, is in `into`. Otherwise what was

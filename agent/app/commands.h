@@ -20,6 +20,7 @@ enum exit_code cmd_status(int argc, char **argv);
 enum exit_code cmd_events(int argc, char **argv);
 enum exit_code cmd_show(int argc, char **argv);
 enum exit_code cmd_gaps(int argc, char **argv);
+enum exit_code cmd_tail(int argc, char **argv);
 enum exit_code cmd_refusals(int argc, char **argv);
 enum exit_code cmd_keys(int argc, char **argv);
 enum exit_code cmd_subscribe(int argc, char **argv);

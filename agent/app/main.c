@@ -30,6 +30,7 @@ static const struct command commands[] = {
     { "events", cmd_events, "list the events that are kept" },
     { "show", cmd_show, "all that is known of one event" },
     { "gaps", cmd_gaps, "list what could not be read, or close one" },
+    { "tail", cmd_tail, "show events and deliveries as they happen" },
     { "refusals", cmd_refusals, "list requests that were not accepted" },
     { "keys", cmd_keys, "whether ids of both channels meet" },
     { "demo", cmd_demo, "lose hooks on purpose and see them recovered" },

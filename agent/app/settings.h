@@ -36,6 +36,7 @@ struct listen_settings {
 struct admin_settings {
     struct slice address; /* empty: beside the store */
     struct config_secret token;
+    int64_t streams;
 };
 
 struct keep_settings {

@@ -160,6 +160,14 @@ static const struct config_key admin_keys[] = {
       .type = CONFIG_SECRET,
       .offset = offsetof(struct admin_settings, token),
       .doc = "Bearer token asked of who comes by TCP or socket." },
+    { .name = "streams",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct admin_settings, streams),
+      .fallback = "16",
+      .min = "1",
+      .max = "128",
+      .doc = "How many may read along (tail, /api/v1/stream) at a time; over "
+             "it: 503." },
 };
 
 static bool

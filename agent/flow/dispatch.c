@@ -114,6 +114,11 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
         attempt->outcome.kind == OUTCOME_DEAD) {
         metric_add(outlet->counts.pending, -1);
     }
+    if (dispatch->settings.watch.settled != NULL) {
+        dispatch->settings.watch.settled(dispatch->settings.watch.arg,
+                                         outlet->settings->name, attempt,
+                                         due_ms);
+    }
     attempt_destroy(attempt);
     dispatch_wake_at(outlet, due_ms);
     if (outlet->has_lanes) {

@@ -13,6 +13,7 @@
 
 #include "flow/brake.h"
 #include "flow/telemetry.h"
+#include "flow/watch.h"
 #include "handler/handler.h"
 #include "model/gather.h"
 #include "model/retry.h"
@@ -51,6 +52,7 @@ struct dispatch_settings {
     size_t connector_count;
     const struct telemetry *telemetry;
     struct fills *fills; /* NULL: every event goes as it came */
+    struct watch watch;
     bool owe_only; /* starts nothing: what is owed waits for the next run */
     uint64_t seed;
 };

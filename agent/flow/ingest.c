@@ -189,6 +189,10 @@ unit_over(struct store_call *call)
     }
     count_gap(entry);
     tell_hooked(entry);
+    if (entry->ingest->settings.watch.stored != NULL) {
+        entry->ingest->settings.watch.stored(entry->ingest->settings.watch.arg,
+                                             arrival);
+    }
     if (arrival->has_read && entry->close.closed > 0) {
         LOG(LOG_INFO, "gaps closed: a backfill has read them",
             log_slice("connector", arrival->connector->name),

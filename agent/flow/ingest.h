@@ -25,6 +25,7 @@ struct ingest_settings {
     void (*hooked)(void *arg, const struct connector *connector, size_t fresh,
                    size_t caught_up);
     void *hooked_arg;
+    struct watch watch;
     /* Instead of a transaction: looks up what is new and stores nothing (the
      * dry run of `poll`). */
     bool dry_run;

@@ -127,6 +127,8 @@ class Contract(harness.Case):
             filled = re.sub(r"\{(\w+)\}", lambda m: values[m[1]], path)
             name = operation["operationId"]
             body = '{"since":"2d"}' if name == "backfill" else None
+            if name == "stream":
+                continue  # it does not end: test_live holds it
             got = self.agent_.admin(filled, method, body)
             self.assertIn(got.status, begun.get(name, (200,)),
                           f"{filled}: {got}")
@@ -161,6 +163,7 @@ class Contract(harness.Case):
                 ("refusal", "/api/v1/refusals/x", 404),
                 ("refusals", "/api/v1/refusals?cause=whim", 400),
                 ("refusals", "/api/v1/refusals?connector=nobody", 400),
+                ("stream", "/api/v1/stream?topics=whims", 400),
                 ("events", "/api/v1/events?via=pigeon", 400),
                 ("events", "/api/v1/events?since=yesterday", 400)):
             _, method, operation = operations[name]

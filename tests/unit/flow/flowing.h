@@ -83,6 +83,7 @@ struct flowing {
     size_t outlet_count;
     bool owe_only;
     bool dry_run;
+    struct watch watch;
     struct dispatch *dispatch;
     struct ingest *ingest;
     /* Of the verdicts so far. */
@@ -370,6 +371,7 @@ flow_open_store(void)
         .connectors = &flow.bound.connector,
         .connector_count = 1,
         .telemetry = &flow.telemetry,
+        .watch = flow.watch,
         .owe_only = flow.owe_only,
         .seed = 7,
     };
@@ -381,6 +383,7 @@ flow_open_store(void)
                                             .telemetry = &flow.telemetry,
                                             .dispatch = flow.dispatch,
                                             .hooked = flow_hooked,
+                                            .watch = flow.watch,
                                             .dry_run = flow.dry_run };
     assert_int_equal(
         ingest_create(flow.loop, flow.worker, &ingest, &flow.ingest),

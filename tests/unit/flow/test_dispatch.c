@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "flowing.h"
 
+#include "flow/attempt.h"
+
 /* ---- conditions to wait for ---- */
 
 static size_t awaited;
@@ -66,6 +68,55 @@ an_event_is_started_from_memory_once_it_is_durable(void **state)
     assert_int_equal(flow.handlers[0].attempts[0], 1);
     flow_stop(1000);
     assert_nothing_owed(0);
+    flow_close();
+}
+
+/* What whoever looks on has been told: "one a 1 later, one a 2 done, " */
+static char told[512];
+
+static void
+look_on(void *arg, struct slice handler, const struct attempt *attempt,
+        int64_t due_ms)
+{
+    static const char *const outcomes[] = { [OUTCOME_DONE] = "done",
+                                            [OUTCOME_LATER] = "later",
+                                            [OUTCOME_DEAD] = "dead",
+                                            [OUTCOME_RELEASE] = "release" };
+    size_t len = strlen(told);
+    assert_ptr_equal(arg, &told);
+    assert_int_equal(due_ms > 0, attempt->outcome.kind == OUTCOME_LATER);
+    (void)snprintf(told + len, sizeof(told) - len, "%.*s %.*s %u %s, ",
+                   SLICE_ARG(handler), SLICE_ARG(attempt->event->id),
+                   attempt->delivery.attempt, outcomes[attempt->outcome.kind]);
+}
+
+static bool
+four_are_told(void)
+{
+    size_t count = 0;
+    for (const char *at = told; (at = strchr(at, ',')) != NULL; at++) {
+        count++;
+    }
+    return count >= 4;
+}
+
+static void
+whoever_looks_on_is_told_of_each_attempts_end(void **state)
+{
+    (void)state;
+    told[0] = '\0';
+    flow_prepare(2);
+    flow.watch = (struct watch){ .arg = &told, .settled = look_on };
+    flow.handlers[1].behaviour = FAILS;
+    flow.outlets[1].concurrency = 2;
+    flow_open_store();
+    flow_bring_all("a");
+    flow_run(four_are_told);
+    assert_non_null(strstr(told, "one a 1 done, "));
+    const char *last = strstr(told, "two a 1 later, ");
+    last = last == NULL ? NULL : strstr(last, "two a 2 later, ");
+    assert_non_null(last);
+    assert_non_null(strstr(last, "two a 3 dead, "));
     flow_close();
 }
 
@@ -687,6 +738,7 @@ main(void)
         cmocka_unit_test(a_stop_releases_what_does_not_end_in_time),
         cmocka_unit_test(a_stop_gives_back_what_was_being_claimed),
         cmocka_unit_test(what_is_stored_after_the_stop_is_given_back),
+        cmocka_unit_test(whoever_looks_on_is_told_of_each_attempts_end),
         cmocka_unit_test(files_are_reopened),
         cmocka_unit_test(the_gauges_say_what_the_store_counted),
         cmocka_unit_test(creating_it_survives_every_failed_allocation),

@@ -220,6 +220,41 @@ gaps_and_broken_bounds_are_counted(void **state)
     flow_close();
 }
 
+struct onlooker {
+    size_t stored;
+    size_t fresh;
+};
+
+static void
+look_on(void *arg, const struct arrival *arrival)
+{
+    struct onlooker *onlooker = arg;
+    onlooker->stored++;
+    for (size_t i = 0; i < arrival->sighting_count; i++) {
+        onlooker->fresh += arrival->sightings[i].fresh;
+        assert_true(arrival->sightings[i].number > 0);
+    }
+}
+
+static void
+whoever_looks_on_is_told_of_what_is_stored(void **state)
+{
+    (void)state;
+    struct onlooker onlooker = { 0, 0 };
+    flow_prepare(0);
+    flow.watch = (struct watch){ .arg = &onlooker, .stored = look_on };
+    flow_open_store();
+    flow_bring("a b");
+    assert_int_equal(onlooker.stored, 0); /* not before it is durable */
+    flow_run(flow_all_judged);
+    flow_bring_all("b c");
+    assert_int_equal(onlooker.stored, 2);
+    assert_int_equal(onlooker.fresh, 3);
+    send("wrong", "{\"id\":\"e8\",\"type\":\"order.paid\"}");
+    assert_int_equal(onlooker.stored, 2);
+    flow_close();
+}
+
 static void
 it_tells_what_webhooks_bring_and_what_walks_had_brought_before(void **state)
 {
@@ -463,6 +498,7 @@ main(void)
             it_tells_what_webhooks_bring_and_what_walks_had_brought_before),
         cmocka_unit_test(known_rows_are_told_before_their_details_are_asked),
         cmocka_unit_test(a_dry_run_tells_what_is_new_and_stores_nothing),
+        cmocka_unit_test(whoever_looks_on_is_told_of_what_is_stored),
         cmocka_unit_test(a_worker_without_any_room_is_busy),
         cmocka_unit_test(without_memory_the_sender_is_asked_to_come_again),
         cmocka_unit_test(questions_without_memory_are_answered_too),
