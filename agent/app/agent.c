@@ -186,7 +186,7 @@ build_store(struct agent *agent, struct error *err)
                                configuration->connector_count, err);
     int64_t floor_ms = store->ops->ledger_floor_ms(store);
     if (status == STATUS_OK) {
-        const struct outlets_parts parts = { agent->loop, agent->client,
+        const struct outlets_parts parts = { agent->loop, agent->user_agent,
                                              agent->spawner };
         status =
             outlets_create(agent->settings.mode == AGENT_RUN ? &parts : NULL,
@@ -501,7 +501,11 @@ build_outside(struct agent *agent, struct error *err)
 {
     (void)snprintf(agent->user_agent, sizeof(agent->user_agent), "longstop/%s",
                    agent->settings.version);
-    const struct http_client_settings http = { 64, 8, NULL, agent->user_agent };
+    const struct http_client_settings http = {
+        .connections = 64,
+        .connections_per_host = 8,
+        .user_agent = agent->user_agent,
+    };
     enum status status =
         http_client_create(agent->loop, &http, &agent->client, err);
     status = status != STATUS_OK

@@ -128,9 +128,13 @@ make_http(const struct making *making, const struct handler_settings *settings,
           struct slice name, struct handler **ret, struct error *err)
 {
     (void)name;
-    return handler_http_create(making->parts->loop, making->parts->client,
-                               settings->http, settings->http_secret,
-                               settings->timeout_ms, ret, err);
+    const struct handler_http_limits limits = {
+        .timeout_ms = settings->timeout_ms,
+        .connections = settings->concurrency,
+        .user_agent = making->parts->user_agent,
+    };
+    return handler_http_create(making->parts->loop, settings->http,
+                               settings->http_secret, &limits, ret, err);
 }
 
 static enum status

@@ -9,7 +9,6 @@
 #include "app/configuration.h"
 #include "flow/dispatch.h"
 
-struct http_client;
 struct loop;
 struct process_spawner;
 
@@ -22,7 +21,7 @@ struct outlets {
 /* What handlers are made of; all borrowed as long as they live. */
 struct outlets_parts {
     struct loop *loop;
-    struct http_client *client;
+    const char *user_agent; /* of requests over HTTP */
     struct process_spawner *spawner;
 };
 

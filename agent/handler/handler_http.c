@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "handler/handler_http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/instant.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "config/config_bind.h"
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/loop.h"
@@ -21,15 +22,14 @@
  * the signature covers "id.timestamp.body".
  */
 
-#define BODY_BYTES    ((size_t)64 * 1024)
-#define OUTPUT_BYTES  ((size_t)4096)
-#define WAIT_CAP_MS   INSTANT_DAY_MS
-#define CONNECT_MS    ((int64_t)10000)
-#define OWN_FIELDS    6
-#define DETAIL_BYTES  576
-#define NUMBER_BYTES  24
-#define STATUS_LOWEST 400
-#define STATUS_PAST   600
+#define BODY_BYTES   ((size_t)64 * 1024)
+#define OUTPUT_BYTES ((size_t)4096)
+#define WAIT_CAP_MS  INSTANT_DAY_MS
+#define CONNECT_MS   ((int64_t)10000)
+#define OWN_FIELDS   6
+#define DETAIL_BYTES 576
+#define NUMBER_BYTES 24
+#define SHOWN_BYTES  200
 
 struct http {
     struct handler base;
@@ -43,6 +43,7 @@ struct http {
     size_t dead_on_count;
     struct digest_key *key; /* NULL: not signed */
     int64_t timeout_ms;
+    const char *unix_socket; /* NULL: by the URL's host and port */
     struct list running;
     struct list stopped;     /* canceled, to be told */
     struct loop_timer *tell; /* them, on the next turn */
@@ -55,155 +56,6 @@ struct attempt {
     handler_result_fn *done;
     void *arg;
     int64_t started_ms;
-};
-
-/* The keys of `http:` */
-
-static bool
-read_dead_status(struct config_binding *binding, const struct config_node *node,
-                 int64_t *ret_status)
-{
-    if (node->kind != CONFIG_SCALAR ||
-        slice_to_i64(node->text, ret_status) != STATUS_OK ||
-        *ret_status < STATUS_LOWEST || *ret_status >= STATUS_PAST) {
-        config_report_add(binding->report, CONFIG_ERROR, node->mark,
-                          "dead_on: expected an HTTP status from 400 to 599");
-        return false;
-    }
-    return true;
-}
-
-/* One status or a list of them. */
-static void
-parse_dead_on(struct config_binding *binding, const struct config_node *node,
-              void *place)
-{
-    /* The key's place is its pointer; the count stands beside it. */
-    struct handler_http_settings *settings =
-        list_entry(place, struct handler_http_settings, dead_on);
-    const struct config_node *first =
-        node->kind == CONFIG_SEQUENCE ? node->children : node;
-    size_t count = 0;
-    for (const struct config_node *at = first; at != NULL; at = at->next) {
-        count++;
-        if (at == node) {
-            break; /* its siblings are other keys */
-        }
-    }
-    int64_t *statuses = arena_array(binding->arena, count, sizeof(*statuses));
-    if (statuses == NULL) {
-        binding->report->failed_memory = true;
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!read_dead_status(binding, first, &statuses[i])) {
-            return;
-        }
-        first = first->next;
-    }
-    settings->dead_on = statuses;
-    settings->dead_on_count = count;
-}
-
-/* What the handler or HTTP itself sets: not left to the configuration. */
-static bool
-is_reserved(struct slice name)
-{
-    static const char *const names[] = {
-        "content-type",      "content-length",    "transfer-encoding",
-        "connection",        "idempotency-key",   "webhook-id",
-        "webhook-timestamp", "webhook-signature", "longstop-replay",
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (slice_equal_nocase(name, slice_of(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void
-check_headers(struct config_binding *binding, const struct config_node *headers)
-{
-    if (headers->kind != CONFIG_MAPPING) {
-        config_report_add(binding->report, CONFIG_ERROR, headers->mark,
-                          "headers: expected names and values, such as "
-                          "X-Team: billing");
-        return;
-    }
-    for (const struct config_node *at = headers->children; at != NULL;
-         at = at->next) {
-        if (!http_field_name_valid(at->key)) {
-            config_report_add(binding->report, CONFIG_ERROR, at->key_mark,
-                              "headers: '%.*s' is not the name of a header",
-                              SLICE_ARG(at->key));
-        } else if (is_reserved(at->key)) {
-            config_report_add(binding->report, CONFIG_ERROR, at->key_mark,
-                              "headers: %.*s is set by longstop itself",
-                              SLICE_ARG(at->key));
-        } else if (at->kind != CONFIG_SCALAR ||
-                   !http_field_value_valid(at->text)) {
-            config_report_add(binding->report, CONFIG_ERROR, at->mark,
-                              "headers: the value of %.*s must be text on one "
-                              "line",
-                              SLICE_ARG(at->key));
-        }
-    }
-}
-
-static void
-check_settings(struct config_binding *binding, const struct config_node *node,
-               void *bound)
-{
-    const struct handler_http_settings *settings = bound;
-    struct url url;
-    struct error err = { "" };
-    if (settings->url.len > 0 &&
-        url_parse(settings->url, &url, &err) != STATUS_OK) {
-        const struct config_node *at = config_node_child(node, "url");
-        config_report_add(binding->report, CONFIG_ERROR,
-                          at != NULL ? at->mark : node->mark, "url: %s",
-                          err.text);
-    }
-    if (settings->headers != NULL) {
-        check_headers(binding, settings->headers);
-    }
-}
-
-static const struct config_key keys[] = {
-    { .name = "url",
-      .type = CONFIG_TEXT,
-      .offset = offsetof(struct handler_http_settings, url),
-      .required = true,
-      .doc = "Where deliveries are posted to; http or https." },
-    { .name = "secret",
-      .type = CONFIG_SECRET,
-      .offset = offsetof(struct handler_http_settings, secret),
-      .doc = "Signs deliveries as Standard Webhooks; whsec_ and base64, or any "
-             "text." },
-    { .name = "headers",
-      .type = CONFIG_NODE,
-      .offset = offsetof(struct handler_http_settings, headers),
-      .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":"
-                "[\"string\",\"number\",\"boolean\"]}}",
-      .doc = "Further header fields of every delivery." },
-    { .name = "dead_on",
-      .type = CONFIG_CUSTOM,
-      .offset = offsetof(struct handler_http_settings, dead_on),
-      .parse = parse_dead_on,
-      .schema = "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":400,"
-                "\"maximum\":599},{\"type\":\"array\",\"items\":{\"type\":"
-                "\"integer\",\"minimum\":400,\"maximum\":599}}]}",
-      .doc = "Statuses that make a delivery dead at once." },
-};
-
-const struct config_table handler_http_table = {
-    .name = "http",
-    .keys = keys,
-    .count = sizeof(keys) / sizeof(keys[0]),
-    .size = sizeof(struct handler_http_settings),
-    .doc = "Posts the envelope to a URL.",
-    .check = check_settings,
 };
 
 /* From an answer to a result */
@@ -243,6 +95,25 @@ judge(const struct http *http, const struct http_reply *reply,
     }
 }
 
+/* "http 301: …": a redirect is a failure, and people wonder why. Where it leads
+ * is told without what may be secret in it. */
+static void
+describe(const struct http_reply *reply, char *into, size_t size)
+{
+    struct slice location;
+    if (reply->status < 300 || reply->status >= 400 ||
+        !http_field_find(reply->fields, "location", &location)) {
+        (void)snprintf(into, size, "http %u", reply->status);
+        return;
+    }
+    size_t query = slice_find(location, '?');
+    location = slice_first(location, query < SHOWN_BYTES ? query : SHOWN_BYTES);
+    (void)snprintf(into, size,
+                   "http %u: redirects are not followed, and this one leads to "
+                   "%.*s: put the right URL into the configuration",
+                   reply->status, SLICE_ARG(location));
+}
+
 static void
 finish(struct attempt *attempt, struct handler_result *result)
 {
@@ -262,7 +133,7 @@ answered(void *arg, enum status status, const struct http_reply *reply,
     result.duration_ms = loop_now_ms(attempt->http->loop) - attempt->started_ms;
     if (reply != NULL) {
         judge(attempt->http, reply, &result);
-        (void)snprintf(detail, sizeof(detail), "http %u", reply->status);
+        describe(reply, detail, sizeof(detail));
         result.duration_ms = reply->duration_ms;
         result.output = reply->body;
         if (result.output.len > OUTPUT_BYTES) {
@@ -357,6 +228,7 @@ post(struct attempt *attempt, const struct delivery *delivery,
         .fields = { http->fields, http->field_count + own_count },
         .body = delivery->envelope,
         .has_body = true,
+        .unix_socket = http->unix_socket,
         .connect_timeout_ms =
             http->timeout_ms < CONNECT_MS ? http->timeout_ms : CONNECT_MS,
         .timeout_ms = http->timeout_ms,
@@ -414,6 +286,7 @@ destroy(struct handler *handler)
 {
     struct http *http = (struct http *)(void *)handler;
     PRE(list_empty(&http->running) && list_empty(&http->stopped));
+    http_client_destroy(http->client);
     loop_timer_destroy(http->tell);
     digest_key_destroy(http->key);
     arena_fini(&http->arena);
@@ -455,6 +328,10 @@ copy_settings(struct http *http, const struct handler_http_settings *settings)
     enum status status = arena_copy(&http->arena, settings->url, &http->url);
     if (status == STATUS_OK) {
         status = copy_fields(http, settings->headers);
+    }
+    if (status == STATUS_OK && settings->unix_socket.len > 0) {
+        http->unix_socket = arena_text(&http->arena, settings->unix_socket);
+        status = http->unix_socket == NULL ? STATUS_NOMEM : STATUS_OK;
     }
     if (status == STATUS_OK && settings->dead_on_count > 0) {
         size_t count = settings->dead_on_count;
@@ -504,10 +381,56 @@ take_secret(struct http *http, struct slice secret, struct error *err)
                : error_set(err, status, "the secret: %s", status_text(status));
 }
 
+/* The text, or NULL where the key is not given. */
+static const char *
+text_of(struct slice text)
+{
+    return text.len > 0 ? text.ptr : NULL;
+}
+
+/* Told at once: curl would say it at the first delivery, and each time. */
+static enum status
+check_file(struct slice path, struct error *err)
+{
+    return path.len == 0 || access(path.ptr, R_OK) == 0
+               ? STATUS_OK
+               : error_set(err, STATUS_CONFIG, "%s: %s", path.ptr,
+                           strerror(errno));
+}
+
+/* A client for this handler alone: its connections are what `concurrency` asks
+ * for, and who hangs keeps none from others. */
+static enum status
+create_client(struct http *http, const struct handler_http_settings *settings,
+              const struct handler_http_limits *limits, struct error *err)
+{
+    const struct http_client_settings client = {
+        .connections = limits->connections,
+        .connections_per_host = limits->connections,
+        .ca_file = text_of(settings->ca_file),
+        .user_agent = limits->user_agent,
+        .proxy = text_of(settings->proxy),
+        .certificate_file = text_of(settings->certificate_file),
+        .key_file = text_of(settings->key_file),
+        .version = (enum http_version)settings->version,
+    };
+    enum status status = check_file(settings->ca_file, err);
+    if (status == STATUS_OK) {
+        status = check_file(settings->certificate_file, err);
+    }
+    if (status == STATUS_OK) {
+        status = check_file(settings->key_file, err);
+    }
+    return status == STATUS_OK
+               ? http_client_create(http->loop, &client, &http->client, err)
+               : status;
+}
+
 enum status
-handler_http_create(struct loop *loop, struct http_client *client,
+handler_http_create(struct loop *loop,
                     const struct handler_http_settings *settings,
-                    struct slice secret, int64_t timeout_ms,
+                    struct slice secret,
+                    const struct handler_http_limits *limits,
                     struct handler **ret, struct error *err)
 {
     struct http *http = mem_zero(sizeof(*http));
@@ -516,8 +439,7 @@ handler_http_create(struct loop *loop, struct http_client *client,
     }
     http->base.ops = &ops;
     http->loop = loop;
-    http->client = client;
-    http->timeout_ms = timeout_ms;
+    http->timeout_ms = limits->timeout_ms;
     list_init(&http->running);
     list_init(&http->stopped);
     enum status status = copy_settings(http, settings);
@@ -528,6 +450,9 @@ handler_http_create(struct loop *loop, struct http_client *client,
         (void)error_set(err, status, "http: %s", status_text(status));
     } else {
         status = take_secret(http, secret, err);
+    }
+    if (status == STATUS_OK) {
+        status = create_client(http, settings, limits, err);
     }
     if (status != STATUS_OK) {
         destroy(&http->base);

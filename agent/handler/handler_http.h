@@ -4,7 +4,8 @@
  * secret is set; the answer's status to an outcome.
  *
  * 2xx is done; 410 pauses the handler; 429 and 503 honour Retry-After; a status
- * of `dead_on` is dead at once; all else is later. No redirects.
+ * of `dead_on` is dead at once; all else is later. No redirects. Connections
+ * are kept, as many as `concurrency`, and shared by none but this handler.
  */
 #ifndef HANDLER_HANDLER_HTTP_H
 #define HANDLER_HANDLER_HTTP_H
@@ -12,7 +13,6 @@
 #include "config/config_key.h"
 #include "handler/handler.h"
 
-struct http_client;
 struct loop;
 
 /* The keys of `http:` in a handler. */
@@ -22,16 +22,30 @@ struct handler_http_settings {
     const struct config_node *headers; /* name: value, checked */
     int64_t *dead_on;
     size_t dead_on_count;
+    struct slice unix_socket;
+    struct slice proxy;
+    int version; /* enum http_version */
+    struct slice ca_file;
+    struct slice certificate_file;
+    struct slice key_file;
+};
+
+struct handler_http_limits {
+    int64_t timeout_ms;
+    int64_t connections;
+    const char *user_agent;
 };
 
 extern const struct config_table handler_http_table;
 
 /* Copies the settings; `secret` is the text that settings->secret points to,
- * empty for none. Borrows loop and client. */
+ * empty for none. Borrows the loop. STATUS_CONFIG for a file that
+ * cannot be read. */
 NODISCARD
-enum status handler_http_create(struct loop *loop, struct http_client *client,
+enum status handler_http_create(struct loop *loop,
                                 const struct handler_http_settings *settings,
-                                struct slice secret, int64_t timeout_ms,
+                                struct slice secret,
+                                const struct handler_http_limits *limits,
                                 struct handler **ret, struct error *err);
 
 #endif

@@ -275,7 +275,6 @@ static const struct {
     /* Fields of ours, keys among them, would go to wherever it points. */
     { CURLOPT_FOLLOWLOCATION, 0 },
     { CURLOPT_NETRC, CURL_NETRC_IGNORED },
-    { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
     { CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC },
     { CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
     { CURLOPT_SSL_VERIFYPEER, 1 },
@@ -285,6 +284,7 @@ static const struct {
     { CURLOPT_PATH_AS_IS, 1 },
     /* Else a cancel waits for the resolver's thread, and the loop with it. */
     { CURLOPT_QUICK_EXIT, 1 },
+    { CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
 };
 
 /* curl takes strings that end in NUL and copies them. */
@@ -305,6 +305,26 @@ set_text(CURL *easy, CURLoption option, struct slice text)
 }
 
 static bool
+set_optional(CURL *easy, CURLoption option, const char *text)
+{
+    return text == NULL || curl_easy_setopt(easy, option, text) == 0;
+}
+
+/* What is the same for every call of a client. An empty proxy is none, and NULL
+ * would be that of the environment. */
+static bool
+set_client(CURL *easy, const struct http_client_settings *settings)
+{
+    const char *proxy = settings->proxy == NULL ? "" : settings->proxy;
+    return curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == 0 &&
+           set_optional(easy, CURLOPT_USERAGENT, settings->user_agent) &&
+           set_optional(easy, CURLOPT_CAINFO, settings->ca_file) &&
+           set_optional(easy, CURLOPT_SSLKEY, settings->key_file) &&
+           set_optional(easy, CURLOPT_SSLCERT, settings->certificate_file);
+}
+
+static bool
 set_fixed(struct http_call *call)
 {
     CURL *easy = call->easy;
@@ -317,7 +337,6 @@ set_fixed(struct http_call *call)
         }
     }
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == 0 &&
-           curl_easy_setopt(easy, CURLOPT_PROXY, "") == 0 &&
            (call->stream != NULL ||
             curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ==
                 0) &&
@@ -327,11 +346,7 @@ set_fixed(struct http_call *call)
            curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) == 0 &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == 0 &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words) == 0 &&
-           (client->user_agent == NULL ||
-            curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent) ==
-                0) &&
-           (client->ca_file == NULL ||
-            curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file) == 0);
+           set_client(easy, &client->settings);
 }
 
 static bool
@@ -468,11 +483,38 @@ set_guard(struct http_call *call, const struct http_call_spec *spec)
             curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) == 0);
 }
 
+/*
+ * Over TLS the server offers HTTP/2 or does not, and who comes second waits to
+ * hear it, to share the connection. Without TLS nothing is offered: 2 is spoken
+ * only where it is asked for, and over a connection of its own where libcurl is
+ * older than 8.0.0, which could not do so twice over one.
+ */
+static bool
+set_version(CURL *easy, enum http_version version, struct slice url)
+{
+    bool is_tls = slice_equal_nocase(slice_first(url, 6), slice_of("https:"));
+    if (version == HTTP_VERSION_1_1 || (version != HTTP_VERSION_2 && !is_tls)) {
+        return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                                (long)CURL_HTTP_VERSION_1_1) == 0;
+    }
+    if (is_tls) {
+        return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                                (long)CURL_HTTP_VERSION_2TLS) == 0 &&
+               curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L) == 0;
+    }
+    long alone = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+    return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                            (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, alone) == 0 &&
+           curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, alone) == 0;
+}
+
 static bool
 set_target(struct http_call *call, const struct http_call_spec *spec)
 {
     CURL *easy = call->easy;
-    if (!set_text(easy, CURLOPT_URL, spec->url)) {
+    if (!set_text(easy, CURLOPT_URL, spec->url) ||
+        !set_version(easy, call->client->settings.version, spec->url)) {
         return false;
     }
     if (spec->user.len > 0 &&

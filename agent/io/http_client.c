@@ -210,6 +210,28 @@ cleanup_curl:
     return error_set(err, status, "libcurl could not be set up");
 }
 
+/* The settings are a copy already, but their texts are borrowed. */
+static bool
+copy_texts(struct http_client *client)
+{
+    const char **texts[] = {
+        &client->settings.ca_file,
+        &client->settings.user_agent,
+        &client->settings.proxy,
+        &client->settings.key_file,
+        &client->settings.certificate_file,
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (*texts[i] != NULL) {
+            *texts[i] = arena_text(&client->texts, slice_of(*texts[i]));
+            if (*texts[i] == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 enum status
 http_client_create(struct loop *loop, const struct http_client_settings *s,
                    struct http_client **ret, struct error *err)
@@ -220,22 +242,12 @@ http_client_create(struct loop *loop, const struct http_client_settings *s,
     }
     client->loop = loop;
     client->settings = *s;
-    client->settings.ca_file = NULL;
-    client->settings.user_agent = NULL;
     list_init(&client->running);
 
     enum status status =
         loop_timer_create(loop, timer_fired, client, &client->timer);
-    struct buf text = { 0 };
-    if (status == STATUS_OK && s->ca_file != NULL) {
-        buf_text(&text, s->ca_file);
-        status = buf_status(&text);
-        client->ca_file = buf_detach(&text);
-    }
-    if (status == STATUS_OK && s->user_agent != NULL) {
-        buf_text(&text, s->user_agent);
-        status = buf_status(&text);
-        client->user_agent = buf_detach(&text);
+    if (status == STATUS_OK && !copy_texts(client)) {
+        status = STATUS_NOMEM;
     }
     if (status != STATUS_OK) {
         http_client_destroy(client);
@@ -256,8 +268,7 @@ end_client(struct http_client *client)
         curl_global_cleanup();
     }
     loop_timer_destroy(client->timer);
-    mem_free(client->ca_file);
-    mem_free(client->user_agent);
+    arena_fini(&client->texts);
     mem_free(client);
 }
 
@@ -282,10 +293,8 @@ static enum status
 open_held(struct http_client *client, struct http_client **ret,
           struct error *err)
 {
-    const struct http_client_settings settings = {
-        .ca_file = client->ca_file,
-        .user_agent = client->user_agent,
-    };
+    struct http_client_settings settings = client->settings;
+    settings.connections = settings.connections_per_host = 0;
     enum status status = STATUS_OK;
     if (client->held == NULL) {
         status =

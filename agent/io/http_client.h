@@ -3,7 +3,8 @@
  * http_client: the libcurl gate: a request out, one reply or one error back,
  * cancel at any time.
  *
- * No redirects, no netrc, no proxy but a configured one, http and https only,
+ * No redirects, no netrc, no proxy but a configured one (the environment is not
+ * asked), http and https only,
  * peer and host verified, TLS 1.2 or later. Bodies are decoded (gzip, deflate)
  * and counted after decoding. Connections are kept and used again.
  */
@@ -22,11 +23,22 @@ struct loop;
 struct http_client;
 struct http_call;
 
+enum http_version {
+    HTTP_VERSION_1_1,
+    HTTP_VERSION_AUTO, /* HTTP/2 where a server of https offers it (ALPN) */
+    HTTP_VERSION_2     /* at once, also without TLS (RFC 9113 §3.3) */
+};
+
+/* Of the texts NULL is none. */
 struct http_client_settings {
     int64_t connections;          /* in all: 64; 0: no limit */
     int64_t connections_per_host; /* 8; 0: no limit */
     const char *ca_file;          /* NULL: the system's */
     const char *user_agent;
+    const char *proxy;            /* URL; for every call */
+    const char *certificate_file; /* ours, PEM, with its key in key_file, or */
+    const char *key_file;         /* NULL where that is in the same file */
+    enum http_version version;
 };
 
 NODISCARD

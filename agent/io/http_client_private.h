@@ -20,8 +20,7 @@ struct http_client {
     struct http_client *held; /* runs the calls that are held; made likewise */
     struct loop_timer *timer;
     struct list running;
-    char *ca_file;
-    char *user_agent;
+    struct arena texts; /* of the settings */
 };
 
 struct http_call {

@@ -12,7 +12,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.path.join(HERE, "..", "..", "packaging", "examples", "handlers")
 ADDRESS = "127.0.0.1:8080"
 # What has to run beside an example.
-SERVERS = {"unix.yaml": ["./server.py", "orders.sock", "orders.txt"]}
+SERVERS = {"unix.yaml": ["./server.py", "orders.sock", "orders.txt"],
+           "http.yaml": ["./receiver.py", "orders.sock", "orders.txt"]}
 ORDERS = range(5)
 
 

@@ -11,13 +11,12 @@
 #include "config/config_bind.h"
 #include "handler/handler_http.h"
 #include "harness/loopback.h"
-#include "io/http_client.h"
 #include "unit/handler/handling.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
 
 static struct loopback server;
-static struct http_client *client;
+static struct handler_http_limits limits = { 5000, 8, "longstop/1.2.3" };
 static char url[64];
 
 /* Writes `arg` to every request. */
@@ -44,19 +43,12 @@ open_server(loopback_serve_fn *serve, void *arg)
     handling_open();
     assert_true(loopback_start(&server, NULL, serve, arg));
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/events", server.port);
-    const struct http_client_settings settings = {
-        .connections = 64,
-        .connections_per_host = 8,
-        .user_agent = "longstop/1.2.3",
-    };
-    assert_int_equal(
-        http_client_create(handling.loop, &settings, &client, NULL), STATUS_OK);
+    limits.timeout_ms = 5000;
 }
 
 static void
 close_server(void)
 {
-    http_client_destroy(client);
     loopback_stop(&server);
     handling_close();
 }
@@ -65,8 +57,8 @@ static struct handler *
 create(const struct handler_http_settings *settings, const char *secret)
 {
     struct handler *handler = NULL;
-    assert_int_equal(handler_http_create(handling.loop, client, settings,
-                                         slice_of(secret), 5000, &handler,
+    assert_int_equal(handler_http_create(handling.loop, settings,
+                                         slice_of(secret), &limits, &handler,
                                          NULL),
                      STATUS_OK);
     return handler;
@@ -113,7 +105,11 @@ answers_become_outcomes(void **state)
         assert_int_equal(handling.disposition, rows[i].disposition);
         assert_int_equal(handling.pause, rows[i].pause);
         assert_int_equal(handling.not_before_ms, 0);
-        assert_string_equal(handling.detail, detail);
+        assert_memory_equal(handling.detail, detail, strlen(detail));
+        assert_int_equal(strstr(handling.detail,
+                                "not followed, and this one "
+                                "leads to http://127.0.0.1:1/") != NULL,
+                         rows[i].http / 100 == 3);
         assert_string_equal(handling.output, "words");
         handler->ops->destroy(handler);
         close_server();
@@ -271,10 +267,10 @@ a_broken_secret_is_refused(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct handler *handler = NULL;
         struct error err = { "" };
-        assert_int_not_equal(
-            handler_http_create(handling.loop, client, &settings,
-                                slice_of(secrets[i]), 5000, &handler, &err),
-            STATUS_OK);
+        assert_int_not_equal(handler_http_create(handling.loop, &settings,
+                                                 slice_of(secrets[i]), &limits,
+                                                 &handler, &err),
+                             STATUS_OK);
         assert_string_not_equal(err.text, "");
         /* no word of a secret in the words */
         assert_null(strstr(err.text, "abc"));
@@ -289,8 +285,9 @@ a_silent_receiver_is_tried_later(void **state)
     open_server(serve_silence, NULL);
     const struct handler_http_settings settings = plain_settings();
     struct handler *handler = NULL;
-    assert_int_equal(handler_http_create(handling.loop, client, &settings,
-                                         slice_of(""), 100, &handler, NULL),
+    limits.timeout_ms = 100;
+    assert_int_equal(handler_http_create(handling.loop, &settings, slice_of(""),
+                                         &limits, &handler, NULL),
                      STATUS_OK);
     handling_run(handler);
     assert_int_equal(handling.disposition, DISPOSITION_LATER);
@@ -488,9 +485,9 @@ memory_that_runs_out_is_told(void **state)
         struct handler *handler = NULL;
         handling.calls = 0;
         (void)mem_fail_after(n, 0);
-        enum status status = handler_http_create(
-            handling.loop, client, &settings, slice_of("whsec_AAECAwQF"), 5000,
-            &handler, NULL);
+        enum status status = handler_http_create(handling.loop, &settings,
+                                                 slice_of("whsec_AAECAwQF"),
+                                                 &limits, &handler, NULL);
         if (status == STATUS_OK) {
             status = handling_start(handler, NULL);
         }
