@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "flow/dispatch.h"
+#include "flow/errands.h"
 #include "flow/telemetry.h"
 #include "source/source_poll.h"
 #include "store/store_reader.h"
@@ -34,6 +35,7 @@ struct admin_settings_of_agent {
     struct store_reader *reader;
     const struct telemetry *telemetry;
     struct dispatch *dispatch;
+    struct errands *errands;
     const struct outlet_settings *outlets;
     size_t outlet_count;
     const struct connector *connectors;

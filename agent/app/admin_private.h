@@ -12,6 +12,8 @@
  * admin_status   how it all stands, and each connector
  * admin_keys     whether ids of the two channels meet
  * admin_gaps     what could not be read, and that it was looked at
+ * admin_dead     dead letters, and why they are
+ * admin_errands  what is to be done with many deliveries
  * admin_events   events, and one with all that is known of it
  * admin_refusals requests that were not accepted
  * admin_stream   what happens, as it happens
@@ -59,6 +61,8 @@ extern const struct admin_table admin_keys_table;
 extern const struct admin_table admin_gaps_table;
 extern const struct admin_table admin_events_table;
 extern const struct admin_table admin_backfill_table;
+extern const struct admin_table admin_dead_table;
+extern const struct admin_table admin_errands_table;
 extern const struct admin_table admin_refusals_table;
 extern const struct admin_table admin_stream_table;
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "flow/accounting.h"
 #include "flow/dispatch.h"
+#include "flow/errands.h"
 #include "flow/fill.h"
 #include "flow/ingest.h"
 #include "flow/refusals.h"
@@ -367,6 +368,23 @@ build_accounting(struct agent *agent)
 }
 
 static enum status
+build_errands(struct agent *agent)
+{
+    const struct configuration *configuration = agent->configuration;
+    const struct errands_settings settings = {
+        .dispatch = agent->dispatch,
+        .reader = agent->reader,
+        .connectors = configuration->connectors,
+        .connector_count = configuration->connector_count,
+        .outlets = agent->outlets.at,
+        .outlet_count = agent->outlets.count,
+        .open_most = configuration->settings.limits.errand_open,
+    };
+    return errands_create(agent->loop, agent->worker, &settings,
+                          &agent->errands);
+}
+
+static enum status
 build_registrar(struct agent *agent)
 {
     const struct configuration *configuration = agent->configuration;
@@ -440,6 +458,7 @@ build_admin(struct agent *agent, struct error *err)
         .reader = agent->reader,
         .telemetry = &agent->telemetry,
         .dispatch = agent->dispatch,
+        .errands = agent->errands,
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
         .connectors = agent->configuration->connectors,
@@ -529,6 +548,7 @@ build_service(struct agent *agent, struct error *err)
     status = status != STATUS_OK ? status : build_refusals(agent);
     status = status != STATUS_OK ? status : build_streams(agent);
     status = status != STATUS_OK ? status : build_reader(agent, err);
+    status = status != STATUS_OK ? status : build_errands(agent);
     status = status != STATUS_OK ? status : build_admin(agent, err);
     return status != STATUS_OK ? status : build_listener(agent, err);
 }
@@ -601,6 +621,7 @@ agent_run(struct agent *agent)
         retention_start(agent->retention);
         accounting_start(agent->accounting);
         refusals_start(agent->refusals);
+        errands_look(agent->errands);
     }
     walks_start(agent->walks);
     streams_start(agent->streams);
@@ -626,6 +647,7 @@ agent_destroy(struct agent *agent)
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
     source_webhook_destroy(agent->webhook);
+    errands_destroy(agent->errands);
     retention_destroy(agent->retention);
     accounting_destroy(agent->accounting);
     registrar_destroy(agent->registrar);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "flow/accounting.h"
 #include "flow/dispatch.h"
+#include "flow/errands.h"
 #include "flow/links.h"
 #include "flow/refusals.h"
 #include "flow/registrar.h"
@@ -58,6 +59,7 @@ agent_begin_end(struct agent *agent)
     agent->ending = 1 + 1 + (agent->server != NULL);
     loop_timer_arm(agent->end_timer, END_MS);
     retention_stop(agent->retention);
+    errands_stop(agent->errands);
     accounting_stop(agent->accounting);
     links_stop(agent->links);
     registrar_destroy(agent->registrar);
@@ -94,6 +96,7 @@ agent_halt(struct agent *agent)
 {
     agent->stopping = true;
     retention_stop(agent->retention);
+    errands_stop(agent->errands);
     accounting_stop(agent->accounting);
     links_stop(agent->links);
     refusals_flush(agent->refusals);

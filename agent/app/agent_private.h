@@ -33,6 +33,7 @@ struct agent {
     struct walks *walks;
     struct streams *streams;
     struct retention *retention;
+    struct errands *errands;
     struct accounting *accounting;
     struct registrar *registrar;
     struct refusals *refusals;

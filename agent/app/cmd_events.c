@@ -6,26 +6,16 @@
 
 #include "app/ask.h"
 #include "app/commands.h"
+#include "app/filters.h"
 #include "app/load.h"
 #include "app/options.h"
 #include "app/table.h"
 #include "app/told.h"
 #include "io/clock.h"
 #include "wire/json.h"
-#include "wire/url.h"
 
 #define EVENTS_MOST    1000000
 #define EVENTS_DEFAULT 50
-
-/* What they must have, as on the command line; NULL asks for nothing. */
-struct filters {
-    const char *connector;
-    const char *type;
-    const char *via;
-    const char *since;
-    const char *until;
-    const char *limit;
-};
 
 static void
 add_row(struct table *table, struct slice event, struct arena *arena)
@@ -69,51 +59,16 @@ events_text(struct slice body, const void *arg, struct buf *into)
     arena_fini(&arena);
 }
 
-/* A time as it stands, or an age such as 2h made one. */
-static void
-add_time(struct buf *path, const char *name, const char *value)
-{
-    char text[INSTANT_TEXT_BYTES];
-    int64_t age_ms;
-    if (value == NULL) {
-        return;
-    }
-    if (instant_parse_span(slice_of(value), &age_ms) == STATUS_OK) {
-        value = instant_text(instant_add(clock_unix_ms(), -age_ms), text);
-    }
-    url_add_query(path, slice_of(name), slice_of(value));
-}
-
-static void
-add_filters(struct buf *path, const struct filters *filters)
-{
-    const struct {
-        const char *name, *value;
-    } rows[] = {
-        { "connector", filters->connector },
-        { "type", filters->type },
-        { "via", filters->via },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].value != NULL) {
-            url_add_query(path, slice_of(rows[i].name),
-                          slice_of(rows[i].value));
-        }
-    }
-    add_time(path, "since", filters->since);
-    add_time(path, "until", filters->until);
-}
-
 static enum exit_code
-list_events(const struct ask *ask, const struct filters *filters, bool json)
+list_events(const struct ask *ask, const struct filters *filters,
+            const char *most, bool json)
 {
     const struct ask_form form = { json, events_text, NULL };
     struct buf path = { 0 };
     struct buf body = { 0 };
     uint64_t limit = EVENTS_DEFAULT;
-    if (filters->limit != NULL &&
-        (slice_to_u64(slice_of(filters->limit), &limit) != STATUS_OK ||
-         limit == 0 || limit > EVENTS_MOST)) {
+    if (most != NULL && (slice_to_u64(slice_of(most), &limit) != STATUS_OK ||
+                         limit == 0 || limit > EVENTS_MOST)) {
         (void)fprintf(stderr,
                       "longstop events: --limit: a number from 1 to %d is "
                       "wanted\n",
@@ -122,7 +77,7 @@ list_events(const struct ask *ask, const struct filters *filters, bool json)
     }
     enum exit_code code = EXIT_FAILED;
     buf_text(&path, "/api/v1/events");
-    add_filters(&path, filters);
+    filters_query(filters, &path);
     if (buf_status(&path) == STATUS_OK) {
         code = ask_pages(ask, path.ptr, (size_t)limit, &body);
     }
@@ -134,6 +89,7 @@ enum exit_code
 cmd_events(int argc, char **argv)
 {
     const char *path = NULL;
+    const char *limit = NULL;
     struct filters filters = { 0 };
     bool json = false;
     const struct option_spec options[] = {
@@ -147,7 +103,7 @@ cmd_events(int argc, char **argv)
           &filters.since, NULL },
         { "until", 0, "TIME", "only before it, or an age", &filters.until,
           NULL },
-        { "limit", 'n', "N", "at most so many (50)", &filters.limit, NULL },
+        { "limit", 'n', "N", "at most so many (50)", &limit, NULL },
         { "json", 0, NULL, "as JSON", NULL, &json },
     };
     const struct command_spec spec = {
@@ -169,7 +125,7 @@ cmd_events(int argc, char **argv)
     if (code == EXIT_OK) {
         const struct ask ask = { .configuration = &configuration,
                                  .command = spec.name };
-        code = list_events(&ask, &filters, json);
+        code = list_events(&ask, &filters, limit, json);
         configuration_fini(&configuration);
     }
     return code;

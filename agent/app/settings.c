@@ -440,6 +440,14 @@ static const struct config_key limit_keys[] = {
       .min = "1KiB",
       .max = "1MiB",
       .doc = "Longest answer to that." },
+    { .name = "errand_open",
+      .type = CONFIG_INT,
+      .offset = offsetof(struct limit_settings, errand_open),
+      .fallback = "1000",
+      .min = "1",
+      .max = "100000",
+      .doc = "Deliveries of one retry or replay that are not over; it goes on "
+             "as they end." },
 };
 
 static const struct config_table limit_table = {

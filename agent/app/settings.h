@@ -58,6 +58,7 @@ struct limit_settings {
     int64_t key_fetches;
     int64_t key_timeout_ms;
     int64_t key_bytes;
+    int64_t errand_open;
 };
 
 /* The brokers come last, in the order of enum broker_kind. */

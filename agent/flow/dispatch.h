@@ -80,6 +80,12 @@ enum status dispatch_route(struct dispatch *dispatch,
                            struct sighting *sightings, size_t count,
                            struct arena *arena, int64_t *ret_lease_until_ms);
 
+/* Fills in which handlers a sighting would be owed to, and holds nothing. */
+NODISCARD
+enum status dispatch_owed(struct dispatch *dispatch,
+                          const struct connector *connector,
+                          struct sighting *sighting, struct arena *arena);
+
 /* The transaction is durable: starts what is fresh and holds a slot, gives the
  * slots of the others back. `lease_until_ms` is what dispatch_route said. */
 void dispatch_stored(struct dispatch *dispatch,

@@ -28,22 +28,8 @@ make_envelope(void *arg, struct slice *ret_envelope)
     return status;
 }
 
-/* Adds the outlet to what the sighting is owed to, in the next place. */
-static void
-owe(struct outlet *outlet, struct owed *owed)
-{
-    owed->handler = outlet->settings->number;
-    owed->has_lane = owed->has_lane && RULE(RULE_LANE);
-    owed->hot = !owed->has_lane && !outlet->backlog &&
-                dispatch_may_start(outlet) && brake_takes_hot(outlet->brake);
-    if (owed->hot) {
-        brake_take(outlet->brake, 1);
-        outlet->busy++;
-    }
-}
-
 static enum status
-route_one(struct dispatch *dispatch, const struct connector *connector,
+list_owed(struct dispatch *dispatch, const struct connector *connector,
           struct sighting *sighting, struct owed *owed, struct arena *arena)
 {
     struct preview preview = { connector, sighting, arena };
@@ -52,49 +38,48 @@ route_one(struct dispatch *dispatch, const struct connector *connector,
                                  .make_envelope = make_envelope,
                                  .arg = &preview };
     sighting->owed = owed;
-    sighting->owed_count = 0;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        struct outlet *outlet = &dispatch->outlets[i];
+        const struct outlet_settings *outlet = dispatch->outlets[i].settings;
         struct owed *next = &owed[sighting->owed_count];
         bool wants = false;
-        *next = (struct owed){ 0 };
-        enum status status = route_wants(&outlet->settings->route, &input,
-                                         &wants, &next->has_lane, &next->lane);
+        *next = (struct owed){ .handler = outlet->number };
+        enum status status = route_wants(&outlet->route, &input, &wants,
+                                         &next->has_lane, &next->lane);
         if (status != STATUS_OK) {
             return status;
         }
-        if (wants) {
-            owe(outlet, next);
-            sighting->owed_count++;
-        }
+        next->has_lane = next->has_lane && RULE(RULE_LANE);
+        sighting->owed_count += wants;
     }
     return STATUS_OK;
 }
 
-enum status
-dispatch_route(struct dispatch *dispatch, const struct connector *connector,
-               struct sighting *sightings, size_t count, struct arena *arena,
-               int64_t *ret_lease_until_ms)
+/* Returns what the sighting is owed to; NULL, and it is owed to none, when that
+ * cannot be told. */
+static struct owed *
+owed_of(struct dispatch *dispatch, const struct connector *connector,
+        struct sighting *sighting, struct arena *arena, enum status *ret_status)
 {
-    int64_t longest_ms = 0;
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        int64_t lease_ms = dispatch->settings.outlets[i].lease_ms;
-        longest_ms = lease_ms > longest_ms ? lease_ms : longest_ms;
+    struct owed *owed =
+        arena_array(arena, dispatch->settings.outlet_count, sizeof(*owed));
+    sighting->owed_count = 0;
+    *ret_status = owed == NULL
+                      ? STATUS_NOMEM
+                      : list_owed(dispatch, connector, sighting, owed, arena);
+    if (*ret_status != STATUS_OK) {
+        sighting->owed_count = 0;
+        return NULL;
     }
-    for (size_t i = 0; i < count; i++) {
-        struct owed *owed =
-            arena_array(arena, dispatch->settings.outlet_count, sizeof(*owed));
-        enum status status =
-            owed == NULL
-                ? STATUS_NOMEM
-                : route_one(dispatch, connector, &sightings[i], owed, arena);
-        if (status != STATUS_OK) {
-            dispatch_dropped(dispatch, sightings, i + (owed != NULL));
-            return status;
-        }
-    }
-    *ret_lease_until_ms = clock_unix_ms() + longest_ms;
-    return STATUS_OK;
+    return owed;
+}
+
+enum status
+dispatch_owed(struct dispatch *dispatch, const struct connector *connector,
+              struct sighting *sighting, struct arena *arena)
+{
+    enum status status;
+    (void)owed_of(dispatch, connector, sighting, arena, &status);
+    return status;
 }
 
 /* The outlet that routing wrote into `owed`: it is there. */
@@ -108,6 +93,46 @@ outlet_of(struct dispatch *dispatch, uint32_t number)
     }
     PRE(i < dispatch->settings.outlet_count);
     return &dispatch->outlets[i];
+}
+
+/* Holds slots for what can be started at once. */
+static void
+hold(struct dispatch *dispatch, struct owed *owed, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct outlet *outlet = outlet_of(dispatch, owed[i].handler);
+        owed[i].hot = !owed[i].has_lane && !outlet->backlog &&
+                      dispatch_may_start(outlet) &&
+                      brake_takes_hot(outlet->brake);
+        if (owed[i].hot) {
+            brake_take(outlet->brake, 1);
+            outlet->busy++;
+        }
+    }
+}
+
+enum status
+dispatch_route(struct dispatch *dispatch, const struct connector *connector,
+               struct sighting *sightings, size_t count, struct arena *arena,
+               int64_t *ret_lease_until_ms)
+{
+    int64_t longest_ms = 0;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        int64_t lease_ms = dispatch->settings.outlets[i].lease_ms;
+        longest_ms = lease_ms > longest_ms ? lease_ms : longest_ms;
+    }
+    for (size_t i = 0; i < count; i++) {
+        enum status status;
+        struct owed *owed =
+            owed_of(dispatch, connector, &sightings[i], arena, &status);
+        if (owed == NULL) {
+            dispatch_dropped(dispatch, sightings, i);
+            return status;
+        }
+        hold(dispatch, owed, sightings[i].owed_count);
+    }
+    *ret_lease_until_ms = clock_unix_ms() + longest_ms;
+    return STATUS_OK;
 }
 
 /* Frees the slots that are held for a sighting. */

@@ -21,6 +21,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/status.h"
+#include "model/errand.h"
 #include "model/event.h"
 #include "model/refusal.h"
 #include "model/sighting.h"
@@ -164,14 +165,6 @@ struct store_unit {
     struct error err;
 };
 
-/* Why a delivery is there. */
-enum again {                   /* stored: values never change */
-             AGAIN_NOT = 0,    /* its event is new */
-             AGAIN_RETRY = 1,  /* it was a dead letter */
-             AGAIN_REPLAY = 2, /* its event is old */
-             AGAIN_DROP = 3    /* never stored: a dead letter that goes */
-};
-
 /* A delivery handed out for an attempt. */
 struct store_claim {
     struct event *event; /* the receiver's reference */
@@ -214,7 +207,8 @@ struct store_again {
     bool is_over;
     /* Set by the store. */
     size_t done;
-    size_t skipped;   /* not there, or owed already */
+    size_t skipped;   /* not there, or owed already; added to what stands here
+                         of others that were passed over */
     int64_t open;     /* deliveries of the errand that are not over */
     int64_t all_done; /* of the errand, with these */
     int64_t all_skipped;

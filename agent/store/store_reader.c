@@ -32,6 +32,13 @@ answer(struct store_view *view, struct view_call *call)
     case VIEW_REFUSALS:
         status = ops->refusals(view, &call->refusals, arena, err);
         break;
+    case VIEW_LETTERS: status = ops->dead(view, &call->dead, arena, err); break;
+    case VIEW_LETTER_REASONS:
+        status = ops->reasons(view, &call->reasons, arena, err);
+        break;
+    case VIEW_ERRANDS:
+        status = ops->errands(view, &call->errands, arena, err);
+        break;
     case VIEW_KIND_COUNT: break;
     }
     call->status = status;

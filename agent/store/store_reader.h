@@ -21,6 +21,9 @@ enum view_kind {
     VIEW_DETAIL,
     VIEW_KEYS,
     VIEW_TOTALS,
+    VIEW_LETTERS,
+    VIEW_LETTER_REASONS,
+    VIEW_ERRANDS,
     VIEW_REFUSALS,
     VIEW_KIND_COUNT
 };
@@ -41,6 +44,9 @@ struct view_call {
         struct view_detail detail;
         struct view_keys keys;
         struct view_totals totals;
+        struct view_dead dead;
+        struct view_reasons reasons;
+        struct view_errands errands;
         struct view_refusals refusals;
     };
 };

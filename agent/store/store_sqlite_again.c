@@ -179,7 +179,6 @@ do_slice(struct store_sqlite *store, struct store_again *again,
     enum status status = STATUS_OK;
     bool begins = again->errand == 0;
     again->done = 0;
-    again->skipped = 0;
     if (begins && again->state.len > 0) {
         status = begin_errand(store, again, err);
     }
@@ -199,11 +198,11 @@ store_sqlite_again(struct store *base, struct store_again *again,
                    struct error *err)
 {
     struct store_sqlite *store = store_sqlite_of(base);
-    bool only_looks = again->count == 0 && again->state.len == 0;
+    bool only_looks =
+        again->count == 0 && again->state.len == 0 && !again->is_over;
     enum status status = store_sqlite_sql_usable(store, err);
     if (status == STATUS_OK && only_looks) {
         again->done = 0;
-        again->skipped = 0;
         return read_errand(store, again, err);
     }
     if (status == STATUS_OK) {
@@ -213,11 +212,12 @@ store_sqlite_again(struct store *base, struct store_again *again,
         return status;
     }
     uint64_t errand = again->errand;
+    size_t skipped = again->skipped;
     status = store_sqlite_sql_end(store, do_slice(store, again, err), err);
     if (status != STATUS_OK) {
         again->errand = errand;
         again->done = 0;
-        again->skipped = 0;
+        again->skipped = skipped;
     }
     return status;
 }

@@ -14,6 +14,7 @@
  * store_sqlite_prune  what is over its time
  * store_sqlite_refusal  requests that were not accepted, kept and looked at
  * store_sqlite_view   looking beside the writer: its connection, gaps, totals
+ * store_sqlite_view_dead  dead letters, and errands
  * store_sqlite_view_events  events, one of them, and whether their ids meet
  */
 #ifndef STORE_STORE_SQLITE_PRIVATE_H
@@ -484,6 +485,11 @@ enum view_sql {
     VIEW_SQL_ACCOUNTS,
     VIEW_SQL_OPEN_GAPS,
     VIEW_SQL_EVENTS,
+    VIEW_SQL_EVENTS_UP,
+    VIEW_SQL_LETTERS,
+    VIEW_SQL_LETTERS_UP,
+    VIEW_SQL_LETTERS_OF,
+    VIEW_SQL_ERRANDS,
     VIEW_SQL_EVENT,
     VIEW_SQL_FILL,
     VIEW_SQL_SIGHTINGS,
@@ -548,6 +554,17 @@ enum status store_sqlite_refusal_put(struct store_sqlite *store,
                                      struct error *err);
 enum status store_sqlite_refusal_view(struct store_view *base,
                                       struct view_refusals *refusals,
+                                      struct arena *arena, struct error *err);
+
+/* store_sqlite_view_dead */
+enum status store_sqlite_view_dead(struct store_view *base,
+                                   struct view_dead *dead, struct arena *arena,
+                                   struct error *err);
+enum status store_sqlite_view_reasons(struct store_view *base,
+                                      struct view_reasons *reasons,
+                                      struct arena *arena, struct error *err);
+enum status store_sqlite_view_errands(struct store_view *base,
+                                      struct view_errands *errands,
                                       struct arena *arena, struct error *err);
 
 /* ---- store_sqlite_seed ---- */

@@ -24,6 +24,14 @@
                                              "WHERE "
 #define NEWEST " ORDER BY id DESC LIMIT ?3"
 
+#define LETTERS                                                                \
+    "SELECT d.id,d.event,d.handler,d.attempt,d.at_ms," CONNECTOR_NAME(         \
+        "d.handler") "," CONNECTOR_NAME("e.connector") ",e.type,e.ext_id,"     \
+                                                       "d.reason,d.detail "    \
+                                                       "FROM dead d JOIN "     \
+                                                       "event e ON "           \
+                                                       "e.id=d.event"
+
 static const char *const texts[VIEW_SQL_COUNT] = {
     [VIEW_SQL_BEGIN] = "BEGIN",
     [VIEW_SQL_COMMIT] = "COMMIT",
@@ -43,6 +51,20 @@ static const char *const texts[VIEW_SQL_COUNT] = {
         "connector") ",via,time_ms,"
                      "recorded_ms,ext_id,type,length(body) FROM event"
                      " WHERE id<?1 AND id>=?2 ORDER BY id DESC LIMIT ?3",
+    [VIEW_SQL_EVENTS_UP] = "SELECT id,connector," CONNECTOR_NAME(
+        "connector") ",via,time_ms,"
+                     "recorded_ms,ext_id,type,length(body),content_type,"
+                     "headers,body FROM event"
+                     " WHERE id>?1 AND id<?2 ORDER BY id LIMIT ?3",
+    [VIEW_SQL_LETTERS] = LETTERS " WHERE d.id<?1 ORDER BY d.id DESC LIMIT ?2",
+    [VIEW_SQL_LETTERS_UP] = LETTERS " WHERE d.id>?1 ORDER BY d.id LIMIT ?2",
+    [VIEW_SQL_LETTERS_OF] =
+        LETTERS " JOIN name n ON n.kind=2 AND d.handler=n.id AND d.event=?3"
+                " WHERE d.id>?1 ORDER BY d.id LIMIT ?2",
+    [VIEW_SQL_ERRANDS] =
+        "SELECT id,running,done,skipped,state,(SELECT count(*) FROM (SELECT 1"
+        " FROM delivery WHERE errand=errand.id AND errand<>0 LIMIT ?3))"
+        " FROM errand WHERE id<?1 ORDER BY id DESC LIMIT ?2",
     [VIEW_SQL_EVENT] = "SELECT id,connector," CONNECTOR_NAME(
         "connector") ",via,time_ms,"
                      "recorded_ms,ext_id,type,length(body),content_type,"
@@ -294,6 +316,9 @@ static const struct store_view_ops ops = {
     .detail = store_sqlite_view_detail,
     .keys = store_sqlite_view_keys,
     .totals = view_totals,
+    .dead = store_sqlite_view_dead,
+    .reasons = store_sqlite_view_reasons,
+    .errands = store_sqlite_view_errands,
     .refusals = store_sqlite_refusal_view,
     .close = close_view,
 };

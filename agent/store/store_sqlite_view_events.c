@@ -23,7 +23,7 @@ at_most(size_t asked)
 
 /* ---- events ---- */
 
-/* Columns of VIEW_SQL_EVENTS, which VIEW_SQL_EVENT begins with. */
+/* Columns of VIEW_SQL_EVENTS, which the others begin with. */
 static enum status
 take_event(const struct sql_use *use, struct arena *arena,
            struct view_event *event)
@@ -43,6 +43,21 @@ take_event(const struct sql_use *use, struct arena *arena,
         status = store_sqlite_view_text(use, 7, arena, &event->type);
     }
     return status;
+}
+
+/* What VIEW_SQL_EVENT and VIEW_SQL_EVENTS_UP have behind them. */
+static enum status
+take_bytes(const struct sql_use *use, struct arena *arena,
+           struct view_event *event)
+{
+    enum status status =
+        store_sqlite_view_text(use, 9, arena, &event->content_type);
+    if (status == STATUS_OK) {
+        status = store_sqlite_view_text(use, 10, arena, &event->headers);
+    }
+    return status == STATUS_OK
+               ? store_sqlite_view_text(use, 11, arena, &event->body)
+               : status;
 }
 
 static bool
@@ -68,20 +83,45 @@ first_number(int64_t ms)
                : (uint64_t)ms << EVENT_MS_SHIFT;
 }
 
+/* Takes the row that the statement stands at. */
+static enum status
+take_wanted(const struct sql_use *use, struct view_events *events,
+            size_t *bytes, struct arena *arena)
+{
+    uint64_t number = (uint64_t)sqlite3_column_int64(use->stmt, 0);
+    events->highest = number > events->highest ? number : events->highest;
+    events->lowest = events->lowest == 0 || number < events->lowest
+                         ? number
+                         : events->lowest;
+    if (events->counts_only) {
+        events->count++;
+        return STATUS_OK;
+    }
+    struct view_event *event = &events->at[events->count++];
+    enum status status = take_event(use, arena, event);
+    if (status == STATUS_OK && events->with_body) {
+        status = take_bytes(use, arena, event);
+        *bytes += event->body.len + event->headers.len;
+    }
+    return status;
+}
+
 static enum status
 scan_events(struct sql_use *use, struct view_events *events, size_t limit,
             struct arena *arena, struct error *err)
 {
     size_t looked_at = 0;
+    size_t bytes = 0;
     bool row;
     enum status status = store_sqlite_sql_row(use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
         events->next = (uint64_t)sqlite3_column_int64(use->stmt, 0);
         if (is_wanted(use, events)) {
-            status = take_event(use, arena, &events->at[events->count++]);
+            status = take_wanted(use, events, &bytes, arena);
         }
-        if (events->count == limit || looked_at == events->look) {
+        if ((events->count == limit && !events->counts_only) ||
+            looked_at == events->look || bytes >= VIEW_BODY_BYTES) {
             events->more = true;
             break;
         }
@@ -99,19 +139,31 @@ store_sqlite_view_events(struct store_view *base, struct view_events *events,
 {
     size_t limit = at_most(events->limit);
     events->count = 0;
+    events->lowest = 0;
+    events->highest = 0;
     events->more = false;
-    events->at = arena_array(arena, limit, sizeof(*events->at));
+    events->at = arena_array(arena, events->counts_only ? 1 : limit,
+                             sizeof(*events->at));
     if (events->at == NULL) {
         return out_of_memory(err);
     }
+    bool up = events->oldest_first;
+    uint64_t since = first_number(events->since_ms);
+    int64_t end = events->until_ms > 0 ? (int64_t)first_number(events->until_ms)
+                                       : INT64_MAX;
     int64_t before = below(events->before);
-    if (events->until_ms > 0 &&
-        before > (int64_t)first_number(events->until_ms)) {
-        before = (int64_t)first_number(events->until_ms);
+    struct sql_use use = view_use(sqlite_view_of(base),
+                                  up ? VIEW_SQL_EVENTS_UP : VIEW_SQL_EVENTS);
+    if (up) {
+        /* Above the number, which is a row that was looked at. */
+        sql_event(&use, events->before >= since ? events->before
+                        : since == 0            ? 0
+                                                : since - 1);
+        sql_i64(&use, end);
+    } else {
+        sql_i64(&use, before < end ? before : end);
+        sql_event(&use, since);
     }
-    struct sql_use use = view_use(sqlite_view_of(base), VIEW_SQL_EVENTS);
-    sql_i64(&use, before);
-    sql_event(&use, first_number(events->since_ms));
     sql_i64(&use, (int64_t)events->look);
     return scan_events(&use, events, limit, arena, err);
 }
@@ -135,13 +187,7 @@ read_event(struct sqlite_view *view, struct view_detail *detail,
         status = take_event(&use, arena, event);
     }
     if (status == STATUS_OK) {
-        status = store_sqlite_view_text(&use, 9, arena, &event->content_type);
-    }
-    if (status == STATUS_OK) {
-        status = store_sqlite_view_text(&use, 10, arena, &event->headers);
-    }
-    if (status == STATUS_OK) {
-        status = store_sqlite_view_text(&use, 11, arena, &event->body);
+        status = take_bytes(&use, arena, event);
     }
     sql_stop(&use);
     return status;

@@ -65,6 +65,81 @@ struct view_gaps {
     bool more; /* `before` the last one's number there are others */
 };
 
+/* ---- dead letters, the newest first ---- */
+
+struct view_dead_row {
+    uint64_t id;     /* grows with death */
+    uint64_t event;  /* its number */
+    uint32_t number; /* the handler's */
+    unsigned attempt;
+    int64_t at_ms;
+    struct slice handler;
+    struct slice connector;
+    struct slice type;
+    struct slice event_id;
+    struct slice reason;
+    struct slice answer; /* to its last attempt */
+};
+
+struct view_dead {
+    struct errand_filter filter;
+    bool oldest_first;
+    bool counts_only; /* no rows: only how many, and the highest id */
+    uint64_t from;    /* only ids below it; 0: all. Oldest first: above it */
+    size_t limit;
+    size_t look; /* rows looked at in this call at most */
+    /* The answer. */
+    struct view_dead_row *at;
+    size_t count;
+    uint64_t lowest, highest; /* ids among these; 0: none */
+    bool more;                /* not all were looked at: */
+    uint64_t next;            /* go on from this id */
+};
+
+/* Dead letters of one handler with the same words. */
+struct view_reason {
+    struct slice handler;
+    struct slice reason;
+    struct slice answer;
+    int64_t count;
+    int64_t first_ms, last_ms; /* the oldest and the newest of them */
+};
+
+struct view_reasons {
+    struct errand_filter filter;
+    uint64_t from; /* only ids below it; 0: all */
+    size_t look;
+    /* The answer, added to what stands there from the call before. */
+    struct view_reason *at; /* in order of appearance, the newest first */
+    size_t count;
+    bool more;
+    uint64_t next;
+};
+
+/* Words told apart; what comes after them counts as the last, "*". */
+#define VIEW_REASONS 100
+
+/* ---- errands, the newest first ---- */
+
+struct view_errand {
+    uint64_t number;
+    bool is_running;
+    int64_t done, skipped;
+    int64_t open;       /* of its deliveries, up to VIEW_ERRAND_OPEN */
+    struct slice state; /* errand_decode reads it */
+};
+
+#define VIEW_ERRAND_OPEN 10000
+
+struct view_errands {
+    uint64_t before; /* only numbers below it; 0: all */
+    size_t limit;
+    /* The answer. */
+    struct view_errand *at;
+    size_t count;
+    bool more; /* `before` the last one's number there are others */
+};
+
 /* ---- events, the newest first ---- */
 
 struct view_event {
@@ -89,15 +164,22 @@ struct view_events {
     struct slice id;   /* the provider's, whole */
     int via;
     int64_t since_ms, until_ms; /* accepted from, and before */
-    uint64_t before;            /* only numbers below it; 0: all */
+    bool oldest_first;
+    bool with_body;   /* and headers and content type; ends the page behind
+                         VIEW_BODY_BYTES of them */
+    bool counts_only; /* no rows: only how many, and the highest number */
+    uint64_t before; /* only numbers below it; 0: all. Oldest first: above it */
     size_t limit;
     size_t look; /* rows looked at in this call at most */
     /* The answer. */
     struct view_event *at;
     size_t count;
-    bool more;     /* not all were looked at: */
-    uint64_t next; /* go on before this number */
+    uint64_t lowest, highest; /* numbers among these; 0: none */
+    bool more;                /* not all were looked at: */
+    uint64_t next;            /* go on from this number */
 };
+
+#define VIEW_BODY_BYTES ((size_t)4 << 20)
 
 /* ---- one event, with all that is known of it ---- */
 
@@ -248,6 +330,14 @@ struct store_view_ops {
                           struct arena *arena, struct error *err);
     enum status (*keys)(struct store_view *view, struct view_keys *keys,
                         struct arena *arena, struct error *err);
+    enum status (*dead)(struct store_view *view, struct view_dead *dead,
+                        struct arena *arena, struct error *err);
+    enum status (*reasons)(struct store_view *view,
+                           struct view_reasons *reasons, struct arena *arena,
+                           struct error *err);
+    enum status (*errands)(struct store_view *view,
+                           struct view_errands *errands, struct arena *arena,
+                           struct error *err);
     enum status (*totals)(struct store_view *view, struct view_totals *totals,
                           struct arena *arena, struct error *err);
     enum status (*refusals)(struct store_view *view,

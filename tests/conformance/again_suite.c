@@ -21,6 +21,8 @@
 
 static const struct store_suite_host *host;
 static struct store *store;
+static struct store_view *view;
+static struct arena arena;
 static uint32_t shop, mail, log_to;
 
 #define assert_ok(status) assert_int_equal((status), STATUS_OK)
@@ -42,8 +44,10 @@ static int
 set_up(void **state)
 {
     (void)state;
+    struct error err = { 0 };
     host->wipe();
     open_it();
+    assert_ok(host->view(&view, &err));
     return 0;
 }
 
@@ -51,6 +55,8 @@ static int
 tear_down(void **state)
 {
     (void)state;
+    arena_fini(&arena);
+    view->ops->close(view);
     store->ops->close(store);
     store = NULL;
     return 0;
@@ -72,18 +78,20 @@ apply(struct store_unit *unit)
     assert_ok(unit->status);
 }
 
-/* Accepts an event that is owed to `mail`, running; `lane` 0: none. */
+/* Accepts an event that is owed to a handler, running; `lane` 0: none. */
 static uint64_t
-accept(const char *id, int64_t lane)
+accept_as(const char *id, const char *type, uint32_t handler, int64_t lane)
 {
-    const struct owed owed = {
-        .handler = mail, .hot = lane == 0, .has_lane = lane != 0, .lane = lane
-    };
+    const struct owed owed = { .handler = handler,
+                               .hot = lane == 0,
+                               .has_lane = lane != 0,
+                               .lane = lane };
     struct sighting sighting = { .via = CHANNEL_WEBHOOK,
                                  .key_count = 1,
                                  .id = slice_of(id),
-                                 .type = SLICE("order.paid"),
-                                 .body = SLICE("{}"),
+                                 .type = slice_of(type),
+                                 .headers = SLICE("x-a: 1\n"),
+                                 .body = SLICE("{\"a\":1}"),
                                  .owed = &owed,
                                  .owed_count = 1 };
     sighting.keys[0].key = identity_floor_key(NOW_S);
@@ -96,11 +104,18 @@ accept(const char *id, int64_t lane)
     return sighting.number;
 }
 
+static uint64_t
+accept(const char *id, int64_t lane)
+{
+    return accept_as(id, "order.paid", mail, lane);
+}
+
 static bool
-settle(uint64_t event, unsigned attempt, enum outcome_kind kind)
+settle_at(uint32_t handler, uint64_t event, unsigned attempt,
+          enum outcome_kind kind)
 {
     struct store_outcome outcome = { .event = event,
-                                     .handler = mail,
+                                     .handler = handler,
                                      .attempt = attempt,
                                      .kind = kind,
                                      .due_ms = 7,
@@ -111,6 +126,12 @@ settle(uint64_t event, unsigned attempt, enum outcome_kind kind)
     struct store_unit unit = { .outcomes = &outcome, .outcome_count = 1 };
     apply(&unit);
     return outcome.applied;
+}
+
+static bool
+settle(uint64_t event, unsigned attempt, enum outcome_kind kind)
+{
+    return settle_at(mail, event, attempt, kind);
 }
 
 static uint64_t
@@ -167,14 +188,11 @@ figure(void)
 }
 
 static struct view_detail
-detail(uint64_t number, struct arena *arena)
+detail(uint64_t number)
 {
-    struct store_view *view;
     struct view_detail asked = { .number = number };
     struct error err = { 0 };
-    assert_ok(host->view(&view, &err));
-    assert_ok(view->ops->detail(view, &asked, arena, &err));
-    view->ops->close(view);
+    assert_ok(view->ops->detail(view, &asked, &arena, &err));
     return asked;
 }
 
@@ -222,13 +240,11 @@ static void
 a_dead_letter_that_is_dropped_is_gone_and_its_event_stays(void **state)
 {
     (void)state;
-    struct arena arena = { 0 };
     uint64_t event = bury("e1");
     assert_true(once(AGAIN_DROP, event));
     assert_int_equal(figure().dead, 0);
     assert_int_equal(figure().pending, 0);
-    assert_int_equal(detail(event, &arena).delivery_count, 0);
-    arena_fini(&arena);
+    assert_int_equal(detail(event).delivery_count, 0);
 }
 
 static void
@@ -330,13 +346,14 @@ an_errand_goes_on_over_restarts_until_it_is_over(void **state)
     assert_int_equal(errand.number, again.errand);
     assert_true(slice_equal_text(buf_slice(&errand.state), "{2}"));
     assert_int_equal(errand.done, 1);
+    again.skipped = 5; /* that were passed over */
     again.at = wishes + 1;
     again.count = 2;
     again.state = slice_of("{3}");
     again.is_over = true;
     assert_ok(ask(&again));
     assert_int_equal(again.all_done, 2);
-    assert_int_equal(again.all_skipped, 1);
+    assert_int_equal(again.all_skipped, 6);
     assert_int_equal(again.open, 2);
     assert_ok(store->ops->errand(store, &errand, &err));
     assert_int_equal(errand.number, 0);
@@ -367,7 +384,6 @@ static void
 the_log_of_attempts_holds_all_that_were_made(void **state)
 {
     (void)state;
-    struct arena arena = { 0 };
     struct store_claim of = { 0 };
     uint64_t event = accept("e1", 0);
     assert_true(settle(event, 1, OUTCOME_LATER));
@@ -375,32 +391,187 @@ the_log_of_attempts_holds_all_that_were_made(void **state)
     assert_true(settle(event, 2, OUTCOME_RELEASE));
     assert_int_equal(claim(false, FAR_MS, &of), event);
     assert_true(settle(event, 2, OUTCOME_DONE));
-    struct view_detail of_it = detail(event, &arena);
+    struct view_detail of_it = detail(event);
     assert_int_equal(of_it.attempt_count, 2);
     assert_int_equal(of_it.attempts[0].outcome, VIEW_RETRY);
     assert_int_equal(of_it.attempts[0].due_ms, 7);
     assert_int_equal(of_it.attempts[1].outcome, VIEW_DONE);
     assert_int_equal(of_it.attempts[1].attempt, 2);
     assert_int_equal(of_it.attempts[1].due_ms, 0);
-    arena_fini(&arena);
 }
 
 static void
 of_one_delivery_the_last_attempts_are_kept(void **state)
 {
     (void)state;
-    struct arena arena = { 0 };
     struct store_claim of = { 0 };
     uint64_t event = accept("e1", 0);
     for (unsigned i = 1; i <= 120; i++) {
         assert_true(settle(event, i, OUTCOME_LATER));
         assert_int_equal(claim(false, FAR_MS, &of), event);
     }
-    struct view_detail of_it = detail(event, &arena);
+    struct view_detail of_it = detail(event);
     assert_int_equal(of_it.attempt_count, 100);
     assert_int_equal(of_it.attempts[0].attempt, 21);
     assert_int_equal(of_it.attempts[99].attempt, 120);
-    arena_fini(&arena);
+}
+
+/* ---- dead letters, reasons and errands, looked at ---- */
+
+static uint64_t
+show_dead(const char *id, const char *type, uint32_t handler)
+{
+    uint64_t event = accept_as(id, type, handler, 0);
+    assert_true(settle_at(handler, event, 1, OUTCOME_DEAD));
+    return event;
+}
+
+static struct view_events
+events(struct view_events asked)
+{
+    struct error err = { 0 };
+    asked.limit = asked.limit == 0 ? 100 : asked.limit;
+    asked.look = asked.look == 0 ? 100 : asked.look;
+    assert_ok(view->ops->events(view, &asked, &arena, &err));
+    return asked;
+}
+
+static struct view_dead
+dead(struct view_dead asked)
+{
+    struct error err = { 0 };
+    asked.limit = asked.limit == 0 ? 100 : asked.limit;
+    asked.look = asked.look == 0 ? 100 : asked.look;
+    assert_ok(view->ops->dead(view, &asked, &arena, &err));
+    return asked;
+}
+
+static void
+dead_letters_are_those_asked_for(void **state)
+{
+    (void)state;
+    (void)show_dead("a", "order.paid", mail);
+    uint64_t b = show_dead("b", "order.made", mail);
+    (void)show_dead("c", "order.paid", log_to);
+    const struct {
+        struct view_dead asked;
+        const char *ids;
+    } rows[] = {
+        { { .filter = { 0 } }, "cba" },
+        { { .oldest_first = true }, "abc" },
+        { { .limit = 2 }, "cb" },
+        { { .from = 2 }, "a" },
+        { { .from = 2, .oldest_first = true }, "c" },
+        { { .filter = { .handler = SLICE("mail") } }, "ba" },
+        { { .filter = { .connector = SLICE("shop") } }, "cba" },
+        { { .filter = { .connector = SLICE("desk") } }, "" },
+        { { .filter = { .type = SLICE("*.paid") } }, "ca" },
+        { { .filter = { .reason = SLICE("EXIT") } }, "cba" },
+        { { .filter = { .reason = SLICE("http") } }, "" },
+        { { .filter = { .since_ms = 1000 } }, "cba" },
+        { { .filter = { .until_ms = 1000 } }, "" },
+        { { .filter = { .event = b } }, "b" },
+        { { .filter = { .event = b }, .oldest_first = true }, "b" },
+        { { .filter = { .event = b + 1 } }, "" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct view_dead page = dead(rows[i].asked);
+        char ids[8] = "";
+        for (size_t j = 0; j < page.count; j++) {
+            ids[j] = page.at[j].event_id.ptr[0];
+            ids[j + 1] = '\0';
+        }
+        assert_string_equal(ids, rows[i].ids);
+        assert_int_equal(page.more, rows[i].asked.limit == 2);
+    }
+    struct view_dead_row row = dead((struct view_dead){ .limit = 9 }).at[1];
+    assert_int_equal(row.event, b);
+    assert_int_equal(row.number, mail);
+    assert_int_equal(row.attempt, 1);
+    assert_true(slice_equal_text(row.answer, "exit 65"));
+    struct view_dead count = dead((struct view_dead){ .counts_only = true });
+    assert_int_equal(count.count, 3);
+    assert_int_equal(count.lowest, 1);
+    assert_int_equal(count.highest, 3);
+}
+
+static void
+dead_letters_are_counted_by_their_words(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    struct view_reasons reasons = { .look = 2 };
+    (void)show_dead("a", "order.paid", mail);
+    (void)show_dead("b", "order.made", log_to);
+    (void)show_dead("c", "order.paid", mail);
+    do {
+        reasons.from = reasons.next;
+        assert_ok(view->ops->reasons(view, &reasons, &arena, &err));
+    } while (reasons.more);
+    assert_int_equal(reasons.count, 2);
+    assert_true(slice_equal_text(reasons.at[0].handler, "mail"));
+    assert_true(slice_equal_text(reasons.at[0].answer, "exit 65"));
+    assert_int_equal(reasons.at[0].count, 2);
+    assert_true(reasons.at[0].first_ms <= reasons.at[0].last_ms);
+    assert_int_equal(reasons.at[1].count, 1);
+}
+
+static void
+events_come_oldest_first_with_their_bodies_or_are_counted(void **state)
+{
+    (void)state;
+    uint64_t a = accept_as("a", "order.paid", mail, 0);
+    uint64_t b = accept_as("b", "order.paid", mail, 0);
+    uint64_t c = accept_as("c", "order.made", mail, 0);
+    struct view_events asked = {
+        .via = -1, .oldest_first = true, .with_body = true, .limit = 2
+    };
+    struct view_events page = events(asked);
+    assert_int_equal(page.count, 2);
+    assert_true(page.more);
+    assert_int_equal(page.at[0].number, a);
+    assert_true(slice_equal_text(page.at[1].body, "{\"a\":1}"));
+    assert_true(slice_equal_text(page.at[1].headers, "x-a: 1\n"));
+    asked.before = page.next;
+    page = events(asked);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.at[0].number, c);
+    assert_false(page.more);
+    struct view_events count = events((struct view_events){
+        .via = -1, .counts_only = true, .type = SLICE("order.paid") });
+    assert_int_equal(count.count, 2);
+    assert_int_equal(count.lowest, a);
+    assert_int_equal(count.highest, b);
+}
+
+static void
+errands_come_newest_first_with_what_is_open(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    const struct store_again_one one = { .event =
+                                             show_dead("a", "order.paid", mail),
+                                         .handler = mail };
+    struct store_again first = { .kind = AGAIN_RETRY, .state = SLICE("{1}") };
+    struct store_again second = { .kind = AGAIN_DROP, .state = SLICE("{2}") };
+    assert_ok(store->ops->again(store, &first, &err));
+    assert_ok(store->ops->again(store, &second, &err));
+    first.at = &one;
+    first.count = 1;
+    first.is_over = true;
+    assert_ok(store->ops->again(store, &first, &err));
+    struct view_errands errands = { .limit = 1 };
+    assert_ok(view->ops->errands(view, &errands, &arena, &err));
+    assert_true(errands.more);
+    assert_true(errands.at[0].is_running);
+    assert_true(slice_equal_text(errands.at[0].state, "{2}"));
+    errands.before = errands.at[0].number;
+    assert_ok(view->ops->errands(view, &errands, &arena, &err));
+    assert_false(errands.more);
+    assert_int_equal(errands.at[0].number, first.errand);
+    assert_false(errands.at[0].is_running);
+    assert_int_equal(errands.at[0].done, 1);
+    assert_int_equal(errands.at[0].open, 1);
 }
 
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -421,6 +592,10 @@ again_suite_run(const struct store_suite_host *of)
         ROW(a_slice_of_an_errand_that_is_over_changes_nothing),
         ROW(the_log_of_attempts_holds_all_that_were_made),
         ROW(of_one_delivery_the_last_attempts_are_kept),
+        ROW(dead_letters_are_those_asked_for),
+        ROW(dead_letters_are_counted_by_their_words),
+        ROW(events_come_oldest_first_with_their_bodies_or_are_counted),
+        ROW(errands_come_newest_first_with_what_is_open),
     };
     return cmocka_run_group_tests_name("again", tests, NULL, NULL);
 }

@@ -116,19 +116,25 @@ class Contract(harness.Case):
 
     def test_every_answer_is_as_the_document_says(self):
         number = self.get("/api/v1/events")["items"][0]["number"]
-        values = {"connector": "shop", "id": "1", "event": number}
+        values = {"connector": "shop", "id": "1", "event": number,
+                  "errand": "1"}
         self.assertEqual(self.agent_.admin(
             "/api/v1/connectors/shop/backfill", "POST",
             '{"since":"2d"}').status, 202)
+        self.assertEqual(self.agent_.admin(
+            "/api/v1/errands", "POST", '{"kind":"replay","all":true,'
+            '"handler":"log","rate":"1/60s"}').status, 202)
         # the first may still run, or be over before it is cancelled
         begun = {"backfill": (202, 409), "cancelBackfill": (202, 409)}
         seen = {}
         for path, method, operation in self.spec.operations():
             filled = re.sub(r"\{(\w+)\}", lambda m: values[m[1]], path)
             name = operation["operationId"]
-            body = '{"since":"2d"}' if name == "backfill" else None
             if name == "stream":
                 continue  # it does not end: test_live holds it
+            body = {"backfill": '{"since":"2d"}', "beginErrand":
+                    '{"kind":"drop","handler":"picky","type":"nothing",'
+                    '"preview":true}'}.get(name)
             got = self.agent_.admin(filled, method, body)
             self.assertIn(got.status, begun.get(name, (200,)),
                           f"{filled}: {got}")
@@ -141,6 +147,11 @@ class Contract(harness.Case):
         self.assertEqual(seen["status"]["open_gaps"], 1)
         self.assertEqual(seen["keys"]["met"], 1)
         self.assertEqual(seen["closeGap"], {"closed": "1"})
+        self.assertEqual(len(seen["dead"]["items"]), 2)
+        self.assertEqual(seen["deadReasons"]["total"], 2)
+        self.assertEqual(seen["beginErrand"], {"matches": 0})
+        self.assertEqual(seen["errand"]["handler"], "log")
+        self.assertEqual(seen["cancelErrand"], {"cancelled": "1"})
 
     def test_what_is_not_there_and_what_is_wrong_is_as_the_document_says(self):
         operations = {operation["operationId"]: (path, method, operation)
@@ -164,6 +175,14 @@ class Contract(harness.Case):
                 ("refusals", "/api/v1/refusals?cause=whim", 400),
                 ("refusals", "/api/v1/refusals?connector=nobody", 400),
                 ("stream", "/api/v1/stream?topics=whims", 400),
+                ("errand", "/api/v1/errands/7", 404),
+                ("errand", "/api/v1/errands/x", 404),
+                ("cancelErrand", "/api/v1/errands/7", 404),
+                ("beginErrand", "/api/v1/errands", 400),
+                ("dead", "/api/v1/dead?since=yesterday", 400),
+                ("dead", "/api/v1/dead?event=x", 400),
+                ("deadReasons", "/api/v1/dead/reasons?until=x", 400),
+                ("errands", "/api/v1/errands?cursor=x", 400),
                 ("events", "/api/v1/events?via=pigeon", 400),
                 ("events", "/api/v1/events?since=yesterday", 400)):
             _, method, operation = operations[name]
