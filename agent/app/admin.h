@@ -36,6 +36,7 @@ struct admin_settings_of_agent {
     const struct telemetry *telemetry;
     struct dispatch *dispatch;
     struct errands *errands;
+    struct pauses *pauses;
     const struct outlet_settings *outlets;
     size_t outlet_count;
     const struct connector *connectors;

@@ -6,6 +6,7 @@
 #include "app/admin_private.h"
 
 #include "app/poll_report.h"
+#include "flow/pauses.h"
 
 /* Somebody who waits for a walk. */
 struct walker {
@@ -38,6 +39,14 @@ answer_poll(struct admin_ask *ask)
     if (connector == NULL || !connector->has_poll) {
         admin_answer_problem(ask->exchange, 404,
                              "no connector of this name polls");
+        return;
+    }
+    const struct pause *pause =
+        pauses_find(admin->settings.pauses, STORE_CONNECTOR, connector->id);
+    if (pause != NULL && pause->is_paused) {
+        admin_answer_problem(ask->exchange, 409,
+                             "the connector is paused: 'longstop resume' lets "
+                             "it go on");
         return;
     }
     struct walker *walker = mem_zero(sizeof(*walker));

@@ -6,6 +6,7 @@
  * admin          listening, who may ask, the way to the route
  * admin_health   whether it lives, whether it is ready, metrics
  * admin_poll     asking for a walk
+ * admin_pause    pausing handlers and connectors
  * admin_backfill asking for a past span of a list
  * admin_answer   ways to answer, and what answers are made of
  * admin_look     questions to the store's reader
@@ -65,6 +66,7 @@ extern const struct admin_table admin_dead_table;
 extern const struct admin_table admin_errands_table;
 extern const struct admin_table admin_refusals_table;
 extern const struct admin_table admin_stream_table;
+extern const struct admin_table admin_pause_table;
 
 /* ---- admin_stream ---- */
 
@@ -110,6 +112,12 @@ void admin_answer_status(struct http_exchange *exchange, enum status status,
 
 void admin_answer_fields(struct http_exchange *exchange, unsigned status,
                          const char *title, struct http_fields fields);
+
+struct pause;
+
+/* Add whether it is paused, since when and why. NULL: it is not. */
+void admin_add_pause(struct json_tree *tree, struct json_node *into,
+                     const struct pause *pause);
 
 /* ---- what routes ask ---- */
 

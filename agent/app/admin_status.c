@@ -5,6 +5,7 @@
  */
 #include "app/admin_private.h"
 
+#include "flow/pauses.h"
 #include "io/clock.h"
 #include "model/connector_stream.h"
 
@@ -24,6 +25,14 @@ struct portrait {
     struct json_tree *tree;
     struct json_node *node;
 };
+
+static void
+add_pause(struct portrait *of)
+{
+    admin_add_pause(
+        of->tree, of->node,
+        pauses_find(of->settings->pauses, STORE_CONNECTOR, of->connector->id));
+}
 
 static void
 add_channels(struct portrait *of)
@@ -157,7 +166,7 @@ add_totals(struct portrait *of)
 
 /* What a connector's object is made of, in this order. */
 static void (*const parts[])(struct portrait *of) = {
-    add_channels, add_stream, add_tiers, add_counts, add_totals,
+    add_pause, add_channels, add_stream, add_tiers, add_counts, add_totals,
 };
 
 static void
@@ -259,7 +268,6 @@ add_handler(struct admin_look *look, struct json_node *handlers,
             const struct outlet_settings *outlet,
             const struct store_figure *figure)
 {
-    const struct dispatch *dispatch = look->wait.admin->settings.dispatch;
     struct json_tree *tree = look->tree;
     struct json_node *item = json_add_object(tree, handlers, NULL);
     json_add_text(tree, item, "name", outlet->name);
@@ -267,8 +275,9 @@ add_handler(struct admin_look *look, struct json_node *handlers,
     admin_add_time(tree, item, "oldest", figure->oldest_ms);
     admin_add_time(tree, item, "next_due", figure->next_due_ms);
     json_add_i64(tree, item, "dead", figure->dead);
-    json_add_bool(tree, item, "paused",
-                  dispatch_is_paused(dispatch, outlet->number));
+    admin_add_pause(tree, item,
+                    pauses_find(look->wait.admin->settings.pauses,
+                                STORE_HANDLER, outlet->number));
 }
 
 static int64_t

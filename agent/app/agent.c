@@ -19,6 +19,7 @@
 #include "flow/errands.h"
 #include "flow/fill.h"
 #include "flow/ingest.h"
+#include "flow/pauses.h"
 #include "flow/refusals.h"
 #include "flow/registrar.h"
 #include "flow/retention.h"
@@ -194,6 +195,9 @@ build_store(struct agent *agent, struct error *err)
                            configuration, store, &agent->outlets, err);
     }
     if (status == STATUS_OK) {
+        status = agent_build_pauses(agent, store, err);
+    }
+    if (status == STATUS_OK) {
         status = store_worker_create(agent->loop, store, &worker_settings,
                                      &agent->worker, err);
     }
@@ -201,6 +205,7 @@ build_store(struct agent *agent, struct error *err)
         store->ops->close(store);
         return status;
     }
+    pauses_begin(agent->pauses, agent->worker, agent_pause_changed, agent);
     store_worker_on_failure(agent->worker, store_failed, agent);
     store_worker_on_room(agent->worker, store_room, agent);
     agent->floor_ms = floor_ms;
@@ -248,6 +253,7 @@ build_flow(struct agent *agent)
         .telemetry = &agent->telemetry,
         .fills = agent->fills,
         .watch = live_watch(agent->live),
+        .pauses = agent->pauses,
         .owe_only = agent->settings.mode != AGENT_RUN,
         .seed = random_seed(),
     };
@@ -459,6 +465,7 @@ build_admin(struct agent *agent, struct error *err)
         .telemetry = &agent->telemetry,
         .dispatch = agent->dispatch,
         .errands = agent->errands,
+        .pauses = agent->pauses,
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
         .connectors = agent->configuration->connectors,
@@ -617,6 +624,7 @@ enum exit_code
 agent_run(struct agent *agent)
 {
     if (agent->settings.mode == AGENT_RUN) {
+        agent_pause_walks(agent);
         dispatch_start(agent->dispatch);
         retention_start(agent->retention);
         accounting_start(agent->accounting);
@@ -661,6 +669,7 @@ agent_destroy(struct agent *agent)
     }
     outlets_fini(&agent->outlets);
     dispatch_destroy(agent->dispatch);
+    pauses_destroy(agent->pauses);
     fills_destroy(agent->fills);
     process_spawner_destroy(agent->spawner);
     access_destroy(agent->access);

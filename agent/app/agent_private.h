@@ -25,6 +25,7 @@ struct agent {
     struct access *access;
     struct process_spawner *spawner;
     struct outlets outlets;
+    struct pauses *pauses;
     struct fills *fills;
     struct dispatch *dispatch;
     struct links *links;
@@ -51,6 +52,20 @@ struct agent {
     enum exit_code exit_code;
     char user_agent[64]; /* product/version, RFC 9110 §10.1.5 */
 };
+
+struct pause;
+
+/* Reads what an earlier run left paused, while the store is the caller's. */
+NODISCARD
+enum status agent_build_pauses(struct agent *agent, struct store *store,
+                               struct error *err);
+
+/* pauses' `changed`. */
+void agent_pause_changed(void *arg, const struct pause *pause);
+
+/* Holds the walks that an earlier run left paused; not where a person asked for
+ * one walk, by the command `poll`. */
+void agent_pause_walks(const struct agent *agent);
 
 /* Begins an orderly end, unless one has begun. */
 void agent_begin_end(struct agent *agent);

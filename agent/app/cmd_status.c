@@ -269,6 +269,25 @@ handlers_text(struct slice body, struct arena *arena, int64_t now_ms,
     table_fini(&table);
 }
 
+/* A line for each of those that are paused. */
+static void
+paused_text(struct slice body, const char *name, const struct lines *lines)
+{
+    struct slice items = told_array(body, name);
+    struct slice item;
+    for (size_t at = 0; json_next_element(items, &at, &item);) {
+        if (!told_true(item, "paused")) {
+            continue;
+        }
+        told_plain(told_text(item, "name", lines->arena), lines->into);
+        buf_text(lines->into, " is paused since ");
+        told_when(told_time(item, "paused_since"), lines->now_ms, lines->into);
+        buf_text(lines->into, ": ");
+        told_plain(told_text(item, "paused_why", lines->arena), lines->into);
+        buf_text(lines->into, "; 'longstop resume' lets it go on\n");
+    }
+}
+
 static void
 status_text_of(struct slice body, const void *arg, struct buf *into)
 {
@@ -293,7 +312,22 @@ status_text_of(struct slice body, const void *arg, struct buf *into)
         counts_text(&lines);
     }
     handlers_text(body, &arena, now_ms, into);
+    const struct lines lines = { body, &arena, now_ms, into };
+    paused_text(body, "connectors", &lines);
+    paused_text(body, "handlers", &lines);
     arena_fini(&arena);
+}
+
+static bool
+has_paused(struct slice body, const char *name)
+{
+    struct slice items = told_array(body, name);
+    struct slice item;
+    bool has = false;
+    for (size_t at = 0; !has && json_next_element(items, &at, &item);) {
+        has = told_true(item, "paused");
+    }
+    return has;
 }
 
 static enum exit_code
@@ -303,10 +337,12 @@ show_status(const struct ask *ask, bool json)
     struct buf body = { 0 };
     enum exit_code code =
         ask_agent(ask, "GET", "/api/v1/status", (struct slice)SLICE(""), &body);
-    bool has_gap =
-        code == EXIT_OK && told_number(buf_slice(&body), "open_gaps") > 0;
+    bool is_wrong =
+        code == EXIT_OK && (told_number(buf_slice(&body), "open_gaps") > 0 ||
+                            has_paused(buf_slice(&body), "handlers") ||
+                            has_paused(buf_slice(&body), "connectors"));
     code = ask_print(ask, code, &body, &form);
-    return code == EXIT_OK && has_gap ? EXIT_FAILED : code;
+    return code == EXIT_OK && is_wrong ? EXIT_FAILED : code;
 }
 
 enum exit_code
@@ -323,7 +359,7 @@ cmd_status(int argc, char **argv)
         .operands = "",
         .summary = "Shows how the running agent stands: what each connector "
                    "brought, up to when it\nis complete, what handlers are "
-                   "owed. Exit 1 while a gap is open.",
+                   "owed. Exit 1 while a gap is open or something is paused.",
         .examples = "  longstop status\n"
                     "  longstop status --json | jq .open_gaps\n",
         .options = options,

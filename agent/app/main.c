@@ -27,6 +27,8 @@ static const struct command commands[] = {
     { "subscribe", cmd_subscribe, "have a provider send its webhooks here" },
     { "redeliver", cmd_redeliver, "have what failed sent again" },
     { "status", cmd_status, "how the running agent stands" },
+    { "pause", cmd_pause, "leave a handler or a connector's list alone" },
+    { "resume", cmd_resume, "let go on what is paused" },
     { "events", cmd_events, "list the events that are kept" },
     { "show", cmd_show, "all that is known of one event" },
     { "dead", cmd_dead, "list the dead letters" },

@@ -440,6 +440,17 @@ walks_hooked(struct walks *walks, const struct connector *connector,
     }
 }
 
+void
+walks_pause(struct walks *walks, const struct connector *connector,
+            bool is_paused)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        if (walks->walkers[i].connector == connector) {
+            source_poll_pause(walks->walkers[i].poll, is_paused);
+        }
+    }
+}
+
 struct poll_host *
 walks_host(void *arg, const struct connector *connector)
 {

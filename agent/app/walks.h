@@ -56,6 +56,10 @@ void walks_hooked(struct walks *walks, const struct connector *connector,
 struct source_poll *walks_backfill(const struct walks *walks,
                                    const struct connector *connector);
 
+/* Holds the requests of all walks of `connector`, or lets them go on. */
+void walks_pause(struct walks *walks, const struct connector *connector,
+                 bool is_paused);
+
 /* What all requests to the connector's host share; NULL where no walk of it
  * runs. `arg` is the walks. */
 struct poll_host *walks_host(void *arg, const struct connector *connector);

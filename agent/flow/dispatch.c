@@ -53,10 +53,16 @@ free_slots(const struct outlet *outlet)
                : outlet->settings->concurrency - outlet->busy;
 }
 
+static bool
+is_paused(const struct outlet *outlet)
+{
+    return outlet->pause != NULL && outlet->pause->is_paused;
+}
+
 bool
 dispatch_may_start(const struct outlet *outlet)
 {
-    return !outlet->paused && !outlet->dispatch->stopping &&
+    return !is_paused(outlet) && !outlet->dispatch->stopping &&
            !outlet->dispatch->settings.owe_only && free_slots(outlet) > 0 &&
            settle_takes(outlet->dispatch->settle);
 }
@@ -157,11 +163,9 @@ dispatch_end_attempt(struct attempt *attempt,
 void
 dispatch_note_result(struct outlet *outlet, const struct handler_result *result)
 {
-    if (result->pause && !outlet->paused) {
-        outlet->paused = true;
-        LOG(LOG_ERROR, "handler paused: it answered that it is gone (410)",
-            log_slice("handler", outlet->settings->name));
-        dispatch_batch_give_back(outlet);
+    if (result->pause && outlet->pause != NULL) {
+        pauses_take(outlet->dispatch->settings.pauses, outlet->pause,
+                    slice_of("it answered that it is gone (410)"));
     }
 }
 
@@ -187,7 +191,7 @@ connector_of(const struct dispatch *dispatch, uint32_t number)
 bool
 dispatch_may_go_on(const struct outlet *outlet)
 {
-    return !outlet->paused && !outlet->dispatch->stopping;
+    return !is_paused(outlet) && !outlet->dispatch->stopping;
 }
 
 /* Starts the handler; gives back what was asked for while it could start, and
@@ -207,6 +211,7 @@ start_handler(struct attempt *attempt, const struct connector *connector)
     }
     if (!goes) {
         attempt->outlet->backlog = true;
+        attempt->outlet->again.backlog = true;
         dispatch_end_attempt(attempt, &untried, true);
         return;
     }
@@ -421,6 +426,8 @@ open_outlet(struct dispatch *dispatch, size_t index)
     outlet->dispatch = dispatch;
     outlet->settings = &dispatch->settings.outlets[index];
     outlet->has_lanes = outlet->settings->route.order_by.len > 0;
+    outlet->pause = pauses_find(dispatch->settings.pauses, STORE_HANDLER,
+                                outlet->settings->number);
     outlet->counts = telemetry_of_handler(dispatch->settings.telemetry,
                                           outlet->settings->name);
     outlet->rules =
@@ -625,15 +632,22 @@ dispatch_gauge(struct dispatch *dispatch, const struct store_figure *figures,
     }
 }
 
-bool
-dispatch_is_paused(const struct dispatch *dispatch, uint32_t handler)
+void
+dispatch_pause_changed(struct dispatch *dispatch, uint32_t handler)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        if (dispatch->outlets[i].settings->number == handler) {
-            return dispatch->outlets[i].paused;
+        struct outlet *outlet = &dispatch->outlets[i];
+        if (outlet->settings->number != handler) {
+            continue;
+        }
+        if (is_paused(outlet)) {
+            dispatch_batch_give_back(outlet);
+        } else {
+            outlet->backlog = true;
+            outlet->again.backlog = true;
+            dispatch_claim(outlet);
         }
     }
-    return false;
 }
 
 void

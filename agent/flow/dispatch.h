@@ -12,6 +12,7 @@
 #define FLOW_DISPATCH_H
 
 #include "flow/brake.h"
+#include "flow/pauses.h"
 #include "flow/telemetry.h"
 #include "flow/watch.h"
 #include "handler/handler.h"
@@ -53,6 +54,7 @@ struct dispatch_settings {
     const struct telemetry *telemetry;
     struct fills *fills; /* NULL: every event goes as it came */
     struct watch watch;
+    struct pauses *pauses; /* NULL: nothing is ever paused */
     bool owe_only; /* starts nothing: what is owed waits for the next run */
     uint64_t seed;
 };
@@ -120,8 +122,9 @@ void dispatch_gauge(struct dispatch *dispatch,
                     const struct store_figure *figures, size_t count,
                     int64_t now_ms);
 
-/* Whether the handler of this number asked to be left alone. */
-bool dispatch_is_paused(const struct dispatch *dispatch, uint32_t handler);
+/* The handler of this number is paused now: gives back what waits for a batch;
+ * or it is not any more: claims what is owed. */
+void dispatch_pause_changed(struct dispatch *dispatch, uint32_t handler);
 
 /* Reopens the handlers' files. */
 void dispatch_reopen(struct dispatch *dispatch);

@@ -28,10 +28,10 @@ struct outlet {
         unsigned past; /* claims that went past it */
     } again;           /* what comes again */
     bool has_lanes;    /* by order_by, or still owed from when it had one */
-    bool paused;
-    struct loop_timer *timer; /* the earliest due of what waits */
-    int64_t due_ms;           /* Unix ms it is armed for, 0: not armed */
-    struct store_call call;   /* the claim, one at a time */
+    const struct pause *pause; /* NULL: it never is */
+    struct loop_timer *timer;  /* the earliest due of what waits */
+    int64_t due_ms;            /* Unix ms it is armed for, 0: not armed */
+    struct store_call call;    /* the claim, one at a time */
     bool claim_open;
 };
 

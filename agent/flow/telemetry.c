@@ -38,6 +38,8 @@ enum family {
     FAMILY_PENDING,
     FAMILY_OLDEST_PENDING,
     FAMILY_BREAKER_STATE,
+    FAMILY_HANDLER_PAUSED,
+    FAMILY_CONNECTOR_PAUSED,
     FAMILY_COMMIT_SECONDS,
     FAMILY_COUNT
 };
@@ -163,6 +165,16 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                        "tried, 2 open: none is.",
                                .kind = METRIC_GAUGE,
                                .labels = { "handler" } },
+    [FAMILY_HANDLER_PAUSED] = { .name = "longstop_handler_paused",
+                                .help = "1 while nothing is given to it, by a "
+                                        "command or because it said 410.",
+                                .kind = METRIC_GAUGE,
+                                .labels = { "handler" } },
+    [FAMILY_CONNECTOR_PAUSED] = { .name = "longstop_connector_paused",
+                                  .help = "1 while its list is not asked, by a "
+                                          "command.",
+                                  .kind = METRIC_GAUGE,
+                                  .labels = { "connector" } },
     [FAMILY_COMMIT_SECONDS] = { .name = "longstop_commit_seconds",
                                 .help = "Time from the begin of a transaction "
                                         "to its end on disk.",
@@ -229,6 +241,8 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->pending = families[FAMILY_PENDING];
     telemetry->oldest_pending = families[FAMILY_OLDEST_PENDING];
     telemetry->breaker_state = families[FAMILY_BREAKER_STATE];
+    telemetry->handler_paused = families[FAMILY_HANDLER_PAUSED];
+    telemetry->connector_paused = families[FAMILY_CONNECTOR_PAUSED];
     return STATUS_OK;
 }
 
@@ -320,6 +334,15 @@ telemetry_subscription(const struct telemetry *telemetry,
                        const struct connector *connector)
 {
     return series(telemetry->subscription_ok, connector->name, NULL);
+}
+
+struct metric *
+telemetry_paused(const struct telemetry *telemetry, bool is_handler,
+                 struct slice name)
+{
+    return series(is_handler ? telemetry->handler_paused
+                             : telemetry->connector_paused,
+                  name, NULL);
 }
 
 struct telemetry_handler

@@ -47,6 +47,8 @@ struct telemetry {
     struct metric_family *pending;
     struct metric_family *oldest_pending;
     struct metric_family *breaker_state;
+    struct metric_family *handler_paused;
+    struct metric_family *connector_paused;
     struct metric *commit_seconds;
 };
 
@@ -95,6 +97,10 @@ void telemetry_complete_until(const struct telemetry *telemetry,
  * be. Its series is there once that was looked at. */
 struct metric *telemetry_subscription(const struct telemetry *telemetry,
                                       const struct connector *connector);
+
+/* Returns the gauge of a handler, or of a connector: 1 while it is paused. */
+struct metric *telemetry_paused(const struct telemetry *telemetry,
+                                bool is_handler, struct slice name);
 
 struct telemetry_handler telemetry_of_handler(const struct telemetry *telemetry,
                                               struct slice name);

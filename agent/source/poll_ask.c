@@ -39,6 +39,9 @@ poll_ask_may(struct source_poll *poll)
 {
     struct poll_host *host = poll->settings.account->host;
     int64_t now_ms = loop_now_ms(poll->loop);
+    if (poll->paused && list_empty(&poll->turn)) {
+        return false; /* source_poll_pause wakes it */
+    }
     if (list_empty(&poll->turn)) {
         int64_t yield_ms =
             poll->settings.is_backfill ? poll_backfill_wait_ms(poll) : 0;

@@ -47,3 +47,18 @@ poll_due_ms(struct source_poll *poll)
     };
     return cadence_next(&poll->settings.cadence, &input, &poll->prng);
 }
+
+void
+source_poll_pause(struct source_poll *poll, bool is_paused)
+{
+    bool was_paused = poll->paused;
+    poll->paused = is_paused;
+    if (is_paused || !was_paused || poll->stopped != NULL) {
+        return;
+    }
+    if (poll->phase != PHASE_IDLE || !poll->loaded) {
+        loop_timer_arm(poll->timer, 0); /* a request that was held */
+    } else if (!loop_timer_armed(poll->timer)) {
+        source_poll_wait(poll);
+    }
+}

@@ -487,7 +487,8 @@ begin(struct source_poll *poll)
 {
     struct walk_now now = source_poll_now(poll);
     poll->phase = PHASE_IDLE;
-    if (!poll_ask_may_store(poll) || poll_backfill_cancelled(poll)) {
+    if (poll->paused || !poll_ask_may_store(poll) ||
+        poll_backfill_cancelled(poll)) {
         return;
     }
     if (poll_setup_holds(poll) || poll_gate_holds(poll)) {

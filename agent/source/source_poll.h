@@ -130,6 +130,10 @@ enum status source_poll_create(struct loop *loop, struct access *access,
 /* Reads the stored state and begins: the first walk comes at once. */
 void source_poll_start(struct source_poll *poll);
 
+/* Holds every request from here on, also in the middle of a walk, or lets them
+ * go on. What is asked for meanwhile is walked then. */
+void source_poll_pause(struct source_poll *poll, bool is_paused);
+
 /* Asks for a walk as soon as the provider allows; asked twice before it begins
  * it is one walk, asked during a walk there is one more behind it. */
 void source_poll_poke(struct source_poll *poll);

@@ -55,6 +55,7 @@ struct source_poll {
     struct walk_state seed; /* the lowest of the others, while loading */
     struct arena seed_arena;
     struct walk_step fitted; /* what an edit leaves to be stored */
+    bool paused;
     bool poked;
     bool at_once;         /* by a person, whom no webhook's gap holds up */
     size_t set_up;        /* so many requests of the setup were answered */

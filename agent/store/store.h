@@ -141,6 +141,15 @@ struct store_refusals {
     size_t keep;
 };
 
+/* Whether a connector or a handler is paused. */
+struct store_pause {
+    enum store_name_kind kind;
+    uint32_t number;
+    bool is_paused;
+    int64_t since_ms; /* and why: kept of the first pause until it is resumed */
+    struct slice reason;
+};
+
 /*
  * What belongs together: all of it becomes durable, or none. Everything is
  * borrowed until the call (or the worker's callback) returns.
@@ -160,6 +169,8 @@ struct store_unit {
     struct store_gap_close *closes; /* applied behind the gaps */
     size_t close_count;
     struct store_refusals refusals;
+    const struct store_pause *pauses;
+    size_t pause_count;
     /* Set by the store. */
     enum status status;
     struct error err;
@@ -369,6 +380,12 @@ struct store_ops {
      */
     enum status (*walk)(struct store *store, uint32_t connector, unsigned tier,
                         struct buf *into, struct error *err);
+
+    /* Returns since when a name is paused, and why, in `into_reason`;
+     * STATUS_NOT_FOUND while it is not. */
+    enum status (*paused)(struct store *store, enum store_name_kind kind,
+                          uint32_t number, int64_t *ret_since_ms,
+                          struct buf *into_reason, struct error *err);
 
     /* Reads the figures of `count` handlers whose numbers are filled in. */
     enum status (*figures)(struct store *store, struct store_figure *figures,

@@ -561,6 +561,7 @@ static const struct store_ops ops = {
     .errand = store_sqlite_again_errand,
     .known = store_sqlite_apply_known,
     .walk = read_walk,
+    .paused = store_sqlite_paused,
     .figures = store_sqlite_tally_figures,
     .account = store_sqlite_account,
     .unlisted = store_sqlite_account_unlisted,

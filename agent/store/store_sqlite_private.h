@@ -11,6 +11,7 @@
  * store_sqlite_claim  claims
  * store_sqlite_tally  how much each handler is owed
  * store_sqlite_account  what one channel brought and the other showed
+ * store_sqlite_pause  what is paused
  * store_sqlite_prune  what is over its time
  * store_sqlite_refusal  requests that were not accepted, kept and looked at
  * store_sqlite_view   looking beside the writer: its connection, gaps, totals
@@ -120,6 +121,9 @@ enum sql {
     SQL_REFUSAL_ADD,
     SQL_REFUSAL_MORE,
     SQL_REFUSAL_TRIM,
+    SQL_PAUSE_PUT,
+    SQL_PAUSE_DROP,
+    SQL_PAUSE_GET,
     SQL_COUNT
 };
 
@@ -460,6 +464,14 @@ enum status store_sqlite_again(struct store *base, struct store_again *again,
 enum status store_sqlite_again_errand(struct store *base,
                                       struct store_errand *errand,
                                       struct error *err);
+/* store_sqlite_pause */
+NODISCARD
+enum status store_sqlite_pause_put(struct store_sqlite *store,
+                                   const struct store_pause *pause,
+                                   struct error *err);
+enum status store_sqlite_paused(struct store *base, enum store_name_kind kind,
+                                uint32_t number, int64_t *ret_since_ms,
+                                struct buf *into_reason, struct error *err);
 
 /* The operations that have files of their own. */
 enum status store_sqlite_apply(struct store *base,

@@ -204,6 +204,11 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_PRUNE_FILL_DROP] = "DELETE FROM fill WHERE event=?1",
     [SQL_PRUNE_REKEYED] = "DELETE FROM rekeyed WHERE event<"
                           "(SELECT min(id) FROM event)",
+    [SQL_PAUSE_PUT] = "INSERT INTO pause(kind,id,since_ms,reason)"
+                      " VALUES(?1,?2,?3,?4) ON CONFLICT DO NOTHING",
+    [SQL_PAUSE_DROP] = "DELETE FROM pause WHERE kind=?1 AND id=?2",
+    [SQL_PAUSE_GET] = "SELECT since_ms,reason FROM pause WHERE kind=?1"
+                      " AND id=?2",
     [SQL_OWED] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery"
                  " WHERE handler=?1 AND event=?2) OR EXISTS(SELECT 1 FROM dead"
                  " WHERE handler=?1 AND event=?2)",

@@ -67,3 +67,13 @@ CREATE TABLE errand(
     skipped INTEGER NOT NULL,
     state TEXT NOT NULL                 -- JSON: model/errand.h
 ) STRICT;
+
+-- What somebody, or a handler's answer, has paused until it is resumed: its kind
+-- and number are those of its row in `name`.
+CREATE TABLE pause(
+    kind INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY(kind, id)
+) STRICT, WITHOUT ROWID;

@@ -84,6 +84,7 @@ struct flowing {
     bool owe_only;
     bool dry_run;
     struct watch watch;
+    struct pauses *pauses;
     struct dispatch *dispatch;
     struct ingest *ingest;
     /* Of the verdicts so far. */
@@ -339,6 +340,29 @@ flow_hooked(void *arg, const struct connector *connector, size_t fresh,
     flow.hooked_caught_up += caught_up;
 }
 
+/* pauses' `changed`. */
+static inline void
+flow_pause_changed(void *arg, const struct pause *pause)
+{
+    (void)arg;
+    dispatch_pause_changed(flow.dispatch, pause->number);
+}
+
+static inline void
+flow_open_pauses(struct store *store)
+{
+    struct error err = { "" };
+    assert_int_equal(
+        pauses_create(flow.outlet_count, &flow.telemetry, &flow.pauses),
+        STATUS_OK);
+    for (size_t i = 0; i < flow.outlet_count; i++) {
+        assert_int_equal(pauses_add(flow.pauses, store, STORE_HANDLER,
+                                    flow.outlets[i].number,
+                                    flow.outlets[i].name, &err),
+                         STATUS_OK);
+    }
+}
+
 static inline void
 flow_open_store(void)
 {
@@ -361,10 +385,12 @@ flow_open_store(void)
                                           &flow.outlets[i].number, &err),
                          STATUS_OK);
     }
+    assert_int_equal(telemetry_init(&flow.telemetry, "1"), STATUS_OK);
+    flow_open_pauses(store);
     assert_int_equal(store_worker_create(flow.loop, store, &worker_settings,
                                          &flow.worker, &err),
                      STATUS_OK);
-    assert_int_equal(telemetry_init(&flow.telemetry, "1"), STATUS_OK);
+    pauses_begin(flow.pauses, flow.worker, flow_pause_changed, NULL);
     const struct dispatch_settings dispatch = {
         .outlets = flow.outlets,
         .outlet_count = flow.outlet_count,
@@ -372,6 +398,7 @@ flow_open_store(void)
         .connector_count = 1,
         .telemetry = &flow.telemetry,
         .watch = flow.watch,
+        .pauses = flow.pauses,
         .owe_only = flow.owe_only,
         .seed = 7,
     };
@@ -431,6 +458,7 @@ flow_close_store(void)
     store_worker_destroy(flow.worker);
     ingest_destroy(flow.ingest);
     dispatch_destroy(flow.dispatch);
+    pauses_destroy(flow.pauses);
     telemetry_fini(&flow.telemetry);
 }
 

@@ -204,6 +204,7 @@ sim_restart(void)
     store_worker_destroy(flow.worker);
     ingest_destroy(flow.ingest);
     dispatch_destroy(flow.dispatch);
+    pauses_destroy(flow.pauses);
     telemetry_fini(&flow.telemetry);
     flow_open_store();
     dispatch_start(flow.dispatch);

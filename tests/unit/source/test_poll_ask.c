@@ -48,6 +48,56 @@ a_list_that_is_gone_is_asked_again_only_when_somebody_asks(void **state)
 }
 
 static void
+a_pause_holds_every_request_until_it_is_over(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, NULL, NULL, NO_ROWS },
+        { 200, NULL, NULL, NO_ROWS },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(LISTED(""), script);
+    site.settings.cadence.every_ms = 20;
+    source_poll_destroy(site.poll);
+    make_poll();
+    source_poll_pause(site.poll, true);
+    start();
+    rest(60);
+    assert_int_equal(site.requests, 0);
+    source_poll_poke(site.poll);
+    rest(40);
+    assert_int_equal(site.requests, 0);
+    source_poll_pause(site.poll, false);
+    await_ends(1);
+    source_poll_pause(site.poll, true);
+    size_t requests = site.requests;
+    rest(80);
+    assert_true(site.requests <= requests + 1); /* one may be on its way */
+    source_poll_pause(site.poll, false);
+    source_poll_pause(site.poll, false);
+    await_ends(2);
+    site_close();
+}
+
+static void
+a_pause_holds_the_next_page_of_a_walk_too(void **state)
+{
+    (void)state;
+    site_open(pages, two_pages);
+    start();
+    await_requests(1);
+    source_poll_pause(site.poll, true);
+    rest(60);
+    assert_int_equal(site.requests, 1);
+    assert_int_equal(site.ends, 0);
+    source_poll_pause(site.poll, false);
+    await_ends(1);
+    assert_int_equal(site.requests, 2);
+    assert_int_equal(site.ended.outcome, POLL_OK);
+    site_close();
+}
+
+static void
 a_failure_that_passes_is_asked_again_soon_and_others_later(void **state)
 {
     (void)state;
@@ -308,6 +358,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             a_list_that_is_gone_is_asked_again_only_when_somebody_asks),
+        cmocka_unit_test(a_pause_holds_every_request_until_it_is_over),
+        cmocka_unit_test(a_pause_holds_the_next_page_of_a_walk_too),
         cmocka_unit_test(
             a_failure_that_passes_is_asked_again_soon_and_others_later),
         cmocka_unit_test(
