@@ -14,7 +14,8 @@ static const char *const on_dead_words[] = { "free", "block", NULL };
 /* How many entries may be under way to a broker, unless it is said. */
 #define BROKER_CONCURRENCY 256
 
-static const char *const formats[] = { "cloudevents", "raw", NULL };
+static const char *const formats[] = { "cloudevents", "raw",
+                                       "cloudevents-binary", NULL };
 
 static void
 parse_rate(struct config_binding *binding, const struct config_node *node,
@@ -112,7 +113,9 @@ static const struct config_key handler_keys[] = {
       .offset = offsetof(struct handler_settings, format),
       .choices = formats,
       .fallback = "cloudevents",
-      .doc = "The CloudEvents envelope, or the provider's bytes." },
+      .doc =
+          "The CloudEvents envelope, the provider's bytes, or, for http, the "
+          "data with the envelope in header fields." },
     { .name = "timeout",
       .type = CONFIG_DURATION,
       .offset = offsetof(struct handler_settings, timeout_ms),
@@ -158,10 +161,10 @@ child(const struct config_node *node, const char *key)
     return node == NULL ? NULL : config_node_child(node, key);
 }
 
-/* Keys that only those have who are talked to by lines. */
+/* Keys and formats that only some kinds have. */
 static void
-check_lines(struct config_binding *binding, const struct config_node *node,
-            const struct handler_settings *handler)
+check_kind(struct config_binding *binding, const struct config_node *node,
+           const struct handler_settings *handler)
 {
     bool is_worker = handler->kind == HANDLER_EXEC && handler->is_worker;
     if (handler->is_worker && handler->kind != HANDLER_EXEC) {
@@ -175,6 +178,12 @@ check_lines(struct config_binding *binding, const struct config_node *node,
                           child(node, "ahead")->key_mark,
                           "ahead is for workers (exec with worker: true) and "
                           "unix handlers");
+    }
+    if (handler->format == FORMAT_BINARY && handler->kind != HANDLER_HTTP) {
+        config_report_add(binding->report, CONFIG_ERROR,
+                          child(node, "format")->mark,
+                          "cloudevents-binary has the envelope in header "
+                          "fields: it is for http handlers");
     }
     bool has_lines = is_worker || handler->kind == HANDLER_UNIX ||
                      handler->kind == HANDLER_FILE;
@@ -279,7 +288,7 @@ check_handler(struct config_binding *binding, const struct config_node *node,
         config_report_add(binding->report, CONFIG_ERROR, exec->mark,
                           "exec needs a program: [./fulfil.sh, --fast]");
     }
-    check_lines(binding, node, handler);
+    check_kind(binding, node, handler);
     check_env(binding, child(node, "env"), exec);
     check_batch(binding, child(node, "batch"), handler);
     if (handler->on_dead == ON_DEAD_BLOCK && handler->route.order_by.len == 0) {

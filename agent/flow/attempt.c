@@ -41,6 +41,23 @@ attempt_take_whole(struct attempt *attempt, struct event *whole)
     attempt->outcome.content_type = whole->content_type;
 }
 
+static enum status
+render_parts(struct attempt *attempt, const struct connector *connector)
+{
+    struct delivery *delivery = &attempt->delivery;
+    struct envelope_parts parts;
+    enum status status =
+        envelope_split(connector, attempt->event, delivery->is_replay,
+                       &attempt->parts, &parts);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    delivery->envelope = parts.data;
+    delivery->content_type = parts.content_type;
+    delivery->fields = parts.fields;
+    return buf_status(&attempt->key);
+}
+
 enum status
 attempt_render(struct attempt *attempt, const struct connector *connector,
                enum delivery_format format)
@@ -53,6 +70,9 @@ attempt_render(struct attempt *attempt, const struct connector *connector,
         delivery->envelope = event->body;
         delivery->content_type = event->content_type;
         return buf_status(&attempt->key);
+    }
+    if (format == FORMAT_BINARY) {
+        return render_parts(attempt, connector);
     }
     envelope_write(connector, event, delivery->is_replay, &attempt->envelope);
     delivery->envelope = buf_slice(&attempt->envelope);
@@ -70,6 +90,7 @@ attempt_destroy(struct attempt *attempt)
     fill_leave(&attempt->wait);
     event_unref(attempt->event);
     buf_fini(&attempt->envelope);
+    arena_fini(&attempt->parts);
     buf_fini(&attempt->key);
     buf_fini(&attempt->words);
     mem_free(attempt);

@@ -27,6 +27,7 @@ struct attempt {
     unsigned base;    /* attempts that the retry policy does not count */
     int64_t since_ms; /* from when it counts the age */
     struct buf envelope;
+    struct arena parts; /* of it, in binary mode */
     struct buf key;
     int64_t started_ms;     /* Unix ms */
     int64_t lease_until_ms; /* Unix ms */

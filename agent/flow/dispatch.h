@@ -26,7 +26,7 @@ struct dispatch;
 struct fills;
 struct loop;
 
-enum delivery_format { FORMAT_CLOUDEVENTS, FORMAT_RAW };
+enum delivery_format { FORMAT_CLOUDEVENTS, FORMAT_RAW, FORMAT_BINARY };
 
 /* One handler as configured; all borrowed. */
 struct outlet_settings {

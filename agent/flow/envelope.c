@@ -31,15 +31,17 @@ traceparent_of(const struct event *event)
     return is_invalid ? none : text;
 }
 
-void
-envelope_write(const struct connector *connector, const struct event *event,
-               bool is_replay, struct buf *into)
+static enum status
+describe(const struct connector *connector, const struct event *event,
+         bool is_replay, struct arena *arena, struct cloudevent *ret)
 {
     struct buf source = { 0 };
-    struct arena arena = { 0 };
     struct extracted_data data;
-    enum status status = extract_data(connector, event, &arena, &data);
-    struct cloudevent cloudevent = {
+    enum status status = extract_data(connector, event, arena, &data);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *ret = (struct cloudevent){
         .id = event->id,
         .type = event->type,
         .time_ms = event->time_ms,
@@ -53,14 +55,42 @@ envelope_write(const struct connector *connector, const struct event *event,
     };
     buf_text(&source, "longstop/");
     buf_append(&source, connector->name);
-    cloudevent.source = buf_slice(&source);
-    if (status == STATUS_OK && buf_status(&source) == STATUS_OK) {
+    status = buf_status(&source);
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&source), &ret->source);
+    }
+    buf_fini(&source);
+    return status;
+}
+
+void
+envelope_write(const struct connector *connector, const struct event *event,
+               bool is_replay, struct buf *into)
+{
+    struct arena arena = { 0 };
+    struct cloudevent cloudevent;
+    if (describe(connector, event, is_replay, &arena, &cloudevent) ==
+        STATUS_OK) {
         cloudevent_write(&cloudevent, into);
     } else {
         into->failure = STATUS_NOMEM;
     }
-    buf_fini(&source);
     arena_fini(&arena);
+}
+
+enum status
+envelope_split(const struct connector *connector, const struct event *event,
+               bool is_replay, struct arena *arena, struct envelope_parts *ret)
+{
+    struct cloudevent cloudevent;
+    enum status status =
+        describe(connector, event, is_replay, arena, &cloudevent);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    ret->data = cloudevent.data;
+    ret->content_type = cloudevent_content_type(&cloudevent);
+    return cloudevent_fields(&cloudevent, arena, &ret->fields);
 }
 
 struct event

@@ -7,9 +7,11 @@
 #define FLOW_ENVELOPE_H
 
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "model/connector.h"
 #include "model/event.h"
 #include "model/sighting.h"
+#include "wire/http_field.h"
 
 /*
  * Appends the CloudEvents line of an event of `connector`. `data` is the part
@@ -20,6 +22,20 @@
 void envelope_write(const struct connector *connector,
                     const struct event *event, bool is_replay,
                     struct buf *into);
+
+/* An event in binary mode: its attributes as header fields, and its data. */
+struct envelope_parts {
+    struct http_fields fields;
+    struct slice data;
+    struct slice content_type;
+};
+
+/* Fills in the parts, borrowed from the event or living in `arena`.
+ * STATUS_NOMEM. */
+NODISCARD
+enum status envelope_split(const struct connector *connector,
+                           const struct event *event, bool is_replay,
+                           struct arena *arena, struct envelope_parts *ret);
 
 /* The event a sighting would become, borrowed; for conditions that look into
  * the envelope before anything is stored. */

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "model/event.h"
+#include "wire/http_field.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,8 @@ struct delivery {
                                   bytes, as `format` says; of a batch: the
                                   JSON array of the lines */
     struct slice content_type; /* of `envelope` */
+    struct http_fields fields; /* of cloudevents-binary, where the envelope is
+                                  the data alone; else none */
     struct slice key;          /* idempotency key, percent-encoded */
     size_t count;              /* of events; >= 1 */
     bool is_batch;             /* an array, be it of one */

@@ -24,16 +24,19 @@ struct file {
     struct loop *loop;
     struct offload *thread;
     char *path;
-    struct list reopen; /* a call that says: open the file anew */
-    bool is_reopening;
+    struct list reopens; /* calls for that, while they are with the thread */
     size_t running;
     /* Of the thread. */
     struct fs_append *open; /* NULL: to be opened before the next write */
     struct buf lines;
 };
 
+/* Without a `done` it is no line: the file is to be opened anew. Each time it
+ * is asked for has a call of its own, so that what comes behind it is written
+ * to the new file, however far the thread is. */
 struct line {
     struct list call;
+    struct list link; /* in `reopens` */
     struct slice text;
     handler_result_fn *done;
     void *arg;
@@ -60,11 +63,11 @@ gather(struct file *file, struct list *batch)
 {
     buf_clear(&file->lines);
     list_for_each(call, batch) {
-        if (call == &file->reopen) {
+        struct line *line = list_entry(call, struct line, call);
+        if (line->done == NULL) {
             close_file(file);
             continue;
         }
-        struct line *line = list_entry(call, struct line, call);
         buf_append(&file->lines, line->text);
         buf_byte(&file->lines, '\n');
     }
@@ -101,11 +104,9 @@ write_batch(void *arg, struct list *batch)
     gather(file, batch);
     enum status status = write_lines(file, &err);
     list_for_each(call, batch) {
-        if (call != &file->reopen) {
-            struct line *line = list_entry(call, struct line, call);
-            line->status = status;
-            line->err = err;
-        }
+        struct line *line = list_entry(call, struct line, call);
+        line->status = status;
+        line->err = err;
     }
     if (file->lines.cap > KEEP_BYTES) {
         buf_fini(&file->lines);
@@ -118,11 +119,12 @@ static void
 written(void *arg, struct list *call)
 {
     struct file *file = arg;
-    if (call == &file->reopen) {
-        file->is_reopening = false;
+    struct line *line = list_entry(call, struct line, call);
+    if (line->done == NULL) {
+        list_remove(&line->link);
+        mem_free(line);
         return;
     }
-    struct line *line = list_entry(call, struct line, call);
     bool is_done = line->status == STATUS_OK;
     /* Whatever was wrong with the file, a later attempt may find it right. */
     const struct handler_result result = {
@@ -171,9 +173,10 @@ static void
 reopen(struct handler *handler)
 {
     struct file *file = (struct file *)(void *)handler;
-    if (!file->is_reopening) {
-        file->is_reopening = true;
-        offload_put(file->thread, &file->reopen);
+    struct line *line = mem_zero(sizeof(*line));
+    if (line != NULL) { /* else the next SIGHUP does it */
+        list_append(&file->reopens, &line->link);
+        offload_put(file->thread, &line->call);
     }
 }
 
@@ -181,6 +184,10 @@ static void
 free_file(struct file *file)
 {
     offload_destroy(file->thread);
+    struct list *link = NULL;
+    while ((link = list_take(&file->reopens)) != NULL) {
+        mem_free(list_entry(link, struct line, link));
+    }
     fs_append_close(file->open);
     buf_fini(&file->lines);
     mem_free(file->path);
@@ -217,7 +224,7 @@ handler_file_create(struct loop *loop, const char *path, struct handler **ret,
     file->base.ops = &ops;
     file->loop = loop;
     file->path = buf_detach(&copy);
-    list_init(&file->reopen);
+    list_init(&file->reopens);
     const struct offload_spec spec = {
         .name = "file",
         .work = write_batch,

@@ -12,6 +12,7 @@
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "wire/cloudevents.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
 #include "wire/url.h"
@@ -187,6 +188,21 @@ sign(const struct http *http, const struct delivery *delivery,
     return status;
 }
 
+/* The configured fields, ours, and those of the delivery, in the one array that
+ * has room for all. */
+static struct http_fields
+join_fields(const struct http *http, const struct http_field *own,
+            size_t own_count, struct http_fields more)
+{
+    size_t count = http->field_count;
+    memcpy(http->fields + count, own, own_count * sizeof(*own));
+    count += own_count;
+    for (size_t i = 0; i < more.count; i++) {
+        http->fields[count++] = more.at[i];
+    }
+    return (struct http_fields){ http->fields, count };
+}
+
 /* http_client_start copies all but the envelope, which the caller keeps until
  * the result. */
 static enum status
@@ -221,11 +237,10 @@ post(struct attempt *attempt, const struct delivery *delivery,
         own[own_count++] =
             (struct http_field){ SLICE("Longstop-Replay"), SLICE("1") };
     }
-    memcpy(http->fields + http->field_count, own, own_count * sizeof(own[0]));
     const struct http_call_spec spec = {
         .method = SLICE("POST"),
         .url = http->url,
-        .fields = { http->fields, http->field_count + own_count },
+        .fields = join_fields(http, own, own_count, delivery->fields),
         .body = delivery->envelope,
         .has_body = true,
         .unix_socket = http->unix_socket,
@@ -308,7 +323,8 @@ copy_fields(struct http *http, const struct config_node *headers)
         count++;
     }
     http->fields =
-        arena_array(&http->arena, count + OWN_FIELDS, sizeof(*http->fields));
+        arena_array(&http->arena, count + OWN_FIELDS + CLOUDEVENT_FIELDS,
+                    sizeof(*http->fields));
     if (http->fields == NULL) {
         return STATUS_NOMEM;
     }

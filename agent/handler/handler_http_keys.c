@@ -70,7 +70,7 @@ is_reserved(struct slice name)
             return true;
         }
     }
-    return false;
+    return slice_equal_nocase(slice_first(name, 3), slice_of("ce-"));
 }
 
 static void

@@ -33,8 +33,8 @@ write_time(struct buf *into, const char *before, int64_t at_ms)
 
 /* JSON format §3.1: `data` is the JSON value itself only under a JSON type, so
  * what is JSON says so, whatever its sender called it. */
-static struct slice
-content_type(const struct cloudevent *event)
+struct slice
+cloudevent_content_type(const struct cloudevent *event)
 {
     if (event->is_json) {
         return slice_of("application/json");
@@ -50,7 +50,7 @@ cloudevent_write(const struct cloudevent *event, struct buf *into)
     write_text(into, ",\"source\":", event->source);
     write_text(into, ",\"type\":", event->type);
     write_time(into, ",\"time\":", event->time_ms);
-    write_text(into, ",\"datacontenttype\":", content_type(event));
+    write_text(into, ",\"datacontenttype\":", cloudevent_content_type(event));
     write_optional(into, ",\"via\":", event->via);
     write_time(into, ",\"recordedtime\":", event->recorded_ms);
     write_optional(into, ",\"traceparent\":", event->traceparent);
@@ -66,4 +66,64 @@ cloudevent_write(const struct cloudevent *event, struct buf *into)
         encode_base64(event->data, into);
         buf_text(into, "\"}");
     }
+}
+
+/* ---- binary mode ---- */
+
+struct fields {
+    struct arena *arena;
+    struct http_field *at;
+    size_t count;
+    enum status status;
+};
+
+/* Space, '"', '%' and what is not printable ASCII is encoded, nothing else. */
+static void
+add_field(struct fields *fields, const char *name, struct slice text)
+{
+    struct buf value = { 0 };
+    struct http_field *field = &fields->at[fields->count];
+    if (text.len == 0 || fields->status != STATUS_OK) {
+        return;
+    }
+    encode_percent(text, "!#$&'()*+,/:;<=>?@[\\]^`{|}", &value);
+    fields->status = buf_status(&value);
+    if (fields->status == STATUS_OK) {
+        fields->status =
+            arena_copy(fields->arena, buf_slice(&value), &field->value);
+        field->name = slice_of(name);
+        fields->count++;
+    }
+    buf_fini(&value);
+}
+
+static void
+add_time(struct fields *fields, const char *name, int64_t at_ms)
+{
+    char text[INSTANT_TEXT_BYTES];
+    if (at_ms != 0) {
+        add_field(fields, name, slice_of(instant_text(at_ms, text)));
+    }
+}
+
+enum status
+cloudevent_fields(const struct cloudevent *event, struct arena *arena,
+                  struct http_fields *ret_fields)
+{
+    struct fields fields = { .arena = arena };
+    fields.at = arena_array(arena, CLOUDEVENT_FIELDS, sizeof(*fields.at));
+    if (fields.at == NULL) {
+        return STATUS_NOMEM;
+    }
+    add_field(&fields, "ce-specversion", slice_of("1.0"));
+    add_field(&fields, "ce-id", event->id);
+    add_field(&fields, "ce-source", event->source);
+    add_field(&fields, "ce-type", event->type);
+    add_time(&fields, "ce-time", event->time_ms);
+    add_field(&fields, "ce-via", event->via);
+    add_time(&fields, "ce-recordedtime", event->recorded_ms);
+    add_field(&fields, "ce-traceparent", event->traceparent);
+    add_field(&fields, "ce-replay", slice_of(event->is_replay ? "true" : ""));
+    *ret_fields = (struct http_fields){ fields.at, fields.count };
+    return fields.status;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cloudevents: writes the CloudEvents 1.0 JSON envelope (cloudevents/spec
- * v1.0.2, JSON event format) that handlers are given.
+ * cloudevents: writes the CloudEvents 1.0 envelope that handlers are given
+ * (cloudevents/spec v1.0.2): the JSON event format, or header fields.
  */
 #ifndef WIRE_CLOUDEVENTS_H
 #define WIRE_CLOUDEVENTS_H
 
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "base/status.h"
+#include "wire/http_field.h"
 
 #include <stdint.h>
 
@@ -30,5 +32,20 @@ struct cloudevent {
  * received, without the white space between; other data as data_base64.
  */
 void cloudevent_write(const struct cloudevent *event, struct buf *into);
+
+enum { CLOUDEVENT_FIELDS = 9 };
+
+/*
+ * The header fields of a request in binary mode (HTTP binding §3.1.3), without
+ * Content-Type; what they may not hold is percent-encoded (§3.1.3.2). Values
+ * borrow from the event or live in `arena`. STATUS_NOMEM.
+ */
+NODISCARD
+enum status cloudevent_fields(const struct cloudevent *event,
+                              struct arena *arena,
+                              struct http_fields *ret_fields);
+
+/* The Content-Type of the data: JSON says so, whatever its sender called it. */
+struct slice cloudevent_content_type(const struct cloudevent *event);
 
 #endif

@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import json
 import os
+import signal
+import threading
 import time
 
 import harness
@@ -281,6 +283,38 @@ class Http(harness.Case):
 
 
 class File(harness.Case):
+    def test_a_file_moved_away_under_load_loses_and_doubles_no_line(self):
+        agent = self.agent({"shop": harness.pet_store()}).start()
+        sent, moved = [], []
+
+        def send():
+            for i in range(200):
+                if Hook(i, iso()).send(agent).status == 202:
+                    sent.append(i)
+        senders = [threading.Thread(target=send) for _ in range(2)]
+        for sender in senders:
+            sender.start()
+        while any(sender.is_alive() for sender in senders):
+            if os.path.exists(agent.path("events.jsonl")):
+                moved.append(f"events.{len(moved)}")
+                os.rename(agent.path("events.jsonl"), agent.path(moved[-1]))
+                agent.child.send_signal(signal.SIGHUP)
+            senders[0].join(0.02)
+        for sender in senders:
+            sender.join()
+        wait_until(lambda: agent.metric("deliveries_total", handler="log",
+                                        outcome="done") == 400, "all done")
+        wait_until(lambda: os.path.exists(agent.path("events.jsonl")),
+                   "the new file is there")
+        ids = []
+        for name in moved + ["events.jsonl"]:
+            with open(agent.path(name), "rb") as file:
+                text = file.read()
+            self.assertTrue(text == b"" or text.endswith(b"\n"))
+            ids += [json.loads(line)["id"] for line in text.splitlines()]
+        self.assertEqual((len(sent), len(ids), len(set(ids))), (400,) * 3)
+        self.assertGreater(len(moved), 5)
+
     def test_each_event_is_one_line_whatever_is_in_it(self):
         agent = self.pet_shop()
         body = json.dumps({"event": "x", "timestamp": iso(), "data": {

@@ -173,6 +173,31 @@ class Connections(Http):
         self.assertEqual(len(proxy.heads), 1)
 
 
+class Binary(Http):
+    def test_binary_has_the_data_as_body_and_the_envelope_in_fields(self):
+        server = self.serve()
+        agent = self.agent_to(server.url, format="cloudevents-binary")
+        Hook(7, iso(), delivery='a "b" c').send(agent)
+        self.wait_done(agent, 1)
+        fields = dict(line.split(": ", 1) for line in server.heads[0][1:])
+        self.assertEqual(json.loads(server.bodies[0])["id"], 7)
+        self.assertEqual(fields["Content-Type"], "application/json")
+        self.assertEqual(fields["ce-specversion"], "1.0")
+        self.assertEqual(fields["ce-source"], "longstop/shop")
+        self.assertEqual(fields["ce-type"], "order.created")
+        self.assertEqual(fields["ce-id"], "a%20%22b%22%20c")
+        self.assertEqual(fields["ce-via"], "webhook")
+
+    def test_binary_is_refused_where_there_are_no_fields(self):
+        for handler in ({"file": "f"}, {"exec": ["true"]}, {"unix": "s"}):
+            agent = self.agent({"shop": harness.pet_store()}, {
+                "h": dict(handler, format="cloudevents-binary")})
+            said = agent.command("check")
+            self.assertNotEqual(said.returncode, 0)
+            self.assertIn("it is for http handlers",
+                          (said.stdout + said.stderr).decode())
+
+
 class Misbehaving(Http):
     def test_an_answer_byte_by_byte_ends_with_the_time_of_the_attempt(self):
         def drip(connection):

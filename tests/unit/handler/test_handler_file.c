@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -225,6 +226,39 @@ memory_that_runs_out_is_told(void **state)
 
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* However far the thread is with the first: what comes after the second is in
+ * the file that is there then. */
+static void
+each_reopening_counts_though_another_is_under_way(void **state)
+{
+    (void)state;
+    char moved[160];
+    struct stat info;
+    (void)snprintf(moved, sizeof(moved), "%s.1", path);
+    handling_run(handler);
+    assert_int_equal(rename(path, moved), 0);
+    handler->ops->reopen(handler);
+    for (int i = 0; i < 5000 && stat(path, &info) != 0; i++) {
+        (void)poll(NULL, 0,
+                   1); /* the thread opens it, the loop knows nothing */
+    }
+    assert_int_equal(rename(path, moved), 0);
+    handler->ops->reopen(handler);
+    handling_run(handler);
+    assert_holds(path, "{\"id\":\"evt_1\"}\n");
+    assert_holds(moved, "");
+    (void)unlink(moved);
+}
+
+static void
+a_reopening_that_is_under_way_ends_with_the_handler(void **state)
+{
+    (void)state;
+    handler->ops->reopen(handler);
+    handler->ops->destroy(handler);
+    handler = NULL;
+}
+
 int
 main(void)
 {
@@ -239,6 +273,8 @@ main(void)
         FILE_TEST(what_cannot_be_opened_is_seen_at_the_start),
         FILE_TEST(cancel_leaves_writes_alone),
         FILE_TEST(memory_that_runs_out_is_told),
+        FILE_TEST(each_reopening_counts_though_another_is_under_way),
+        FILE_TEST(a_reopening_that_is_under_way_ends_with_the_handler),
     };
     (void)signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
