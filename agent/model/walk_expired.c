@@ -89,9 +89,8 @@ walk_expired_gap(const struct walk_plan *plan, const struct walk_state *state,
                  int64_t to_ms, struct walk_step *step)
 {
     int64_t from_ms = walk_window_lower(plan, state);
-    step->has_gap = true;
-    step->gap = (struct walk_gap){ GAP_CURSOR, from_ms,
-                                   to_ms > from_ms ? to_ms : from_ms };
+    walk_window_tell(step, GAP_CURSOR, from_ms,
+                     to_ms > from_ms ? to_ms : from_ms);
 }
 
 void

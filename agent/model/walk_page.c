@@ -66,20 +66,6 @@ tie_is_final(struct walk_state *state, int64_t at_ms)
     return true;
 }
 
-/* There is one row for a page: what its Date has told to be dropped, by
- * retention, is taken in. */
-static void
-tell_gap(struct taking *t, enum gap_kind kind, int64_t from_ms, int64_t to_ms)
-{
-    struct walk_gap *gap = &t->step->gap;
-    if (t->step->has_gap) {
-        from_ms = gap->from_ms < from_ms ? gap->from_ms : from_ms;
-        to_ms = gap->to_ms > to_ms ? gap->to_ms : to_ms;
-    }
-    t->step->has_gap = true;
-    *gap = (struct walk_gap){ kind, from_ms, to_ms };
-}
-
 /* A whole page of one stamp, and the cursor is the only way on. */
 static enum status
 take_tie(struct taking *t)
@@ -92,7 +78,7 @@ take_tie(struct taking *t)
                        "on: raise the page size");
     }
     int64_t from = state->running_ms - state->running_ms % unit;
-    tell_gap(t, GAP_TIE, from, from + unit);
+    walk_window_tell(t->step, GAP_TIE, from, from + unit);
     state->cursor_ms = behind;
     enum status status =
         walk_cursor_time_text(t->cursor, behind, t->arena, &state->cursor);
@@ -114,7 +100,7 @@ take_cut(struct taking *t)
                               "and they do not reach back to 'since'");
     }
     if (t->oldest_ms > reached) {
-        tell_gap(t, GAP_COUNT, reached, t->oldest_ms);
+        walk_window_tell(t->step, GAP_COUNT, reached, t->oldest_ms);
     }
     return walk_page_whole(t);
 }
@@ -278,8 +264,8 @@ look_for_dropped(struct taking *t)
         return;
     }
     int64_t to_ms = timed ? state->oldest_ms : state->s_ms;
-    tell_gap(t, GAP_COUNT, state->hw_ms,
-             to_ms > state->hw_ms ? to_ms : state->hw_ms);
+    walk_window_tell(t->step, GAP_COUNT, state->hw_ms,
+                     to_ms > state->hw_ms ? to_ms : state->hw_ms);
 }
 
 /* Nothing that follows can lie in the span. */
@@ -323,7 +309,7 @@ take_full(struct taking *t)
         return fail(t, "the shortest span that can be asked for is full: what "
                        "it leaves out cannot be read");
     }
-    tell_gap(t, GAP_TIE, state->from_ms, state->until_ms);
+    walk_window_tell(t->step, GAP_TIE, state->from_ms, state->until_ms);
     return take_end(t);
 }
 

@@ -152,6 +152,18 @@ has_dropped(const struct walk_state *state, const struct walk_now *now,
             reach < earlier_of(now->provider_ms, latest) - retention);
 }
 
+void
+walk_window_tell(struct walk_step *step, enum gap_kind kind, int64_t from_ms,
+                 int64_t to_ms)
+{
+    if (step->has_gap) {
+        from_ms = earlier_of(from_ms, step->gap.from_ms);
+        to_ms = later_of(to_ms, step->gap.to_ms);
+    }
+    step->has_gap = true;
+    step->gap = (struct walk_gap){ kind, from_ms, to_ms };
+}
+
 /* Says what is dropped, once. From here on the row tells what is missing, and
  * the watermark may stand above it: else every walk would write the row again.
  * A slow clock of ours holds back the watermark, not what the row tells. */

@@ -31,6 +31,11 @@ enum status walk_window_open(const struct walk_plan *plan,
 void walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                      const struct walk_now *now, struct walk_step *step);
 
+/* Tells of a gap. There is one row for a step: what is told already, such as
+ * what an answer's Date has shown to be dropped, is taken in. */
+void walk_window_tell(struct walk_step *step, enum gap_kind kind,
+                      int64_t from_ms, int64_t to_ms);
+
 /* The walk is whole, and the watermark is not yet moved: judges retention where
  * the first answer's clock could not be believed, and where answers have no
  * Date: then the largest stamp is what the time was at least. */

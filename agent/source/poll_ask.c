@@ -130,7 +130,9 @@ poll_ask_limits(struct source_poll *poll, const struct http_reply *reply,
         return false;
     }
     *ret_advice = advice;
-    if (poll->phase == PHASE_ASKING) {
+    /* A failure that says nothing of it has taken nothing back. */
+    if (poll->phase == PHASE_ASKING &&
+        (reply->status < 400 || advice.poll_interval_ms > 0)) {
         poll->asked_min_ms = advice.poll_interval_ms; /* between two lists */
     }
     poll_host_learn(poll->settings.account->host, &advice,

@@ -23,6 +23,7 @@ class Forgets:
     late = 0
     gaps = 20        # a kill on a bad day may cost more of what is short-lived
     gap_kinds = ()   # that are to be told of
+    rough = 0.1
     slack = 1.5      # seconds: an answer's Date is cut, and it took a while
     since = 0        # nothing was promised of what came before
 
@@ -85,6 +86,7 @@ class JournalExpiry(Forgets, HubSpotJournal):
     title = "hubspot_journal_expiry"
     flips = ()
     gap_kinds = ("cursor",)
+    rough = 0.05     # it must have been read before it forgets
     first = 0        # so many rows it has forgotten
 
     def begin_at(self):
@@ -105,6 +107,7 @@ class JournalExpiry(Forgets, HubSpotJournal):
         if int(asked.parts["offset"]) < self.first:
             self.counts["404"] += 1
             return reply({"status": "error"}, status=404)
+        self.since = self.since or self.moment.at  # what was before is stored
         return super().on_list(asked)
 
 

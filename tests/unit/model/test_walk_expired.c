@@ -164,6 +164,23 @@ what_first_skips_is_a_gap_up_to_its_answer(void **state)
     assert_false(f->step.has_gap);
 }
 
+/* The Date of that answer tells as well that the list has forgotten. */
+static void
+what_first_skips_takes_in_what_retention_has_dropped(void **state)
+{
+    struct fixture *f = *state;
+    use_token(f, CURSOR_TOKEN);
+    f->poll->first.url = list_template("https://api.test/latest", &f->arena);
+    f->poll->retention_ms = 30 * MINUTE;
+    f->now.provider_ms = 0;
+    begin(f);
+    refused(f, 404, "{}");
+    begin(f);
+    assert_false(f->step.has_gap);
+    page(f, "{\"rows\":[],\"next\":\"new\",\"more\":true}", WALK_ASK);
+    assert_gap(f, GAP_CURSOR, NOW - HOUR, NOW + SECOND);
+}
+
 static void
 the_gap_ends_by_the_providers_clock(void **state)
 {
@@ -259,6 +276,7 @@ main(void)
         TEST(an_expired_cursor_is_one_gap_however_often_it_is_refused),
         TEST(a_list_is_read_from_its_beginning_where_that_can_be_said),
         TEST(what_first_skips_is_a_gap_up_to_its_answer),
+        TEST(what_first_skips_takes_in_what_retention_has_dropped),
         TEST(the_gap_ends_by_the_providers_clock),
         TEST(a_resync_brings_rows_and_the_new_cursor),
         TEST(a_time_that_is_refused_is_not_sent_until_a_walk_is_whole),

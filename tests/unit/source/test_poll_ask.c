@@ -143,6 +143,26 @@ an_answer_that_stays_right_puts_the_next_walk_off(void **state)
 }
 
 static void
+a_failure_does_not_take_back_how_often_may_be_asked(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, "Cache-Control", "max-age=2", NO_ROWS },
+        { 500, NULL, NULL, "{}" },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(LISTED("  interval: {from: [Cache-Control.max-age]}\n"), script);
+    site.settings.cadence.every_ms = 1;
+    source_poll_destroy(site.poll);
+    make_poll();
+    start();
+    await_ends(2);
+    assert_int_equal(site.ended.outcome, POLL_FAILED);
+    assert_in_range(next_in_ms(), 1500, 2000);
+    site_close();
+}
+
+static void
 a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew(void **state)
 {
     (void)state;
@@ -371,6 +391,7 @@ main(void)
         cmocka_unit_test(it_stops_at_once_while_a_list_holds_its_request),
         cmocka_unit_test(what_is_not_stored_is_not_acknowledged),
         cmocka_unit_test(an_answer_that_stays_right_puts_the_next_walk_off),
+        cmocka_unit_test(a_failure_does_not_take_back_how_often_may_be_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
