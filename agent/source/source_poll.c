@@ -415,10 +415,12 @@ source_poll_submit(struct source_poll *poll)
     arrival->has_walk = true;
     arrival->tier = poll->settings.tier;
     arrival->hw_ms = poll->next.hw_ms;
-    /* A span shows what lies far below on purpose: nothing is broken by it. */
+    /* A span, and a list that is read from its beginning since its cursor was
+     * refused, show what lies far below: nothing is broken by it. */
     arrival->complete_until_ms =
-        poll->settings.is_backfill ? 0
-                                   : poll->settings.account->complete_until_ms;
+        poll->settings.is_backfill || poll->state.anew
+            ? 0
+            : poll->settings.account->complete_until_ms;
     arrival->past = past_of(poll);
     arrival->has_gap = poll->step.has_gap;
     arrival->gap = poll->step.gap;

@@ -38,6 +38,7 @@ struct submitted {
     bool has_walk;
     bool has_gap;
     int64_t hw_ms;
+    int64_t complete_until_ms;
 };
 
 struct site {
@@ -289,6 +290,7 @@ sink_submit(void *self, struct arrival *arrival, verdict_fn *done, void *arg)
     (void)snprintf(kept->state, sizeof(kept->state), "%.*s",
                    SLICE_ARG(arrival->walk_state));
     kept->has_walk = arrival->has_walk;
+    kept->complete_until_ms = arrival->complete_until_ms;
     kept->has_gap = arrival->has_gap;
     kept->hw_ms = arrival->hw_ms;
     site.arrival = arrival;

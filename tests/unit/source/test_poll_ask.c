@@ -188,6 +188,7 @@ a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew(void **state)
     site.settings.cadence.every_ms = 1;
     source_poll_destroy(site.poll);
     make_poll();
+    site.account.complete_until_ms = 1; /* it was read before */
     start();
     await_ends(3);
     assert_string_equal(site.targets[0], "/v1/list?after=0");
@@ -200,6 +201,9 @@ a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew(void **state)
     }
     assert_int_equal(gaps, 1);
     assert_string_equal(first_rows()->ids, "a");
+    /* That they are old says nothing of the overlap. */
+    assert_int_equal(first_rows()->complete_until_ms, 0);
+    assert_true(site.submitted[0].complete_until_ms > 0);
     await_requests(4);
     assert_string_equal(site.targets[3], "/v1/list?after=t2");
     site_close();
