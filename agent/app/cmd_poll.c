@@ -13,7 +13,9 @@
 #include "app/options.h"
 #include "app/poll_report.h"
 #include "base/instant.h"
+#include "io/fs.h"
 #include "io/log_sink.h"
+#include "io/scratch.h"
 #include "wire/json.h"
 
 #define WALK_TIMEOUT_MS INSTANT_HOUR_MS
@@ -74,13 +76,14 @@ print_report(struct poll_command *command)
                                                       : EXIT_FAILED;
 }
 
-/* The walk in this process. */
+/* The walk in this process, with a store. */
 static enum exit_code
-walk_here(struct poll_command *command)
+walk_with(struct poll_command *command,
+          const struct configuration *configuration)
 {
     const struct agent_settings settings = {
         .mode = command->dry_run ? AGENT_POLL_DRY : AGENT_POLL,
-        .configuration = command->configuration,
+        .configuration = configuration,
         .only = command->connector,
         .observer = { command, asked, ended },
         .version = LONGSTOP_VERSION,
@@ -98,6 +101,45 @@ walk_here(struct poll_command *command)
         return code;
     }
     return print_report(command);
+}
+
+/* A dry run leaves nothing behind: where there is no store yet, it has one
+ * that is thrown away. */
+static enum exit_code
+walk_without_store(struct poll_command *command)
+{
+    struct configuration configuration = *command->configuration;
+    struct buf directory = { 0 };
+    struct buf url = { 0 };
+    struct error err = { 0 };
+    enum exit_code code = EXIT_STORE;
+    enum status status = scratch_make("longstop-poll", &directory, &err);
+    if (status == STATUS_OK) {
+        buf_format(&url, "sqlite:%s/longstop.db", directory.ptr);
+        status = buf_status(&url);
+    }
+    if (status == STATUS_OK) {
+        configuration.places.store_url = buf_slice(&url);
+        code = walk_with(command, &configuration);
+    } else {
+        (void)fprintf(stderr, "longstop poll: %s\n", error_text(&err, status));
+    }
+    if (directory.len > 0) {
+        scratch_remove(directory.ptr);
+    }
+    buf_fini(&url);
+    buf_fini(&directory);
+    return code;
+}
+
+/* The walk in this process. */
+static enum exit_code
+walk_here(struct poll_command *command)
+{
+    const struct slice path = command->configuration->places.store_path;
+    return command->dry_run && path.len > 0 && !fs_exists(path.ptr)
+               ? walk_without_store(command)
+               : walk_with(command, command->configuration);
 }
 
 /* The walk in the running agent; EXIT_UNAVAILABLE when there is none. */

@@ -14,6 +14,7 @@
 #include "app/admin_client.h"
 #include "app/paths.h"
 #include "io/fs.h"
+#include "io/scratch.h"
 
 #define SECRET          "a-demo-keeps-no-secrets"
 #define TOKEN           "demo-token"
@@ -96,22 +97,18 @@ find_programs(struct arena *arena, struct programs *ret, struct error *err)
 static enum status
 make_directory(struct demo_stage *stage, struct error *err)
 {
-    const char *base = getenv("TMPDIR");
-    struct slice path;
-    enum status status =
-        paths_join(slice_of(base != NULL && base[0] == '/' ? base : "/tmp"),
-                   slice_of("longstop-demo-XXXXXX"), &stage->arena, &path);
-    char *made = status == STATUS_OK ? arena_text(&stage->arena, path) : NULL;
-    if (made == NULL) {
-        return STATUS_NOMEM;
+    struct buf path = { 0 };
+    enum status status = scratch_make("longstop-demo", &path, err);
+    if (status == STATUS_OK) {
+        status = arena_copy(&stage->arena, buf_slice(&path), &stage->directory);
     }
-    if (mkdtemp(made) == NULL) {
-        return error_set(err, STATUS_IO,
-                         "%s: %s; set TMPDIR to a directory "
-                         "that can be written",
-                         made, strerror(errno));
+    if (status == STATUS_NOMEM && path.len > 0) {
+        scratch_remove(path.ptr);
     }
-    stage->directory = slice_of(made);
+    buf_fini(&path);
+    if (status != STATUS_OK) {
+        return status;
+    }
     status = paths_join(stage->directory, slice_of("journal.jsonl"),
                         &stage->arena, &stage->journal);
     if (status == STATUS_OK) {
@@ -419,26 +416,6 @@ demo_stage_stop(struct demo_stage *stage)
     return demo_child_stop(&stage->provider, AGENT_END_MS) && orderly;
 }
 
-/* Everything in the directory is a plain file or a socket of the agent's. */
-static void
-remove_directory(struct demo_stage *stage)
-{
-    struct buf names = { 0 };
-    struct slice path;
-    if (fs_list(stage->directory.ptr, "", &names, NULL) == STATUS_OK) {
-        struct slice rest = buf_slice(&names);
-        struct slice name;
-        while (rest.len > 0 && slice_split(&rest, '\0', &name)) {
-            if (paths_join(stage->directory, name, &stage->arena, &path) ==
-                STATUS_OK) {
-                (void)unlink(path.ptr);
-            }
-        }
-    }
-    buf_fini(&names);
-    (void)rmdir(stage->directory.ptr);
-}
-
 void
 demo_stage_strike(struct demo_stage *stage, bool keep)
 {
@@ -449,7 +426,7 @@ demo_stage_strike(struct demo_stage *stage, bool keep)
         (void)close(stage->log_fd);
     }
     if (!keep && stage->directory.len > 0) {
-        remove_directory(stage);
+        scratch_remove(stage->directory.ptr);
     }
     buf_fini(&stage->heard);
     arena_fini(&stage->arena);

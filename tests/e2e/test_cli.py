@@ -293,6 +293,23 @@ class DryRun(harness.Case):
         text, report = self.dry([row(1, iso())])
         self.assertEqual(report["requests"][0]["missing"], [])
 
+    def test_a_dry_run_leaves_no_store_behind(self):
+        provider = self.provider([row(1, iso())])
+        agent = self.agent({"shop": harness.pet_store(provider, False)})
+        before = os.listdir(agent.dir)
+        scratch = agent.path("tmp")
+        os.mkdir(scratch)
+        got = agent.command("poll", "shop", "--dry-run", TMPDIR=scratch)
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
+        self.assertIn(b"1 new", got.stdout)
+        self.assertEqual(os.listdir(scratch), [])
+        os.rmdir(scratch)
+        self.assertEqual(os.listdir(agent.dir), before)
+        got = agent.command("poll", "shop", "--dry-run",
+                            TMPDIR=scratch + "/none")
+        self.assertEqual(got.returncode, 74, got.stderr)
+        self.assertIn(b"set TMPDIR", got.stderr)
+
     def test_rows_from_before_the_start_are_told_apart(self):
         rows = [row(1, iso(time.time() - 200)), row(2, iso())]
         text, _ = self.dry(rows, start="100s")
