@@ -228,7 +228,9 @@ set_up(void **state)
         .idle_timeout_ms = GUARD_MS,
         .write_timeout_ms = GUARD_MS,
     };
-    static const struct http_client_settings client = { 4, 4, NULL, "test" };
+    static const struct http_client_settings client = {
+        .connections = 4, .connections_per_host = 4, .user_agent = "test"
+    };
     static const struct http_server_handler handler = { .head = take_head,
                                                         .request = provide };
     char entry[256];
