@@ -131,7 +131,7 @@ webhook_signalled(void *arg, const struct connector *connector)
     walks_signal(agent->walks, connector);
 }
 
-/* source_webhook's `refused`. */
+/* `refused` of source_webhook and source_stream. */
 static void
 webhook_refused(void *arg, const struct refusal *refusal)
 {
@@ -323,6 +323,8 @@ build_streams(struct agent *agent)
         .telemetry = &agent->telemetry,
         .signal = webhook_signalled,
         .signal_arg = agent,
+        .refused = webhook_refused,
+        .refused_arg = agent,
         .seed = random_seed(),
     };
     return streams_create(&settings, &agent->streams);
@@ -571,7 +573,8 @@ build(struct agent *agent, struct error *err)
     status = status != STATUS_OK ? status : build_outside(agent, err);
     status = status != STATUS_OK ? status : build_store(agent, err);
     if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
-        status = live_create(agent->loop, clock_unix_ms(), &agent->live);
+        status = live_create(agent->loop, clock_unix_ms(), LIVE_LINGER_MS,
+                             &agent->live);
     }
     status = status != STATUS_OK ? status : build_flow(agent);
     status = status != STATUS_OK ? status : build_walks(agent);

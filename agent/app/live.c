@@ -30,6 +30,7 @@ struct live {
     struct list readers;
     struct loop_timer *wake_timer;
     struct loop_timer *linger_timer;
+    int64_t linger_ms;
     bool is_kept; /* entries are taken */
     uint64_t first;
     uint64_t next;
@@ -205,7 +206,7 @@ live_leave(struct live *live, struct live_reader *reader)
 {
     list_remove(&reader->link);
     if (list_empty(&live->readers)) {
-        loop_timer_arm(live->linger_timer, LIVE_LINGER_MS);
+        loop_timer_arm(live->linger_timer, live->linger_ms);
     }
 }
 
@@ -258,13 +259,15 @@ live_last(const struct live *live)
 /* ---- lifecycle ---- */
 
 enum status
-live_create(struct loop *loop, int64_t now_ms, struct live **ret)
+live_create(struct loop *loop, int64_t now_ms, int64_t linger_ms,
+            struct live **ret)
 {
     struct live *live = mem_zero(sizeof(*live));
     if (live == NULL) {
         return STATUS_NOMEM;
     }
     live->loop = loop;
+    live->linger_ms = linger_ms;
     live->first = (uint64_t)(now_ms > 0 ? now_ms : 1) * SEQUENCE_A_MS;
     live->next = live->first;
     live->woken = live->first;

@@ -61,9 +61,11 @@ struct live_reader {
     uint64_t next; /* live's */
 };
 
-/* `now_ms` is Unix ms: numbers begin above those of an earlier process. */
+/* `now_ms` is Unix ms: numbers begin above those of an earlier process.
+ * `linger_ms`: how long the ring is kept for who may come back. */
 NODISCARD
-enum status live_create(struct loop *loop, int64_t now_ms, struct live **ret);
+enum status live_create(struct loop *loop, int64_t now_ms, int64_t linger_ms,
+                        struct live **ret);
 
 /* No reader may be left. NULL is allowed. */
 void live_destroy(struct live *live);

@@ -37,6 +37,13 @@ add_words(struct buf *into, const char *name, struct slice text)
 }
 
 static void
+add_bool(struct buf *into, const char *name, bool value)
+{
+    add_name(into, name);
+    buf_text(into, value ? "true" : "false");
+}
+
+static void
 add_number(struct buf *into, const char *name, int64_t number)
 {
     add_name(into, name);
@@ -157,6 +164,7 @@ tell_settled(void *arg, struct slice handler, const struct attempt *attempt,
     add_text(&data, "id", attempt->event->id);
     add_text(&data, "type", attempt->event->type);
     add_number(&data, "attempt", attempt->delivery.attempt);
+    add_bool(&data, "replay", attempt->delivery.is_replay);
     add_text(&data, "outcome", slice_of(outcomes[outcome->kind]));
     add_time(&data, "started", attempt->started_ms);
     add_number(&data, "duration_ms", outcome->duration_ms);

@@ -26,6 +26,8 @@ add(struct streams *streams, const struct streams_settings *settings,
         .reconnects = counts.stream_reconnects,
         .signal = settings->signal,
         .signal_arg = settings->signal_arg,
+        .refused = settings->refused,
+        .refused_arg = settings->refused_arg,
     };
     for (size_t i = 0; i < STREAM_OUTCOME_COUNT; i++) {
         stream.outcomes[i] = counts.stream_events[i];

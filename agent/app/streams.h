@@ -25,6 +25,9 @@ struct streams_settings {
     /* An event asked for an early walk. */
     void (*signal)(void *arg, const struct connector *connector);
     void *signal_arg;
+    /* A request was refused, see source_stream.h. */
+    void (*refused)(void *arg, const struct refusal *refusal);
+    void *refused_arg;
     uint64_t seed;
 };
 

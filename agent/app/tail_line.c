@@ -57,7 +57,8 @@ delivery_line(struct slice data, int64_t now_ms, struct buf *into)
     put_member(data, "id", into);
     buf_text(into, " to");
     put_member(data, "handler", into);
-    buf_format(into, ", attempt %lld, %lld ms",
+    buf_format(into, "%s, attempt %lld, %lld ms",
+               told_true(data, "replay") ? ", a replay" : "",
                (long long)told_number(data, "attempt"), (long long)took_ms);
     if (told_text(data, "detail", &arena).len > 0) {
         buf_byte(into, ':');

@@ -12,6 +12,7 @@
 #define SOURCE_SOURCE_STREAM_H
 
 #include "base/metric.h"
+#include "model/refusal.h"
 #include "source/source.h"
 
 struct http_client;
@@ -42,6 +43,10 @@ struct source_stream_settings {
     /* An event asked for an early walk. May be NULL. */
     void (*signal)(void *arg, const struct connector *connector);
     void *signal_arg;
+    /* Told of each request that is refused for what it is; nothing was
+     * answered, so its status is 0. Borrowed for the call. May be NULL. */
+    void (*refused)(void *arg, const struct refusal *refusal);
+    void *refused_arg;
 };
 
 NODISCARD

@@ -31,8 +31,9 @@ struct flight_event {
     size_t bytes;
     unsigned tries; /* that were not for want of room */
     bool has_id;
-    bool is_out;  /* with the sink */
-    bool is_over; /* durable, or nothing to store */
+    bool is_out;                   /* with the sink */
+    const struct arrival *arrival; /* the sink's, while it is out */
+    bool is_over;                  /* durable, or nothing to store */
 };
 
 static const struct {
@@ -68,13 +69,40 @@ count(const struct source_stream *stream, enum stream_outcome outcome)
     metric_add(stream->settings.outcomes[outcome], 1);
 }
 
+static void
+tell(const struct source_stream *stream, enum stream_outcome outcome,
+     const struct arrival *arrival, struct slice why)
+{
+    /* One that was given up might have been genuine. */
+    static const enum refusal_cause causes[STREAM_OUTCOME_COUNT] = {
+        [STREAM_BAD_SIGNATURE] = REFUSAL_BAD_SIGNATURE,
+        [STREAM_STALE] = REFUSAL_STALE,
+        [STREAM_MALFORMED] = REFUSAL_MALFORMED,
+        [STREAM_TOO_LARGE] = REFUSAL_TOO_LARGE,
+    };
+    struct refusal refusal = { .connector = stream->settings.connector,
+                               .cause = causes[outcome],
+                               .why = why };
+    if (refusal.cause == 0 || stream->settings.refused == NULL) {
+        return;
+    }
+    if (arrival != NULL) {
+        refusal.method = arrival->request.method;
+        refusal.target = arrival->request.path_query;
+        refusal.fields = arrival->request.fields;
+        refusal.bytes = (int64_t)arrival->request.body.len;
+    }
+    stream->settings.refused(stream->settings.refused_arg, &refusal);
+}
+
 /* A relay may hand on what anybody sends to it: all are counted, and some are
- * told. */
+ * told. `arrival`: as far as it was made; may be NULL. */
 static void
 refuse(struct source_stream *stream, enum stream_outcome outcome,
-       struct slice id, struct slice why)
+       struct slice id, const struct arrival *arrival, struct slice why)
 {
     count(stream, outcome);
+    tell(stream, outcome, arrival, why);
     stream->refused++;
     if (quota_take(&stream->tells, loop_now_ms(stream->loop)) == 0) {
         LOG(LOG_WARN, "event of a stream refused",
@@ -192,7 +220,7 @@ try_later(struct flight_event *event, const struct verdict *verdict)
         return;
     }
     event->is_over = true;
-    refuse(stream, STREAM_GIVEN_UP, event->event.id, verdict->why);
+    refuse(stream, STREAM_GIVEN_UP, event->event.id, NULL, verdict->why);
 }
 
 static void
@@ -213,7 +241,7 @@ event_over(void *arg, const struct verdict *verdict)
         try_later(event, verdict);
     } else if (outcomes[verdict->kind].is_refused) {
         refuse(stream, outcomes[verdict->kind].outcome, event->event.id,
-               verdict->why);
+               event->arrival, verdict->why);
     } else {
         count(stream, outcomes[verdict->kind].outcome);
     }
@@ -266,18 +294,19 @@ submit(struct flight_event *event)
     }
     if (status == STATUS_OK) {
         event->is_out = true;
+        event->arrival = arrival;
         stream->sink->submit(stream->sink->self, arrival, event_over, event);
         return;
     }
-    arrival_destroy(arrival);
     if (status == STATUS_INVALID || status == STATUS_TOO_LARGE) {
         event->is_over = true;
         refuse(stream,
                status == STATUS_INVALID ? STREAM_MALFORMED : STREAM_TOO_LARGE,
-               event->event.id, slice_of(error_text(&err, status)));
+               event->event.id, arrival, slice_of(error_text(&err, status)));
     } else {
         stream->flight.again = true;
     }
+    arrival_destroy(arrival);
 }
 
 static void
@@ -349,7 +378,7 @@ stream_flight_take(struct source_stream *stream, const struct sse_event *event)
     flight->bytes += taken->bytes;
     if (event->too_large) {
         taken->is_over = true;
-        refuse(stream, STREAM_TOO_LARGE, event->id,
+        refuse(stream, STREAM_TOO_LARGE, event->id, NULL,
                slice_of("its data are larger than 'max_event'"));
     } else if (event->has_data &&
                stream_takes(stream->settings.connector->stream, event->type)) {

@@ -43,7 +43,7 @@ set_up(void **state)
     enum status status = STATUS_NOMEM;
     for (long n = 0; status != STATUS_OK; n++) {
         mem_fail_after(n, 0);
-        status = live_create(loop, 1790000000000, &live);
+        status = live_create(loop, 1790000000000, 50, &live);
         mem_fail_after(-1, 0);
     }
     return 0;
@@ -148,7 +148,7 @@ numbers_grow_over_restarts(void **state)
     for (int i = 0; i < 900; i++) {
         add("a");
     }
-    assert_int_equal(live_create(loop, 1790000000001, &later), STATUS_OK);
+    assert_int_equal(live_create(loop, 1790000000001, 50, &later), STATUS_OK);
     assert_true(live_last(later) > live_last(live));
     live_destroy(later);
     live_leave(live, &reader);
@@ -172,6 +172,36 @@ a_reader_that_comes_back_goes_on_where_it_was(void **state)
     live_leave(live, &reader);
     live_join(live, &reader, live_last(live));
     assert_string_equal(seen(&reader), "");
+    live_leave(live, &reader);
+}
+
+static void
+stop(void *arg)
+{
+    (void)arg;
+    loop_stop(loop);
+}
+
+static void
+who_comes_back_too_late_is_told_of_a_loss(void **state)
+{
+    (void)state;
+    struct live_reader reader = reader_of(ALL);
+    struct loop_timer *timer;
+    live_join(live, &reader, 0);
+    add("a");
+    live_leave(live, &reader);
+    assert_int_equal(loop_timer_create(loop, stop, NULL, &timer), STATUS_OK);
+    for (int i = 0; i < 200 && live_wants(live); i++) {
+        loop_timer_arm(timer, 25);
+        loop_run(loop);
+    }
+    loop_timer_destroy(timer);
+    assert_false(live_wants(live));
+    add("b"); /* nobody will ever see it */
+    live_join(live, &reader, live_last(live) - 1);
+    add("c");
+    assert_string_equal(seen(&reader), "!c");
     live_leave(live, &reader);
 }
 
@@ -296,6 +326,7 @@ main(void)
         TEST(a_reader_is_woken_once_for_many),
         TEST(numbers_grow_over_restarts),
         TEST(a_reader_that_comes_back_goes_on_where_it_was),
+        TEST(who_comes_back_too_late_is_told_of_a_loss),
         TEST(a_number_of_another_ring_is_a_loss),
         TEST(the_ring_is_bounded_by_entries_and_who_is_behind_is_told),
         TEST(the_ring_is_bounded_by_bytes),

@@ -32,7 +32,7 @@ set_up(void **state)
 {
     (void)state;
     assert_int_equal(loop_create(&loop), STATUS_OK);
-    assert_int_equal(live_create(loop, 1000, &live), STATUS_OK);
+    assert_int_equal(live_create(loop, 1000, LIVE_LINGER_MS, &live), STATUS_OK);
     reader = (struct live_reader){ .topics = ~0U, .wake = ignore_wake };
     live_join(live, &reader, 0);
     return 0;
@@ -118,7 +118,9 @@ a_delivery_is_told_with_how_it_ended(void **state)
         int64_t due_ms;
         const char *parts[4];
     } rows[] = {
-        { OUTCOME_DONE, 0, { "\"outcome\":\"done\"", "\"due\":null" } },
+        { OUTCOME_DONE,
+          0,
+          { "\"outcome\":\"done\"", "\"due\":null", "\"replay\":true" } },
         { OUTCOME_LATER,
           7000,
           { "\"outcome\":\"retry\"", "\"due\":\"1970-01-01T00:00:07",
@@ -135,7 +137,9 @@ a_delivery_is_told_with_how_it_ended(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct attempt attempt = {
             .event = &event,
-            .delivery = { .attempt = 3, .connector = SLICE("shop") },
+            .delivery = { .attempt = 3,
+                          .is_replay = true,
+                          .connector = SLICE("shop") },
             .outcome = { .kind = rows[i].kind,
                          .reason = "too often",
                          .detail = SLICE("exit 1"),

@@ -28,10 +28,12 @@ each_line_says_when_and_what(void **state)
           "100 ms\n" },
         { "deliveries",
           "{\"connector\":\"shop\",\"type\":\"order.paid\",\"id\":\"evt_1\","
-          "\"handler\":\"log\",\"attempt\":2,\"outcome\":\"retry\","
+          "\"handler\":\"log\",\"attempt\":2,\"replay\":true,\"outcome\":"
+          "\"retry\","
           "\"started\":\"2026-09-21T14:13:18.900Z\",\"duration_ms\":100,"
           "\"due\":\"2026-09-21T14:14:00.000Z\",\"detail\":\"exit 1\"}",
-          "14:13:19  retry     shop order.paid evt_1 to log, attempt 2, "
+          "14:13:19  retry     shop order.paid evt_1 to log, a replay, attempt "
+          "2, "
           "100 ms: exit 1; again at 14:14:00\n" },
         { "walks", "{\"connector\":\"shop\"}", "" },
     };

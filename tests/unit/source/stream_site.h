@@ -60,6 +60,11 @@ struct site {
     struct http_client *client;
     struct metric_registry *registry;
     struct source_stream_settings settings;
+    /* The refusals that were told of. */
+    size_t refusals;
+    enum refusal_cause cause;
+    char refused_target[64];
+    int64_t refused_bytes;
     struct source_stream *stream;
     size_t signals;
     bool stopped;
@@ -351,6 +356,19 @@ counted(enum stream_outcome outcome)
 }
 
 static inline void
+site_refused(void *arg, const struct refusal *refusal)
+{
+    (void)arg;
+    assert_int_equal(refusal->status, 0);
+    assert_true(refusal->why.len > 0 || refusal->method.len > 0);
+    site.refusals++;
+    site.cause = refusal->cause;
+    site.refused_bytes = refusal->bytes;
+    (void)snprintf(site.refused_target, sizeof(site.refused_target), "%.*s",
+                   SLICE_ARG(refusal->target));
+}
+
+static inline void
 make_stream(void)
 {
     assert_int_equal(source_stream_create(site.loop, site.client,
@@ -393,6 +411,7 @@ site_open(const char *const *script, const char *more)
                                       .is_writable = sink_is_writable,
                                       .load = sink_load };
     site.settings = (struct source_stream_settings){
+        .refused = site_refused,
         .connector = &site.bound.connector,
         .seed = 7,
         .signal = note_signal,

@@ -247,6 +247,7 @@ what_cannot_be_judged_is_given_up_after_its_tries(void **state)
     }
     assert_int_equal(counted(STREAM_GIVEN_UP), 1);
     assert_int_equal(site.stream->refused, 1);
+    assert_int_equal(site.refusals, 0); /* it might have been genuine */
     assert_id("3");
     site_close();
 }
@@ -275,15 +276,16 @@ struct outcome_of {
     enum verdict_kind kind;
     enum stream_outcome outcome;
     unsigned refused;
+    enum refusal_cause cause;
 };
 
 static const struct outcome_of outcomes[] = {
-    { VERDICT_STORED, STREAM_ACCEPTED, 0 },
-    { VERDICT_SEEN, STREAM_DUPLICATE, 0 },
-    { VERDICT_ANSWER, STREAM_ACCEPTED, 0 },
-    { VERDICT_FORGED, STREAM_BAD_SIGNATURE, 1 },
-    { VERDICT_STALE, STREAM_STALE, 1 },
-    { VERDICT_INVALID, STREAM_MALFORMED, 1 },
+    { VERDICT_STORED, STREAM_ACCEPTED, 0, 0 },
+    { VERDICT_SEEN, STREAM_DUPLICATE, 0, 0 },
+    { VERDICT_ANSWER, STREAM_ACCEPTED, 0, 0 },
+    { VERDICT_FORGED, STREAM_BAD_SIGNATURE, 1, REFUSAL_BAD_SIGNATURE },
+    { VERDICT_STALE, STREAM_STALE, 1, REFUSAL_STALE },
+    { VERDICT_INVALID, STREAM_MALFORMED, 1, REFUSAL_MALFORMED },
 };
 
 static void
@@ -296,6 +298,9 @@ each_verdict_is_counted_as_what_it_is(void **state)
         answer(0, outcomes[i].kind);
         assert_int_equal(counted(outcomes[i].outcome), 1);
         assert_int_equal(site.stream->refused, outcomes[i].refused);
+        assert_int_equal(site.refusals, outcomes[i].refused);
+        assert_int_equal(site.cause, outcomes[i].cause);
+        assert_int_equal(site.refused_bytes > 0, outcomes[i].refused);
         assert_id("1");
         site_close();
     }
@@ -350,6 +355,8 @@ what_is_too_large_or_no_request_is_passed_over(void **state)
     assert_submitted(2, "", "4");
     assert_int_equal(counted(STREAM_TOO_LARGE), 1);
     assert_int_equal(site.stream->refused, 3);
+    assert_int_equal(site.refusals, 3);
+    assert_int_equal(site.cause, REFUSAL_TOO_LARGE);
     site_close();
 }
 
