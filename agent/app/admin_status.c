@@ -263,6 +263,53 @@ struct overview {
     struct store_figure figures[];
 };
 
+/* When the next delivery is tried, as far as that is known: not before the
+ * handler may be given one. */
+static int64_t
+next_try_ms(const struct store_figure *figure, const struct pause *pause,
+            const struct brake_figures *brake, int64_t now_ms)
+{
+    int64_t free_ms = now_ms + brake->wait_ms;
+    if (figure->next_due_ms == 0 || (pause != NULL && pause->is_paused)) {
+        return 0;
+    }
+    return figure->next_due_ms > free_ms ? figure->next_due_ms : free_ms;
+}
+
+static void
+add_duration(struct json_tree *tree, struct json_node *into, const char *name,
+             int64_t ms)
+{
+    if (ms < 0) {
+        json_add_null(tree, into, name);
+    } else {
+        json_add_i64(tree, into, name, ms);
+    }
+}
+
+static void
+add_doing(struct admin_look *look, struct json_node *item,
+          const struct outlet_settings *outlet,
+          const struct store_figure *figure)
+{
+    const struct admin_settings_of_agent *settings =
+        &look->wait.admin->settings;
+    struct json_tree *tree = look->tree;
+    struct brake_figures brake = { .pulse = { 0, -1, -1 } };
+    const struct pause *pause =
+        pauses_find(settings->pauses, STORE_HANDLER, outlet->number);
+    (void)dispatch_figures(settings->dispatch, outlet->number, &brake);
+    json_add_i64(tree, item, "running", (int64_t)brake.running);
+    json_add_i64(tree, item, "per_minute", brake.pulse.per_minute);
+    add_duration(tree, item, "p50_ms", brake.pulse.p50_ms);
+    add_duration(tree, item, "p99_ms", brake.pulse.p99_ms);
+    json_add_text(tree, item, "breaker",
+                  slice_of(breaker_state_name(brake.state)));
+    admin_add_time(tree, item, "next_try",
+                   next_try_ms(figure, pause, &brake, clock_unix_ms()));
+    admin_add_pause(tree, item, pause);
+}
+
 static void
 add_handler(struct admin_look *look, struct json_node *handlers,
             const struct outlet_settings *outlet,
@@ -275,9 +322,7 @@ add_handler(struct admin_look *look, struct json_node *handlers,
     admin_add_time(tree, item, "oldest", figure->oldest_ms);
     admin_add_time(tree, item, "next_due", figure->next_due_ms);
     json_add_i64(tree, item, "dead", figure->dead);
-    admin_add_pause(tree, item,
-                    pauses_find(look->wait.admin->settings.pauses,
-                                STORE_HANDLER, outlet->number));
+    add_doing(look, item, outlet, figure);
 }
 
 static int64_t

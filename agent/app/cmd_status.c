@@ -242,11 +242,54 @@ counts_text(const struct lines *lines)
     }
 }
 
+/* What keeps deliveries from it, if anything does. */
+static const char *
+state_of(struct slice handler, struct arena *arena)
+{
+    struct slice breaker = told_text(handler, "breaker", arena);
+    return told_true(handler, "paused")             ? "paused"
+           : slice_equal_text(breaker, "open")      ? "breaker open"
+           : slice_equal_text(breaker, "half-open") ? "breaker half-open"
+                                                    : "ok";
+}
+
+static void
+when_cell(struct table *table, struct slice handler, const char *name,
+          int64_t now_ms)
+{
+    struct buf when = { 0 };
+    told_when(told_time(handler, name), now_ms, &when);
+    table_cell(table, buf_slice(&when));
+    buf_fini(&when);
+}
+
+static void
+duration_cell(struct table *table, struct slice handler, const char *name)
+{
+    char span[INSTANT_TEXT_BYTES];
+    struct slice value;
+    bool has = json_member(handler, slice_of(name), &value) &&
+               !slice_equal_text(value, "null");
+    table_cell(table, slice_of(has ? instant_span_text(
+                                         told_number(handler, name), span)
+                                   : "-"));
+}
+
+static void
+rate_cell(struct table *table, struct slice handler)
+{
+    char text[INSTANT_TEXT_BYTES];
+    (void)snprintf(text, sizeof(text), "%lld/m",
+                   (long long)told_number(handler, "per_minute"));
+    table_cell(table, slice_of(text));
+}
+
 static void
 handlers_text(struct slice body, struct arena *arena, int64_t now_ms,
               struct buf *into)
 {
-    static const char *const heads[] = { "HANDLER", "OWED",  "OLDEST",
+    static const char *const heads[] = { "HANDLER", "OWED",  "OLDEST", "NEXT",
+                                         "RUNS",    "RATE",  "P50",    "P99",
                                          "DEAD",    "STATE", NULL };
     struct slice handlers = told_array(body, "handlers");
     struct slice handler;
@@ -254,15 +297,16 @@ handlers_text(struct slice body, struct arena *arena, int64_t now_ms,
     size_t at = 0;
     table_heads(&table, heads);
     while (json_next_element(handlers, &at, &handler)) {
-        struct buf when = { 0 };
-        told_when(told_time(handler, "oldest"), now_ms, &when);
         table_cell(&table, told_text(handler, "name", arena));
         table_number(&table, told_number(handler, "pending"));
-        table_cell(&table, buf_slice(&when));
+        when_cell(&table, handler, "oldest", now_ms);
+        when_cell(&table, handler, "next_try", now_ms);
+        table_number(&table, told_number(handler, "running"));
+        rate_cell(&table, handler);
+        duration_cell(&table, handler, "p50_ms");
+        duration_cell(&table, handler, "p99_ms");
         table_number(&table, told_number(handler, "dead"));
-        table_cell(&table,
-                   slice_of(told_true(handler, "paused") ? "paused" : "ok"));
-        buf_fini(&when);
+        table_cell(&table, slice_of(state_of(handler, arena)));
     }
     buf_byte(into, '\n');
     table_print(&table, "", into);

@@ -26,6 +26,8 @@ struct brake {
     struct breaker breaker;
     struct quota rate;
     int64_t hold_until_ms; /* asked by an answer */
+    size_t running;
+    struct pulse pulse;
 };
 
 enum status
@@ -125,6 +127,7 @@ brake_begin(struct brake *brake, bool *ret_is_probe)
         breaker_room(&brake->breaker, now_ms) == 0) {
         return false;
     }
+    brake->running++;
     *ret_is_probe = breaker_begin(&brake->breaker, now_ms);
     if (*ret_is_probe) {
         metric_set(brake->settings.counts->breaker_state, BREAKER_HALF_OPEN);
@@ -186,6 +189,10 @@ brake_end(struct brake *brake, bool is_probe, uint64_t event,
           const struct handler_result *result)
 {
     int64_t now_ms = clock_monotonic_ms();
+    brake->running--;
+    if (result != NULL) {
+        pulse_add(&brake->pulse, result->duration_ms, now_ms);
+    }
     if (result != NULL && result->not_before_ms > 0) {
         hold(brake, result->not_before_ms - clock_unix_ms(), now_ms);
     }
@@ -196,7 +203,7 @@ brake_end(struct brake *brake, bool is_probe, uint64_t event,
 }
 
 struct brake_figures
-brake_figures(const struct brake *brake)
+brake_figures(struct brake *brake)
 {
     int64_t now_ms = clock_monotonic_ms();
     int64_t wait_ms =
@@ -204,5 +211,7 @@ brake_figures(const struct brake *brake)
     return (struct brake_figures){
         .state = breaker_state(&brake->breaker, now_ms),
         .wait_ms = later_of(wait_ms, 0),
+        .running = brake->running,
+        .pulse = pulse_figures(&brake->pulse, now_ms),
     };
 }

@@ -15,6 +15,7 @@
 #include "handler/handler.h"
 #include "io/loop.h"
 #include "model/breaker.h"
+#include "model/pulse.h"
 #include "model/quota.h"
 
 struct brake_rules {
@@ -65,7 +66,9 @@ void brake_end(struct brake *brake, bool is_probe, uint64_t event,
 struct brake_figures {
     enum breaker_state state;
     int64_t wait_ms; /* until attempts may start again; 0: they may */
+    size_t running;  /* attempts that have begun and not ended */
+    struct pulse_figures pulse;
 };
-struct brake_figures brake_figures(const struct brake *brake);
+struct brake_figures brake_figures(struct brake *brake);
 
 #endif

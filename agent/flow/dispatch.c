@@ -632,6 +632,19 @@ dispatch_gauge(struct dispatch *dispatch, const struct store_figure *figures,
     }
 }
 
+bool
+dispatch_figures(const struct dispatch *dispatch, uint32_t handler,
+                 struct brake_figures *ret_figures)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        if (dispatch->outlets[i].settings->number == handler) {
+            *ret_figures = brake_figures(dispatch->outlets[i].brake);
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 dispatch_pause_changed(struct dispatch *dispatch, uint32_t handler)
 {

@@ -122,6 +122,10 @@ void dispatch_gauge(struct dispatch *dispatch,
                     const struct store_figure *figures, size_t count,
                     int64_t now_ms);
 
+/* How the handler of this number is doing; false: there is none. */
+bool dispatch_figures(const struct dispatch *dispatch, uint32_t handler,
+                      struct brake_figures *ret_figures);
+
 /* The handler of this number is paused now: gives back what waits for a batch;
  * or it is not any more: claims what is owed. */
 void dispatch_pause_changed(struct dispatch *dispatch, uint32_t handler);

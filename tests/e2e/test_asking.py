@@ -52,8 +52,9 @@ class Asking(harness.Case):
                      r"events: 0 by webhook, 1 by poll",
                      r"0 recovered, 0 late, 1 confirmed, ever; recovered is "
                      r"what only the list has shown for \S+\n",
-                     r"HANDLER +OWED +OLDEST +DEAD +STATE\n",
-                     r"log +0 +- +0 +ok\n"):
+                     r"HANDLER +OWED +OLDEST +NEXT +RUNS +RATE +P50 +P99 +DEAD +"
+                     r"STATE\n",
+                     r"log +0 +- +- +0 +1/m +\d+ms +\d+ms +0 +ok\n"):
             self.assertRegex(text, line)
         told = self.as_json(agent, "status")
         self.assertEqual([tier["overlap_ms"] for tier in

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Brakes: circuit breaker, rate, what answers ask, schedules."""
+import datetime
+import json
+import os
 import time
 
 import harness
@@ -139,6 +142,59 @@ class Rate(Brakes):
         for first in range(len(times) - 25):
             self.assertGreater(times[first + 25] - times[first], 1.0)
         self.assertGreater(times[-1] - times[0], 1.85)
+
+
+class Status(Brakes):
+    def standing(self, agent):
+        told = json.loads(agent.command("status", "--json").stdout)
+        return next(h for h in told["handlers"] if h["name"] == "mirror")
+
+    def test_status_says_how_fast_a_handler_is_and_what_runs(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        agent.config["handlers"] = {"mirror": {"exec": [agent.script(
+            "slow.sh", "[ -e go ] || sleep 0.3\n"
+            "while [ -e hang ]; do sleep 0.1; done\n")]}}
+        agent.write_config()
+        agent.start()
+        idle = self.standing(agent)
+        self.assertEqual(
+            [idle[name] for name in ("running", "per_minute", "p50_ms",
+                                     "p99_ms", "breaker", "next_try")],
+            [0, 0, None, None, "closed", None])
+        self.send(agent, 0, 6)
+        wait_until(lambda: self.outcome(agent) == 6, "all are done")
+        told = self.standing(agent)
+        self.assertEqual(told["per_minute"], 6)
+        self.assertGreaterEqual(told["p50_ms"], 300)
+        self.assertGreaterEqual(told["p99_ms"], told["p50_ms"])
+        self.assertLess(told["p99_ms"], 20000)
+        open(agent.path("hang"), "w", encoding="ascii").close()
+        self.send(agent, 6, 9)
+        wait_until(lambda: self.standing(agent)["running"] == 3, "three run")
+        os.unlink(agent.path("hang"))
+        wait_until(lambda: self.standing(agent)["running"] == 0, "none runs")
+
+    def test_status_says_of_a_handler_that_fails_when_it_is_tried_next(self):
+        receiver = self.receiver()
+        receiver.default = replies(500)
+        agent = self.agent_to(receiver, breaker={
+            "failures": 2, "open": "1h", "cap": "1h"})
+        self.send(agent, 0, 3)
+        wait_until(lambda: self.breaker(agent) == 2, "it is open")
+        told = self.standing(agent)
+        self.assertEqual(told["breaker"], "open")
+        self.assertEqual(told["pending"], 3)
+        now = json.loads(agent.command("status", "--json").stdout)["now"]
+        next_try = told["next_try"]
+        self.assertGreater(seconds(next_try) - seconds(now), 1700)
+        self.assertLess(seconds(next_try) - seconds(now), 3700)
+        self.assertRegex(agent.command("status").stdout.decode(),
+                         r"\nmirror +3 .* breaker open\n")
+
+
+def seconds(stamp):
+    return datetime.datetime.fromisoformat(
+        stamp.replace("Z", "+00:00")).timestamp()
 
 
 class Schedule(Brakes):

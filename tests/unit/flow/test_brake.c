@@ -254,6 +254,56 @@ duplicates_give_back_what_they_held_of_the_rate(void **state)
     flow_close();
 }
 
+/* ---- figures ---- */
+
+static struct brake_figures
+figures(void)
+{
+    struct brake_figures figures;
+    assert_true(
+        dispatch_figures(flow.dispatch, flow.outlets[0].number, &figures));
+    return figures;
+}
+
+static void
+what_runs_and_what_has_ended_is_counted(void **state)
+{
+    (void)state;
+    struct brake_figures none;
+    prepare(HANGS);
+    flow.outlets[0].concurrency = 3;
+    flow_open_store();
+    assert_false(dispatch_figures(flow.dispatch, 4711, &none));
+    flow_bring_all("a b c d");
+    assert_int_equal(figures().running, 3);
+    assert_int_equal(figures().pulse.per_minute, 0);
+    flow.handlers[0].behaviour = SUCCEEDS;
+    fake_let_go(&flow.handlers[0], DISPOSITION_DONE);
+    await_started(4);
+    flow_sleep(30);
+    assert_int_equal(figures().running, 0);
+    assert_int_equal(figures().pulse.per_minute, 4);
+    assert_int_equal(figures().pulse.p50_ms, 1); /* as the fake says */
+    flow_close();
+}
+
+/* Claimed, given back, claimed again: none of it is an attempt that runs. */
+static void
+what_is_given_back_untried_is_not_counted(void **state)
+{
+    (void)state;
+    prepare(REFUSES);
+    flow.outlets[0].concurrency = 64;
+    flow_open_store();
+    flow_bring_all("a b c d e f g h");
+    flow_run(is_open);
+    flow_sleep(30);
+    assert_int_equal(figures().running, 0);
+    assert_int_equal(figures().pulse.per_minute, flow.handlers[0].started);
+    assert_true(figures().wait_ms > 0);
+    flow_close();
+}
+
 int
 main(void)
 {
@@ -267,6 +317,8 @@ main(void)
         cmocka_unit_test(it_holds_them_no_longer_than_the_cap),
         cmocka_unit_test(attempts_are_no_faster_than_the_rate),
         cmocka_unit_test(duplicates_give_back_what_they_held_of_the_rate),
+        cmocka_unit_test(what_runs_and_what_has_ended_is_counted),
+        cmocka_unit_test(what_is_given_back_untried_is_not_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -350,7 +350,8 @@ a_paused_handler_gives_back_what_waits(void **state)
     await_started(1);
     flow_sleep(20);
     assert_int_equal(handler()->started, 1);
-    assert_true(dispatch_is_paused(flow.dispatch, flow.outlets[0].number));
+    assert_true(pauses_find(flow.pauses, STORE_HANDLER, flow.outlets[0].number)
+                    ->is_paused);
     assert_int_equal(dispatch_running(flow.dispatch), 0);
     assert_owed(3, 0);
     flow_close();
