@@ -15,6 +15,7 @@ static const struct admin_table *const tables[] = {
     &admin_status_table, &admin_keys_table,     &admin_gaps_table,
     &admin_events_table, &admin_refusals_table, &admin_stream_table,
     &admin_dead_table,   &admin_errands_table,  &admin_pause_table,
+    &admin_moving_table,
 };
 
 const struct connector *
@@ -157,7 +158,9 @@ check_head(void *arg, const struct http_request *request, struct slice peer,
     const struct admin *admin = arg;
     (void)peer;
     (void)refusal;
-    *body_limit = 65536;
+    *body_limit = slice_equal_text(request->path, "/api/v1/import")
+                      ? ADMIN_IMPORT_BYTES
+                      : 65536;
     bool asks = slice_equal_text(request->method, "GET") ||
                 slice_equal_text(request->method, "HEAD");
     /* A stream is a place among few, which a foreign page may not take. */

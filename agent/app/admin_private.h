@@ -15,6 +15,7 @@
  * admin_gaps     what could not be read, and that it was looked at
  * admin_dead     dead letters, and why they are
  * admin_errands  what is to be done with many deliveries
+ * admin_moving   events for another store, and out of one
  * admin_events   events, and one with all that is known of it
  * admin_refusals requests that were not accepted
  * admin_stream   what happens, as it happens
@@ -64,6 +65,10 @@ extern const struct admin_table admin_events_table;
 extern const struct admin_table admin_backfill_table;
 extern const struct admin_table admin_dead_table;
 extern const struct admin_table admin_errands_table;
+extern const struct admin_table admin_moving_table;
+
+/* The longest body of what is imported at once. */
+#define ADMIN_IMPORT_BYTES ((size_t)16 << 20)
 extern const struct admin_table admin_refusals_table;
 extern const struct admin_table admin_stream_table;
 extern const struct admin_table admin_pause_table;

@@ -20,6 +20,8 @@ enum exit_code cmd_pause(int argc, char **argv);
 enum exit_code cmd_resume(int argc, char **argv);
 enum exit_code cmd_status(int argc, char **argv);
 enum exit_code cmd_events(int argc, char **argv);
+enum exit_code cmd_export(int argc, char **argv);
+enum exit_code cmd_import(int argc, char **argv);
 enum exit_code cmd_dead(int argc, char **argv);
 enum exit_code cmd_retry(int argc, char **argv);
 enum exit_code cmd_drop(int argc, char **argv);

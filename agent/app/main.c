@@ -31,6 +31,8 @@ static const struct command commands[] = {
     { "resume", cmd_resume, "let go on what is paused" },
     { "events", cmd_events, "list the events that are kept" },
     { "show", cmd_show, "all that is known of one event" },
+    { "export", cmd_export, "write events as lines of JSON" },
+    { "import", cmd_import, "take such lines into this store" },
     { "dead", cmd_dead, "list the dead letters" },
     { "retry", cmd_retry, "try dead letters again" },
     { "drop", cmd_drop, "let dead letters go" },

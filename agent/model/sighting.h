@@ -61,6 +61,7 @@ struct sighting {
     struct slice type;
     int64_t time_ms; /* the provider's stamp; 0 when there is none */
     int64_t received_ms;
+    int64_t imported_ms;  /* when another store recorded it; 0: it comes now */
     struct slice headers; /* kept request fields, "name: value\n" each */
     struct slice content_type;
     struct slice body;      /* the provider's bytes */

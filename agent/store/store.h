@@ -317,7 +317,8 @@ struct store_ops {
      * For each sighting: identity_judge over what the ledger says decides
      * whether it is new. New: it gets a number greater than all before, its
      * event row, one delivery per `owed` and its keys in the ledger. Known: its
-     * channel is marked, once, and when that was is kept with the event.
+     * channel is marked, once, and when that was is kept with the event. One
+     * that is imported was recorded when it says.
      * A sighting to be seeded that is not known, when an event of its connector
      * and stamp is stored since before the keys were edited: its keys enter the
      * ledger for that event, one of its type first; no event is made. No event

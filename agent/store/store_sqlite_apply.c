@@ -85,7 +85,7 @@ add_event(struct store_sqlite *store, uint32_t connector,
     sql_i64(&use, connector);
     sql_i64(&use, sighting->via);
     sql_i64(&use, sighting->time_ms);
-    sql_i64(&use, now_ms);
+    sql_i64(&use, sighting->imported_ms != 0 ? sighting->imported_ms : now_ms);
     sql_text(&use, sighting->id);
     sql_text(&use, sighting->type);
     sql_blob(&use, sighting->headers.ptr, sighting->headers.len);

@@ -137,7 +137,7 @@ class Contract(harness.Case):
                 continue  # it does not end: test_live holds it
             body = {"backfill": '{"since":"2d"}', "beginErrand":
                     '{"kind":"drop","handler":"picky","type":"nothing",'
-                    '"preview":true}'}.get(name)
+                    '"preview":true}', "import": '{"events":[]}'}.get(name)
             got = self.agent_.admin(filled, method, body)
             self.assertIn(got.status, begun.get(name, (200,)),
                           f"{filled}: {got}")
@@ -188,6 +188,8 @@ class Contract(harness.Case):
                 ("errand", "/api/v1/errands/x", 404),
                 ("cancelErrand", "/api/v1/errands/7", 404),
                 ("beginErrand", "/api/v1/errands", 400),
+                ("export", "/api/v1/export?limit=0", 400),
+                ("import", "/api/v1/import", 400),
                 ("dead", "/api/v1/dead?since=yesterday", 400),
                 ("dead", "/api/v1/dead?event=x", 400),
                 ("deadReasons", "/api/v1/dead/reasons?until=x", 400),

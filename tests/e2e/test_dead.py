@@ -94,8 +94,9 @@ class Dead(harness.Case):
             "first": "1ms", "cap": "1ms", "attempts": 1000}}},
             keep={"attempts_each": 3})
         self.send(agent, 1)
-        wait_until(lambda: agent.query("SELECT ifnull(max(attempt), 0) "
-                                       "FROM attempt")[0][0] > 8, "it was tried often")
+        wait_until(lambda: agent.query(
+            "SELECT ifnull(max(attempt), 0) FROM attempt")[0][0] > 8,
+                   "it was tried often")
         count, lowest, highest = agent.query(
             "SELECT count(*), min(attempt), max(attempt) FROM attempt")[0]
         self.assertEqual((count, highest - lowest), (3, 2))
