@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/fetches.h"
 
+#include "sim/attempts.h"
 #include "sim/facts.h"
-#include "sim/oracle.h"
 #include "sim/process.h"
 
 /* What was asked in vain was an attempt each, and what came whole is kept. */
 void
 fetches_asked(struct fact *fact, bool whole)
 {
-    unsigned spare = process_life() + oracle_lease_moves();
+    unsigned spare = process_life() + attempts_lease_moves();
     unsigned most = 0;
     for (size_t i = 0; i < world.plan.handler_count; i++) {
         most += (unsigned)world.plan.handlers[i].attempts + spare;

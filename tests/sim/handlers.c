@@ -5,9 +5,9 @@
 
 #include "base/list.h"
 #include "handler/handler.h"
+#include "sim/attempts.h"
 #include "sim/facts.h"
 #include "sim/fetches.h"
-#include "sim/oracle.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
 
@@ -42,8 +42,9 @@ report(void *arg)
     };
     list_remove(&attempted->link);
     vtime_alarm_off(&attempted->alarm);
-    oracle_reported(attempted->fact, attempted->fake->index, attempted->attempt,
-                    attempted->disposition == DISPOSITION_DONE);
+    attempts_reported(attempted->fact, attempted->fake->index,
+                      attempted->attempt,
+                      attempted->disposition == DISPOSITION_DONE);
     attempted->done(attempted->arg, &result);
     free(attempted);
 }
@@ -81,7 +82,7 @@ start(struct handler *handler, const struct delivery *delivery,
     const struct plan_handler *plan = &world.plan.handlers[fake->index];
     struct fact *fact = facts_of_body(delivery->event->body);
     if (!world.calm && plan_chance(&world.handlers, plan->fails / 10)) {
-        oracle_refused(fact, fake->index, delivery->attempt);
+        attempts_refused(fact, fake->index, delivery->attempt);
         return error_set(err, STATUS_UNAVAILABLE, "it cannot be started");
     }
     struct attempted *attempted = calloc(1, sizeof(*attempted));
@@ -96,7 +97,7 @@ start(struct handler *handler, const struct delivery *delivery,
         (struct alarm){ .fn = report, .arg = attempted, .ours = true };
     list_append(&fake->running, &attempted->link);
     fetches_handed(fact, delivery);
-    oracle_started(fact, fake->index, delivery->attempt);
+    attempts_started(fact, fake->index, delivery->attempt);
     vtime_alarm(&attempted->alarm, vtime_now_ms() + draw_end(plan, attempted));
     return STATUS_OK;
 }

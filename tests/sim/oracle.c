@@ -2,14 +2,12 @@
 #include "sim/oracle.h"
 
 #include <inttypes.h>
-#include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/instant.h"
 #include "sim/books.h"
 #include "sim/facts.h"
-#include "sim/process.h"
+#include "sim/file.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
 #include "store/store.h"
@@ -34,18 +32,12 @@ static struct {
     struct tier tiers[TIERS];
     struct walk_gap gaps[GAPS_MAX];
     size_t gap_count;
-    int64_t leases_moved_ms;
-    unsigned lease_moves;
     bool midway;
-    int64_t lane_busy[PLAN_HANDLERS_MAX]
-                     [PLAN_OBJECTS_MAX]; /* fact + 1 that runs */
 } oracle;
 
 /* Of each fact: which tiers' watermarks passed it while it was not stored. */
 static unsigned char passed_by[FACTS_MAX];
-static bool unknowable[FACTS_MAX];              /* see excuse_forgotten */
-static bool runs[FACTS_MAX][PLAN_HANDLERS_MAX]; /* the latest attempt */
-static int64_t last_start_ms[FACTS_MAX][PLAN_HANDLERS_MAX];
+static bool unknowable[FACTS_MAX]; /* see excuse_forgotten */
 
 void
 oracle_begin(void)
@@ -53,8 +45,6 @@ oracle_begin(void)
     memset(&oracle, 0, sizeof(oracle));
     memset(passed_by, 0, world.fact_count);
     memset(unknowable, 0, world.fact_count * sizeof(unknowable[0]));
-    memset(runs, 0, world.fact_count * sizeof(runs[0]));
-    oracle.leases_moved_ms = -1;
 }
 
 /* ---- what must be found ---- */
@@ -119,8 +109,9 @@ lose(const struct fact *fact, const char *why)
 /* ---- events ---- */
 
 /* The fact is event `number` in the store, recorded at `at_ms`. */
-static void
-note_event(struct fact *fact, uint64_t number, enum channel via, int64_t at_ms)
+void
+oracle_event(struct fact *fact, uint64_t number, enum channel via,
+             int64_t at_ms)
 {
     if (fact->number == number) {
         return;
@@ -173,7 +164,7 @@ note_sighting(const struct sighting *sighting)
     struct fact *fact = facts_of_body(sighting->body);
     books_told(sighting);
     if (sighting->fresh) {
-        note_event(fact, sighting->number, sighting->via, vtime_ours_ms());
+        oracle_event(fact, sighting->number, sighting->via, vtime_ours_ms());
         note_staleness(fact);
     } else if (fact->number == 0) {
         world_fail("lost: fact %zu was taken for one that is known",
@@ -237,8 +228,8 @@ has_cause(const struct walk_gap *gap)
     return false;
 }
 
-static void
-note_gap(const struct walk_gap *gap)
+void
+oracle_gap(const struct walk_gap *gap)
 {
     for (size_t i = 0; i < oracle.gap_count; i++) {
         if (memcmp(&oracle.gaps[i], gap, sizeof(*gap)) == 0) {
@@ -336,8 +327,8 @@ excuse_forgotten(struct tier *tier)
     }
 }
 
-static void
-note_watermark(unsigned number, int64_t hw_ms)
+void
+oracle_watermark(unsigned number, int64_t hw_ms)
 {
     struct tier *tier = &oracle.tiers[number];
     PRE(number < TIERS);
@@ -364,7 +355,7 @@ note_walk(const struct store_walk *walk)
     oracle.midway = slice_find_slice(walk->state,
                                      slice_of("\"has_page\":true")) != SIZE_MAX;
     TRACE("walk %u: %.*s", walk->tier, SLICE_ARG(walk->state));
-    note_watermark(walk->tier, walk->hw_ms);
+    oracle_watermark(walk->tier, walk->hw_ms);
     note_seen(walk->tier, walk->state);
     if (tier->began_ms == 0) {
         tier->began_ms = vtime_now_ms();
@@ -403,7 +394,7 @@ oracle_unit(const struct store_unit *unit)
         note_sighting(&unit->sightings[i]);
     }
     for (size_t i = 0; i < unit->gap_count; i++) {
-        note_gap(&unit->gaps[i].gap);
+        oracle_gap(&unit->gaps[i].gap);
     }
     for (size_t i = 0; i < unit->walk_count; i++) {
         note_walk(&unit->walks[i]);
@@ -422,219 +413,6 @@ oracle_acked(const struct fact *fact)
     if (fact->number == 0) {
         lose(fact, "its sender was told that it is stored");
     }
-}
-
-/* ---- attempts ---- */
-
-void
-oracle_leases_moved(void)
-{
-    oracle.leases_moved_ms = vtime_now_ms();
-    oracle.lease_moves++;
-}
-
-unsigned
-oracle_lease_moves(void)
-{
-    return oracle.lease_moves;
-}
-
-static void
-note_attempt(struct fact *fact, size_t handler, unsigned attempt)
-{
-    const struct plan_handler *plan = &world.plan.handlers[handler];
-    size_t number = facts_number(fact);
-    unsigned most =
-        (unsigned)plan->attempts + process_life() + oracle.lease_moves;
-    if (fact->number == 0) {
-        world_fail("fact %zu is handed over and not durable", number);
-    }
-    if (attempt > most) {
-        world_fail("fact %zu: attempt %u at handler %zu, of %" PRId64, number,
-                   attempt, handler, plan->attempts);
-    }
-    fact->attempt[handler] = attempt;
-    fact->started[handler]++;
-}
-
-void
-oracle_refused(struct fact *fact, size_t handler, unsigned attempt)
-{
-    note_attempt(fact, handler, attempt);
-    /* Whatever still runs has been overtaken. */
-    runs[facts_number(fact)][handler] = false;
-    oracle.lane_busy[handler][fact->object] = 0;
-}
-
-void
-oracle_started(struct fact *fact, size_t handler, unsigned attempt)
-{
-    size_t number = facts_number(fact);
-    int64_t *busy = &oracle.lane_busy[handler][fact->object];
-    note_attempt(fact, handler, attempt);
-    TRACE("handler %zu is given fact %zu, attempt %u", handler, number,
-          attempt);
-    /* A lease is counted from when the store was asked for it, before what may
-     * be fetched. */
-    int64_t asked_ms = last_start_ms[number][handler] -
-                       2 * (world.plan.gather_ms + world.plan.commit_ms) -
-                       31 * S;
-    if (runs[number][handler] && oracle.leases_moved_ms < asked_ms) {
-        world_fail("fact %zu: attempt %u at handler %zu while the one before "
-                   "runs",
-                   number, attempt, handler);
-    }
-    if (world.plan.handlers[handler].lanes) {
-        if (*busy != 0 && *busy != (int64_t)number + 1) {
-            world_fail("facts %" PRId64 " and %zu of one lane at handler %zu "
-                       "at once",
-                       *busy - 1, number, handler);
-        }
-        *busy = (int64_t)number + 1;
-    }
-    runs[number][handler] = true;
-    last_start_ms[number][handler] = vtime_now_ms();
-}
-
-/* One that was overtaken says nothing of its lane. */
-void
-oracle_reported(struct fact *fact, size_t handler, unsigned attempt, bool done)
-{
-    size_t number = facts_number(fact);
-    if (attempt == fact->attempt[handler]) {
-        runs[number][handler] = false;
-        oracle.lane_busy[handler][fact->object] = 0;
-    }
-    fact->done[handler] = fact->done[handler] || done;
-    TRACE("handler %zu: fact %zu %s", handler, number, done ? "done" : "not");
-}
-
-/* ---- the store, as it is on disk ---- */
-
-static sqlite3 *
-open_disk(const char *folder)
-{
-    char path[256];
-    sqlite3 *db = NULL;
-    (void)snprintf(path, sizeof(path), "%s/store.db", folder);
-    PRE(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK);
-    return db;
-}
-
-static void
-close_disk(sqlite3 *db)
-{
-    PRE(sqlite3_close(db) == SQLITE_OK);
-}
-
-static void
-query(sqlite3 *db, const char *sql, void (*row)(sqlite3_stmt *stmt, void *arg),
-      void *arg)
-{
-    sqlite3_stmt *stmt = NULL;
-    PRE(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK);
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        row(stmt, arg);
-    }
-    PRE(sqlite3_finalize(stmt) == SQLITE_OK);
-}
-
-static void
-read_event(sqlite3_stmt *stmt, void *arg)
-{
-    struct slice body = { sqlite3_column_blob(stmt, 3),
-                          (size_t)sqlite3_column_bytes(stmt, 3) };
-    size_t *count = arg;
-    (*count)++;
-    note_event(facts_of_body(body), (uint64_t)sqlite3_column_int64(stmt, 0),
-               (enum channel)sqlite3_column_int(stmt, 1),
-               sqlite3_column_int64(stmt, 2));
-}
-
-/* When another channel than the first showed it. */
-static void
-read_sighting(sqlite3_stmt *stmt, void *arg)
-{
-    struct fact *fact = books_fact((uint64_t)sqlite3_column_int64(stmt, 0));
-    (void)arg;
-    PRE(fact != NULL);
-    books_again(fact, (enum channel)sqlite3_column_int(stmt, 1),
-                sqlite3_column_int64(stmt, 2));
-}
-
-static void
-read_account(sqlite3_stmt *stmt, void *arg)
-{
-    (void)arg;
-    const struct books_page page = {
-        .counts = sqlite3_column_type(stmt, 0) != SQLITE_NULL,
-        .mark = (uint64_t)sqlite3_column_int64(stmt, 1),
-        .recovered = sqlite3_column_int64(stmt, 2),
-        .late = sqlite3_column_int64(stmt, 3),
-        .confirmed = sqlite3_column_int64(stmt, 4),
-    };
-    books_reload(&page);
-}
-
-static void
-read_gap(sqlite3_stmt *stmt, void *arg)
-{
-    (void)arg;
-    struct walk_gap gap;
-    memset(&gap, 0, sizeof(gap));
-    gap.kind = (enum gap_kind)sqlite3_column_int(stmt, 0);
-    gap.from_ms = sqlite3_column_int64(stmt, 1);
-    gap.to_ms = sqlite3_column_int64(stmt, 2);
-    note_gap(&gap);
-}
-
-static void
-read_walk(sqlite3_stmt *stmt, void *arg)
-{
-    (void)arg;
-    note_watermark((unsigned)sqlite3_column_int(stmt, 0),
-                   sqlite3_column_int64(stmt, 1));
-}
-
-static void
-reload(sqlite3 *db)
-{
-    size_t events = 0;
-    query(db, "SELECT id,via,recorded_ms,body FROM event ORDER BY id",
-          read_event, &events);
-    if (events != books_events()) {
-        world_fail("lost: %zu events were durable, and %zu are on disk",
-                   books_events(), events);
-    }
-    query(db, "SELECT event,via,at_ms FROM sighting", read_sighting, NULL);
-    query(db, "SELECT since,mark,recovered,late,confirmed FROM account",
-          read_account, NULL);
-    query(db, "SELECT kind,from_ms,to_ms FROM gap", read_gap, NULL);
-    query(db, "SELECT tier,hw_ms FROM walk", read_walk, NULL);
-}
-
-void
-oracle_reload(const char *folder)
-{
-    sqlite3 *db = open_disk(folder);
-    reload(db);
-    close_disk(db);
-}
-
-static void
-read_count(sqlite3_stmt *stmt, void *arg)
-{
-    *(int64_t *)arg = sqlite3_column_int64(stmt, 0);
-}
-
-bool
-oracle_owes(const char *folder)
-{
-    int64_t count = 0;
-    sqlite3 *db = open_disk(folder);
-    query(db, "SELECT count(*) FROM delivery", read_count, &count);
-    close_disk(db);
-    return count > 0;
 }
 
 /* ---- the end ---- */
@@ -656,17 +434,6 @@ is_excused(const struct fact *fact)
 }
 
 static void
-read_dead(sqlite3_stmt *stmt, void *arg)
-{
-    struct slice body = { sqlite3_column_blob(stmt, 1),
-                          (size_t)sqlite3_column_bytes(stmt, 1) };
-    size_t handler = (size_t)sqlite3_column_int64(stmt, 0);
-    (void)arg;
-    PRE(handler < PLAN_HANDLERS_MAX);
-    facts_of_body(body)->done[handler] = true;
-}
-
-static void
 check_delivered(const struct fact *fact)
 {
     for (size_t i = 0; i < world.plan.handler_count; i++) {
@@ -680,14 +447,9 @@ check_delivered(const struct fact *fact)
 void
 oracle_end(const char *folder)
 {
-    sqlite3 *db = open_disk(folder);
-    reload(db);
+    file_reload(folder);
     books_end();
-    query(db,
-          "SELECT substr(n.name,2),e.body FROM dead d JOIN event e ON"
-          " e.id=d.event JOIN name n ON n.id=d.handler AND n.kind=2",
-          read_dead, NULL);
-    close_disk(db);
+    file_dead(folder);
     for (size_t i = 0; i < world.fact_count; i++) {
         const struct fact *fact = &world.facts[i];
         if (fact->number == 0 &&

@@ -7,10 +7,14 @@
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
+#include "model/channel.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct fact;
+struct walk_gap;
 struct store_account;
 struct store_unit;
 
@@ -20,20 +24,15 @@ void oracle_begin(void);
 void oracle_unit(const struct store_unit *unit);
 void oracle_account(const struct store_account *account);
 
-/* Reads the store in `folder`: what a process that died left there. */
-void oracle_reload(const char *folder);
+/* What a process that died left in the file: the fact is event `number`,
+ * recorded at `at_ms`; a gap row; a tier's watermark. */
+void oracle_event(struct fact *fact, uint64_t number, enum channel via,
+                  int64_t at_ms);
+void oracle_gap(const struct walk_gap *gap);
+void oracle_watermark(unsigned tier, int64_t hw_ms);
 
 /* A sender was told that its webhook is stored. */
 void oracle_acked(const struct fact *fact);
-
-/* An attempt began, could not begin, ended. */
-void oracle_started(struct fact *fact, size_t handler, unsigned attempt);
-void oracle_refused(struct fact *fact, size_t handler, unsigned attempt);
-void oracle_reported(struct fact *fact, size_t handler, unsigned attempt,
-                     bool done);
-
-/* Leases may have ended early: the clock was set, or the machine slept. */
-void oracle_leases_moved(void);
 
 /* Whether the walk that was stored last has a page to come. */
 bool oracle_is_midway(void);
@@ -41,13 +40,7 @@ bool oracle_is_midway(void);
 /* Whole walks of a tier so far. */
 size_t oracle_walks(unsigned tier);
 
-/* Whether anything is still owed. */
-bool oracle_owes(const char *folder);
-
 /* The world has come to rest. */
 void oracle_end(const char *folder);
-
-/* How often the clock may have taken leases. */
-unsigned oracle_lease_moves(void);
 
 #endif

@@ -15,9 +15,9 @@
 #include "io/http_client.h"
 #include "io/loop.h"
 #include "sim/books.h"
+#include "sim/file.h"
 #include "sim/handlers.h"
 #include "sim/loop.h"
-#include "sim/oracle.h"
 #include "sim/vtime.h"
 #include "sim/worker.h"
 #include "sim/world.h"
@@ -331,7 +331,7 @@ process_start(const char *folder)
         loop_destroy(process.loop);
         return false;
     }
-    oracle_reload(folder);
+    file_reload(folder);
     books_life();
     PRE(telemetry_init(&process.telemetry, "sim") == STATUS_OK);
     PRE(http_client_create(process.loop, NULL, &process.client, NULL) ==

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/instant.h"
+#include "sim/attempts.h"
 #include "sim/books.h"
 #include "sim/disk.h"
 #include "sim/facts.h"
+#include "sim/file.h"
 #include "sim/handlers.h"
 #include "sim/hooks.h"
 #include "sim/oracle.h"
@@ -145,7 +147,7 @@ end_spell(size_t index)
         disk_is_well();
     }
     if (kind == INCIDENT_STALL) {
-        oracle_leases_moved(); /* they have waited for the store */
+        attempts_leases_moved(); /* they have waited for the store */
     }
     world_trouble(0);
     TRACE("over: %s", plan_incident_name(kind));
@@ -180,7 +182,7 @@ fall_asleep(int64_t span_ms)
         world.trouble_ms += span_ms; /* what was waited for waits longer */
     }
     vtime_sleep(span_ms);
-    oracle_leases_moved();
+    attempts_leases_moved();
 }
 
 static void
@@ -189,7 +191,7 @@ set_clock(int64_t by_ms)
     TRACE("our clock is set by %" PRId64 " s", by_ms / S);
     vtime_set_ours(by_ms);
     world.clock_went_back = world.clock_went_back || by_ms < 0;
-    oracle_leases_moved();
+    attempts_leases_moved();
 }
 
 void
@@ -386,7 +388,7 @@ is_at_rest(const size_t *walks)
 {
     /* A count that is not told yet is in no metric. */
     return has_walked(walks) && !hooks_open() && process_is_up() &&
-           !process_asks() && !books_open() && !oracle_owes(now.folder);
+           !process_asks() && !books_open() && !file_owes(now.folder);
 }
 
 static void
@@ -436,7 +438,7 @@ rest(void)
                        has_walked(walks) ? "" : " walks fail,",
                        hooks_open() ? " webhooks are open," : "",
                        books_open() ? " events are not counted," : "",
-                       oracle_owes(now.folder) ? " deliveries are owed" : "");
+                       file_owes(now.folder) ? " deliveries are owed" : "");
         }
     }
     if (!world.failed) {
