@@ -16,6 +16,10 @@
  * again. */
 #define START_FLOOD_MS INSTANT_HOUR_MS
 
+/* So far behind what the provider still keeps a page may come that was asked
+ * for in time. */
+#define FALL_BEHIND_MS (10 * INSTANT_SECOND_MS)
+
 /* A Date that is ahead of us by more is not believed. */
 #define DATE_AHEAD_MS (5 * INSTANT_MINUTE_MS)
 
@@ -73,34 +77,44 @@ walk_window_lower(const struct walk_plan *plan, const struct walk_state *state)
     return later_of(lower, 0);
 }
 
+int64_t
+walk_window_set_ms(const struct walk_plan *plan, const struct walk_state *state)
+{
+    /* A point is configured, and nobody has told what their clock said then. */
+    return plan->connector->poll.start_kind == START_AT
+               ? state->start_set_ms
+               : state->start_ms + age_of(plan);
+}
+
 /* Where the list began to be read, by the provider's clock: at `start`, or at
  * what it still kept when that was set, and a first answer's time later. What
- * it drops from then on is missing. 0 while that is not known. */
+ * it drops from then on is missing. 0 while that is not known: a whole walk
+ * that was told no Date has to take ours for it. */
 static int64_t
-begun_at(const struct walk_plan *plan, const struct walk_state *state)
+begun_at(const struct walk_plan *plan, const struct walk_state *state,
+         bool at_end)
 {
-    const struct poll_spec *spec = &plan->connector->poll;
-    if (!state->has_start || state->start_ours) {
+    if (!state->has_start ||
+        (state->start_ours && (!at_end || state->hw_ms > 0))) {
         return 0;
     }
-    /* A point is configured, and nobody has told what their clock said then.
-     * Ours, which may be years fast, counts no longer than it has to. */
-    if (spec->start_kind == START_AT && state->hw_ms > 0) {
+    /* The clock that set a point, which may be years fast, counts no longer
+     * than it has to. */
+    if (plan->connector->poll.start_kind == START_AT && state->hw_ms > 0) {
         return state->start_ms;
     }
-    int64_t set_ms = spec->start_kind == START_AT
-                         ? state->start_set_ms
-                         : state->start_ms + age_of(plan);
-    return later_of(state->start_ms,
-                    set_ms + DATE_AHEAD_MS - spec->retention_ms);
+    int64_t kept_ms = walk_window_set_ms(plan, state) + DATE_AHEAD_MS -
+                      plan->connector->poll.retention_ms;
+    return later_of(state->start_ms, kept_ms);
 }
 
 /* Returns the time up to which nothing can be missing, 0 when it is not known.
  */
 static int64_t
-whole_up_to(const struct walk_plan *plan, const struct walk_state *state)
+whole_up_to(const struct walk_plan *plan, const struct walk_state *state,
+            bool at_end)
 {
-    return later_of(state->hw_ms, begun_at(plan, state));
+    return later_of(state->hw_ms, begun_at(plan, state, at_end));
 }
 
 /* What the provider keeps no longer is left out of a span: nobody was promised
@@ -152,6 +166,32 @@ has_dropped(const struct walk_state *state, const struct walk_now *now,
             reach < earlier_of(now->provider_ms, latest) - retention);
 }
 
+/* Up to where the open walk of an ascending list has read all that it shows. */
+static int64_t
+read_up_to(const struct walk_plan *plan, const struct walk_state *state)
+{
+    const struct poll_spec *spec = &plan->connector->poll;
+    if (spec->order != ORDER_ASC || spec->cursor.kind != CURSOR_TIME ||
+        !state->open || state->pages == 0) {
+        return 0;
+    }
+    return walk_span_used(plan->connector) ? state->from_ms : state->running_ms;
+}
+
+/* Whether the walk has waited so long between two pages that the provider may
+ * have dropped what the next one would have shown. */
+static bool
+has_fallen_behind(const struct walk_plan *plan, const struct walk_state *state,
+                  int64_t date_ms)
+{
+    int64_t retention = plan->connector->poll.retention_ms;
+    int64_t read_ms =
+        later_of(later_of(state->a_ms, state->hw_ms), read_up_to(plan, state));
+    return retention > 0 && plan->connector->poll.order == ORDER_ASC &&
+           plan->connector->poll.cursor.kind == CURSOR_TIME &&
+           read_ms < date_ms - retention - FALL_BEHIND_MS;
+}
+
 void
 walk_window_tell(struct walk_step *step, enum gap_kind kind, int64_t from_ms,
                  int64_t to_ms)
@@ -178,11 +218,17 @@ tell_gap(struct walk_state *state, int64_t from, int64_t to, int64_t cut,
     state->hw_ms = later_of(state->hw_ms, cut);
 }
 
+/* What is known besides when a window is cut. */
+struct cut {
+    int64_t read_ms; /* all below was read, and judged, in this walk */
+    bool at_end;     /* of the walk */
+};
+
 /* A clock that is not believed may be borne out by the rows that are still to
- * be read, and the gap is told once, `at_end`. */
+ * be read, and the gap is told once, at the end. */
 static void
 cut_window(const struct walk_plan *plan, struct walk_state *state,
-           const struct walk_now *now, bool at_end, struct walk_step *step)
+           const struct walk_now *now, struct cut known, struct walk_step *step)
 {
     int64_t retention = plan->connector->poll.retention_ms;
     int64_t latest = latest_ms(state, now->our_ms);
@@ -195,9 +241,9 @@ cut_window(const struct walk_plan *plan, struct walk_state *state,
         cut_span(state, cut);
         return;
     }
-    int64_t whole = whole_up_to(plan, state);
-    int64_t from = later_of(whole, state->seen_ms);
-    if ((state->now_theirs || at_end) &&
+    int64_t whole = whole_up_to(plan, state, known.at_end);
+    int64_t from = later_of(later_of(whole, state->seen_ms), known.read_ms);
+    if ((state->now_theirs || known.at_end) &&
         has_dropped(state, now, retention, whole, from)) {
         tell_gap(state, from, now->provider_ms - retention, cut, step);
     }
@@ -211,7 +257,7 @@ void
 walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                 const struct walk_now *now, struct walk_step *step)
 {
-    cut_window(plan, state, now, false, step);
+    cut_window(plan, state, now, (struct cut){ 0 }, step);
 }
 
 enum status
@@ -390,7 +436,7 @@ walk_window_whole(const struct walk_plan *plan, struct walk_state *state,
      * while it was read. */
     bool late = plan->connector->poll.order != ORDER_ASC;
     if (!step->has_gap && (late || !has_date || !state->now_theirs)) {
-        cut_window(plan, state, &now, true, step);
+        cut_window(plan, state, &now, (struct cut){ .at_end = true }, step);
     }
     if (state->date_ms <= latest_ms(state, answer->our_ms)) {
         state->seen_ms = later_of(state->seen_ms, state->date_ms - settle_ms);
@@ -423,6 +469,9 @@ walk_window_clock(const struct walk_plan *plan, struct walk_state *state,
     }
     if (has_date && !state->now_theirs) {
         walk_window_cut(plan, state, &now, step);
+    } else if (has_date && has_fallen_behind(plan, state, date_ms)) {
+        const struct cut known = { .read_ms = read_up_to(plan, state) };
+        cut_window(plan, state, &now, known, step);
     }
     if (!state->has_s || !RULE(RULE_CLOCK_FIRST)) {
         state->s_ms = began_ms(plan, state, answer, has_date, began_theirs_ms);

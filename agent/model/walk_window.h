@@ -12,6 +12,11 @@
 bool walk_window_start(const struct walk_plan *plan, struct walk_state *state,
                        const struct walk_now *now);
 
+/* Returns when `start` was set, by the clock that `start` goes by: what the
+ * list had dropped by then nobody was promised. */
+int64_t walk_window_set_ms(const struct walk_plan *plan,
+                           const struct walk_state *state);
+
 /* Returns the lower bound of a walk that would begin now. */
 int64_t walk_window_lower(const struct walk_plan *plan,
                           const struct walk_state *state);

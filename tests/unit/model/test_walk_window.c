@@ -450,6 +450,82 @@ what_is_dropped_while_it_is_read_newest_first_is_a_gap(void **state)
 }
 
 static void
+what_is_dropped_between_two_pages_of_an_ascending_list_is_a_gap(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *row; /* the last one of the first page */
+        const char *date;
+        int64_t from_s, to_s; /* seconds behind a day ago; 0: no gap */
+    } cases[] = {
+        { "the wait was short", "1699913660", "Tue, 14 Nov 2023 22:14:28 GMT",
+          0, 0 },
+        { "what is read lies ahead", "1699920000",
+          "Tue, 14 Nov 2023 23:13:20 GMT", 0, 0 },
+        { "an hour, and it does not", "1699913660",
+          "Tue, 14 Nov 2023 23:13:20 GMT", 60, 3600 },
+    };
+    struct fixture *f = *state;
+    char body[64];
+    f->poll->retention_ms = DAY;
+    f->poll->pages.kind = PAGE_LINK;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        set_hw(f, NOW - DAY + 30 * SECOND);
+        f->now = (struct walk_now){ NOW, NOW };
+        begin(f);
+        f->date = DATE;
+        f->link = "</v1/events?page=2>; rel=\"next\"";
+        (void)snprintf(body, sizeof body, "{\"rows\":[{\"at\":%s}]}",
+                       cases[i].row);
+        page(f, body, WALK_ASK);
+        assert_false(f->step.has_gap);
+        /* The request for the next page had to wait. */
+        f->now.our_ms = NOW + HOUR;
+        f->date = cases[i].date;
+        f->link = NULL;
+        page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
+        if (f->step.has_gap != (cases[i].to_s != 0)) {
+            fail_msg("%s: %s gap", cases[i].name, f->step.has_gap ? "a" : "no");
+        }
+        if (f->step.has_gap) {
+            assert_gap(f, GAP_RETENTION, NOW - DAY + cases[i].from_s * SECOND,
+                       NOW - DAY + cases[i].to_s * SECOND);
+        }
+    }
+}
+
+static void
+what_is_dropped_before_the_first_row_was_seen_is_a_gap_without_a_date(
+    void **state)
+{
+    struct fixture *f = *state;
+    f->date = NULL;
+    f->poll->retention_ms = DAY;
+    f->now = (struct walk_now){ NOW - 3 * DAY, 0 };
+    begin(f);
+    page(f, "{\"rows\":[]}", WALK_WHOLE);
+    assert_false(f->step.has_gap);
+    assert_int_equal(f->state.hw_ms, 0);
+    f->now.our_ms = NOW;
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
+    assert_gap(f, GAP_RETENTION, NOW - 3 * DAY, NOW - DAY);
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
+    assert_false(f->step.has_gap);
+    /* A clock that was years fast when it began hides no later outage. */
+    memset(&f->state, 0, sizeof f->state);
+    f->state = (struct walk_state){ .has_start = true,
+                                    .start_ours = true,
+                                    .start_ms = NOW + 999 * DAY,
+                                    .hw_ms = NOW - 5 * DAY };
+    begin(f);
+    page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - DAY);
+}
+
+static void
 stamps_tell_an_outage_where_no_answer_has_a_date(void **state)
 {
     static const struct {
@@ -524,6 +600,9 @@ main(void)
         TEST(a_start_before_what_is_kept_is_no_gap),
         TEST(a_clock_of_ours_that_was_fast_at_the_start_hides_no_outage),
         TEST(what_is_dropped_while_it_is_read_newest_first_is_a_gap),
+        TEST(what_is_dropped_between_two_pages_of_an_ascending_list_is_a_gap),
+        TEST(
+            what_is_dropped_before_the_first_row_was_seen_is_a_gap_without_a_date),
         TEST(an_outage_amid_a_walk_is_one_gap_by_a_slow_clock_too),
         TEST(stamps_tell_an_outage_where_no_answer_has_a_date),
         TEST(
