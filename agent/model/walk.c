@@ -7,6 +7,7 @@
 #include "model/walk_cursor.h"
 #include "model/walk_expired.h"
 #include "model/walk_overlap.h"
+#include "model/walk_paging.h"
 #include "model/walk_span.h"
 #include "model/walk_window.h"
 
@@ -98,9 +99,7 @@ begin_anew(const struct walk_plan *plan, struct walk_state *state,
 {
     const struct poll_spec *spec = &plan->connector->poll;
     step->state_changed = true;
-    state->page = (struct slice){ NULL, 0 };
-    state->has_page = false;
-    state->page_hash = 0;
+    walk_paging_first(state);
     if (++state->rejections > REJECTIONS_MAX) {
         state->rejections = 0;
         state->open = false;

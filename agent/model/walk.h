@@ -118,7 +118,9 @@ struct walk_state {
     int64_t listed_ms; /* CURSOR_SEEN: largest stamp of the last whole walk, or
                           hw */
     int64_t oldest_ms; /* the smallest one above it in this walk */
-    bool met; /* CURSOR_SEEN: this walk has met a row of an earlier one */
+    bool met;       /* CURSOR_SEEN: this walk has met a row of an earlier one */
+    int64_t top_ms; /* CURSOR_SEEN: the provider's clock when this walk's first
+                       page came; 0: not yet */
     int64_t last_rows;       /* of the last whole walk */
     int64_t running_ms;      /* largest stamp in this walk */
     struct slice running_id; /* largest or first id in this walk */

@@ -10,6 +10,10 @@
 /* Walks in a row that end on one full second before it becomes a gap. */
 #define TIES_MAX 3
 
+/* A first walk that ends as soon as this has seen what the list showed when it
+ * was to begin. */
+#define FIRST_WITHIN_MS (5 * INSTANT_MINUTE_MS)
+
 /* So often a walk begins again because rows moved while it read. */
 #define RESTARTS_MAX 5
 
@@ -187,20 +191,11 @@ hash_of(const struct taking *t, struct slice next)
                : walk_cursor_hash(t->answer->page->body);
 }
 
-static void
-forget_page(struct walk_state *state)
-{
-    state->has_page = false;
-    state->page = (struct slice){ NULL, 0 };
-    state->page_hash = 0;
-    state->anchor = 0;
-}
-
 /* From the first page on, since rows have moved; though not for ever. */
 static enum status
 begin_again(struct taking *t)
 {
-    forget_page(t->state);
+    walk_paging_first(t->state);
     /* What the pages behind it showed is no reason to pass it over. */
     t->state->running_ms = t->state->has_cursor ? t->state->cursor_ms : 0;
     if (++t->state->restarts > RESTARTS_MAX) {
@@ -233,7 +228,7 @@ next_page(struct taking *t, struct slice next, uint64_t anchor)
         if (walk_page_has_moved(t)) {
             return begin_again(t);
         }
-        forget_page(state);
+        walk_paging_first(state);
         state->restarts = 0;
         enum status status = walk_cursor_set_time(t->connector, state,
                                                   state->running_ms, t->arena);
@@ -251,6 +246,21 @@ next_page(struct taking *t, struct slice next, uint64_t anchor)
     return ask(t);
 }
 
+/* The first whole walk of a list that keeps only so many rows. Where it comes
+ * long after `start` was set, and no row is as old as that, nobody knows what
+ * came and went meanwhile. Rows without a stamp tell nothing of it. */
+static void
+look_for_first(struct taking *t)
+{
+    const struct walk_state *state = t->state;
+    int64_t set_ms = walk_window_set_ms(t->plan, state);
+    int64_t from_ms = state->start_ms > set_ms ? state->start_ms : set_ms;
+    if (state->oldest_ms > from_ms &&
+        walk_page_answered_ms(t->answer) - from_ms > FIRST_WITHIN_MS) {
+        walk_window_tell(t->step, GAP_COUNT, from_ms, state->oldest_ms);
+    }
+}
+
 /* A list that keeps only so many rows was read to its end, and what the last
  * walk saw of it is there no more: whatever stood between was never seen. */
 static void
@@ -258,8 +268,14 @@ look_for_dropped(struct taking *t)
 {
     const struct walk_state *state = t->state;
     bool timed = t->connector->poll.record.time != NULL;
-    if (!RULE(RULE_GAP) || t->cursor->kind != CURSOR_SEEN ||
-        state->last_rows == 0 || state->rows == 0 || state->met ||
+    if (!RULE(RULE_GAP) || t->cursor->kind != CURSOR_SEEN || state->rows == 0) {
+        return;
+    }
+    if (state->listed_ms == 0 && state->keys_hash == 0) {
+        look_for_first(t);
+        return;
+    }
+    if (state->last_rows == 0 || state->met ||
         (timed && state->oldest_ms == 0)) {
         return;
     }
@@ -361,6 +377,9 @@ take_page(struct taking *t)
 {
     bool first = t->state->first;
     t->state->after_first = false;
+    if (t->cursor->kind == CURSOR_SEEN && !t->state->has_page) {
+        t->state->top_ms = walk_page_answered_ms(t->answer);
+    }
     if (t->state->has_cursor) {
         t->sent = t->state->cursor;
     }

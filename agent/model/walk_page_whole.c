@@ -77,12 +77,15 @@ take_newest(struct taking *t)
 }
 
 /* Up to when the list was read, by its own stamps; one that is ahead of the
- * provider's clock says nothing of what comes before that time. */
+ * provider's clock says nothing of what comes before that time. Nor does one
+ * that came while later pages were waited for: what came with it and went again
+ * nobody has seen. */
 static int64_t
 listed_up_to(const struct taking *t)
 {
     const struct walk_state *state = t->state;
-    int64_t now_ms = walk_page_answered_ms(t->answer);
+    int64_t now_ms =
+        state->top_ms > 0 ? state->top_ms : walk_page_answered_ms(t->answer);
     int64_t listed_ms = state->largest_ms < now_ms ? state->largest_ms : now_ms;
     return listed_ms > state->hw_ms ? listed_ms : state->hw_ms;
 }

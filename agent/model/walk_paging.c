@@ -226,6 +226,17 @@ walk_paging_holds(const struct connector *connector,
     return status;
 }
 
+void
+walk_paging_first(struct walk_state *state)
+{
+    state->page = (struct slice){ NULL, 0 };
+    state->has_page = false;
+    state->page_hash = 0;
+    state->anchor = 0;
+    state->met = false;
+    state->oldest_ms = 0;
+}
+
 enum status
 walk_paging_back(const struct connector *connector, struct walk_state *state,
                  struct arena *arena, bool *ret_more)

@@ -54,6 +54,10 @@ enum status walk_paging_holds(const struct connector *connector,
                               const struct page *page, struct arena *arena,
                               bool *ret_holds);
 
+/* Back to the first page. The list is read anew: what it showed before it moved
+ * says nothing of how far back it reaches now. */
+void walk_paging_first(struct walk_state *state);
+
 /* Moves the offset in the state back by a page; false when it is the first. */
 NODISCARD
 enum status walk_paging_back(const struct connector *connector,

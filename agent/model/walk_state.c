@@ -68,6 +68,7 @@ static const struct member members[] = {
     MEMBER("listed", KIND_I64, listed_ms),
     MEMBER("oldest", KIND_I64, oldest_ms),
     MEMBER("met", KIND_BOOL, met),
+    MEMBER("top", KIND_I64, top_ms),
     MEMBER("last_rows", KIND_I64, last_rows),
     MEMBER("running", KIND_I64, running_ms),
     MEMBER("running_id", KIND_TEXT, running_id),

@@ -280,6 +280,7 @@ walk_window_open(const struct walk_plan *plan, struct walk_state *state,
     state->restarts = 0;
     state->oldest_ms = 0;
     state->met = false;
+    state->top_ms = 0;
     state->running_id = (struct slice){ NULL, 0 };
     state->pages = 0;
     state->rows = 0;

@@ -174,6 +174,103 @@ a_walk_ends_where_a_whole_page_is_old_and_not_at_what_is_known(void **state)
                            &f->arena));
 }
 
+/* A first walk that comes late: whoever had to wait for the provider has not
+ * seen what the list showed at `start`. */
+static void
+a_first_walk_that_comes_late_knows_only_what_the_list_still_shows(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t set_s; /* so long ago `start` was set */
+        int64_t age_s; /* and reads from so much earlier on */
+        const char *ages;
+        int64_t gap_to_s; /* before now; 0: none */
+        bool walked;
+    } rows[] = {
+        { "at once", 60, 0, "10", 0, false },
+        { "the list reaches back", 7200, 0, "10 1800 7201", 0, false },
+        { "it does not", 7200, 0, "10 1800", 1800, false },
+        { "it does not, and begins with an age", 7200, 9000, "10 1800", 1800,
+          false },
+        { "it reaches back to when an age was set", 7200, 9000, "10 7300", 0,
+          false },
+        { "it shows nothing", 7200, 0, "", 0, false },
+        { "a walk saw it empty", 7200, 0, "10 1800", 0, true },
+        { "a walk saw it empty, without a date", 7200, 0, "10 1800", 0, true },
+    };
+    struct fixture *f = *state;
+    use_seen(f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        f->poll->start_kind = rows[i].age_s > 0 ? START_AGO : START_NOW;
+        f->poll->start_ms = rows[i].age_s * SECOND;
+        f->now.our_ms = NOW - rows[i].set_s * SECOND;
+        f->now.provider_ms = f->now.our_ms;
+        begin(f);
+        f->state.open = false; /* no answer came */
+        f->now = (struct walk_now){ NOW, NOW };
+        f->date = i + 1 < sizeof rows / sizeof rows[0] ? DATE : NULL;
+        if (rows[i].walked) {
+            begin(f);
+            seen(f, "", "", WALK_WHOLE);
+        }
+        begin(f);
+        seen(f, rows[i].ages, "nnn", WALK_WHOLE);
+        if (f->step.has_gap != (rows[i].gap_to_s != 0)) {
+            fail_msg("%s: %s gap", rows[i].name, f->step.has_gap ? "a" : "no");
+        }
+        if (f->step.has_gap) {
+            assert_gap(f, GAP_COUNT, NOW - rows[i].set_s * SECOND,
+                       NOW - rows[i].gap_to_s * SECOND);
+        }
+    }
+}
+
+static void
+a_list_that_is_begun_again_has_to_reach_back_again(void **state)
+{
+    struct fixture *f = *state;
+    use_seen(f);
+    set_hw(f, NOW - HOUR);
+    f->state.last_rows = 5;
+    f->state.listed_ms = NOW - HOUR;
+    begin(f);
+    f->link = "</v1/events?page=2>; rel=\"next\"";
+    seen(f, "10 3700", "nk", WALK_ASK);
+    /* The token of the next page is good no more, and much has come since. */
+    failed(f, 404, WALK_ASK);
+    assert_page(f, NULL);
+    f->link = NULL;
+    seen(f, "-300 -20", "nn", WALK_WHOLE);
+    assert_gap(f, GAP_COUNT, NOW - HOUR, NOW + 20 * SECOND);
+}
+
+static void
+what_came_while_a_later_page_was_waited_for_is_no_anchor(void **state)
+{
+    struct fixture *f = *state;
+    use_seen(f);
+    set_hw(f, NOW - HOUR);
+    f->state.last_rows = 2;
+    f->state.listed_ms = NOW - HOUR;
+    begin(f);
+    f->link = "</v1/events?page=2>; rel=\"next\"";
+    seen(f, "10 3700", "nk", WALK_ASK);
+    /* An hour goes by; all that the first page showed has gone since. */
+    f->now = (struct walk_now){ NOW + HOUR, NOW + HOUR };
+    f->date = "Tue, 14 Nov 2023 23:13:20 GMT";
+    f->link = NULL;
+    seen(f, "-3000", "n", WALK_WHOLE);
+    assert_false(f->step.has_gap);
+    begin(f);
+    seen(f, "-3010 -3000", "nk", WALK_WHOLE);
+    assert_gap(f, GAP_COUNT, NOW - 1500, NOW + 3000 * SECOND);
+    /* Read in one go the same rows are. */
+    begin(f);
+    seen(f, "-3010 -3000", "kk", WALK_WHOLE);
+    assert_false(f->step.has_gap);
+}
+
 static void
 rows_without_a_time_are_known_by_the_ledger_alone(void **state)
 {
@@ -233,6 +330,9 @@ main(void)
         TEST(a_row_from_the_future_hides_no_gap),
         TEST(an_anchor_may_stand_on_any_page_and_is_looked_for_until_it_is_met),
         TEST(a_walk_ends_where_a_whole_page_is_old_and_not_at_what_is_known),
+        TEST(a_first_walk_that_comes_late_knows_only_what_the_list_still_shows),
+        TEST(a_list_that_is_begun_again_has_to_reach_back_again),
+        TEST(what_came_while_a_later_page_was_waited_for_is_no_anchor),
         TEST(rows_without_a_time_are_known_by_the_ledger_alone),
         TEST(the_ledger_keeps_what_the_list_can_show),
         TEST(without_a_date_rows_tell_the_time_where_they_have_one),
