@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/instant.h"
-#include "sim/vtime.h"
 #include "wire/timefmt.h"
 
 #define S INSTANT_SECOND_MS
@@ -190,9 +189,8 @@ facts_from(int64_t at_ms)
 }
 
 bool
-facts_is_pushed_out(const struct fact *fact)
+facts_is_pushed_out(const struct fact *fact, int64_t now_ms)
 {
-    int64_t now_ms = vtime_truth_ms();
     size_t shows = world.plan.shows;
     size_t behind = 0;
     for (size_t i = facts_number(fact) + 1;

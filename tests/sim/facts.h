@@ -24,7 +24,8 @@ size_t facts_number(const struct fact *fact);
 /* The number of the first fact stamped at `at_ms` or later. */
 size_t facts_from(int64_t at_ms);
 
-/* Whether a list of the latest rows has as many behind it that can be seen. */
-bool facts_is_pushed_out(const struct fact *fact);
+/* Whether a list of the latest rows has as many behind it that can be seen at
+ * that time (Unix ms). */
+bool facts_is_pushed_out(const struct fact *fact, int64_t now_ms);
 
 #endif

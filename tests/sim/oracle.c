@@ -71,10 +71,14 @@ must_be_found(const struct fact *fact, int64_t bound_ms)
     if (world.plan.cursor == PLAN_ID) {
         begun = facts_number(fact) > world.first_newest;
     } else if (world.plan.cursor == PLAN_LOG) {
-        begun = fact->shown_ms > world.first_ms;
+        /* Read anew, it is read from `start` on. */
+        begun =
+            fact->shown_ms > world.first_ms && (begun || world.forgotten == 0);
     }
+    /* A list of its latest rows may never show one that comes late. */
     return begun && fact->gone_ms > vtime_truth_ms() &&
-           fact->shown_ms - fact->at_ms <= bound_ms;
+           fact->shown_ms - fact->at_ms <= bound_ms &&
+           !facts_is_pushed_out(fact, fact->shown_ms);
 }
 
 static bool
@@ -94,7 +98,7 @@ is_expired(const struct fact *fact)
 {
     int64_t retention = world.plan.retention_ms;
     return (retention > 0 && fact->at_ms + retention <= vtime_truth_ms()) ||
-           facts_is_pushed_out(fact);
+           facts_is_pushed_out(fact, vtime_truth_ms());
 }
 
 static void
@@ -296,6 +300,23 @@ note_seen(unsigned number, struct slice state)
     }
 }
 
+/* A list of its latest rows was read past these before they showed; what comes
+ * so late may be pushed out before the next walk, and nothing tells of it. */
+static void
+note_listed(struct slice state)
+{
+    struct slice value;
+    int64_t listed_ms;
+    if (!world.plan.seen || !json_member(state, slice_of("listed"), &value) ||
+        slice_to_i64(value, &listed_ms) != STATUS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < world.fact_count && world.facts[i].at_ms < listed_ms;
+         i++) {
+        passed_by[i] |= world.facts[i].shown_ms > world.top_ms;
+    }
+}
+
 /* Where no answer has a Date, the list's latest stamp is all that tells the
  * time: what is forgotten by the provider's clock and not by that stamp is lost
  * without a word. What the list showed a while before a walk was whole, or our
@@ -365,10 +386,7 @@ note_walk(const struct store_walk *walk)
         tier->longest_ms =
             took_ms > tier->longest_ms ? took_ms : tier->longest_ms;
         excuse_forgotten(tier);
-        /* Nothing tells what was pushed out before the first whole walk. */
-        for (size_t i = 0; tier->whole == 0 && i < world.fact_count; i++) {
-            unknowable[i] |= facts_is_pushed_out(&world.facts[i]);
-        }
+        note_listed(walk->state);
         tier->began_ms = 0;
         tier->whole++;
         world.walks++;

@@ -43,7 +43,7 @@ is_listed(const struct fact *fact, int64_t now_ms)
     int64_t retention = world.plan.retention_ms;
     return fact->shown_ms <= now_ms && now_ms < fact->gone_ms &&
            (retention == 0 || fact->at_ms + retention > now_ms) &&
-           !facts_is_pushed_out(fact);
+           !facts_is_pushed_out(fact, now_ms);
 }
 
 static enum timefmt
@@ -414,6 +414,7 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
         struct listing list =
             newest ? list_newest() : list_for(since, until, page);
         ret_answer->status = 200;
+        world.top_ms = list.begin == 0 ? vtime_truth_ms() : world.top_ms;
         write_page(&list, since, ret_answer);
     }
     write_date(ret_answer);
