@@ -30,6 +30,17 @@ admin_connector(const struct admin *admin, struct slice name)
     return NULL;
 }
 
+bool
+admin_has_handler(const struct admin *admin, struct slice name)
+{
+    for (size_t i = 0; i < admin->settings.outlet_count; i++) {
+        if (slice_equal(admin->settings.outlets[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 admin_wait_begin(struct admin_wait *wait, const struct admin_ask *ask)
 {

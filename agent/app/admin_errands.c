@@ -472,17 +472,6 @@ read_wish(const struct admin_ask *ask, struct wish *wish, struct error *err)
     return status == STATUS_OK ? read_values(wish, err) : status;
 }
 
-static bool
-has_handler(const struct admin *admin, struct slice name)
-{
-    for (size_t i = 0; i < admin->settings.outlet_count; i++) {
-        if (slice_equal(admin->settings.outlets[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What cannot be meant. A letter of a handler that is gone can be dropped. */
 static enum status
 check_wish(const struct admin *admin, const struct wish *wish,
@@ -507,7 +496,7 @@ check_wish(const struct admin *admin, const struct wish *wish,
                          "'connector' is the name of a configured connector");
     }
     if (wish->errand.kind != AGAIN_DROP && filter->handler.len > 0 &&
-        !has_handler(admin, filter->handler)) {
+        !admin_has_handler(admin, filter->handler)) {
         return error_set(err, STATUS_INVALID,
                          "'handler' is the name of a configured handler");
     }

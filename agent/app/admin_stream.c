@@ -218,6 +218,22 @@ read_topics(const struct admin_ask *ask, unsigned *ret_topics)
     return true;
 }
 
+/* A misspelt name would show nothing, for ever. False: that was answered. */
+static bool
+check_names(const struct admin_ask *ask)
+{
+    struct slice name;
+    if (admin_query(ask, "handler", &name) &&
+        !admin_has_handler(ask->admin, name)) {
+        admin_answer_problem(ask->exchange, 400,
+                             "handler: the name of a configured handler is "
+                             "wanted here");
+        return false;
+    }
+    uint32_t number;
+    return admin_query_connector(ask, &number);
+}
+
 static enum status
 keep_filter(const struct admin_ask *ask, struct stream *stream,
             const char *name, struct slice *ret)
@@ -301,7 +317,7 @@ answer_stream(struct admin_ask *ask)
     struct admin *admin = ask->admin;
     struct stream *stream;
     unsigned topics = 0;
-    if (!read_topics(ask, &topics)) {
+    if (!read_topics(ask, &topics) || !check_names(ask)) {
         return;
     }
     if (admin->streams.count >= admin->settings.live_streams) {

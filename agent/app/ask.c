@@ -208,6 +208,31 @@ ask_print(const struct ask *ask, enum exit_code code, struct buf *body,
 }
 
 enum exit_code
+ask_list(const struct ask *ask, const char *path, const struct filters *filters,
+         const struct ask_most *most, const struct ask_form *form)
+{
+    struct buf url = { 0 };
+    struct buf body = { 0 };
+    uint64_t limit = most->otherwise;
+    if (most->given != NULL &&
+        (slice_to_u64(slice_of(most->given), &limit) != STATUS_OK ||
+         limit == 0 || limit > ASK_LIST_MOST)) {
+        (void)fprintf(stderr,
+                      "longstop %s: --limit: a number from 1 to %d is wanted\n",
+                      ask->command, ASK_LIST_MOST);
+        return EXIT_USAGE;
+    }
+    buf_text(&url, path);
+    filters_query(filters, &url);
+    enum exit_code code =
+        buf_status(&url) != STATUS_OK
+            ? say(ask, EXIT_FAILED, status_text(buf_status(&url)))
+            : ask_pages(ask, url.ptr, (size_t)limit, &body);
+    buf_fini(&url);
+    return ask_print(ask, code, &body, form);
+}
+
+enum exit_code
 ask_show(const struct ask *ask, struct buf *path, const struct ask_form *form)
 {
     struct buf body = { 0 };

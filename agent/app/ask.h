@@ -8,6 +8,7 @@
 
 #include "app/configuration.h"
 #include "app/exit_code.h"
+#include "app/filters.h"
 
 /* Whom to ask, for whom. */
 struct ask {
@@ -54,6 +55,23 @@ struct ask_form {
  * process ends. Frees `body`. */
 enum exit_code ask_print(const struct ask *ask, enum exit_code code,
                          struct buf *body, const struct ask_form *form);
+
+/* How many of a list are asked for: as on the command line, NULL for so many as
+ * there are by default. */
+struct ask_most {
+    const char *given;
+    size_t otherwise;
+};
+
+/* The most that can be asked for. */
+#define ASK_LIST_MOST 1000000
+
+/* Asks for a paged list, page after page, and prints it. EXIT_USAGE where
+ * `most` is no number. */
+enum exit_code ask_list(const struct ask *ask, const char *path,
+                        const struct filters *filters,
+                        const struct ask_most *most,
+                        const struct ask_form *form);
 
 /* GETs `path`, which it frees, and prints the answer. */
 enum exit_code ask_show(const struct ask *ask, struct buf *path,

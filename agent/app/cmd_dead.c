@@ -2,11 +2,8 @@
 /*
  * cmd_dead: lists the dead letters, the newest first, or why there are so many.
  */
-#include <stdio.h>
-
 #include "app/ask.h"
 #include "app/commands.h"
-#include "app/filters.h"
 #include "app/load.h"
 #include "app/options.h"
 #include "app/table.h"
@@ -14,7 +11,6 @@
 #include "io/clock.h"
 #include "wire/json.h"
 
-#define LETTERS_MOST    1000000
 #define LETTERS_DEFAULT 50
 
 static void
@@ -123,25 +119,8 @@ list_letters(const struct ask *ask, const struct filters *filters,
              const char *most, bool json)
 {
     const struct ask_form form = { json, letters_text, NULL };
-    struct buf path = { 0 };
-    struct buf body = { 0 };
-    uint64_t limit = LETTERS_DEFAULT;
-    if (most != NULL && (slice_to_u64(slice_of(most), &limit) != STATUS_OK ||
-                         limit == 0 || limit > LETTERS_MOST)) {
-        (void)fprintf(stderr,
-                      "longstop dead: --limit: a number from 1 to %d is "
-                      "wanted\n",
-                      LETTERS_MOST);
-        return EXIT_USAGE;
-    }
-    enum exit_code code = EXIT_FAILED;
-    buf_text(&path, "/api/v1/dead");
-    filters_query(filters, &path);
-    if (buf_status(&path) == STATUS_OK) {
-        code = ask_pages(ask, path.ptr, (size_t)limit, &body);
-    }
-    buf_fini(&path);
-    return ask_print(ask, code, &body, &form);
+    return ask_list(ask, "/api/v1/dead", filters,
+                    &(struct ask_most){ most, LETTERS_DEFAULT }, &form);
 }
 
 enum exit_code

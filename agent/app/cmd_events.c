@@ -2,11 +2,8 @@
 /*
  * cmd_events: lists the events that are kept, the newest first.
  */
-#include <stdio.h>
-
 #include "app/ask.h"
 #include "app/commands.h"
-#include "app/filters.h"
 #include "app/load.h"
 #include "app/options.h"
 #include "app/table.h"
@@ -14,7 +11,6 @@
 #include "io/clock.h"
 #include "wire/json.h"
 
-#define EVENTS_MOST    1000000
 #define EVENTS_DEFAULT 50
 
 static void
@@ -64,25 +60,8 @@ list_events(const struct ask *ask, const struct filters *filters,
             const char *most, bool json)
 {
     const struct ask_form form = { json, events_text, NULL };
-    struct buf path = { 0 };
-    struct buf body = { 0 };
-    uint64_t limit = EVENTS_DEFAULT;
-    if (most != NULL && (slice_to_u64(slice_of(most), &limit) != STATUS_OK ||
-                         limit == 0 || limit > EVENTS_MOST)) {
-        (void)fprintf(stderr,
-                      "longstop events: --limit: a number from 1 to %d is "
-                      "wanted\n",
-                      EVENTS_MOST);
-        return EXIT_USAGE;
-    }
-    enum exit_code code = EXIT_FAILED;
-    buf_text(&path, "/api/v1/events");
-    filters_query(filters, &path);
-    if (buf_status(&path) == STATUS_OK) {
-        code = ask_pages(ask, path.ptr, (size_t)limit, &body);
-    }
-    buf_fini(&path);
-    return ask_print(ask, code, &body, &form);
+    return ask_list(ask, "/api/v1/events", filters,
+                    &(struct ask_most){ most, EVENTS_DEFAULT }, &form);
 }
 
 enum exit_code

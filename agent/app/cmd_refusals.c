@@ -3,8 +3,6 @@
  * cmd_refusals: lists requests that were not accepted, the newest first or by
  * cause, or shows the head of one.
  */
-#include <stdio.h>
-
 #include "app/ask.h"
 #include "app/commands.h"
 #include "app/load.h"
@@ -14,20 +12,9 @@
 #include "io/clock.h"
 #include "wire/encode.h"
 #include "wire/json.h"
-#include "wire/url.h"
 
-#define REFUSALS_MOST    1000000
 #define REFUSALS_DEFAULT 50
 #define GROUPS_MOST      200
-
-/* What is asked for, as on the command line; NULL asks for nothing. */
-struct filters {
-    const char *connector;
-    const char *cause;
-    const char *since;
-    const char *limit;
-    bool groups;
-};
 
 /* ---- one a line ---- */
 
@@ -193,56 +180,6 @@ one_text(struct slice body, const void *arg, struct buf *into)
 
 /* ---- asking ---- */
 
-static void
-add_filters(struct buf *path, const struct filters *filters)
-{
-    char text[INSTANT_TEXT_BYTES];
-    int64_t age_ms;
-    const char *since = filters->since;
-    if (filters->connector != NULL) {
-        url_add_query(path, slice_of("connector"),
-                      slice_of(filters->connector));
-    }
-    if (filters->cause != NULL) {
-        url_add_query(path, slice_of("cause"), slice_of(filters->cause));
-    }
-    if (since != NULL &&
-        instant_parse_span(slice_of(since), &age_ms) == STATUS_OK) {
-        since = instant_text(instant_add(clock_unix_ms(), -age_ms), text);
-    }
-    if (since != NULL) {
-        url_add_query(path, slice_of("since"), slice_of(since));
-    }
-}
-
-static enum exit_code
-list_refusals(const struct ask *ask, const struct filters *filters, bool json)
-{
-    const struct ask_form form = { json,
-                                   filters->groups ? groups_text : list_text,
-                                   NULL };
-    struct buf path = { 0 };
-    struct buf body = { 0 };
-    uint64_t limit = filters->groups ? REFUSALS_MOST : REFUSALS_DEFAULT;
-    if (filters->limit != NULL &&
-        (slice_to_u64(slice_of(filters->limit), &limit) != STATUS_OK ||
-         limit == 0 || limit > REFUSALS_MOST)) {
-        (void)fprintf(stderr,
-                      "longstop refusals: --limit: a number from 1 to %d is "
-                      "wanted\n",
-                      REFUSALS_MOST);
-        return EXIT_USAGE;
-    }
-    enum exit_code code = EXIT_FAILED;
-    buf_text(&path, "/api/v1/refusals");
-    add_filters(&path, filters);
-    if (buf_status(&path) == STATUS_OK) {
-        code = ask_pages(ask, path.ptr, (size_t)limit, &body);
-    }
-    buf_fini(&path);
-    return ask_print(ask, code, &body, &form);
-}
-
 static enum exit_code
 show_refusal(const struct ask *ask, const char *number, bool json)
 {
@@ -257,8 +194,9 @@ enum exit_code
 cmd_refusals(int argc, char **argv)
 {
     const char *path = NULL;
+    const char *limit = NULL;
     struct filters filters = { 0 };
-    bool json = false;
+    bool json = false, groups = false;
     const struct option_spec options[] = {
         { "config", 'c', "FILE", "the configuration", &path, NULL },
         { "connector", 0, "NAME", "only of this one", &filters.connector,
@@ -268,9 +206,11 @@ cmd_refusals(int argc, char **argv)
           &filters.cause, NULL },
         { "since", 0, "TIME", "only from then on, or an age: 2h",
           &filters.since, NULL },
+        { "until", 0, "TIME", "only before it, or an age", &filters.until,
+          NULL },
         { "groups", 'g', NULL, "count them by cause and reason", NULL,
-          &filters.groups },
-        { "limit", 'n', "N", "at most so many (50)", &filters.limit, NULL },
+          &groups },
+        { "limit", 'n', "N", "at most so many (50)", &limit, NULL },
         { "json", 0, NULL, "as JSON", NULL, &json },
     };
     const struct command_spec spec = {
@@ -297,8 +237,13 @@ cmd_refusals(int argc, char **argv)
     if (code == EXIT_OK) {
         const struct ask ask = { .configuration = &configuration,
                                  .command = spec.name };
-        code = operands[0] != NULL ? show_refusal(&ask, operands[0], json)
-                                   : list_refusals(&ask, &filters, json);
+        const struct ask_most most = { limit, groups ? (size_t)ASK_LIST_MOST
+                                                     : REFUSALS_DEFAULT };
+        const struct ask_form form = { json, groups ? groups_text : list_text,
+                                       NULL };
+        code = operands[0] != NULL
+                   ? show_refusal(&ask, operands[0], json)
+                   : ask_list(&ask, "/api/v1/refusals", &filters, &most, &form);
         configuration_fini(&configuration);
     }
     return code;

@@ -244,31 +244,15 @@ run(struct tail *tail)
     return tail->code;
 }
 
-/* What it must have, as on the command line; NULL asks for nothing. */
-struct filters {
-    const char *connector, *handler, *type;
-};
-
 static void
 write_path(const struct filters *filters, struct buf *path)
 {
-    const struct {
-        const char *name, *value;
-    } rows[] = {
-        /* an event goes to no handler yet */
-        { "topics",
-          filters->handler == NULL ? "events,deliveries" : "deliveries" },
-        { "connector", filters->connector },
-        { "handler", filters->handler },
-        { "type", filters->type },
-    };
     buf_text(path, "/api/v1/stream");
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].value != NULL) {
-            url_add_query(path, slice_of(rows[i].name),
-                          slice_of(rows[i].value));
-        }
-    }
+    /* an event goes to no handler yet */
+    url_add_query(path, slice_of("topics"),
+                  slice_of(filters->handler == NULL ? "events,deliveries"
+                                                    : "deliveries"));
+    filters_query(filters, path);
 }
 
 enum exit_code

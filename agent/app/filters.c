@@ -5,7 +5,7 @@
 #include "io/clock.h"
 #include "wire/url.h"
 
-#define FILTERS 7
+#define FILTERS 8
 
 struct member {
     const char *name, *value;
@@ -21,6 +21,7 @@ list(const struct filters *filters, struct member into[FILTERS])
         { "type", filters->type, false },
         { "via", filters->via, false },
         { "reason", filters->reason, false },
+        { "cause", filters->cause, false },
         { "since", filters->since, true },
         { "until", filters->until, true },
     };

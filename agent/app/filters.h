@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filters: which dead letters or events a command is about, from its options to
- * a query or a body of the agent's API.
+ * filters: which dead letters, events or refusals a command is about, from its
+ * options to a query or a body of the agent's API.
  */
 #ifndef APP_FILTERS_H
 #define APP_FILTERS_H
@@ -17,6 +17,7 @@ struct filters {
     const char *type;
     const char *via;
     const char *reason;
+    const char *cause; /* of a refusal */
     const char *since; /* a time, or an age such as 2h */
     const char *until;
 };

@@ -3,6 +3,7 @@
 `tail`. Each over the real program."""
 import json
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -160,10 +161,16 @@ class Live(harness.Case):
         self.assertEqual(Stream(self, agent, "?topics=whims").status, 400)
 
     def test_a_reader_sees_only_what_it_asks_for(self):
-        agent = self.many()
+        agent = self.many({"log": {"file": "events.jsonl"},
+                           "picky": {"file": "picky.jsonl",
+                                     "types": ["nothing"]}})
+        agent.stop()
+        agent.config["connectors"]["shop"] = harness.pet_store()
+        agent.write_config()
+        agent.start()
         typed = self.stream(agent, "?topics=events&type=order.*")
-        other = self.stream(agent, "?topics=deliveries&handler=nobody")
-        named = self.stream(agent, "?connector=nobody&topics=events")
+        other = self.stream(agent, "?topics=deliveries&handler=picky")
+        named = self.stream(agent, "?connector=shop&topics=events")
         all_ = self.stream(agent, "?topics=deliveries&handler=log")
         self.batch(agent, [{"id": "1", "kind": "order.paid"},
                            {"id": "2", "kind": "refund"},
@@ -172,6 +179,11 @@ class Live(harness.Case):
         self.assertEqual({d["id"] for _, d in all_.take(3)}, {"1", "2", "3"})
         self.assertTrue(other.blocks.empty())
         self.assertTrue(named.blocks.empty())
+        for query in ("?connector=shpo", "?handler=lgo"):
+            self.assertEqual(Stream(self, agent, query).status, 400)
+        got = agent.command("tail", "--handler", "lgo")
+        self.assertEqual(got.returncode, 2)
+        self.assertIn(b"name of a configured handler", got.stderr)
 
     # ---- coming back ----
 
@@ -295,13 +307,17 @@ class Tail(harness.Case):
         except ValueError:
             pass
 
-    def shown(self, agent, child, order):
-        """Sends orders until the first is shown; it may not listen yet."""
+    def shown(self, agent, child, order, pattern=rb""):
+        """Sends webhooks until a line of one is shown: it may not listen yet,
+        or begin to in the midst of one."""
         deadline = time.monotonic() + harness.PATIENCE
         while time.monotonic() < deadline:
             Hook(order, iso()).send(agent)
             try:
-                return child.lines.get(timeout=0.3)
+                while True:
+                    line = child.lines.get(timeout=0.3)
+                    if re.match(pattern, line):
+                        return line
             except queue.Empty:
                 continue
         raise AssertionError("nothing is shown")
@@ -309,12 +325,11 @@ class Tail(harness.Case):
     def test_tail_shows_events_and_deliveries_and_ends_with_0(self):
         agent = self.pet_shop()
         child = self.tail(agent)
-        line = self.shown(agent, child, 7)
-        self.assertRegex(line, rb"^\d\d:\d\d:\d\d  event +shop "
-                               rb"order\.created \S+ by webhook\n$")
-        self.assertRegex(child.lines.get(timeout=20),
-                         rb"^\d\d:\d\d:\d\d  done +shop order\.created \S+ to "
-                         rb"log, attempt 1, \d+ ms(: \S+)?\n$")
+        self.shown(agent, child, 7, rb"^\d\d:\d\d:\d\d  event     shop "
+                                    rb"order\.created \S+ by webhook\n$")
+        self.shown(agent, child, 7, rb"^\d\d:\d\d:\d\d  done      shop "
+                                    rb"order\.created \S+ to log, attempt 1, "
+                                    rb"\d+ ms(: \S+)?\n$")
         child.send_signal(signal.SIGINT)
         self.assertEqual(child.wait(20), 0)
 
