@@ -41,7 +41,8 @@ struct refusals {
     struct batch *gathering;
     struct batch *stored; /* under way, or empty */
     struct batch batches[2];
-    bool is_open; /* the call is under way */
+    size_t trimmed; /* connectors whose old ones have been told to go */
+    bool is_open;   /* the call is under way */
     struct store_call call;
     struct loop_timer *timer;
 };
@@ -80,6 +81,8 @@ count_lost(struct refusals *refusals, const struct batch *batch)
     }
 }
 
+static void trim_more(struct refusals *refusals);
+
 static void
 stored(struct store_call *call)
 {
@@ -91,6 +94,7 @@ stored(struct store_call *call)
         count_lost(refusals, refusals->stored);
     }
     clear(refusals->stored);
+    trim_more(refusals);
 }
 
 static void
@@ -238,22 +242,31 @@ refusals_note(struct refusals *refusals, const struct refusal *refusal)
 
 /* ---- lifecycle ---- */
 
-void
-refusals_start(struct refusals *refusals)
+/* Names connectors, a batch at a time: a name alone has what is over `keep`
+ * go. */
+static void
+trim_more(struct refusals *refusals)
 {
     struct batch *batch = refusals->gathering;
-    for (size_t i = 0;
-         i < refusals->settings.connector_count && batch->count < BATCH_MOST;
-         i++) {
+    size_t before = refusals->trimmed;
+    while (refusals->trimmed < refusals->settings.connector_count &&
+           batch->count < BATCH_MOST) {
         batch->rows[batch->count++] = (struct store_refusal){
-            .connector = refusals->settings.connectors[i].id,
+            .connector = refusals->settings.connectors[refusals->trimmed++].id,
             .cause = REFUSAL_MALFORMED,
             .only_more = true,
         };
     }
-    if (batch->count > 0) {
+    if (refusals->trimmed > before) {
         submit(refusals);
     }
+}
+
+void
+refusals_start(struct refusals *refusals)
+{
+    refusals->trimmed = 0;
+    trim_more(refusals);
 }
 
 enum status
@@ -267,6 +280,7 @@ refusals_create(struct loop *loop, struct store_worker *worker,
     refusals->loop = loop;
     refusals->worker = worker;
     refusals->settings = *settings;
+    refusals->trimmed = settings->connector_count; /* until refusals_start */
     refusals->gathering = &refusals->batches[0];
     refusals->stored = &refusals->batches[1];
     refusals->tallies =

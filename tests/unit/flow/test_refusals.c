@@ -246,12 +246,16 @@ static void
 at_the_start_what_is_over_the_limit_goes(void **state)
 {
     (void)state;
-    open_refusals(3, 0);
-    refusals_start(refusals);
-    await_calls(1);
-    assert_int_equal(fake.named, 3);
-    assert_int_equal(fake.keep, 0);
-    close_refusals();
+    /* Of all connectors, however many a batch holds. */
+    static const size_t counts[] = { 3, 256, 300 };
+    for (size_t i = 0; i < 3; i++) {
+        open_refusals(counts[i], 0);
+        refusals_start(refusals);
+        await_calls(1 + (counts[i] > 256));
+        close_refusals();
+        assert_int_equal(fake.named, counts[i]);
+        assert_int_equal(fake.keep, 0);
+    }
 }
 
 static void
