@@ -434,7 +434,7 @@ static const struct config_key limit_keys[] = {
       .min = "1",
       .max = "100000",
       .doc = "Keys and confirmations fetched for one connector in a minute at "
-             "most." },
+             "most; a key that was in use does not count." },
     { .name = "key_timeout",
       .type = CONFIG_DURATION,
       .offset = offsetof(struct limit_settings, key_timeout_ms),

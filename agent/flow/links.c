@@ -25,6 +25,7 @@ struct kept {
     struct list link; /* in links.kept, the one used last at the end */
     struct slice name;
     struct slice key; /* empty: it failed */
+    bool was_good;    /* it was fetched once: asking again is nobody's trick */
     struct error why;
     int64_t until_ms;
     struct arena arena; /* holds the texts */
@@ -66,13 +67,15 @@ forget(struct links *links, struct kept *kept)
     mem_free(kept);
 }
 
+/* Finds what is kept of a name. A key whose time is over stays known as one
+ * that there was. */
 static struct kept *
 find_kept(struct links *links, struct slice name)
 {
     const int64_t now_ms = loop_now_ms(links->loop);
     list_for_each_safe(at, &links->kept) {
         struct kept *kept = list_entry(at, struct kept, link);
-        if (kept->until_ms <= now_ms) {
+        if (kept->until_ms <= now_ms && !kept->was_good) {
             forget(links, kept);
         } else if (slice_equal(kept->name, name)) {
             return kept;
@@ -94,7 +97,7 @@ make_room(struct links *links)
     list_for_each(at, &links->kept) {
         struct kept *kept = list_entry(at, struct kept, link);
         oldest = oldest == NULL ? kept : oldest;
-        failed = failed == NULL && kept->key.len == 0 ? kept : failed;
+        failed = failed == NULL && !kept->was_good ? kept : failed;
     }
     failed = failed != NULL ? failed : oldest;
     if (failed != NULL) {
@@ -117,6 +120,11 @@ keep(struct links *links, struct slice name, struct slice key,
         mem_free(kept);
         return;
     }
+    struct kept *before = find_kept(links, name);
+    kept->was_good = key.len > 0 || (before != NULL && before->was_good);
+    if (before != NULL) {
+        forget(links, before);
+    }
     kept->why = *why;
     kept->until_ms = instant_add(loop_now_ms(links->loop),
                                  key.len > 0 ? links->settings.key_age_ms
@@ -131,7 +139,7 @@ links_find(struct links *links, struct slice name, struct slice *ret_key,
            struct error *err)
 {
     struct kept *kept = find_kept(links, name);
-    if (kept == NULL) {
+    if (kept == NULL || kept->until_ms <= loop_now_ms(links->loop)) {
         return STATUS_NOT_FOUND;
     }
     list_remove(&kept->link);
@@ -363,7 +371,10 @@ links_bring(struct links *links, const struct connector *connector,
         join(call, wait);
         return STATUS_OK;
     }
-    if (status == STATUS_OK) {
+    /* Whoever asks for keys that there are none of may use up what is allowed,
+     * but not keep back one that was in use. */
+    const struct kept *known = find_kept(links, want->name);
+    if (status == STATUS_OK && (known == NULL || !known->was_good)) {
         status = admit_fetch(links, connector, err);
     }
     if (status != STATUS_OK) {

@@ -12,7 +12,8 @@
  *
  * Keys are kept by their URL, or by the connector and the name that the token
  * gave. What failed is remembered for a while, so that a flood of requests
- * costs one fetch.
+ * costs one fetch. A key that was in use is fetched again however many others
+ * were asked for.
  */
 #ifndef FLOW_LINKS_H
 #define FLOW_LINKS_H
@@ -34,7 +35,7 @@ struct links_settings {
     int64_t key_age_ms; /* asked for again after that: 1d */
     int64_t failure_ms; /* how long a failure is remembered: 30s */
     int64_t waiting;    /* requests that wait at most: 256 */
-    int64_t per_minute; /* fetches for one connector: 60 */
+    int64_t per_minute; /* fetches of one connector for what is new: 60 */
     int64_t timeout_ms; /* of a fetch: 5s */
     int64_t max_bytes;  /* of what is fetched: 64KiB */
 };

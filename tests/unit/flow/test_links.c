@@ -274,6 +274,34 @@ only_so_many_may_wait_and_be_asked_for(void **state)
     close_site();
 }
 
+/* A stranger can name keys that there are none of as fast as he likes. */
+static void
+a_key_that_was_in_use_comes_back_whatever_else_is_asked_for(void **state)
+{
+    (void)state;
+    struct links_settings settings = usual();
+    settings.per_minute = 3;
+    settings.key_age_ms = PATIENCE_MS;
+    settings.failure_ms = 1;
+    open_site(settings, true);
+    assert_int_equal(fetch("https://localhost/good"), STATUS_OK);
+    answer_with(500, "");
+    assert_int_equal(fetch("https://localhost/1"), STATUS_UNAVAILABLE);
+    assert_int_equal(fetch("https://localhost/2"), STATUS_UNAVAILABLE);
+    assert_int_equal(bring(0, "https://localhost/3"), STATUS_BUSY);
+    loop_timer_arm(site.later, (int64_t)PATIENCE_MS * 2);
+    loop_run(site.loop);
+    assert_int_equal(find("https://localhost/good"), STATUS_NOT_FOUND);
+    /* Nor does it lose that by a bad moment of its own. */
+    assert_int_equal(fetch("https://localhost/good"), STATUS_UNAVAILABLE);
+    loop_timer_arm(site.later, 20);
+    loop_run(site.loop);
+    answer_certificate();
+    assert_int_equal(fetch("https://localhost/good"), STATUS_OK);
+    assert_int_equal(find("https://localhost/good"), STATUS_OK);
+    close_site();
+}
+
 static void
 failures_drive_out_no_keys(void **state)
 {
@@ -387,6 +415,8 @@ main(void)
         cmocka_unit_test(what_is_no_key_fails_and_is_remembered_for_a_while),
         cmocka_unit_test(a_key_grows_old),
         cmocka_unit_test(only_so_many_may_wait_and_be_asked_for),
+        cmocka_unit_test(
+            a_key_that_was_in_use_comes_back_whatever_else_is_asked_for),
         cmocka_unit_test(failures_drive_out_no_keys),
         cmocka_unit_test(without_link_base_no_private_address_is_asked),
         cmocka_unit_test(a_confirmation_is_any_2xx),
