@@ -242,8 +242,10 @@ def suite_e2e(suite, options):
     """The program with its sanitizers; at leisure the hardened one as well."""
     for tree in ("dev", "release") if options.long else ("dev",):
         build(suite, tree)
-        suite.run_counted(["python3", "tests/e2e/run.py", "--bin",
-                           program(tree)], limit=900)
+        argv = ["python3", "tests/e2e/run.py", "--bin", program(tree)]
+        if options.match and "e2e" in (options.only or []):
+            argv += ["--match", options.match]
+        suite.run_counted(argv, limit=900)
 
 
 def suite_brokers(suite, options):
@@ -378,7 +380,8 @@ def main():
     parser.add_argument("--only", action="append", metavar="SUITE",
                         choices=sorted(SUITES), help="may be given again")
     parser.add_argument("--match", metavar="REGEX",
-                        help="of the unit tests, only those: unit.base.bytes")
+                        help="of the unit tests, only those: unit.base.bytes; "
+                        "of e2e where that is named: test_keys")
     parser.add_argument("--long", action="store_true",
                         help="unit and e2e of the hardened build too, "
                         "ten seeds of providers, 100,000 worlds, a minute "

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the end-to-end tests of a build, several files at a time.
 
-    tests/e2e/run.py --bin build [--jobs 4] [test_webhook …]
+    tests/e2e/run.py --bin build [--jobs 4] [--match REGEX] [test_webhook …]
 
 The last line is `N passed, N failed`; what was skipped is named above it.
 """
@@ -10,6 +10,7 @@ import argparse
 import concurrent.futures
 import glob
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -50,10 +51,25 @@ class Counting(unittest.TextTestResult):
         self.stream.flush()
 
 
-def run_one(name):
+def each(suite):
+    """The tests of a suite, however they are nested."""
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from each(test)
+        else:
+            yield test
+
+
+def run_one(name, pattern):
     """In a process of its own: runs one file and prints its counts."""
     sys.path[:0] = [os.environ["LONGSTOP_FOLDER"], HERE]
     suite = unittest.defaultTestLoader.loadTestsFromName(name)
+    if pattern:
+        suite = unittest.TestSuite(test for test in each(suite)
+                                   if re.search(pattern, test.id()))
+        if not suite.countTestCases():
+            print("@0 0 0")
+            return 0
     runner = unittest.TextTestRunner(stream=sys.stdout, resultclass=Counting,
                                      verbosity=0)
     result = runner.run(suite)
@@ -65,8 +81,9 @@ def run_one(name):
     return 0
 
 
-def start(name):
-    child = subprocess.run([sys.executable, __file__, "--one", name],
+def start(name, pattern):
+    child = subprocess.run([sys.executable, __file__, "--one", name,
+                            "--match", pattern],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            check=False)
     lines = child.stdout.decode("utf-8", "replace").splitlines()
@@ -82,11 +99,14 @@ def main():
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--folder", default=HERE,
                         help="where the files are; what they share is here")
+    parser.add_argument("--match", metavar="REGEX", default="",
+                        help="only tests whose name matches, such as "
+                        "test_keys.Pem.test_it_is_read")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     if options.one:
-        return run_one(options.one)
+        return run_one(options.one, options.match)
     build = os.path.abspath(options.bin or "build")
     if os.path.isfile(build):
         build = os.path.dirname(build)
@@ -100,11 +120,16 @@ def main():
                             glob.glob(os.path.join(options.folder, "test_*.py")))
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for name, text, good, bad in pool.map(start, names):
-            print(f"== {name}: {good} passed, {bad} failed\n{text}",
-                  flush=True)
+        for name, text, good, bad in pool.map(
+                lambda name: start(name, options.match), names):
+            if good + bad > 0 or not options.match:
+                print(f"== {name}: {good} passed, {bad} failed\n{text}",
+                      flush=True)
             passed += good
             failed += bad
+    if options.match and passed + failed == 0:
+        print(f"no test is called /{options.match}/")
+        return 2
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
