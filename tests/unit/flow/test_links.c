@@ -215,12 +215,18 @@ what_is_no_key_fails_and_is_remembered_for_a_while(void **state)
     (void)state;
     struct links_settings settings = usual();
     settings.failure_ms = PATIENCE_MS;
+    settings.max_bytes = 2048; /* the certificate has less */
+    static char long_body[2049 + 1];
+    memset(long_body, 'x', sizeof(long_body) - 1);
     static const struct {
         unsigned status;
         const char *body, *words;
     } rows[] = {
-        { 404, "no", "key: HTTP 404" }, { 302, "", "key: HTTP 302" },
-        { 204, "", "key: HTTP 204" },   { 200, "<html>", "neither PEM" },
+        { 200, long_body, "longer than 2048 bytes" },
+        { 404, "no", "key: HTTP 404" },
+        { 302, "", "key: HTTP 302" },
+        { 204, "", "key: HTTP 204" },
+        { 200, "<html>", "neither PEM" },
         { 200, "", "empty" },
     };
     open_site(settings, true);

@@ -151,6 +151,9 @@ equal_requests_for_tokens_are_one_and_others_are_not(void **state)
         { .url = SLICE("u"), .body = SLICE("c"), .user = SLICE("i") },
         { .url = SLICE("v"), .body = SLICE("b"), .user = SLICE("i") },
         { .url = SLICE("u"), .body = SLICE("b"), .password = SLICE("i") },
+        /* Nor do the ends of one and the begin of the next make another. */
+        { .url = SLICE("u"), .body = SLICE("bc"), .password = SLICE("i") },
+        { .url = SLICE("u"), .body = SLICE("c"), .password = SLICE("ib") },
     };
     enum { COUNT = sizeof(requests) / sizeof(requests[0]) };
     struct buf texts[COUNT] = { 0 };
@@ -195,6 +198,9 @@ static const struct answer_row answer_rows[] = {
       3540000 },
     { 200, "{\"access_token\":\"a\",\"expires_in\":1e99}", STATUS_OK, "a", "",
       3540000 },
+    /* Nobody's token is good for years: 30 days, less the minute. */
+    { 200, "{\"access_token\":\"a\",\"expires_in\":315360000}", STATUS_OK, "a",
+      "", INT64_C(2591940000) },
     { 200, "{}", STATUS_PROTOCOL, "no access_token", "", 0 },
     { 200, "<html>", STATUS_PROTOCOL, "no access_token", "", 0 },
     { 200, "{\"access_token\":\"a\",\"token_type\":\"mac\"}", STATUS_PROTOCOL,

@@ -273,8 +273,9 @@ a_feed_has_limits(void **state)
     (void)state;
     struct error err = { "" };
     struct buf xml = { 0 };
+    /* Three levels stand already: one more than there may be. */
     buf_text(&xml, "<rss><channel><item>");
-    for (int i = 0; i < FEED_DEPTH_MAX; i++) {
+    for (int i = 0; i < FEED_DEPTH_MAX - 2; i++) {
         buf_text(&xml, "<a>");
     }
     (void)read_feed(xml.ptr, xml.len, STATUS_TOO_LARGE, &err);
