@@ -161,40 +161,43 @@ child(const struct config_node *node, const char *key)
     return node == NULL ? NULL : config_node_child(node, key);
 }
 
+/* Reports what is wrong with one key of a handler. */
+static void
+refuse(struct config_binding *binding, const struct config_node *node,
+       const char *key, const char *words)
+{
+    const struct config_node *at = child(node, key);
+    if (at != NULL) {
+        config_report_add(binding->report, CONFIG_ERROR, at->key_mark, "%s",
+                          words);
+    }
+}
+
 /* Keys and formats that only some kinds have. */
 static void
 check_kind(struct config_binding *binding, const struct config_node *node,
            const struct handler_settings *handler)
 {
     bool is_worker = handler->kind == HANDLER_EXEC && handler->is_worker;
-    if (handler->is_worker && handler->kind != HANDLER_EXEC) {
-        config_report_add(binding->report, CONFIG_ERROR,
-                          child(node, "worker")->key_mark,
-                          "worker is for exec handlers");
+    bool is_unix = handler->kind == HANDLER_UNIX;
+    if (handler->is_worker && !is_worker) {
+        refuse(binding, node, "worker", "worker is for exec handlers");
     }
-    if (child(node, "ahead") != NULL && !is_worker &&
-        handler->kind != HANDLER_UNIX) {
-        config_report_add(binding->report, CONFIG_ERROR,
-                          child(node, "ahead")->key_mark,
-                          "ahead is for workers (exec with worker: true) and "
-                          "unix handlers");
+    if (!is_worker && !is_unix) {
+        refuse(binding, node, "ahead",
+               "ahead is for workers (exec with worker: true) and unix "
+               "handlers");
     }
     if (handler->format == FORMAT_BINARY && handler->kind != HANDLER_HTTP) {
-        config_report_add(binding->report, CONFIG_ERROR,
-                          child(node, "format")->mark,
-                          "cloudevents-binary has the envelope in header "
-                          "fields: it is for http handlers");
+        refuse(binding, node, "format",
+               "cloudevents-binary has the envelope in header fields: it is "
+               "for http handlers");
     }
-    bool has_lines = is_worker || handler->kind == HANDLER_UNIX ||
-                     handler->kind == HANDLER_FILE;
-    if (has_lines && handler->format == FORMAT_RAW) {
-        config_report_add(binding->report, CONFIG_ERROR,
-                          child(node, "format")->mark,
-                          "%s is given one CloudEvents object a line: 'raw' "
-                          "bytes may have lines of their own",
-                          handler->kind == HANDLER_FILE ? "a file"
-                          : is_worker                   ? "a worker"
-                                                        : "a unix handler");
+    if (handler->format == FORMAT_RAW &&
+        (is_worker || is_unix || handler->kind == HANDLER_FILE)) {
+        refuse(binding, node, "format",
+               "workers, unix handlers and files are given one CloudEvents "
+               "object a line: 'raw' bytes may have lines of their own");
     }
 }
 

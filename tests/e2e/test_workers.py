@@ -333,8 +333,8 @@ class Mistakes(Lines):
                 ({"file": "f", "ahead": 2}, "ahead is for workers"),
                 ({"exec": ["true"], "ahead": 2}, "ahead is for workers"),
                 ({"exec": ["true"], "worker": True, "format": "raw"},
-                 "a worker is given one CloudEvents object a line"),
-                ({"unix": "s", "format": "raw"}, "a unix handler is given"),
+                 "given one CloudEvents object a line"),
+                ({"unix": "s", "format": "raw"}, "object a line"),
                 ({"unix": "s", "file": "f"}, "exactly one of")):
             agent = self.agent({"shop": harness.pet_store()}, {"h": handler})
             agent.write_config()
