@@ -193,6 +193,12 @@ class Bench:
             ("poll.fresh", lambda: self.poll("fresh", "memory")),
             ("exec", lambda: self.children(4)),
             ("exec.none", lambda: self.children(0)),
+            ("bare.spawn", lambda: self.bare("spawn", 4)),
+            ("handler.exec", lambda: self.handler("exec", 4)),
+            ("handler.worker", lambda: self.handler("worker", 4)),
+            ("handler.ahead", lambda: self.handler("worker", 128, ahead=64)),
+            ("handler.http", lambda: self.posts(self.handler, "http", 16)),
+            ("bare.curl", lambda: self.posts(self.bare, "curl", 16)),
         ]
 
     def program(self, name):
@@ -248,6 +254,38 @@ class Bench:
                         "--at-once", at_once, "--seconds",
                         self.options.seconds)
 
+    def run_counted(self, *words):
+        """Also the CPU time of an event: it minds neighbours less."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found = self.run(*words)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = (after.ru_utime - before.ru_utime + after.ru_stime -
+                 before.ru_stime)
+        events = max(1, found["rate"] * self.options.seconds)
+        found["cpu_us"] = 1e6 * spent / events
+        return found
+
+    def bare(self, kind, at_once, url=""):
+        return self.run_counted("bench_bare", "--kind", kind, "--at-once", at_once,
+                        "--program", self.program("bench_child"), "--url", url,
+                        "--seconds", self.options.seconds)
+
+    def handler(self, kind, at_once, url="", ahead=1):
+        return self.run_counted("bench_handler", "--kind", kind, "--at-once", at_once,
+                        "--ahead", ahead, "--program",
+                        self.program("bench_child"), "--url", url,
+                        "--seconds", self.options.seconds)
+
+    def posts(self, measure, kind, at_once):
+        """Against a receiver of its own."""
+        with subprocess.Popen([self.program("bench_server")],
+                              stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as server:
+            port = int(server.stdout.readline())
+            found = measure(kind, at_once, "http://127.0.0.1:%d/" % port)
+            server.stdin.close()
+        return found
+
     # ---- the run ----
 
     def fill(self):
@@ -289,6 +327,9 @@ class Bench:
         self.foreign.append(max(0.0, (busy_seconds() - busy - own) / span))
         self.figures.setdefault(name, []).append(found)
 
+    def wants(self, part):
+        return part in (self.options.only or part)
+
     def rounds(self):
         only = self.options.only.split(",") if self.options.only else None
         for number in range(self.options.rounds):
@@ -319,8 +360,8 @@ class Table:
     def values(self, name, key="rate"):
         return [found[key] for found in self.figures.get(name, [])]
 
-    def ratios(self, above, below):
-        pairs = zip(self.values(above), self.values(below))
+    def ratios(self, above, below, key="rate"):
+        pairs = zip(self.values(above, key), self.values(below, key))
         return [a / b for a, b in pairs if b]
 
     @staticmethod
@@ -369,6 +410,24 @@ class Table:
                  values("sync", "p50"))
         self.row("  p99 ms", values("sync", "p99"))
 
+    def print_handlers(self):
+        ratios, values = self.ratios, self.values
+
+        def costs(above, below):
+            return ratios(above, below, "cpu_us")
+        self.row("exec handler / bare posix_spawn and wait",
+                 ratios("handler.exec", "bare.spawn"), 0.8)
+        self.row("  by CPU time", costs("bare.spawn", "handler.exec"), 0.8)
+        self.row("worker / exec, 4 at a time",
+                 ratios("handler.worker", "handler.exec"))
+        self.row("  64 ahead, 2 programs",
+                 ratios("handler.ahead", "handler.exec"), 20)
+        self.row("  events/s", values("handler.ahead"))
+        self.row("http handler / bare libcurl, 16 at a time",
+                 ratios("handler.http", "bare.curl"), 0.7)
+        self.row("  by CPU time", costs("bare.curl", "handler.http"), 0.7)
+        self.row("  events/s", values("handler.http"))
+
     def print_all(self, idle, keys):
         ratios, values = self.ratios, self.values
         print("%-52s %-10s %-7s %s" % ("figure", "floor", "proto",
@@ -388,7 +447,10 @@ class Table:
                  [v / 1e3 for v in values("exec", "late_p50_us")])
         self.row("  the same without children",
                  [v / 1e3 for v in values("exec.none", "late_p50_us")])
+        self.print_handlers()
         self.row("resident MiB after load", values("hook.64", "rss"))
+        if idle is None:
+            return
         self.row("idle: resident MiB", [idle["rss"]], 18, "12", True)
         self.row("idle: anonymous MiB", [idle["anonymous"]], 4, "1.8", True)
         self.row("idle: wake-ups/s", [idle["wakeups"]], 1, "", True)
@@ -408,9 +470,9 @@ def main():
     directory = tempfile.mkdtemp(prefix="longstop-bench-", dir=options.dir)
     try:
         bench = Bench(options, directory)
-        keys = bench.fill()
+        keys = bench.fill() if bench.wants("full") else 0
         bench.rounds()
-        idle = bench.idle()
+        idle = bench.idle() if not options.only else None
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     Table(bench.figures).print_all(idle, keys)
