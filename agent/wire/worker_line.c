@@ -32,8 +32,9 @@ refuse(struct slice line, const char *words, struct error *err)
     char shown[SHOWN_BYTES + 1];
     struct slice first = slice_first(line, SHOWN_BYTES);
     for (size_t i = 0; i < first.len; i++) {
-        unsigned char byte = (unsigned char)first.ptr[i];
-        shown[i] = byte < ' ' || byte >= 0x7f ? '?' : first.ptr[i];
+        char byte = first.ptr[i];
+        bool is_plain = byte >= ' ' && byte < 0x7f;
+        shown[i] = (char)(is_plain ? byte : '?');
     }
     shown[first.len] = '\0';
     return error_set(err, STATUS_INVALID, "%s: %s%s", words, shown,
