@@ -346,6 +346,7 @@ build_retention(struct agent *agent)
         .polls = walks_polls(agent->walks),
         .poll_count = walks_count(agent->walks),
         .ingest = agent->ingest,
+        .dispatch = agent->dispatch,
     };
     return retention_create(agent->loop, agent->worker, &settings,
                             &agent->retention);

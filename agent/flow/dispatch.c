@@ -532,8 +532,12 @@ void
 dispatch_again(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        dispatch->outlets[i].again.backlog = true;
-        dispatch_claim(&dispatch->outlets[i]);
+        struct outlet *outlet = &dispatch->outlets[i];
+        outlet->again.backlog = true;
+        if (outlet->has_lanes) {
+            outlet->backlog = true; /* a lane that was held may go on */
+        }
+        dispatch_claim(outlet);
     }
 }
 

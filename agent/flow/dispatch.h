@@ -68,7 +68,8 @@ enum status dispatch_create(struct loop *loop, struct store_worker *worker,
 /* Begins to claim what the store still owes. */
 void dispatch_start(struct dispatch *dispatch);
 
-/* Something may come again: claims it, where slots are left. */
+/* Something may come again, or a dead letter that held its lane has gone:
+ * claims what is due then, where slots are left. */
 void dispatch_again(struct dispatch *dispatch);
 
 /*

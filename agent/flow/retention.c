@@ -79,6 +79,11 @@ slice_over(struct store_call *call)
         LOG(LOG_WARN, "what is over its time could not be removed",
             log_text("why", error_text(&call->err, call->status)));
     }
+    struct dispatch *dispatch = retention->settings.dispatch;
+    if (dispatch != NULL && call->status == STATUS_OK &&
+        call->prune.dead_before_ms > 0 && call->prune.removed > 0) {
+        dispatch_again(dispatch); /* they may have held their lanes */
+    }
     if (!retention->stopped) {
         bool more =
             call->status == STATUS_OK && call->prune.removed >= SLICE_ROWS;

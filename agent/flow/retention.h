@@ -19,8 +19,10 @@ struct retention_settings {
     int64_t keep_dead_ms; /* 0: for ever */
     struct source_poll *const *polls;
     size_t poll_count;
-    struct ingest *ingest; /* is told of the floor before keys go */
-    int64_t round_ms;      /* between two rounds; 0: a minute */
+    struct ingest *ingest;     /* is told of the floor before keys go */
+    struct dispatch *dispatch; /* is told when dead letters may have gone; NULL:
+                                  nobody is */
+    int64_t round_ms;          /* between two rounds; 0: a minute */
 };
 
 NODISCARD

@@ -76,10 +76,21 @@ class Lanes(harness.Case):
         agent.start()
         for n in range(4):
             for customer in ("ann", "bob"):
-                body = json.dumps({"event": "e", "timestamp": iso(),
-                                   "data": {"n": n, "customer": customer}})
-                Hook(1, "", body=body.encode()).send(agent)
+                self.send(agent, n, customer)
         return agent
+
+    def send(self, agent, number, customer):
+        body = json.dumps({"event": "e", "timestamp": iso(),
+                           "data": {"n": number, "customer": customer}})
+        Hook(1, "", body=body.encode()).send(agent)
+
+    @staticmethod
+    def says(agent):
+        """A handler that takes everything."""
+        return ('read -r line\n'
+                'echo "$line" | sed "s/.*\\"n\\":\\([0-9]*\\),\\"customer'
+                '\\":\\"\\([a-z]*\\).*/\\2 \\1/" '
+                f'>>{agent.path("order")}\n')
 
     def test_a_dead_letter_frees_its_lane(self):
         agent = self.agent_that_refuses(1)
@@ -100,6 +111,46 @@ class Lanes(harness.Case):
         agent.start()
         wait_until(lambda: self.lanes(agent)["ann"] == "023",
                    "a lane that nothing blocks any more goes on")
+
+    def dead_in_lane(self):
+        agent = self.agent_that_refuses(1, on_dead="block")
+        wait_until(lambda: self.lanes(agent)["bob"] == "0123" and agent.query(
+            "SELECT count(*) FROM dead") == [(1,)], "the other lane is done")
+        return agent
+
+    def test_a_lane_goes_on_when_its_dead_letter_is_dropped(self):
+        agent = self.dead_in_lane()
+        dropped = agent.command("drop", "--handler", "fulfil", "--all", "-y")
+        self.assertEqual(dropped.returncode, 0, dropped.stderr)
+        wait_until(lambda: self.lanes(agent)["ann"] == "023", "it goes on")
+
+    def test_a_dead_letter_that_is_retried_comes_first_in_its_lane(self):
+        agent = self.dead_in_lane()
+        agent.script("handler.sh", self.says(agent))
+        retried = agent.command("retry", "--handler", "fulfil", "--all", "-y")
+        self.assertEqual(retried.returncode, 0, retried.stderr)
+        wait_until(lambda: self.lanes(agent)["ann"] == "0123", "in order")
+
+    def test_lanes_keep_their_order_over_kills(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        # Each takes a moment, so that a kill finds some under way.
+        program = agent.script("handler.sh", "sleep 0.02\n" + self.says(agent))
+        agent.config["handlers"] = {"fulfil": {
+            "exec": [program], "order_by": "/data/customer", "retry": QUICK}}
+        agent.write_config()
+        agent.start()
+        for n in range(10):
+            for customer in ("ann", "bob"):
+                self.send(agent, n, customer)
+            if n in (3, 6, 9):
+                agent.kill()
+                agent.start()
+        wait_until(lambda: agent.query("SELECT count(*) FROM delivery") ==
+                   [(0,)], "all are done")
+        for numbers in self.lanes(agent).values():
+            # What a kill cut off is tried again before the next is.
+            self.assertEqual("".join(sorted(numbers)), numbers)
+            self.assertEqual("".join(sorted(set(numbers))), "0123456789")
 
 
 class Batches(harness.Case):

@@ -82,6 +82,7 @@ struct flowing {
     struct outlet_settings outlets[FLOW_HANDLERS];
     size_t outlet_count;
     bool owe_only;
+    bool dead_hold; /* dead letters hold their lanes */
     bool dry_run;
     struct watch watch;
     struct pauses *pauses;
@@ -383,6 +384,9 @@ flow_open_store(void)
         assert_int_equal(store->ops->name(store, STORE_HANDLER,
                                           flow.outlets[i].name,
                                           &flow.outlets[i].number, &err),
+                         STATUS_OK);
+        assert_int_equal(store->ops->lanes(store, flow.outlets[i].number,
+                                           flow.dead_hold, &err),
                          STATUS_OK);
     }
     assert_int_equal(telemetry_init(&flow.telemetry, "1"), STATUS_OK);

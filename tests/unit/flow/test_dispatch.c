@@ -210,6 +210,38 @@ a_handler_that_hangs_costs_the_others_nothing(void **state)
     flow_close();
 }
 
+/* What one is owed piles up, another fails all the time: neither is worked off
+ * before what a third gets. */
+static void
+others_that_hang_and_fail_do_not_hold_up_what_is_due(void **state)
+{
+    (void)state;
+    flow_prepare(3);
+    flow.handlers[1].behaviour = HANGS;
+    flow.handlers[2].behaviour = FAILS;
+    flow.outlets[2].retry.attempts = 1000;
+    flow.outlets[2].retry.first_ms = 1;
+    flow.outlets[2].retry.cap_ms = 1;
+    flow.outlets[2].concurrency = 4;
+    flow_open_store();
+    for (int page = 0; page < 20; page++) {
+        struct buf ids = { 0 };
+        for (int i = 0; i < 8; i++) {
+            buf_format(&ids, i == 0 ? "e%d.%d" : " e%d.%d", page, i);
+        }
+        size_t failed = flow.handlers[2].started;
+        flow_bring(buf_slice(&ids).ptr);
+        buf_fini(&ids);
+        await_started((size_t)(page + 1) * 8);
+        /* While one page came and went, the other did not take all turns. */
+        assert_true(flow.handlers[2].started - failed < 200);
+    }
+    assert_int_equal(flow.handlers[0].most_open, 1);
+    assert_int_equal(flow.handlers[1].started, 1);
+    assert_int_equal(flow_ask_store(1)->pending, 160);
+    flow_close();
+}
+
 /* ---- slots ---- */
 
 static void
@@ -536,6 +568,45 @@ a_lane_goes_on_when_its_handler_has_no_order_any_more(void **state)
     flow_close();
 }
 
+static void
+drop_came(struct store_call *call)
+{
+    assert_int_equal(call->status, STATUS_OK);
+    flow.figured = true;
+}
+
+/* Retention lets the letter go that holds the lane. */
+static void
+a_lane_that_was_held_goes_on_when_dispatch_is_told(void **state)
+{
+    (void)state;
+    flow_prepare(1);
+    order_by_customer();
+    flow.outlets[0].concurrency = 1;
+    flow.handlers[0].behaviour = KILLS;
+    flow.dead_hold = true;
+    flow_open_store();
+    flow_submit(flow_page("a b", CHANNEL_WEBHOOK, "x"));
+    await_started(1);
+    for (int i = 0; i < 1000 && flow_ask_store(0)->dead == 0; i++) {
+        flow_sleep(1);
+    }
+    flow_sleep(20);
+    assert_order(&flow.handlers[0], "a");
+    struct store_call call = { .kind = STORE_CALL_PRUNE,
+                               .done = drop_came,
+                               .prune = { .dead_before_ms = INT64_MAX,
+                                          .limit = 10 } };
+    flow.handlers[0].behaviour = SUCCEEDS;
+    flow.figured = false;
+    assert_int_equal(store_worker_submit(flow.worker, &call), STATUS_OK);
+    flow_run(flow_has_figures);
+    dispatch_again(flow.dispatch);
+    await_started(2);
+    assert_order(&flow.handlers[0], "a b");
+    flow_close();
+}
+
 /* ---- start and stop ---- */
 
 static void
@@ -717,6 +788,7 @@ main(void)
         cmocka_unit_test(no_more_run_than_the_slots_allow),
         cmocka_unit_test(more_than_one_claim_takes_a_long_backlog),
         cmocka_unit_test(a_handler_that_hangs_costs_the_others_nothing),
+        cmocka_unit_test(others_that_hang_and_fail_do_not_hold_up_what_is_due),
         cmocka_unit_test(a_duplicate_gives_its_slot_back),
         cmocka_unit_test(a_slot_of_what_was_not_stored_serves_what_waits),
         cmocka_unit_test(routing_without_memory_holds_no_slot),
@@ -732,6 +804,7 @@ main(void)
         cmocka_unit_test(a_paused_handler_is_left_alone),
         cmocka_unit_test(deliveries_of_one_lane_run_one_at_a_time_and_in_order),
         cmocka_unit_test(a_lane_goes_on_when_its_handler_has_no_order_any_more),
+        cmocka_unit_test(a_lane_that_was_held_goes_on_when_dispatch_is_told),
         cmocka_unit_test(what_an_earlier_run_owed_is_delivered_at_the_start),
         cmocka_unit_test(outlets_without_a_handler_are_stood),
         cmocka_unit_test(a_stop_waits_for_what_runs),
