@@ -13,7 +13,8 @@ foreach(pair IN ITEMS curl:libcurl sqlite:sqlite3 cjson:libcjson
 endforeach()
 
 # The brokers' libraries, each for its plugin alone; none is needed.
-foreach(pair IN ITEMS nats:libnats redis:hiredis)
+foreach(pair IN ITEMS amqp:librabbitmq kafka:rdkafka mqtt:libmosquitto
+        nats:libnats postgresql:libpq redis:hiredis)
     string(REPLACE ":" ";" pair "${pair}")
     list(GET pair 0 name)
     list(GET pair 1 module)

@@ -39,6 +39,6 @@ function(longstop_plugin kind)
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/longstop)
 endfunction()
 
-foreach(kind IN ITEMS nats redis)
+foreach(kind IN ITEMS amqp kafka mqtt nats postgresql redis)
     longstop_plugin(${kind})
 endforeach()

@@ -251,7 +251,7 @@ def suite_e2e(suite, options):
 def suite_brokers(suite, options):
     """Each broker's plugin against the real server."""
     for tree in ("dev", "release") if options.long else ("dev",):
-        build(suite, tree, ["longstop"])
+        build(suite, tree, ["longstop", "kafka-mock"])
         suite.run_counted(["python3", "tests/e2e/run.py", "--folder",
                            "tests/brokers", "--bin", program(tree)], limit=600)
 

@@ -9,7 +9,9 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     libcurl4-openssl-dev libsqlite3-dev libcjson-dev libyaml-dev libev-dev
     libssl-dev zlib1g-dev libexpat1-dev libcmocka-dev git python3 ccache clang-format-14
     clang-tidy-14 cppcheck codespell shellcheck docker-registry python3-yaml
-    python3-jsonschema nghttp2-server libnats-dev nats-server libhiredis-dev redis-server"
+    python3-jsonschema nghttp2-server libnats-dev nats-server libhiredis-dev redis-server
+    libpq-dev postgresql libmosquitto-dev mosquitto mosquitto-clients
+    librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika"
 
 fail() {
     printf 'run.sh: %s\n' "$*" >&2

@@ -106,7 +106,12 @@ static const struct config_key handler_keys[] = {
       .type = CONFIG_PATH,
       .offset = offsetof(struct handler_settings, file),
       .doc = "Appends the envelope as a line." },
+    BROKER_KEY("amqp", BROKER_AMQP, "Publishes to RabbitMQ."),
+    BROKER_KEY("kafka", BROKER_KAFKA, "Produces to a topic of Kafka."),
+    BROKER_KEY("mqtt", BROKER_MQTT, "Publishes to an MQTT 5 broker."),
     BROKER_KEY("nats", BROKER_NATS, "Publishes to NATS JetStream."),
+    BROKER_KEY("postgresql", BROKER_POSTGRESQL,
+               "Inserts into a table of PostgreSQL."),
     BROKER_KEY("redis", BROKER_REDIS, "Appends to a stream of Redis."),
     { .name = "format",
       .type = CONFIG_CHOICE,
@@ -283,7 +288,8 @@ check_handler(struct config_binding *binding, const struct config_node *node,
     if (given != 1 && node != NULL) {
         config_report_add(binding->report, CONFIG_ERROR, node->key_mark,
                           "handler '%.*s' needs exactly one of exec, http, "
-                          "unix, file, nats and redis",
+                          "unix, file, amqp, kafka, mqtt, nats, postgresql "
+                          "and redis",
                           SLICE_ARG(node->key));
     }
     const struct config_node *exec = child(node, "exec");
@@ -309,9 +315,8 @@ static const struct config_table handler_table = {
     .keys = handler_keys,
     .count = COUNT(handler_keys),
     .size = sizeof(struct handler_settings),
-    .doc =
-        "Where deliveries go: exactly one of exec, http, unix, file, nats and "
-        "redis.",
+    .doc = "Where deliveries go: exactly one of exec, http, unix, file, "
+           "amqp, kafka, mqtt, nats, postgresql and redis.",
     .check = check_handler,
 };
 

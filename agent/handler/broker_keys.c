@@ -58,6 +58,98 @@ parse_to(struct config_binding *binding, const struct config_node *node,
         PATH_KEY((at) + 1, "certificate", "Our certificate, for TLS."),        \
         PATH_KEY((at) + 2, "certificate_key", "The key of our certificate.")
 
+#define USER_KEYS(at)                                                          \
+    TEXT_KEY(at, "user", .doc = "User, when the server asks for one."),        \
+        SECRET_KEY((at) + 1, "password", "The user's password.")
+
+static const struct config_key amqp_keys[] = {
+    TEXT_KEY(0, "url", .required = true,
+             .doc = "amqp://HOST:5672/VHOST, or amqps:."),
+    TEXT_KEY(1, "exchange",
+             .doc = "The exchange; default: the one that takes a queue's name "
+                    "as routing key."),
+    TO_KEY("routing_key", .required = true,
+           .doc = "With {type}, {connector}, {via} and {id}; a queue must take "
+                  "it."),
+    USER_KEYS(3),
+    TLS_KEYS(5),
+};
+
+static const char *const mechanisms[] = { "PLAIN", "SCRAM-SHA-256",
+                                          "SCRAM-SHA-512", NULL };
+static const char *const codecs[] = { "none", "gzip", "snappy",
+                                      "lz4",  "zstd", NULL };
+
+static const struct config_key kafka_keys[] = {
+    TEXT_KEY(0, "brokers", .required = true,
+             .doc = "HOST:9092 to begin with; several with commas."),
+    TO_KEY("topic", .required = true,
+           .doc = "The topic, with {type}, {connector}, {via} and {id}."),
+    USER_KEYS(2),
+    { .name = "mechanism",
+      .type = CONFIG_CHOICE,
+      .offset = VALUE(4, choice),
+      .choices = mechanisms,
+      .fallback = "PLAIN",
+      .doc = "How the user is known (SASL)." },
+    { .name = "tls",
+      .type = CONFIG_BOOL,
+      .offset = VALUE(5, flag),
+      .fallback = "false",
+      .doc = "Speak TLS; with `ca` or `certificate` it is spoken anyway." },
+    TLS_KEYS(6),
+    { .name = "compression",
+      .type = CONFIG_CHOICE,
+      .offset = VALUE(9, choice),
+      .choices = codecs,
+      .fallback = "none",
+      .doc = "Of batches on their way." },
+    { .name = "max_size",
+      .type = CONFIG_SIZE,
+      .offset = VALUE(10, number),
+      .fallback = "1MB",
+      .min = "1kB",
+      .max = "1GB",
+      .doc = "Largest record; the brokers have a limit of their own "
+             "(message.max.bytes)." },
+};
+
+static const char *const subscribers[] = { "required", "optional", NULL };
+
+static const struct config_key mqtt_keys[] = {
+    TEXT_KEY(0, "url", .required = true,
+             .doc = "mqtt://HOST:1883, or mqtts://HOST:8883."),
+    TO_KEY("topic", .required = true,
+           .doc = "The topic, with {type}, {connector}, {via} and {id}."),
+    { .name = "qos",
+      .type = CONFIG_INT,
+      .offset = VALUE(2, number),
+      .fallback = "1",
+      .min = "1",
+      .max = "2",
+      .doc = "1: at least once; 2: once to the broker while it holds the "
+             "connection." },
+    { .name = "subscriber",
+      .type = CONFIG_CHOICE,
+      .offset = VALUE(3, choice),
+      .choices = subscribers,
+      .fallback = "required",
+      .doc = "Whether it counts as delivered where nobody has subscribed." },
+    TEXT_KEY(4, "client_id", .doc = "Client id; default: a random one."),
+    USER_KEYS(5),
+    TLS_KEYS(7),
+};
+
+static const struct config_key postgresql_keys[] = {
+    TEXT_KEY(0, "url", .required = true,
+             .doc = "postgresql://USER@HOST/DATABASE, or key=value pairs of "
+                    "libpq; TLS by its sslmode and sslrootcert."),
+    TO_KEY("table", .required = true,
+           .doc = "[SCHEMA.]TABLE with the columns key (unique), type, source "
+                  "and body; with {type}, {connector}, {via} and {id}."),
+    SECRET_KEY(2, "password", "The user's password."),
+};
+
 static const struct config_key nats_keys[] = {
     TEXT_KEY(0, "url", .required = true,
              .doc =
@@ -65,8 +157,7 @@ static const struct config_key nats_keys[] = {
     TO_KEY("subject", .required = true,
            .doc = "Where to publish, with {type}, {connector}, {via} and {id}; "
                   "a JetStream stream must take it."),
-    TEXT_KEY(2, "user", .doc = "User, when the server asks for one."),
-    SECRET_KEY(3, "password", "The user's password."),
+    USER_KEYS(2),
     SECRET_KEY(4, "token", "Token, when the server asks for one."),
     PATH_KEY(5, "credentials", "A .creds file, with JWT and seed."),
     TLS_KEYS(6),
@@ -78,8 +169,7 @@ static const struct config_key redis_keys[] = {
     TO_KEY("stream", .required = true,
            .doc = "The stream's key, with {type}, {connector}, {via} and "
                   "{id}."),
-    TEXT_KEY(2, "user", .doc = "User, when the server asks for one."),
-    SECRET_KEY(3, "password", "Its password, or the server's."),
+    USER_KEYS(2),
     { .name = "maxlen",
       .type = CONFIG_INT,
       .offset = VALUE(4, number),
@@ -105,7 +195,12 @@ static const struct config_key redis_keys[] = {
     }
 
 const struct config_table broker_tables[BROKER_KINDS] = {
+    [BROKER_AMQP] = TABLE(amqp, "Publishes to an exchange of RabbitMQ."),
+    [BROKER_KAFKA] = TABLE(kafka, "Produces to a topic of Kafka."),
+    [BROKER_MQTT] = TABLE(mqtt, "Publishes to a topic of an MQTT 5 broker."),
     [BROKER_NATS] = TABLE(nats, "Publishes to a JetStream stream of NATS."),
+    [BROKER_POSTGRESQL] =
+        TABLE(postgresql, "Inserts into a table of PostgreSQL."),
     [BROKER_REDIS] = TABLE(redis, "Appends to a stream of Redis."),
 };
 
@@ -130,6 +225,9 @@ write_value(const struct config_key *key, const struct broker_value *value,
     case CONFIG_INT:
     case CONFIG_DURATION:
     case CONFIG_SIZE: buf_i64(into, value->number); return true;
+    case CONFIG_BOOL:
+        buf_text(into, value->flag ? "true" : "false");
+        return true;
     case CONFIG_CHOICE:
         buf_text(into, key->choices[value->choice]);
         return true;
@@ -138,7 +236,6 @@ write_value(const struct config_key *key, const struct broker_value *value,
     case CONFIG_SECRET:
         buf_append(into, value->text);
         return value->text.len > 0;
-    case CONFIG_BOOL:
     case CONFIG_TEXTS:
     case CONFIG_SECRETS:
     case CONFIG_TABLE:

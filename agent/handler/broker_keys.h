@@ -11,7 +11,15 @@
 #include "plugin/plugin.h"
 #include "wire/template.h"
 
-enum broker_kind { BROKER_NATS, BROKER_REDIS, BROKER_KINDS };
+enum broker_kind {
+    BROKER_AMQP,
+    BROKER_KAFKA,
+    BROKER_MQTT,
+    BROKER_NATS,
+    BROKER_POSTGRESQL,
+    BROKER_REDIS,
+    BROKER_KINDS
+};
 
 #define BROKER_VALUES_MAX 14
 
@@ -20,6 +28,7 @@ struct broker_value {
     struct slice text; /* of a secret: as it was read */
     int64_t number;
     int choice;
+    bool flag;
     struct config_secret secret;
 };
 

@@ -17,7 +17,8 @@ EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
                         "packaging", "examples", "handlers")
 
 # A broker that comes back is asked again soon.
-QUICK = {"first": "100ms", "cap": "500ms", "attempts": 1000}
+QUICK = {"retry": {"first": "100ms", "cap": "500ms", "attempts": 1000},
+         "breaker": {"open": "1s", "cap": "1s"}}
 
 
 class Server:
@@ -51,6 +52,10 @@ class Server:
     def environment(self):
         return dict(os.environ)
 
+    def owner(self):
+        """Who runs it; None: who runs the tests."""
+        return None
+
     def is_ready(self):
         raise NotImplementedError
 
@@ -66,7 +71,8 @@ class Server:
         with open(self.path("server.log"), "ab") as log:
             self.child = subprocess.Popen(
                 self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.dir, env=self.environment(), start_new_session=True)
+                cwd=self.dir, env=self.environment(), user=self.owner(),
+                start_new_session=True)
         wait_until(self.answers, f"{self.program} answers", seconds)
         return self
 
@@ -132,8 +138,7 @@ class Contract:
         return server
 
     def agent_to(self, server, **more):
-        handler = {**self.section(server), "retry": QUICK, "timeout": "5s",
-                   **more}
+        handler = {**self.section(server), **QUICK, "timeout": "5s", **more}
         return self.pet_shop(handlers={"out": handler})
 
     def send(self, agent, count):
@@ -222,8 +227,11 @@ class Contract:
         """The documented handler, with this server's address."""
         path = os.path.join(EXAMPLES, f"{next(iter(self.section(server)))}.yaml")
         with open(path, encoding="utf-8") as file:
-            return re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{server.port}",
+            return re.sub(r"127\.0\.0\.1:\d+", self.address_of(server),
                           file.read())
+
+    def address_of(self, server):
+        return f"127.0.0.1:{server.port}"
 
     def test_the_example_of_the_manual_works(self):
         server = self.ready_server()

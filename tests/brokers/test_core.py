@@ -28,7 +28,7 @@ class Linking(harness.Case):
 
     def test_each_plugin_brings_its_library_and_exports_one_symbol(self):
         plugins = glob.glob(os.path.join(PLUGINS, "*.so"))
-        self.assertTrue(plugins)
+        self.assertEqual(len(plugins), 6)
         for path in plugins:
             with self.subTest(os.path.basename(path)):
                 self.assertRegex(needed(path), LIBRARIES)
@@ -71,6 +71,16 @@ class Configuration(harness.Case):
                  "'rediss' is not spoken"),
                 ({"redis": {"url": "redis://h", "stream": "s", "dedup": "1y"}},
                  "dedup"),
+                ({"amqp": {"url": "http://h", "routing_key": "q"}},
+                 "the URL is not amqp://"),
+                ({"kafka": {"brokers": "h", "topic": "t",
+                            "ca": "/no/such.pem", "compression": "lz5"}},
+                 "lz4"),
+                ({"mqtt": {"url": "mqtt://h", "topic": "t", "qos": 0}}, "qos"),
+                ({"mqtt": {"url": "h:1883", "topic": "t"}},
+                 "the URL is not mqtt://"),
+                ({"postgresql": {"url": "host=h foo=1", "table": "t"}},
+                 'invalid connection option "foo"'),
                 ({"nats": {"url": "u", "subject": "s"},
                   "redis": {"url": "redis://h", "stream": "s"}},
                  "exactly one of")):

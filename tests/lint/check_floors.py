@@ -35,6 +35,13 @@ GATES = {
     # Of a plugin each, which is no part of the program.
     "nats/": ["plugin/nats.c"],
     "hiredis/": ["plugin/redis.c"],
+    "amqp.h": ["plugin/amqp.c"],
+    "amqp_ssl_socket.h": ["plugin/amqp.c"],
+    "amqp_tcp_socket.h": ["plugin/amqp.c"],
+    "librdkafka/": ["plugin/kafka.c"],
+    "mosquitto.h": ["plugin/mqtt.c"],
+    "mqtt_protocol.h": ["plugin/mqtt.c"],
+    "libpq-fe.h": ["plugin/postgresql.c"],
 }
 
 # ISO C, and what of POSIX neither opens, waits nor asks a clock: all that

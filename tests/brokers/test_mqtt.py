@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""MQTT 5, against the real mosquitto, with mosquitto_sub as who reads: the
+broker itself keeps what is under way in memory alone."""
+import re
+import shutil
+import subprocess
+import unittest
+
+import harness
+from contract import Contract, Server
+from harness import wait_until
+
+
+class MqttServer(Server):
+    program = "mosquitto"
+
+    def prepare(self):
+        self.reader = None
+        with open(self.path("mosquitto.conf"), "w", encoding="utf-8") as file:
+            file.write(f"listener {self.port} 127.0.0.1\n"
+                       "allow_anonymous true\n"
+                       "max_queued_messages 0\nmax_inflight_messages 0\n")
+
+    def argv(self):
+        return [self.find(), "-c", self.path("mosquitto.conf")]
+
+    def is_ready(self):
+        got = subprocess.run(
+            ["mosquitto_pub", "-p", str(self.port), "-t", "ready", "-n"],
+            capture_output=True, check=False)
+        return got.returncode == 0
+
+    def read(self):
+        """Somebody reads; connects anew by itself when the broker is back."""
+        with open(self.path("read"), "ab") as out:
+            self.reader = subprocess.Popen(
+                ["mosquitto_sub", "-V", "5", "-p", str(self.port), "-q", "1",
+                 "-t", "events/#", "-F", "%t %P %C"], stdout=out, stderr=out,
+                stdin=subprocess.DEVNULL)
+
+    def lines(self):
+        with open(self.path("read"), encoding="utf-8") as file:
+            return [line for line in file.read().splitlines()
+                    if line.startswith("events/")]
+
+    def clean_up(self, case):
+        if self.reader is not None:
+            self.reader.kill()
+            self.reader.wait()
+        super().clean_up(case)
+
+
+class Mqtt(Contract, harness.Case):
+    server_class = MqttServer
+    holds_keys = False
+    absent_words = "mqtt: cannot connect to 127.0.0.1"
+    refused_words = "mqtt: nobody has subscribed to 'events/shop/order.created'"
+
+    def server(self):
+        if shutil.which("mosquitto_sub") is None:
+            self.skipTest("no mosquitto_sub here")
+        return super().server()
+
+    def section(self, server):
+        return {"mqtt": {"url": f"mqtt://127.0.0.1:{server.port}",
+                         "topic": "events/{connector}/{type}"}}
+
+    def make_room(self, server):
+        server.read()
+
+    def arrived(self, server):
+        return re.findall(r"key:(\S+)", "\n".join(server.lines()))
+
+    def assert_all(self, server, keys):
+        # What was acknowledged is on its way to the reader, if not there.
+        wait_until(lambda: set(keys) <= set(self.arrived(server)),
+                   "the reader has them all")
+
+    def test_an_entry_has_topic_key_type_and_source(self):
+        server = self.ready_server()
+        agent = self.agent_to(server, mqtt={
+            **self.section(server)["mqtt"], "qos": 2})
+        key, = self.send(agent, 1)
+        self.wait_settled(agent)
+        self.assert_all(server, [key])
+        self.assertEqual(server.lines()[-1],
+                         f"events/shop/order.created key:{key} "
+                         "type:order.created source:shop "
+                         "application/cloudevents+json")
+
+    def test_a_wildcard_in_a_topic_is_dead_at_once(self):
+        server = self.ready_server()
+        agent = self.agent_to(server, mqtt={
+            **self.section(server)["mqtt"], "topic": "events/#"})
+        self.send(agent, 1)
+        wait_until(lambda: agent.query("SELECT count(*) FROM dead") == [(1,)],
+                   "a dead letter")
+
+    def test_where_a_subscriber_is_optional_none_is_needed(self):
+        server = self.server().start()
+        agent = self.agent_to(server, mqtt={
+            **self.section(server)["mqtt"], "subscriber": "optional"})
+        self.send(agent, 3)
+        self.wait_settled(agent)
+
+
+if __name__ == "__main__":
+    unittest.main()
