@@ -58,6 +58,9 @@ struct fake_handler {
     size_t started;
     size_t cancels;
     size_t reopens;
+    bool keeps; /* something between attempts, until it is let go */
+    void (*closed)(void *arg);
+    void *closed_arg;
     char order[FLOW_SEEN][24]; /* ids, as started */
     unsigned attempts[FLOW_SEEN];
     size_t counts[FLOW_SEEN]; /* of events */
@@ -254,6 +257,15 @@ fake_reopen(struct handler *handler)
     ((struct fake_handler *)(void *)handler)->reopens++;
 }
 
+static inline bool
+fake_close(struct handler *handler, void (*closed)(void *arg), void *arg)
+{
+    struct fake_handler *fake = (struct fake_handler *)(void *)handler;
+    fake->closed = closed;
+    fake->closed_arg = arg;
+    return fake->keeps;
+}
+
 static inline void
 fake_destroy(struct handler *handler)
 {
@@ -263,6 +275,7 @@ fake_destroy(struct handler *handler)
 static const struct handler_ops fake_ops = { .start = fake_start,
                                              .cancel = fake_cancel,
                                              .reopen = fake_reopen,
+                                             .close = fake_close,
                                              .destroy = fake_destroy };
 
 /* ---- opening and closing ---- */

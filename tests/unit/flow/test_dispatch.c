@@ -665,6 +665,23 @@ a_stop_waits_for_what_runs(void **state)
 }
 
 static void
+a_stop_waits_for_handlers_that_let_go_of_something(void **state)
+{
+    (void)state;
+    flow_prepare(1);
+    flow.handlers[0].keeps = true;
+    flow_open_store();
+    dispatch_stop(flow.dispatch, 60000, flow_says_stopped, NULL);
+    flow_sleep(20);
+    assert_false(flow.stopped);
+    assert_int_equal(dispatch_running(flow.dispatch), 1);
+    flow.handlers[0].closed(flow.handlers[0].closed_arg);
+    assert_true(flow.stopped);
+    assert_int_equal(dispatch_running(flow.dispatch), 0);
+    flow_close();
+}
+
+static void
 a_stop_releases_what_does_not_end_in_time(void **state)
 {
     (void)state;
@@ -808,6 +825,7 @@ main(void)
         cmocka_unit_test(what_an_earlier_run_owed_is_delivered_at_the_start),
         cmocka_unit_test(outlets_without_a_handler_are_stood),
         cmocka_unit_test(a_stop_waits_for_what_runs),
+        cmocka_unit_test(a_stop_waits_for_handlers_that_let_go_of_something),
         cmocka_unit_test(a_stop_releases_what_does_not_end_in_time),
         cmocka_unit_test(a_stop_gives_back_what_was_being_claimed),
         cmocka_unit_test(what_is_stored_after_the_stop_is_given_back),

@@ -544,6 +544,61 @@ memory_that_runs_out_is_told(void **state)
     process_spawner_destroy(NULL);
 }
 
+static int talk_in;
+static int talk_out;
+
+static void
+talk(void *arg, int in_fd, int out_fd)
+{
+    (void)arg;
+    talk_in = in_fd;
+    talk_out = out_fd;
+    loop_stop(loop);
+}
+
+static void
+a_child_that_is_talked_to_has_pipes_and_its_stderr_is_kept(void **state)
+{
+    (void)state;
+    char answer[16] = "";
+    const char *const argv[] = {
+        "sh", "-c", "read -r a; echo noise >&2; echo \"<$a>\"; cat", NULL
+    };
+    struct process_spec spec = spec_of(argv);
+    spec.opened = talk;
+    spec.timeout_ms = 0;
+    struct process *process = start(&spec);
+    loop_run(loop);
+    assert_int_equal(outcome.calls, 0);
+    assert_int_equal(write(talk_in, "hello\n", 6), 6);
+    struct pollfd wait = { .fd = talk_out, .events = POLLIN };
+    assert_int_equal(poll(&wait, 1, 10000), 1);
+    assert_int_equal(read(talk_out, answer, sizeof(answer) - 1), 8);
+    assert_string_equal(answer, "<hello>\n");
+    assert_true(slice_equal_text(process_output(process), "noise\n"));
+    process_forget_output(process);
+    assert_int_equal(process_output(process).len, 0);
+    (void)close(talk_in); /* its end */
+    loop_run(loop);
+    (void)close(talk_out);
+    assert_int_equal(outcome.calls, 1);
+    assert_int_equal(outcome.exit_code, 0);
+}
+
+static void
+a_child_that_is_canceled_first_is_never_talked_to(void **state)
+{
+    (void)state;
+    const char *const argv[] = { "cat", NULL };
+    struct process_spec spec = spec_of(argv);
+    spec.opened = talk;
+    talk_in = -1;
+    process_cancel(start(&spec));
+    loop_run(loop);
+    assert_int_equal(outcome.status, STATUS_CANCELED);
+    assert_int_equal(talk_in, -1);
+}
+
 #define CHILD_TEST(name)                                                       \
     cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -567,6 +622,8 @@ main(void)
         CHILD_TEST(many_children_leave_nothing_open),
         CHILD_TEST(no_descriptor_left_is_a_failure_with_words),
         CHILD_TEST(memory_that_runs_out_is_told),
+        CHILD_TEST(a_child_that_is_talked_to_has_pipes_and_its_stderr_is_kept),
+        CHILD_TEST(a_child_that_is_canceled_first_is_never_talked_to),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(folder, sizeof(folder), "/tmp/longstop-process-XXXXXX");
