@@ -96,8 +96,9 @@ int64_t dispatch_batch_room(const struct outlet *outlet);
 /* Takes an attempt that is rendered. */
 void dispatch_batch_add(struct outlet *outlet, struct attempt *attempt);
 
-/* Starts the batches that are to go, as far as slots are free. A loop_fn. */
-void dispatch_batch_start(void *outlet);
+/* Starts the batches of an outlet that are to go, as far as slots are free. A
+ * loop_fn. */
+void dispatch_batch_start(void *arg);
 
 /* Gives back, untried, what waits for others. */
 void dispatch_batch_give_back(struct outlet *outlet);

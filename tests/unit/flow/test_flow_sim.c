@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole flow under a seeded storm: duplicates, two channels, handlers that
- * fail, kill and hang, slots, lanes, and restarts, over a real store. What must
- * hold in the end: no event twice in the store, every event done once or dead
- * at each handler, nothing pending, and each lane in order.
+ * fail, kill and hang, slots, lanes, batches, and restarts, over a real store.
+ * What must hold in the end: no event twice in the store, every event done once
+ * or dead at each handler, nothing pending, and each lane in order.
  */
 #include "flowing.h"
 
 #include "base/prng.h"
 
-enum { SIM_EVENTS = 120, SIM_ROUNDS = 40, SIM_SEEDS = 6, SIM_LANES = 4 };
+enum {
+    SIM_EVENTS = 120,
+    SIM_ROUNDS = 40,
+    SIM_SEEDS = 6,
+    SIM_LANES = 4,
+    SIM_BATCH = 5
+};
 
 struct sim_attempt {
     struct sim_attempt *next;
     struct sim_handler *handler;
-    unsigned event;
+    unsigned events[SIM_BATCH];
+    size_t count;
     handler_result_fn *done;
     void *arg;
     enum disposition disposition;
@@ -53,11 +60,14 @@ sim_report(void *arg)
     const struct handler_result result = { .disposition = attempt->disposition,
                                            .detail = SLICE("as the sim says") };
     handler->open--;
-    if (handler->ordered) {
-        handler->lane_open[lane_of(attempt->event)] = false;
-    }
-    if (attempt->disposition == DISPOSITION_DONE) {
-        handler->done[attempt->event]++;
+    for (size_t i = 0; i < attempt->count; i++) {
+        unsigned event = attempt->events[i];
+        if (handler->ordered) {
+            handler->lane_open[lane_of(event)] = false;
+        }
+        if (attempt->disposition == DISPOSITION_DONE) {
+            handler->done[event]++;
+        }
     }
     attempt->done(attempt->arg, &result);
     free(attempt);
@@ -81,28 +91,45 @@ sim_enter_lane(struct sim_handler *handler, unsigned event)
     handler->lane_last[lane] = event + 1;
 }
 
+/* Reads which events an attempt has. */
+static void
+sim_read(const struct delivery *delivery, struct sim_attempt *into)
+{
+    static const struct slice mark = SLICE("\"1.0\",\"id\":\"e");
+    struct slice rest = delivery->envelope;
+    for (size_t at; (at = slice_find_slice(rest, mark)) != SIZE_MAX;) {
+        uint64_t event;
+        rest = slice_from(rest, at + mark.len);
+        struct slice id = slice_first(rest, slice_find(rest, '"'));
+        assert_int_equal(slice_to_u64(id, &event), STATUS_OK);
+        assert_true(event < SIM_EVENTS && into->count < SIM_BATCH);
+        into->events[into->count++] = (unsigned)event;
+    }
+    if (into->count != delivery->count) {
+        fail_msg("%.*s", SLICE_ARG(delivery->envelope));
+    }
+}
+
 static enum status
 sim_start(struct handler *base, const struct delivery *delivery,
           handler_result_fn *done, void *arg, struct error *err)
 {
     struct sim_handler *handler = (struct sim_handler *)(void *)base;
-    uint64_t event;
-    assert_int_equal(slice_to_u64(slice_from(delivery->event->id, 1), &event),
-                     STATUS_OK);
-    assert_true(event < SIM_EVENTS);
-    assert_int_equal(handler->done[event], 0); /* done is done */
+    struct sim_attempt read = { .handler = handler, .done = done, .arg = arg };
+    sim_read(delivery, &read);
+    for (size_t i = 0; i < read.count; i++) {
+        assert_int_equal(handler->done[read.events[i]], 0); /* done is done */
+    }
     uint64_t draw = sim.calm ? 0 : prng_below(&sim.prng, 100);
     if (draw >= 95) {
         return error_set(err, STATUS_UNAVAILABLE, "it cannot be started");
     }
-    if (handler->ordered) {
-        sim_enter_lane(handler, (unsigned)event);
+    for (size_t i = 0; handler->ordered && i < read.count; i++) {
+        sim_enter_lane(handler, read.events[i]);
     }
     struct sim_attempt *attempt = calloc(1, sizeof(*attempt));
     assert_non_null(attempt);
-    *attempt = (struct sim_attempt){
-        .handler = handler, .event = (unsigned)event, .done = done, .arg = arg
-    };
+    *attempt = read;
     handler->open++;
     if (draw < 55) {
         sim_end(attempt, DISPOSITION_DONE);
@@ -243,6 +270,11 @@ sim_open(uint64_t seed)
         outlet->retry.first_ms = 1;
         outlet->retry.cap_ms = 8;
     }
+    static const struct gather_policy batch = { .max = SIM_BATCH,
+                                                .wait_ms = 1,
+                                                .bytes = 1 << 20 };
+    flow.outlets[1].batch = &batch;
+    flow.outlets[2].batch = seed % 2 == 0 ? &batch : NULL;
     struct outlet_settings *lanes = &flow.outlets[2];
     sim.handlers[2].ordered = true;
     lanes->route.order_by = slice_of("/data/customer");
