@@ -94,7 +94,7 @@ class Cli(harness.Case):
         for line, place in (
                 ("listen: {address: '*:1', tls: {}}", "1:26"),
                 ("keep: {eventz: 7d}", "1:8"),
-                ("handlers: {h: {exec: [x], batch: {max: 1}}}", "1:27")):
+                ("handlers: {h: {exec: [x], bunch: {max: 1}}}", "1:27")):
             self.write("longstop.yaml", line + SHOP)
             self.refused(["check"], 78, f"longstop.yaml:{place}: error: "
                          "unknown key '")
@@ -150,8 +150,8 @@ class Cli(harness.Case):
         self.refused(["init", "strip"], 2, "did you mean 'stripe'?",
                      "generic_json")
         self.refused(["verify", "shop", "-"], 1, "not genuine:", stdin=b"x")
-        for later in ("replay", "doctor"):
-            self.refused([later], 2, f"there is no command '{later}'")
+        for none in ("rewind", "doctor"):
+            self.refused([none], 2, f"there is no command '{none}'")
 
     def test_what_init_left_to_fill_in_is_asked_for(self):
         for name in ("github", "petstore"):
