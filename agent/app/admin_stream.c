@@ -178,13 +178,17 @@ static void
 tell_stats(void *arg)
 {
     struct admin *admin = arg;
-    struct live_figures figures = { .running = dispatch_running(
-                                        admin->settings.dispatch) };
-    if (!live_is_read(admin->settings.live, LIVE_STATS)) {
+    const struct admin_settings_of_agent *settings = &admin->settings;
+    struct live_figures figures = { .running =
+                                        dispatch_running(settings->dispatch),
+                                    .dispatch = settings->dispatch,
+                                    .outlets = settings->outlets,
+                                    .outlet_count = settings->outlet_count };
+    if (!live_is_read(settings->live, LIVE_STATS)) {
         return; /* armed again by the next who reads them */
     }
-    store_worker_figures(admin->settings.worker, &figures.store);
-    live_tell_stats(admin->settings.live, &figures);
+    store_worker_figures(settings->worker, &figures.store);
+    live_tell_stats(settings->live, &figures);
     loop_timer_arm(admin->streams.stats, STATS_MS);
 }
 

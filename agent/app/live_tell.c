@@ -228,6 +228,52 @@ live_tell_refusal(struct live *live, const struct refusal *refusal)
     give(live, &entry, &data);
 }
 
+/* A duration, or null where none was measured. */
+static void
+add_duration(struct buf *into, const char *name, int64_t ms)
+{
+    add_name(into, name);
+    if (ms < 0) {
+        buf_text(into, "null");
+    } else {
+        buf_i64(into, ms);
+    }
+}
+
+static void
+add_handler(struct buf *into, const struct live_figures *figures,
+            const struct outlet_settings *outlet)
+{
+    struct buf item = { 0 };
+    struct brake_figures brake = { .pulse = { 0, -1, -1 } };
+    (void)dispatch_figures(figures->dispatch, outlet->number, &brake);
+    add_text(&item, "name", outlet->name);
+    add_number(&item, "running", (int64_t)brake.running);
+    add_number(&item, "per_minute", brake.pulse.per_minute);
+    add_duration(&item, "p50_ms", brake.pulse.p50_ms);
+    add_duration(&item, "p99_ms", brake.pulse.p99_ms);
+    add_text(&item, "breaker", slice_of(breaker_state_name(brake.state)));
+    buf_byte(&item, '}');
+    buf_append(into, buf_slice(&item));
+    if (buf_status(&item) != STATUS_OK) {
+        into->failure = buf_status(&item);
+    }
+    buf_fini(&item);
+}
+
+static void
+add_handlers(struct buf *into, const struct live_figures *figures)
+{
+    add_name(into, "handlers");
+    buf_byte(into, '[');
+    for (size_t i = 0; i < figures->outlet_count && i < LIVE_STATS_HANDLERS;
+         i++) {
+        buf_text(into, i == 0 ? "" : ",");
+        add_handler(into, figures, &figures->outlets[i]);
+    }
+    buf_byte(into, ']');
+}
+
 void
 live_tell_stats(struct live *live, const struct live_figures *figures)
 {
@@ -243,5 +289,6 @@ live_tell_stats(struct live *live, const struct live_figures *figures)
     add_number(&data, "queued_bytes", store->queued_bytes);
     add_number(&data, "commits", (int64_t)store->commits);
     add_number(&data, "running_attempts", (int64_t)figures->running);
+    add_handlers(&data, figures);
     give(live, &entry, &data);
 }

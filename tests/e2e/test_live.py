@@ -158,6 +158,9 @@ class Live(harness.Case):
             kind, figures = stats.next()
             self.assertEqual((kind, figures["store"]), ("stats", "ok"))
         self.assertGreater(figures["commits"], 0)
+        log, = figures["handlers"]
+        self.assertEqual((log["name"], log["breaker"], log["per_minute"]),
+                         ("log", "closed", 1))
         self.assertEqual(Stream(self, agent, "?topics=whims").status, 400)
 
     def test_a_reader_sees_only_what_it_asks_for(self):
