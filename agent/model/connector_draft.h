@@ -301,6 +301,10 @@ enum status connector_fetch_tree(const struct connector_draft *draft,
 void connector_rules_check(struct config_binding *binding,
                            struct connector_draft *draft);
 
+/* The same for what we answer. */
+void connector_answers_check(struct config_binding *binding,
+                             struct connector_draft *draft);
+
 /*
  * Lays the entry over the file and takes away what the tables need not see:
  * `extends`, `poll: none`, `match: none`, `verify: {use: NAME}`.

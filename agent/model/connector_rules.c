@@ -649,38 +649,6 @@ check_keep_ids(struct rules *rules)
     }
 }
 
-static void
-check_answers(struct rules *rules)
-{
-    const struct connector *c = &rules->draft->c;
-    if (c->ack.status < 200 || c->ack.status > 299) {
-        refuse(rules, "ack", "status", "an 'ack' is a 2xx");
-    }
-    if (c->reject.status < 400 || c->reject.status > 499 ||
-        c->reject.status == 410) {
-        refuse(rules, "reject", "status",
-               "a 'reject' is a 4xx, and never 410: that ends the "
-               "subscription");
-    }
-    for (size_t i = 0; i < c->handshake_count; i++) {
-        if (c->handshakes[i].when.count == 0) {
-            refuse(rules, "handshake", NULL,
-                   "a 'handshake' needs 'when': else nothing is an event");
-        }
-        const struct confirm_spec *confirm = &c->handshakes[i].confirm;
-        if ((confirm->url != NULL) != (confirm->allow != NULL)) {
-            refuse(rules, "handshake", NULL,
-                   "a handshake's 'request' needs 'url' and 'allow': which "
-                   "URLs may it have?");
-        }
-        if (confirm->url != NULL && !c->handshakes[i].verify) {
-            refuse(rules, "handshake", NULL,
-                   "a handshake with a 'request' must be verified: else "
-                   "anybody can have us fetch");
-        }
-    }
-}
-
 void
 connector_rules_check(struct config_binding *binding,
                       struct connector_draft *draft)
@@ -694,7 +662,7 @@ connector_rules_check(struct config_binding *binding,
     check_overlap(&rules);
     check_sweeps(&rules);
     check_keep_ids(&rules);
-    check_answers(&rules);
+    connector_answers_check(binding, draft);
     connector_fetch_check(binding, draft);
     connector_stream_check(binding, draft);
 }

@@ -181,6 +181,28 @@ template_names(const struct template *t, const char *kind)
     return false;
 }
 
+static bool
+piece_signs(const struct template_piece *piece)
+{
+    bool signs = false;
+    for (size_t i = 0; i < piece->step_count; i++) {
+        signs = signs || template_filter_is_keyed(piece->steps[i].filter);
+    }
+    return signs;
+}
+
+bool
+template_signs(const struct template *t)
+{
+    bool signs = false;
+    for (size_t c = 0; t != NULL && c < t->choice_count; c++) {
+        for (size_t i = 0; i < t->choices[c].count; i++) {
+            signs = signs || piece_signs(&t->choices[c].pieces[i]);
+        }
+    }
+    return signs;
+}
+
 bool
 template_is_literal(const struct template *t, struct slice *ret_text)
 {

@@ -110,6 +110,9 @@ const struct template_ref *template_ref_at(const struct template *t,
  * none. */
 bool template_names(const struct template *t, const char *kind);
 
+/* Whether it signs: a filter in it is keyed by the secret. NULL does not. */
+bool template_signs(const struct template *t);
+
 /* Whether the template is plain text without a place; then what it says. */
 bool template_is_literal(const struct template *t, struct slice *ret_text);
 

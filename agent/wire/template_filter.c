@@ -624,6 +624,12 @@ template_filter_compile(struct slice text, struct arena *arena,
     return STATUS_OK;
 }
 
+bool
+template_filter_is_keyed(const struct template_filter *filter)
+{
+    return filter->apply == apply_hmac;
+}
+
 enum status
 template_filter_apply(const struct template_step *step, struct slice key,
                       struct slice text, struct arena *arena,

@@ -20,6 +20,9 @@ enum status template_filter_compile(struct slice text, struct arena *arena,
  * whether it makes bytes that have to be written as hex. */
 bool template_filter_named(struct slice name, bool *ret_is_digest);
 
+/* Whether the filter is keyed by the secret. */
+bool template_filter_is_keyed(const struct template_filter *filter);
+
 /* Applies one filter; the result is made in `arena`. STATUS_INVALID when the
  * text is not what the filter reads, such as a time; STATUS_NOT_FOUND when what
  * it looks for is not there: the place is absent then. */
