@@ -72,7 +72,7 @@ dispatch_check_stopped(struct dispatch *dispatch)
 {
     if (dispatch->stopped == NULL || dispatch->grace_ms >= 0 ||
         dispatch->running > 0 || dispatch->closing > 0 ||
-        settle_open(dispatch->settle) > 0) {
+        dispatch->clock.recalling || settle_open(dispatch->settle) > 0) {
         return;
     }
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
@@ -163,6 +163,7 @@ dispatch_end_attempt(struct attempt *attempt,
 void
 dispatch_note_result(struct outlet *outlet, const struct handler_result *result)
 {
+    dispatch_note_clock(outlet->dispatch);
     if (result->pause && outlet->pause != NULL) {
         pauses_take(outlet->dispatch->settings.pauses, outlet->pause,
                     slice_of("it answered that it is gone (410)"));
@@ -376,6 +377,7 @@ dispatch_claim(struct outlet *outlet)
     if (limit <= 0) {
         return;
     }
+    dispatch_note_clock(outlet->dispatch);
     int64_t now_ms = clock_unix_ms();
     limit = brake_room(outlet->brake, limit);
     if (limit == 0) {
@@ -432,7 +434,7 @@ open_outlet(struct dispatch *dispatch, size_t index)
                                           outlet->settings->name);
     outlet->rules =
         (struct settle_rules){ &outlet->settings->retry, outlet->settings->name,
-                               &outlet->counts };
+                               &outlet->counts, &dispatch->jumps };
     const struct brake_settings brake = {
         .rules = &outlet->settings->brake,
         .handler = outlet->settings->name,
@@ -495,7 +497,9 @@ dispatch_create(struct loop *loop, struct store_worker *worker,
     dispatch->settings = *settings;
     dispatch->outlets =
         mem_array(settings->outlet_count, sizeof(*dispatch->outlets));
-    if (dispatch->outlets == NULL) {
+    dispatch->clock.recalls =
+        mem_array(settings->outlet_count, sizeof(*dispatch->clock.recalls));
+    if (dispatch->outlets == NULL || dispatch->clock.recalls == NULL) {
         goto destroy;
     }
     status = settle_create(loop, worker, settings->seed, attempt_over, dispatch,
@@ -521,6 +525,11 @@ destroy:
 void
 dispatch_start(struct dispatch *dispatch)
 {
+    if (!dispatch->clock.started) {
+        dispatch->clock.started = true;
+        dispatch->clock.wanted = true;
+        dispatch_note_clock(dispatch);
+    }
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         dispatch->outlets[i].backlog = true;
         dispatch->outlets[i].again.backlog = true;
@@ -609,6 +618,7 @@ dispatch_destroy(struct dispatch *dispatch)
     loop_timer_destroy(dispatch->grace);
     settle_destroy(dispatch->settle);
     mem_free(dispatch->outlets);
+    mem_free(dispatch->clock.recalls);
     mem_free(dispatch);
 }
 

@@ -41,6 +41,15 @@ struct dispatch {
     struct dispatch_settings settings;
     struct settle *settle;
     struct outlet *outlets;
+    struct jumps jumps;
+    struct {
+        struct store_recall *recalls; /* one for each outlet */
+        struct store_call call;
+        bool started;
+        bool recalling;
+        bool wanted; /* at the start, or again: it was set back, or the store
+                        had no room */
+    } clock;
     size_t running; /* attempts with a handler */
     size_t closing; /* handlers that let go of what they keep */
     bool closed;    /* they were asked to */
@@ -63,6 +72,10 @@ bool dispatch_may_start(const struct outlet *outlet);
 void dispatch_start_attempt(struct outlet *outlet,
                             const struct store_claim *claim,
                             int64_t lease_until_ms);
+
+/* Looks at both clocks, before anything is decided by ours: where it was set
+ * back, and at the start, what waits beyond any wait is made due. */
+void dispatch_note_clock(struct dispatch *dispatch);
 
 /* Makes sure the outlet wakes at `due_ms`. */
 void dispatch_wake_at(struct outlet *outlet, int64_t due_ms);

@@ -165,8 +165,9 @@ decide(struct settle *settle, struct attempt *attempt, bool in_company,
     }
     struct retry_plan plan =
         retry_next(rules->retry, attempt->delivery.attempt - attempt->base,
-                   result->disposition, attempt->since_ms, now_ms,
-                   result->not_before_ms, &settle->prng);
+                   result->disposition,
+                   now_ms - jumps_age(rules->jumps, attempt->since_ms, now_ms),
+                   now_ms, result->not_before_ms, &settle->prng);
     const bool dead = plan.dead && !in_company;
     outcome->kind = dead ? OUTCOME_DEAD : OUTCOME_LATER;
     outcome->due_ms = plan.dead ? now_ms : plan.due_ms;

@@ -11,6 +11,7 @@
 
 #include "base/prng.h"
 #include "flow/attempt.h"
+#include "model/jumps.h"
 
 struct settle;
 
@@ -18,6 +19,7 @@ struct settle_rules {
     const struct retry_policy *retry;
     struct slice handler; /* for the log */
     const struct telemetry_handler *counts;
+    const struct jumps *jumps; /* of our clock; NULL: it never does */
 };
 
 /* Told when an attempt is over for good: its outcome is durable, or the store

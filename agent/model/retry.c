@@ -209,12 +209,14 @@ retry_next(const struct retry_policy *policy, unsigned attempt,
     int64_t due = instant_add(now_ms, retry_wait(policy, attempt, prng));
     if (policy->give_up_ms > 0) {
         int64_t end = instant_add(recorded_ms, policy->give_up_ms);
-        if (now_ms >= end) {
+        if (now_ms >= end && attempt > 1) {
             return dead("older than give_up");
         }
         /* The wait that would pass the end is cut, so that the last attempt is
          * made as late as the operator allowed and not hours before. */
-        due = due < end ? due : end;
+        if (now_ms < end && due > end) {
+            due = end;
+        }
     }
     return (struct retry_plan){ .due_ms = later_of(due, not_before_ms) };
 }

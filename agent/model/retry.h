@@ -45,7 +45,9 @@ int64_t retry_wait_most(const struct retry_policy *policy);
  * Decides what follows attempt number `attempt` (1 is the first), which ended
  * in `outcome` at `now_ms`; the event was recorded at `recorded_ms`. Due after
  * retry_wait, never earlier than `not_before_ms` (0: the other side did not
- * ask), and then the wait is not jittered below it.
+ * ask), and then the wait is not jittered below it. Age alone ends nothing at
+ * its first attempt: who was off for days, or had a wrong clock, gives each a
+ * second one.
  */
 struct retry_plan retry_next(const struct retry_policy *policy,
                              unsigned attempt, enum disposition outcome,

@@ -150,6 +150,15 @@ struct store_pause {
     struct slice reason;
 };
 
+/* What waits for a handler beyond `latest_ms`, which no wait can reach, is due
+ * at `now_ms`: the clock was set back. */
+struct store_recall {
+    uint32_t handler;
+    int64_t now_ms;
+    int64_t latest_ms;
+    size_t count; /* set by the store: how many */
+};
+
 /*
  * What belongs together: all of it becomes durable, or none. Everything is
  * borrowed until the call (or the worker's callback) returns.
@@ -171,6 +180,8 @@ struct store_unit {
     struct store_refusals refusals;
     const struct store_pause *pauses;
     size_t pause_count;
+    struct store_recall *recalls;
+    size_t recall_count;
     /* Set by the store. */
     enum status status;
     struct error err;

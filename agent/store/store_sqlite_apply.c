@@ -482,9 +482,12 @@ apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
     for (size_t i = 0; status == STATUS_OK && i < unit->pause_count; i++) {
         status = store_sqlite_pause_put(store, &unit->pauses[i], err);
     }
+    for (size_t i = 0; status == STATUS_OK && i < unit->recall_count; i++) {
+        status = store_sqlite_recall(store, &unit->recalls[i], err);
+    }
     if (unit->sighting_count + unit->outcome_count + unit->walk_count +
             unit->gap_count + unit->close_count + unit->refusals.count +
-            unit->pause_count ==
+            unit->pause_count + unit->recall_count ==
         0) {
         status = store_sqlite_meta_put(store, "probed", now_ms, err);
     }

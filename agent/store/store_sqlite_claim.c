@@ -161,3 +161,17 @@ store_sqlite_claim(struct store *base, uint32_t handler, int64_t now_ms,
     *ret_claims = claims;
     return STATUS_OK;
 }
+
+enum status
+store_sqlite_recall(struct store_sqlite *store, struct store_recall *recall,
+                    struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_RECALL);
+    sql_i64(&use, recall->handler);
+    sql_i64(&use, recall->now_ms);
+    sql_i64(&use, recall->latest_ms);
+    enum status status = store_sqlite_sql_run(&use, err);
+    recall->count =
+        status == STATUS_OK ? (size_t)sqlite3_changes(store->db) : 0;
+    return status;
+}

@@ -121,6 +121,7 @@ enum sql {
     SQL_REFUSAL_ADD,
     SQL_REFUSAL_MORE,
     SQL_REFUSAL_TRIM,
+    SQL_RECALL,
     SQL_PAUSE_PUT,
     SQL_PAUSE_DROP,
     SQL_PAUSE_GET,
@@ -464,6 +465,11 @@ enum status store_sqlite_again(struct store *base, struct store_again *again,
 enum status store_sqlite_again_errand(struct store *base,
                                       struct store_errand *errand,
                                       struct error *err);
+/* store_sqlite_claim */
+NODISCARD
+enum status store_sqlite_recall(struct store_sqlite *store,
+                                struct store_recall *recall, struct error *err);
+
 /* store_sqlite_pause */
 NODISCARD
 enum status store_sqlite_pause_put(struct store_sqlite *store,

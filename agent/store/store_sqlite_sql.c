@@ -204,6 +204,12 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_PRUNE_FILL_DROP] = "DELETE FROM fill WHERE event=?1",
     [SQL_PRUNE_REKEYED] = "DELETE FROM rekeyed WHERE event<"
                           "(SELECT min(id) FROM event)",
+    /* Each half by its index; what is parked waits for no time. */
+    [SQL_RECALL] = "UPDATE delivery SET due=?2 WHERE handler=?1 AND owner=0"
+                   " AND event IN (SELECT event FROM delivery WHERE handler=?1"
+                   " AND again=0 AND due>?3 AND due<9223372036854775807"
+                   " UNION ALL SELECT event FROM delivery WHERE handler=?1"
+                   " AND again<>0 AND due>?3 AND due<9223372036854775807)",
     [SQL_PAUSE_PUT] = "INSERT INTO pause(kind,id,since_ms,reason)"
                       " VALUES(?1,?2,?3,?4) ON CONFLICT DO NOTHING",
     [SQL_PAUSE_DROP] = "DELETE FROM pause WHERE kind=?1 AND id=?2",

@@ -129,6 +129,17 @@ accept(enum channel via, const char *id, const struct owed *owed)
     return sighting;
 }
 
+static size_t
+recall(uint32_t handler, int64_t now_ms, int64_t latest_ms)
+{
+    struct store_recall recall = { .handler = handler,
+                                   .now_ms = now_ms,
+                                   .latest_ms = latest_ms };
+    struct store_unit unit = { .recalls = &recall, .recall_count = 1 };
+    assert_ok(apply_unit(&unit));
+    return recall.count;
+}
+
 static struct store_claims
 claim(uint32_t handler, int64_t now_ms, int64_t lease_until_ms, size_t limit)
 {
@@ -623,6 +634,21 @@ a_delivery_for_later_is_due_then(void **state)
     assert_int_equal(figure_of(mail).next_due_ms, 5000);
     assert_int_equal(count_due(mail, 4999), 0);
     assert_int_equal(claim_one(mail, 5000, 2), sighting.number);
+}
+
+static void
+what_waits_beyond_any_wait_is_recalled(void **state)
+{
+    (void)state;
+    struct sighting sighting = accept(CHANNEL_WEBHOOK, "e1", hot_to_mail());
+    assert_int_equal(recall(mail, 100, 200), 0); /* it is leased */
+    assert_true(settle(sighting.number, 1, OUTCOME_LATER, 5000));
+    assert_int_equal(recall(mail, 100, 5000), 0);
+    assert_int_equal(recall(log_to, 100, 4999), 0);
+    assert_int_equal(figure_of(mail).next_due_ms, 5000);
+    assert_int_equal(recall(mail, 100, 4999), 1);
+    assert_int_equal(figure_of(mail).next_due_ms, 100);
+    assert_int_equal(claim_one(mail, 100, 2), sighting.number);
 }
 
 static void
@@ -1284,6 +1310,7 @@ store_suite_run(const struct store_suite_host *of)
         ROW(a_unit_that_is_too_large_fails_alone),
         ROW(a_delivery_that_is_done_is_over),
         ROW(a_delivery_for_later_is_due_then),
+        ROW(what_waits_beyond_any_wait_is_recalled),
         ROW(a_dead_delivery_moves_to_the_dead_letters),
         ROW(a_released_delivery_is_due_at_once_and_its_attempt_not_counted),
         ROW(an_outcome_of_another_attempt_changes_nothing),

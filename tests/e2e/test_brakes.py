@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import sqlite3
 import time
 
 import harness
@@ -142,6 +143,44 @@ class Rate(Brakes):
         for first in range(len(times) - 25):
             self.assertGreater(times[first + 25] - times[first], 1.0)
         self.assertGreater(times[-1] - times[0], 1.85)
+
+
+class Clock(Brakes):
+    def test_what_waits_for_a_time_years_ahead_is_due_at_the_next_start(self):
+        receiver = self.receiver()
+        receiver.default = replies(500)
+        agent = self.agent_to(receiver, retry={"first": "1h"})
+        self.send(agent, 0, 2)
+        wait_until(lambda: self.outcome(agent, "retry") == 2, "both failed")
+        agent.stop()
+        connection = sqlite3.connect(agent.path("longstop.db"))
+        connection.execute("UPDATE delivery SET due=due+?",
+                           (20 * 365 * 86400 * 1000,))
+        connection.commit()
+        connection.close()
+        receiver.default = lambda handler, asked: answer(handler, 200, b"")
+        agent.start()
+        wait_until(lambda: self.outcome(agent) == 2, "both are done")
+        self.assertIn("our clock had been ahead of", agent.log())
+
+    def test_who_is_off_for_longer_than_give_up_loses_nothing_at_once(self):
+        receiver = self.receiver()
+        agent = self.agent_to(receiver, retry={"first": "50ms",
+                                               "give_up": "1h"})
+        agent.command("pause", "mirror")
+        self.send(agent, 0, 2)
+        agent.wait_events(2)
+        agent.stop()
+        connection = sqlite3.connect(agent.path("longstop.db"))
+        connection.execute("UPDATE event SET recorded_ms=recorded_ms-?",
+                           (3 * 86400 * 1000,))
+        connection.commit()
+        connection.close()
+        receiver.script += [replies(500), replies(500)]
+        agent.start()
+        agent.command("resume", "mirror")
+        wait_until(lambda: self.outcome(agent) == 2, "both are done")
+        self.assertEqual(self.outcome(agent, "dead"), 0)
 
 
 class Status(Brakes):

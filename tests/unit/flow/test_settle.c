@@ -103,7 +103,7 @@ open_settle(void)
                      STATUS_OK);
     assert_int_equal(telemetry_init(&flow.telemetry, "1"), STATUS_OK);
     counts = telemetry_of_handler(&flow.telemetry, slice_of("one"));
-    rules = (struct settle_rules){ &policy, slice_of("one"), &counts };
+    rules = (struct settle_rules){ &policy, slice_of("one"), &counts, NULL };
     assert_int_equal(store_worker_create(flow.loop, &fake.store,
                                          &worker_settings, &flow.worker, NULL),
                      STATUS_OK);
@@ -175,6 +175,35 @@ static const struct decision decisions[] = {
     { "never at the stop", 3, DISPOSITION_NEVER, true, OUTCOME_RELEASE, false,
       "" },
 };
+
+/* The event was taken when our clock stood three years ago, a second before
+ * now. */
+static void
+a_clock_that_jumps_ahead_makes_no_delivery_too_old(void **state)
+{
+    const int64_t years_ms = 3 * 365 * INSTANT_DAY_MS;
+    static struct retry_policy young;
+    (void)state;
+    for (int knows = 0; knows < 2; knows++) {
+        struct jumps jumps = { 0 };
+        int64_t now_ms = clock_unix_ms();
+        (void)jumps_note(&jumps, now_ms - years_ms - 1000, 5000);
+        (void)jumps_note(&jumps, now_ms, 6000);
+        open_settle();
+        young = policy;
+        young.give_up_ms = INSTANT_DAY_MS;
+        rules.retry = &young;
+        rules.jumps = knows ? &jumps : NULL;
+        struct attempt *attempt = make_attempt(2);
+        attempt->since_ms = now_ms - years_ms - 500;
+        const struct handler_result failed = { .disposition =
+                                                   DISPOSITION_LATER };
+        settle_result(settle, attempt, &rules, &failed, false);
+        flow_run(all_over);
+        assert_int_equal(fake.last.kind, knows ? OUTCOME_LATER : OUTCOME_DEAD);
+        close_settle();
+    }
+}
 
 static void
 a_result_is_done_later_dead_or_given_back(void **state)
@@ -415,6 +444,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_jumps_ahead_makes_no_delivery_too_old),
         cmocka_unit_test(a_result_is_done_later_dead_or_given_back),
         cmocka_unit_test(a_dead_letter_says_why),
         cmocka_unit_test(what_came_before_the_handler_has_words_of_its_own),

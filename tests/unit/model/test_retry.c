@@ -62,6 +62,8 @@ a_delivery_dies_of_attempts_age_or_refusal(void **state)
         { 1, DISPOSITION_FATAL, 0, NULL },
         { 2, DISPOSITION_LATER, 259199999, NULL },
         { 2, DISPOSITION_LATER, 259200000, "older than give_up" },
+        { 1, DISPOSITION_LATER, 259200000, NULL },
+        { 1, DISPOSITION_LATER, INT64_C(94608000000), NULL }, /* 3 years */
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -85,6 +87,18 @@ the_last_wait_ends_where_give_up_does(void **state)
                                         NOW - 259200000 + 5000, NOW, 0, &prng);
     assert_false(plan.dead);
     assert_int_equal(plan.due_ms, NOW + 5000);
+}
+
+static void
+a_first_attempt_that_comes_too_late_has_a_second_behind_its_wait(void **state)
+{
+    (void)state;
+    struct prng prng = { 1 };
+    struct retry_plan plan =
+        retry_next(&usual, 1, DISPOSITION_LATER, NOW - 2 * usual.give_up_ms,
+                   NOW, 0, &prng);
+    assert_false(plan.dead);
+    assert_in_range(plan.due_ms, NOW + 500, NOW + 1000);
 }
 
 static void
@@ -288,6 +302,8 @@ main(void)
             the_wait_doubles_up_to_the_cap_with_the_upper_half_drawn),
         cmocka_unit_test(a_delivery_dies_of_attempts_age_or_refusal),
         cmocka_unit_test(the_last_wait_ends_where_give_up_does),
+        cmocka_unit_test(
+            a_first_attempt_that_comes_too_late_has_a_second_behind_its_wait),
         cmocka_unit_test(zero_give_up_never_gives_up_by_age),
         cmocka_unit_test(the_other_side_is_not_asked_before_it_wants_to_be),
         cmocka_unit_test(tiny_waits_are_not_jittered_away),
