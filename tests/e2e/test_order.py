@@ -233,6 +233,31 @@ class Batches(harness.Case):
         wait_until(lambda: self.done(agent) == 2, "both are done")
         self.assertEqual(sorted(sum(lines_of(agent, "said"), [])), ["1", "2"])
 
+    def test_a_kill_in_the_middle_of_a_batch_loses_none_of_it(self):
+        agent = self.agent_with(
+            "import time\n"
+            "say('begun', *sorted(numbers))\n"
+            "first = os.path.join(os.path.dirname(__file__), 'first')\n"
+            "if not os.path.exists(first):\n"
+            "    open(first, 'w').close()\n"
+            "    parent = os.getppid()\n"
+            "    while os.getppid() == parent:\n"
+            "        time.sleep(0.02)\n"
+            "    sys.exit(1)\n"
+            "say('done', *sorted(numbers))\n",
+            {"max": 3, "wait": "10m"}, timeout="60s")
+        for number in (1, 2, 3):
+            Hook(number, iso()).send(agent)
+        wait_until(lambda: lines_of(agent, "said"), "a batch has begun")
+        agent.kill()
+        agent.config["handlers"]["fulfil"]["batch"]["wait"] = "100ms"
+        agent.write_config()
+        agent.start()
+        wait_until(lambda: self.done(agent) == 3, "all are done")
+        # The attempt was cut off, so they go in less company.
+        done = [w[1:] for w in lines_of(agent, "said") if w[0] == "done"]
+        self.assertEqual(sorted(sum(done, [])), ["1", "2", "3"])
+
     def test_a_batch_over_http_is_one_request_with_one_key(self):
         receiver = self.provider()
         receiver.bodies = []
