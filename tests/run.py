@@ -270,6 +270,9 @@ def suite_crash(suite, options):
     build(suite, "dev")
     suite.run_counted(["python3", "tests/crash/run.py", "--bin",
                        program("dev")], limit=900)
+    suite.run_counted(["python3", "tests/crash/run.py", "--bin",
+                       program("dev"), "--life", "again", "--every", "5"],
+                      limit=900)
 
 
 def suite_demo(suite, options):

@@ -366,6 +366,23 @@ class Dead(harness.Case):
         harness.stays(lambda: self.get(agent, path)["done"] == 3,
                       "the others are held back", 1)
 
+    def test_what_is_new_goes_ahead_of_what_comes_again(self):
+        agent = self.shop({"picky": {"exec": ["./picky"], "concurrency": 1}})
+        self.send(agent, 200)
+        self.wait_dead(agent, 200)
+        self.set_broken(agent, False)
+        self.told(agent, "retry", "--all", "--yes", "--detach")
+        self.wait_given(agent, 5)
+        new = Hook(1000, iso())
+        before = len(self.given(agent))
+        new.send(agent)
+        wait_until(lambda: new.delivery in [e["id"]
+                                            for e in self.given(agent)],
+                   "the new one is there")
+        place = [e["id"] for e in self.given(agent)].index(new.delivery)
+        self.assertLess(place - before, 20)
+        self.wait_given(agent, 201)
+
     def test_what_is_wrong_is_said_in_words(self):
         agent = self.shop()
         for body, words in (
