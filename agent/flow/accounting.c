@@ -35,7 +35,7 @@ struct book {
     int64_t pass_ms;            /* monotonic: its begin, or the next one's */
     int64_t shown;              /* recovered, as the metric says it */
     struct silence silence;     /* of its webhooks */
-    bool has_answer;            /* the first has come, good or bad */
+    bool has_totals;            /* of the processes before */
     /* What was said in the log. */
     size_t told_unlisted;  /* as it was then, or fewer since */
     double walks_to_judge; /* whole walks until ids must have met; 0: no time */
@@ -80,17 +80,29 @@ has_both(const struct connector *connector)
     return connector_has_hooks(connector) && connector->has_poll;
 }
 
-/* What the processes before had counted. Only the first answer knows it apart
- * from what this one has: nothing had come in before it was asked for. */
+/* Raises a metric to what the store has counted. Answers come in order, so that
+ * what this process has counted of it is in both. */
+static void
+make_up(struct metric *metric, int64_t total)
+{
+    double behind = (double)total - metric_value(metric);
+    if (behind > 0) {
+        metric_add(metric, behind);
+    }
+}
+
+/* What the processes before had counted, and this one with its first answer
+ * that says so: a store may be full when it is asked first. */
 static void
 show_totals(struct book *book, const struct store_account *account)
 {
     metric_add(book->counts.recovered,
                (double)(account->recovered - book->shown));
     book->shown = account->recovered;
-    if (!book->has_answer) {
-        metric_add(book->counts.late, (double)account->late);
-        metric_add(book->counts.confirmed, (double)account->confirmed);
+    if (!book->has_totals) {
+        make_up(book->counts.late, account->late);
+        make_up(book->counts.confirmed, account->confirmed);
+        book->has_totals = true;
     }
 }
 
@@ -260,7 +272,6 @@ counted(struct store_call *call)
         watch_silence(book, account->counted);
         more = account->more;
     }
-    book->has_answer = true;
     if (more || !look(book)) {
         rest(book, more);
     }
