@@ -43,6 +43,18 @@ gate_read(const struct connector *connector, unsigned status,
     return result == STATUS_NOMEM ? result : STATUS_OK;
 }
 
+/* So many calls in vain, and walks come by the clock until one of them brings
+ * something. */
+#define VAIN_MAX 5
+
+bool
+gate_may_call(unsigned vain, int64_t *ret_apart_ms)
+{
+    *ret_apart_ms =
+        vain == 0 || vain >= VAIN_MAX ? 0 : INSTANT_SECOND_MS << (vain - 1);
+    return vain < VAIN_MAX;
+}
+
 enum status
 gate_request(const struct connector *connector, const struct walk_state *state,
              struct arena *arena, struct rendered_request *ret_request,

@@ -21,6 +21,14 @@ enum status gate_read(const struct connector *connector, unsigned status,
                       struct http_fields fields, struct slice body,
                       enum gate_verdict *ret_verdict, int64_t *ret_wait_ms);
 
+/*
+ * Whether a gate may call for a walk when the last `vain` walks that it called
+ * for in a row have brought nothing; *ret_apart_ms is how far from the last
+ * one. A gate that is asked about a place that rows stand behind, as with an
+ * overlap, calls again at once, and so does one that is broken.
+ */
+bool gate_may_call(unsigned vain, int64_t *ret_apart_ms);
+
 /* Renders the request of the gate; `{cursor}` is the state's. */
 NODISCARD
 enum status gate_request(const struct connector *connector,

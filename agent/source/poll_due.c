@@ -20,10 +20,6 @@ has_waited(const struct source_poll *poll)
 {
     const struct poll_spec *spec = &poll->settings.connector->poll;
     int64_t wait_ms = spec->wait_ms;
-    bool gated = spec->gate.request.url != NULL && poll->settings.tier == 0;
-    if (gated && !poll->gate_open && poll->run.outcome == POLL_OK) {
-        return true; /* the gate is asked, which holds */
-    }
     return wait_ms > 0 && poll->run.outcome == POLL_OK &&
            (poll->run.fresh > 0 || poll->duration_ms >= wait_ms / 2);
 }
@@ -34,7 +30,9 @@ poll_due_ms(struct source_poll *poll)
     int64_t now_ms = clock_unix_ms();
     int64_t wait_ms =
         poll->settings.account->host->not_before_ms - loop_now_ms(poll->loop);
-    bool waited = has_waited(poll);
+    int64_t apart_ms;
+    /* A gate is asked at once, and holds. */
+    bool waited = poll_gate_follows(poll, &apart_ms) || has_waited(poll);
     bool is_signal = poll->poked && !poll->at_once;
     struct cadence_input input = {
         .started_ms = poll->started_ms,
@@ -43,7 +41,7 @@ poll_due_ms(struct source_poll *poll)
         .asked_min_ms = poll->asked_min_ms,
         .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
         .wanted = poll->poked || waited,
-        .apart_ms = is_signal && !waited ? SIGNAL_GAP_MS : 0,
+        .apart_ms = is_signal && !waited ? SIGNAL_GAP_MS : apart_ms,
     };
     return cadence_next(&poll->settings.cadence, &input, &poll->prng);
 }

@@ -8,6 +8,7 @@
 #include "io/clock.h"
 #include "io/loop.h"
 #include "model/gate.h"
+#include "model/walk_cursor.h"
 #include "source/source_poll_private.h"
 
 /* A gate that says no at once is not asked more often. */
@@ -45,6 +46,7 @@ answer_came(void *arg, enum status status, const struct http_reply *reply,
         return;
     }
     poll->gate_open = verdict == GATE_GO;
+    poll->called = poll->gate_open ? walk_cursor_hash(poll->state.token) : 0;
     if (verdict == GATE_STAY && wait_ms < STAY_LEAST_MS) {
         wait_ms = STAY_LEAST_MS;
     }
@@ -111,6 +113,29 @@ poll_gate_holds(struct source_poll *poll)
     }
     poll_gate_ask(poll);
     return true;
+}
+
+/* A token that has moved leads past what the gate spoke of. */
+void
+poll_gate_walked(struct source_poll *poll)
+{
+    bool moved = poll->called != walk_cursor_hash(poll->state.token);
+    if (poll->run.fresh > 0 || (poll->called != 0 && moved)) {
+        poll->vain = 0;
+    } else if (poll->called != 0) {
+        poll->vain++;
+    }
+    poll->called = 0;
+}
+
+bool
+poll_gate_follows(const struct source_poll *poll, int64_t *ret_apart_ms)
+{
+    *ret_apart_ms = 0;
+    return poll->settings.connector->poll.gate.request.url != NULL &&
+           poll->settings.tier == 0 && !poll->gate_open &&
+           poll->run.outcome == POLL_OK &&
+           gate_may_call(poll->vain, ret_apart_ms);
 }
 
 void

@@ -143,6 +143,7 @@ end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
     poll->run.why = why;
     poll->run.failures = poll->failures;
     if (outcome == POLL_OK) {
+        poll_gate_walked(poll);
         poll_pace_walked(poll);
     }
     poll->run.complete_until_ms = poll->settings.account->complete_until_ms;

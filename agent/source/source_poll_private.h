@@ -60,6 +60,8 @@ struct source_poll {
     bool at_once;         /* by a person, whom no webhook's gap holds up */
     size_t set_up;        /* so many requests of the setup were answered */
     bool gate_open;       /* the next walk comes without asking the gate */
+    uint64_t called;      /* the gate wants this walk: hash of the token then */
+    unsigned vain;        /* walks in a row that it called for, and were none */
     bool looks;           /* the timer only looks at the clock again (cron) */
     int64_t fires_ms;     /* monotonic: when the timer of IDLE fires */
     bool counted;         /* in the host's `walking` */
@@ -147,6 +149,13 @@ void poll_setup_ask(struct source_poll *poll);
  * for this walk; false: walk. */
 bool poll_gate_holds(struct source_poll *poll);
 void poll_gate_ask(struct source_poll *poll);
+
+/* A walk is whole: whether the gate has called for it in vain. */
+void poll_gate_walked(struct source_poll *poll);
+
+/* Whether a walk that is whole is followed by a question to the gate, and how
+ * far from it the next walk has to be. */
+bool poll_gate_follows(const struct source_poll *poll, int64_t *ret_apart_ms);
 
 /* Ends the gate's request: a walk is wanted. */
 void poll_gate_leave(struct source_poll *poll);

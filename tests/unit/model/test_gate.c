@@ -80,10 +80,26 @@ a_gate_is_asked_about_the_cursor_with_a_credential_or_without(void **state)
     arena_fini(&arena);
 }
 
+static void
+a_gate_that_calls_in_vain_is_believed_less_and_less(void **state)
+{
+    static const int64_t apart_s[] = { 0, 1, 2, 4, 8 };
+    (void)state;
+    int64_t apart_ms;
+    for (unsigned vain = 0; vain < 5; vain++) {
+        assert_true(gate_may_call(vain, &apart_ms));
+        assert_int_equal(apart_ms, apart_s[vain] * 1000);
+    }
+    assert_false(gate_may_call(5, &apart_ms));
+    assert_false(gate_may_call(5000, &apart_ms));
+    assert_int_equal(apart_ms, 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_gate_that_calls_in_vain_is_believed_less_and_less),
         cmocka_unit_test(an_answer_opens_the_gate_keeps_it_or_tells_nothing),
         cmocka_unit_test(
             a_gate_is_asked_about_the_cursor_with_a_credential_or_without),

@@ -44,6 +44,28 @@ a_walk_comes_when_the_gate_says_so(void **state)
 }
 
 static void
+a_gate_that_calls_for_nothing_is_asked_less_often(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, NULL, NULL, LIST("t1") }, { 200, NULL, NULL, GO },
+        { 200, NULL, NULL, LIST("t1") }, { 200, NULL, NULL, GO },
+        { 200, NULL, NULL, LIST("t2") }, { 0, NULL, NULL, NULL },
+    };
+    site_open(gated, script);
+    start();
+    await_requests(3);
+    int64_t began_ms = loop_now_ms(site.loop);
+    await_requests(4);
+    assert_true(loop_now_ms(site.loop) - began_ms >= 900);
+    /* A token that moves is something. */
+    await_requests(5);
+    await_requests(6);
+    assert_string_equal(site.targets[5], "/gate?at=t2");
+    site_close();
+}
+
+static void
 a_gate_that_always_says_no_holds_no_walk_beyond_its_interval(void **state)
 {
     (void)state;
@@ -223,6 +245,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_walk_comes_when_the_gate_says_so),
+        cmocka_unit_test(a_gate_that_calls_for_nothing_is_asked_less_often),
         cmocka_unit_test(
             a_gate_that_always_says_no_holds_no_walk_beyond_its_interval),
         cmocka_unit_test(a_gate_that_fails_or_hangs_leaves_walks_to_the_clock),
