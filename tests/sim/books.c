@@ -220,6 +220,7 @@ books_end(void)
 {
     const struct telemetry_connector counts = process_counts();
     compare_channel(&counts, CHANNEL_POLL);
+    compare_channel(&counts, CHANNEL_BACKFILL);
     if (!world.plan.hooked) {
         return;
     }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/backfills.h"
 #include "sim/books.h"
 #include "sim/facts.h"
 #include "sim/oracle.h"
@@ -86,15 +87,21 @@ read_gap(sqlite3_stmt *stmt, void *arg)
     gap.kind = (enum gap_kind)sqlite3_column_int(stmt, 0);
     gap.from_ms = sqlite3_column_int64(stmt, 1);
     gap.to_ms = sqlite3_column_int64(stmt, 2);
-    oracle_gap(&gap);
+    oracle_gap(&gap, sqlite3_column_type(stmt, 3) != SQLITE_NULL);
 }
 
 static void
 read_walk(sqlite3_stmt *stmt, void *arg)
 {
+    unsigned tier = (unsigned)sqlite3_column_int(stmt, 0);
+    struct slice state = { sqlite3_column_blob(stmt, 2),
+                           (size_t)sqlite3_column_bytes(stmt, 2) };
     (void)arg;
-    oracle_watermark((unsigned)sqlite3_column_int(stmt, 0),
-                     sqlite3_column_int64(stmt, 1));
+    if (tier == WALK_TIER_BACKFILL) {
+        backfills_walk(state);
+    } else {
+        oracle_walk(tier, sqlite3_column_int64(stmt, 1), state);
+    }
 }
 
 void
@@ -111,8 +118,8 @@ file_reload(const char *folder)
     query(db, "SELECT event,via,at_ms FROM sighting", read_sighting, NULL);
     query(db, "SELECT since,mark,recovered,late,confirmed FROM account",
           read_account, NULL);
-    query(db, "SELECT kind,from_ms,to_ms FROM gap", read_gap, NULL);
-    query(db, "SELECT tier,hw_ms FROM walk", read_walk, NULL);
+    query(db, "SELECT kind,from_ms,to_ms,closed_ms FROM gap", read_gap, NULL);
+    query(db, "SELECT tier,hw_ms,state FROM walk", read_walk, NULL);
     close_disk(db);
 }
 

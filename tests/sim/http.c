@@ -116,10 +116,16 @@ serve(void *arg)
 {
     struct http_call *call = arg;
     provider_ask(buf_slice(&call->url), &call->answer);
+    int64_t took_ms = vtime_steady_ms() - call->began_ms;
     int64_t wait_ms =
         call->answer.silent
             ? call->timeout_ms
             : plan_between(&world.faults, 1, world.plan.latency_ms / 2 + 1);
+    if (call->answer.held_ms > 0) {
+        wait_ms += call->answer.held_ms;
+        call->answer.silent = took_ms + wait_ms > call->timeout_ms;
+        wait_ms = call->answer.silent ? call->timeout_ms - took_ms : wait_ms;
+    }
     call->alarm.fn = deliver;
     vtime_alarm(&call->alarm, vtime_now_ms() + wait_ms);
 }

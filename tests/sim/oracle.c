@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/instant.h"
+#include "sim/backfills.h"
 #include "sim/books.h"
 #include "sim/facts.h"
 #include "sim/file.h"
+#include "sim/process.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
 #include "store/store.h"
@@ -31,7 +33,9 @@ struct tier {
 static struct {
     struct tier tiers[TIERS];
     struct walk_gap gaps[GAPS_MAX];
+    bool closed[GAPS_MAX]; /* a backfill has read it */
     size_t gap_count;
+    int64_t start_ms; /* since the beginning: `start` was durable; 0: not yet */
     bool midway;
 } oracle;
 
@@ -43,6 +47,7 @@ void
 oracle_begin(void)
 {
     memset(&oracle, 0, sizeof(oracle));
+    backfills_begin();
     memset(passed_by, 0, world.fact_count);
     memset(unknowable, 0, world.fact_count * sizeof(unknowable[0]));
 }
@@ -56,11 +61,13 @@ overlap_of(unsigned tier)
                      : world.plan.sweeps[tier - 1].overlap_ms;
 }
 
-/* From where on nothing may be missing; some seconds are the first walk's. */
+/* From where on nothing may be missing; some seconds are the first walk's,
+ * which begins when it can. */
 static int64_t
 start_ms(void)
 {
-    return world.plan.epoch_ms - world.plan.start_age_ms + 90 * S;
+    return world.plan.epoch_ms + oracle.start_ms - world.plan.start_age_ms +
+           90 * S;
 }
 
 /* A walk that reads so far back has to find it while it is listed. */
@@ -86,7 +93,8 @@ is_in_gap(const struct fact *fact)
 {
     for (size_t i = 0; i < oracle.gap_count; i++) {
         const struct walk_gap *gap = &oracle.gaps[i];
-        if (fact->at_ms >= gap->from_ms - S && fact->at_ms <= gap->to_ms + S) {
+        if (!oracle.closed[i] && fact->at_ms >= gap->from_ms - S &&
+            fact->at_ms <= gap->to_ms + S) {
             return true;
         }
     }
@@ -153,7 +161,8 @@ note_staleness(const struct fact *fact)
     if (tier->began_ms > 0 && vtime_now_ms() - tier->began_ms > walk_ms) {
         walk_ms = vtime_now_ms() - tier->began_ms;
     }
-    if (stale_ms > world.plan.every_ms + 2 * walk_ms + 60 * S) {
+    int64_t gate_ms = world.plan.gated ? world.plan.patience_ms : 0;
+    if (stale_ms > world.plan.every_ms + gate_ms + 2 * walk_ms + 60 * S) {
         world_fail("stale: fact %zu was visible for %" PRId64
                    " s before it was durable; a walk takes %" PRId64
                    " s at most and comes every %" PRId64 " s",
@@ -233,14 +242,16 @@ has_cause(const struct walk_gap *gap)
 }
 
 void
-oracle_gap(const struct walk_gap *gap)
+oracle_gap(const struct walk_gap *gap, bool closed)
 {
     for (size_t i = 0; i < oracle.gap_count; i++) {
         if (memcmp(&oracle.gaps[i], gap, sizeof(*gap)) == 0) {
+            oracle.closed[i] = closed;
             return;
         }
     }
     PRE(oracle.gap_count < GAPS_MAX);
+    oracle.closed[oracle.gap_count] = closed;
     oracle.gaps[oracle.gap_count++] = *gap;
     world.gaps++;
     TRACE("gap (%s): from %+" PRId64 " s to %+" PRId64 " s",
@@ -249,6 +260,19 @@ oracle_gap(const struct walk_gap *gap)
     if (!has_cause(gap)) {
         world_fail("gap without a cause: %s, %" PRId64 " to %" PRId64,
                    gap_kind_name(gap->kind), gap->from_ms, gap->to_ms);
+    }
+}
+
+/* A backfill has read all of a span. */
+static void
+close_gaps(int64_t from_ms, int64_t to_ms)
+{
+    for (size_t i = 0; i < oracle.gap_count; i++) {
+        const struct walk_gap *gap = &oracle.gaps[i];
+        if (gap->from_ms >= from_ms && gap->to_ms <= to_ms) {
+            TRACE("gap (%s): closed", gap_kind_name(gap->kind));
+            oracle.closed[i] = true;
+        }
     }
 }
 
@@ -349,7 +373,7 @@ excuse_forgotten(struct tier *tier)
 }
 
 void
-oracle_watermark(unsigned number, int64_t hw_ms)
+oracle_walk(unsigned number, int64_t hw_ms, struct slice state)
 {
     struct tier *tier = &oracle.tiers[number];
     PRE(number < TIERS);
@@ -365,18 +389,37 @@ oracle_watermark(unsigned number, int64_t hw_ms)
     tier->hw_ms = hw_ms;
     check_complete(number);
     note_passed(number, hw_ms);
+    note_listed(state);
+}
+
+static bool
+says(struct slice state, const char *what)
+{
+    return slice_find_slice(state, slice_of(what)) != SIZE_MAX;
+}
+
+/* A walk that ended and is not whole has left something of it. */
+static bool
+has_failed(struct slice state)
+{
+    return says(state, "\"has_s\":true") || says(state, "\"anew\":true") ||
+           says(state, "\"rejections\":");
 }
 
 static void
 note_walk(const struct store_walk *walk)
 {
+    if (walk->tier == WALK_TIER_BACKFILL) {
+        TRACE("backfill: %.*s", SLICE_ARG(walk->state));
+        backfills_walk(walk->state);
+        return;
+    }
     struct tier *tier = &oracle.tiers[walk->tier];
-    bool open =
-        slice_find_slice(walk->state, slice_of("\"open\":true")) != SIZE_MAX;
-    oracle.midway = slice_find_slice(walk->state,
-                                     slice_of("\"has_page\":true")) != SIZE_MAX;
+    bool open = says(walk->state, "\"open\":true");
+    oracle.midway = says(walk->state, "\"has_page\":true");
     TRACE("walk %u: %.*s", walk->tier, SLICE_ARG(walk->state));
-    oracle_watermark(walk->tier, walk->hw_ms);
+    oracle.start_ms = oracle.start_ms == 0 ? vtime_now_ms() : oracle.start_ms;
+    oracle_walk(walk->tier, walk->hw_ms, walk->state);
     note_seen(walk->tier, walk->state);
     if (tier->began_ms == 0) {
         tier->began_ms = vtime_now_ms();
@@ -385,11 +428,12 @@ note_walk(const struct store_walk *walk)
         int64_t took_ms = vtime_now_ms() - tier->began_ms;
         tier->longest_ms =
             took_ms > tier->longest_ms ? took_ms : tier->longest_ms;
-        excuse_forgotten(tier);
-        note_listed(walk->state);
+        if (!has_failed(walk->state)) {
+            excuse_forgotten(tier);
+            tier->whole++;
+            world.walks++;
+        }
         tier->began_ms = 0;
-        tier->whole++;
-        world.walks++;
     }
 }
 
@@ -412,7 +456,10 @@ oracle_unit(const struct store_unit *unit)
         note_sighting(&unit->sightings[i]);
     }
     for (size_t i = 0; i < unit->gap_count; i++) {
-        oracle_gap(&unit->gaps[i].gap);
+        oracle_gap(&unit->gaps[i].gap, false);
+    }
+    for (size_t i = 0; i < unit->close_count; i++) {
+        close_gaps(unit->closes[i].from_ms, unit->closes[i].to_ms);
     }
     for (size_t i = 0; i < unit->walk_count; i++) {
         note_walk(&unit->walks[i]);
@@ -462,12 +509,27 @@ check_delivered(const struct fact *fact)
     }
 }
 
+/* A gate that calls for walks in vain is not believed for long. */
+static void
+check_calls(void)
+{
+    const struct plan *plan = &world.plan;
+    int64_t every_ms = plan->fastest_ms > 0 ? plan->fastest_ms : plan->every_ms;
+    size_t most = (size_t)(vtime_now_ms() / every_ms) + 20 +
+                  7 * (world.fact_count + process_life());
+    if (plan->gated && oracle.tiers[0].whole > most) {
+        world_fail("the gate had the list read %zu times",
+                   oracle.tiers[0].whole);
+    }
+}
+
 void
 oracle_end(const char *folder)
 {
     file_reload(folder);
     books_end();
     file_dead(folder);
+    check_calls();
     for (size_t i = 0; i < world.fact_count; i++) {
         const struct fact *fact = &world.facts[i];
         if (fact->number == 0 &&

@@ -7,6 +7,7 @@
 #ifndef SIM_ORACLE_H
 #define SIM_ORACLE_H
 
+#include "base/bytes.h"
 #include "model/channel.h"
 
 #include <stdbool.h>
@@ -25,11 +26,11 @@ void oracle_unit(const struct store_unit *unit);
 void oracle_account(const struct store_account *account);
 
 /* What a process that died left in the file: the fact is event `number`,
- * recorded at `at_ms`; a gap row; a tier's watermark. */
+ * recorded at `at_ms`; a gap row; a tier's walk. */
 void oracle_event(struct fact *fact, uint64_t number, enum channel via,
                   int64_t at_ms);
-void oracle_gap(const struct walk_gap *gap);
-void oracle_watermark(unsigned tier, int64_t hw_ms);
+void oracle_gap(const struct walk_gap *gap, bool closed);
+void oracle_walk(unsigned tier, int64_t hw_ms, struct slice state);
 
 /* A sender was told that its webhook is stored. */
 void oracle_acked(const struct fact *fact);

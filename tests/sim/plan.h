@@ -58,14 +58,16 @@ enum incident_kind {
     INCIDENT_HANDLERS, /* handlers fail */
     INCIDENT_PURGE,    /* killed; and old rows go from the list meanwhile */
     INCIDENT_FORGET,   /* every cursor that was given out is worth nothing */
+    INCIDENT_BACKFILL, /* somebody asks for a past span */
+    INCIDENT_CANCEL,   /* and has thought better of it */
     INCIDENT_KINDS
 };
 
 struct incident {
     enum incident_kind kind;
     int64_t at_ms;
-    int64_t span_ms; /* how long; CLOCK: by how much */
-    long step;       /* CRASH */
+    int64_t span_ms; /* how long; CLOCK: by how much; BACKFILL: from when */
+    long step;       /* CRASH; BACKFILL: permille of the span to read */
 };
 
 /* In thousandths of requests. */
@@ -108,10 +110,15 @@ struct plan {
     int64_t window_ms; /* so much is asked for at once, and an answer shows no
                           more than a page; 0: no upper bound */
     int64_t retention_ms; /* 0: for ever */
-    bool seen;       /* no cursor is sent: what is known tells what is new */
-    size_t shows;    /* so many rows at most, the latest; 0: all */
-    bool until_seen; /* a walk stops at a page that is old enough */
-    bool resyncs;    /* a cursor that was forgotten is answered by all rows */
+    bool seen;        /* no cursor is sent: what is known tells what is new */
+    size_t shows;     /* so many rows at most, the latest; 0: all */
+    bool until_seen;  /* a walk stops at a page that is old enough */
+    bool gated;       /* a request beside it is held until there is something */
+    int64_t holds_ms; /* so long at most */
+    int64_t patience_ms; /* and so long we wait for its answer */
+    unsigned gate_lies;  /* thousandths: it says yes for nothing, or no */
+    bool backfills;      /* past spans are asked for */
+    bool resyncs; /* a cursor that was forgotten is answered by all rows */
     /* The connector as configured. */
     int64_t every_ms;   /* where the pace is adaptive: at the slowest */
     int64_t fastest_ms; /* 0: the pace is fixed */

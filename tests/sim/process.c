@@ -14,6 +14,7 @@
 #include "flow/telemetry.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "model/walk_backfill.h"
 #include "sim/books.h"
 #include "sim/file.h"
 #include "sim/handlers.h"
@@ -30,7 +31,7 @@
 #define H INSTANT_HOUR_MS
 #define D INSTANT_DAY_MS
 
-enum { TIERS_MAX = 1 + PLAN_SWEEPS_MAX };
+enum { POLLS_MAX = 1 + PLAN_SWEEPS_MAX + 1 };
 
 /* What stays when a process ends. */
 static struct {
@@ -52,8 +53,9 @@ static struct {
     struct fills *fills;
     struct dispatch *dispatch;
     struct ingest *ingest;
-    struct source_poll *polls[TIERS_MAX];
-    size_t poll_count;
+    struct source_poll *polls[POLLS_MAX];
+    size_t tier_count;
+    size_t poll_count; /* and the one that reads past spans */
     struct poll_host host;
     struct poll_account account;
     struct retention *retention;
@@ -239,38 +241,70 @@ walk_ended(void *arg, const struct poll_ended *ended)
 }
 
 /* As app/walks.c builds them. */
+static struct source_poll_settings
+tier_settings(unsigned tier)
+{
+    const struct poll_spec *spec = &bound.connector.poll;
+    const struct sweep_spec *sweeps = spec->sweeps.at;
+    struct source_poll_settings settings = {
+        .connector = &bound.connector,
+        .tier = tier,
+        .tiers = 1 + (unsigned)spec->sweeps.count,
+        .overlap_most_ms = tier == 0 ? spec->overlap_most_ms
+                                     : sweeps[tier - 1].overlap_most_ms,
+        .overlap_ms =
+            tier == 0 ? spec->overlap_ms : sweeps[tier - 1].overlap_ms,
+        .cadence = { .every_ms = tier == 0 ? spec->every_ms
+                                           : sweeps[tier - 1].every_ms },
+        .account = &process.account,
+        .observer = { NULL, NULL, walk_ended },
+        .seed = world.plan.seed + bound.life + tier,
+    };
+    if (tier == 0 && spec->pace == PACE_ADAPTIVE) {
+        settings.pace = pace_plan_of(&bound.connector);
+        settings.cadence.every_ms = settings.pace.slowest_ms;
+    }
+    return settings;
+}
+
+static struct source_poll_settings
+backfill_settings(void)
+{
+    return (struct source_poll_settings){
+        .connector = &bound.connector,
+        .tier = WALK_TIER_BACKFILL,
+        .tiers = 1 + (unsigned)bound.connector.poll.sweeps.count,
+        .cadence = { .every_ms = 5 * M },
+        .account = &process.account,
+        .observer = { NULL, NULL, walk_ended },
+        .seed = world.plan.seed + bound.life + WALK_TIER_BACKFILL,
+        .is_backfill = true,
+    };
+}
+
+static void
+add_poll(struct source_poll_settings settings)
+{
+    PRE(source_poll_create(process.loop, process.access, &settings,
+                           ingest_sink(process.ingest),
+                           &process.polls[process.poll_count]) == STATUS_OK);
+    process.poll_count++;
+}
+
 static void
 build_polls(void)
 {
     const struct poll_spec *spec = &bound.connector.poll;
-    const struct sweep_spec *sweeps = spec->sweeps.at;
-    process.poll_count = 1 + spec->sweeps.count;
+    process.tier_count = 1 + spec->sweeps.count;
     poll_host_init(&process.host,
                    (struct quota){ .count = spec->limit.budget,
                                    .per_ms = spec->limit.budget_per_ms });
     process.account = (struct poll_account){ .host = &process.host };
-    for (unsigned tier = 0; tier < process.poll_count; tier++) {
-        struct source_poll_settings settings = {
-            .connector = &bound.connector,
-            .tier = tier,
-            .tiers = (unsigned)process.poll_count,
-            .overlap_most_ms = tier == 0 ? spec->overlap_most_ms
-                                         : sweeps[tier - 1].overlap_most_ms,
-            .overlap_ms =
-                tier == 0 ? spec->overlap_ms : sweeps[tier - 1].overlap_ms,
-            .cadence = { .every_ms = tier == 0 ? spec->every_ms
-                                               : sweeps[tier - 1].every_ms },
-            .account = &process.account,
-            .observer = { NULL, NULL, walk_ended },
-            .seed = world.plan.seed + bound.life + tier,
-        };
-        if (tier == 0 && spec->pace == PACE_ADAPTIVE) {
-            settings.pace = pace_plan_of(&bound.connector);
-            settings.cadence.every_ms = settings.pace.slowest_ms;
-        }
-        PRE(source_poll_create(process.loop, process.access, &settings,
-                               ingest_sink(process.ingest),
-                               &process.polls[tier]) == STATUS_OK);
+    for (unsigned tier = 0; tier < process.tier_count; tier++) {
+        add_poll(tier_settings(tier));
+    }
+    if (world.plan.backfills) {
+        add_poll(backfill_settings());
     }
 }
 
@@ -283,7 +317,7 @@ behind(void *arg, const struct connector *connector, int64_t *ret_from_ms,
     (void)connector;
     int64_t from_ms = 0;
     int64_t until_ms = INT64_MAX;
-    for (size_t i = 0; i < process.poll_count; i++) {
+    for (size_t i = 0; i < process.tier_count; i++) {
         int64_t first_ms = source_poll_first(process.polls[i]);
         int64_t lowest_ms = source_poll_lowest(process.polls[i]);
         from_ms = first_ms > from_ms ? first_ms : from_ms;
@@ -492,7 +526,7 @@ process_counts(void)
 void
 process_poke(void)
 {
-    for (size_t i = 0; process.up && i < process.poll_count; i++) {
+    for (size_t i = 0; process.up && i < process.tier_count; i++) {
         source_poll_poke(process.polls[i]);
     }
 }
@@ -501,4 +535,60 @@ bool
 process_has_walked(void)
 {
     return process.up && source_poll_complete_until(process.polls[0]) > 0;
+}
+
+/* The poll of past spans, once it knows what the store says of them. */
+static struct source_poll *
+backfill_poll(void)
+{
+    bool has = process.up && process.poll_count > process.tier_count;
+    return has ? process.polls[process.tier_count] : NULL;
+}
+
+static struct slice
+write_ago(int64_t ago_ms, struct buf *text)
+{
+    buf_format(text, "%llds", (long long)(ago_ms / S));
+    return buf_slice(text);
+}
+
+void
+process_backfill(int64_t since_ago_ms, int64_t until_ago_ms)
+{
+    struct source_poll *poll = backfill_poll();
+    struct buf since = { 0 };
+    struct buf until = { 0 };
+    struct walk_backfill_wish wish = { 0 };
+    struct error err = { "" };
+    if (poll == NULL) {
+        return;
+    }
+    wish.since = write_ago(since_ago_ms, &since);
+    if (until_ago_ms > 0) {
+        wish.until = write_ago(until_ago_ms, &until);
+    }
+    enum status status = source_poll_backfill_begin(poll, &wish, &err);
+    TRACE("backfill: %s", status == STATUS_OK ? "it begins" : err.text);
+    buf_fini(&since);
+    buf_fini(&until);
+}
+
+void
+process_backfill_cancel(void)
+{
+    struct source_poll *poll = backfill_poll();
+    if (poll != NULL && source_poll_backfill_cancel(poll)) {
+        TRACE("the backfill is to end");
+    }
+}
+
+bool
+process_backfills(void)
+{
+    struct source_poll *poll = backfill_poll();
+    if (poll == NULL) {
+        return world.plan.backfills && !process.up;
+    }
+    const struct walk_state *state = source_poll_backfill(poll);
+    return state == NULL || state->backfill.phase == BACKFILL_RUNNING;
 }

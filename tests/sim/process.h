@@ -53,6 +53,14 @@ struct telemetry_connector process_counts(void);
 /* Asks for a walk of each tier. */
 void process_poke(void);
 
+/* Asks for a past span, as the command does: from so long ago, until so long
+ * ago (0: now). What is not to be had is answered so. */
+void process_backfill(int64_t since_ago_ms, int64_t until_ago_ms);
+void process_backfill_cancel(void);
+
+/* Whether a past span is being read, or waits for a process that reads it. */
+bool process_backfills(void);
+
 /* The watermark is known. */
 bool process_has_walked(void);
 

@@ -264,7 +264,8 @@ write_date(struct provider_answer *answer)
     if (!world.plan.dated) {
         return;
     }
-    timefmt_write(TIMEFMT_RFC2822, vtime_truth_ms(), &answer->date);
+    timefmt_write(TIMEFMT_RFC2822, vtime_truth_ms() + answer->held_ms,
+                  &answer->date);
     buf_truncate(&answer->date, answer->date.len - 5);
     buf_text(&answer->date, "GMT");
 }
@@ -354,6 +355,53 @@ list_for(struct slice since, struct slice until, struct slice page)
     return list;
 }
 
+/* When the list first shows something behind `since`, from now on; what it
+ * shows already counts. INT64_MAX: never. */
+static int64_t
+shows_at(struct slice since)
+{
+    const struct plan *plan = &world.plan;
+    int64_t now_ms = vtime_truth_ms();
+    int64_t at_ms = INT64_MAX;
+    uint64_t number = 0;
+    bool timed = plan->cursor == PLAN_TIME;
+    int64_t since_ms = timed ? time_of(since, 0) : 0;
+    PRE(timed || since.len == 0 || slice_to_u64(since, &number) == STATUS_OK);
+    size_t from = timed ? facts_from(since_ms)
+                        : (size_t)number + (plan->cursor == PLAN_ID);
+    for (size_t i = from; i < world.fact_count; i++) {
+        const struct fact *fact =
+            &world.facts[plan->cursor == PLAN_LOG ? world.log[i] : i];
+        int64_t shown_ms =
+            fact->shown_ms > fact->at_ms ? fact->shown_ms : fact->at_ms;
+        shown_ms = shown_ms > now_ms ? shown_ms : now_ms;
+        if (fact->gone_ms > shown_ms && shown_ms < at_ms) {
+            at_ms = shown_ms;
+        }
+    }
+    return at_ms;
+}
+
+/* Holds the request until there is something, or for as long as it does that.
+ */
+static void
+answer_gate(struct slice since, struct provider_answer *answer)
+{
+    const struct plan *plan = &world.plan;
+    int64_t wait_ms = shows_at(since) - vtime_truth_ms();
+    bool goes = wait_ms <= plan->holds_ms;
+    bool lies = !world.calm && plan_chance(&world.faults, plan->gate_lies);
+    answer->held_ms = goes ? wait_ms : plan->holds_ms;
+    if (lies) {
+        goes = plan_chance(&world.faults, 500);
+        answer->held_ms = 0;
+    }
+    answer->status = 200;
+    buf_format(&answer->body, "{\"go\":%s,\"backoff\":%d}",
+               goes ? "true" : "false",
+               plan_chance(&world.faults, 300) ? 5 : 0);
+}
+
 /* The object that one event names. */
 static void
 answer_one(struct slice number, struct provider_answer *answer)
@@ -390,6 +438,7 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
     struct slice page = { NULL, 0 };
     size_t mark = slice_find(url, '?');
     static const struct slice one = SLICE("/one/");
+    bool is_gate = slice_find_slice(url, slice_of("/gate?")) != SIZE_MAX;
     size_t named = slice_find_slice(url, one);
     memset(ret_answer, 0, sizeof(*ret_answer));
     if (named != SIZE_MAX) {
@@ -404,11 +453,15 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
         page = value_of(query, "page", &arena);
     }
     if (misbehave(page.len > 0, ret_answer)) {
-        world_trouble(0);
+        if (!is_gate || ret_answer->status == 429) {
+            world_trouble(0); /* a gate that fails holds nothing up */
+        }
     } else if (is_forgotten(&since)) {
         ret_answer->status = 409;
         buf_text(&ret_answer->body, "{\"error\":\"forgotten\"}");
         world_trouble(0);
+    } else if (is_gate) {
+        answer_gate(since, ret_answer);
     } else {
         bool newest = slice_find_slice(url, slice_of("newest=")) != SIZE_MAX;
         struct listing list =
@@ -418,9 +471,10 @@ provider_ask(struct slice url, struct provider_answer *ret_answer)
         write_page(&list, since, ret_answer);
     }
     write_date(ret_answer);
-    TRACE("list asked: since=%.*s page=%.*s: %s%u, %zu bytes", SLICE_ARG(since),
-          SLICE_ARG(page), ret_answer->silent ? "silent " : "",
-          ret_answer->status, ret_answer->body.len);
+    TRACE("%s asked: since=%.*s page=%.*s: %s%u, %zu bytes",
+          is_gate ? "gate" : "list", SLICE_ARG(since), SLICE_ARG(page),
+          ret_answer->silent ? "silent " : "", ret_answer->status,
+          ret_answer->body.len);
     arena_fini(&arena);
 }
 

@@ -8,9 +8,11 @@
 #include "base/bytes.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct provider_answer {
     bool silent;     /* no answer comes */
+    int64_t held_ms; /* before it comes */
     unsigned status; /* HTTP */
     struct buf body;
     struct buf date; /* empty: no such field */

@@ -228,6 +228,8 @@ may_happen(enum incident_kind kind)
     case INCIDENT_STOP:
     case INCIDENT_SLEEP:
     case INCIDENT_STALL:
+    case INCIDENT_BACKFILL:
+    case INCIDENT_CANCEL:
     case INCIDENT_PURGE: return awake;
     case INCIDENT_CLOCK: return awake && process_has_walked();
     case INCIDENT_PROVIDER:
@@ -282,6 +284,11 @@ happen(const struct incident *incident)
         begin_spell(incident->kind, incident->span_ms);
         break;
     case INCIDENT_FORGET: world.forgotten++; break;
+    case INCIDENT_BACKFILL:
+        process_backfill(incident->span_ms,
+                         incident->span_ms / 1000 * (1000 - incident->step));
+        break;
+    case INCIDENT_CANCEL: process_backfill_cancel(); break;
     case INCIDENT_KINDS: break;
     }
 }
@@ -388,7 +395,8 @@ is_at_rest(const size_t *walks)
 {
     /* A count that is not told yet is in no metric. */
     return has_walked(walks) && !hooks_open() && process_is_up() &&
-           !process_asks() && !books_open() && !file_owes(now.folder);
+           !process_asks() && !process_backfills() && !books_open() &&
+           !file_owes(now.folder);
 }
 
 static void
@@ -434,7 +442,8 @@ rest(void)
             process_poke();
         }
         if (vtime_now_ms() >= end_ms) {
-            world_fail("the world does not come to rest:%s%s%s%s",
+            world_fail("the world does not come to rest:%s%s%s%s%s",
+                       process_backfills() ? " a backfill goes on," : "",
                        has_walked(walks) ? "" : " walks fail,",
                        hooks_open() ? " webhooks are open," : "",
                        books_open() ? " events are not counted," : "",
