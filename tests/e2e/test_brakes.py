@@ -191,8 +191,8 @@ class Status(Brakes):
     def test_status_says_how_fast_a_handler_is_and_what_runs(self):
         agent = self.agent({"shop": harness.pet_store()})
         agent.config["handlers"] = {"mirror": {"exec": [agent.script(
-            "slow.sh", "[ -e go ] || sleep 0.3\n"
-            "while [ -e hang ]; do sleep 0.1; done\n")]}}
+            "slow.sh", "sleep 0.3\n"
+            f"while [ -e {agent.dir}/hang ]; do sleep 0.1; done\n")]}}
         agent.write_config()
         agent.start()
         idle = self.standing(agent)
