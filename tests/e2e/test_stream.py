@@ -253,6 +253,14 @@ class Stream(harness.Case):
             agent.wait_metric(count, "stream_requests_total",
                               connector="shop", outcome=outcome)
         self.assertEqual(self.figures(agent)["refused"], 4)
+
+        def kept():
+            return json.loads(agent.admin("/api/v1/refusals").body)["items"]
+        wait_until(lambda: len(kept()) == 4, "they are kept with their causes")
+        self.assertCountEqual([(r["cause"], r["status"], r["peer"])
+                               for r in kept()],
+                              [("malformed", 0, None)] * 3 +
+                              [("bad_signature", 0, None)])
         relay.send(forward(Hook(4, iso(), secret="somebody's")))
         wait_until(lambda: self.stored_id(agent) == "6",
                    "the id of one that is refused is stored alone")
