@@ -419,7 +419,7 @@ class Table:
                  ratios("handler.exec", "bare.spawn"), 0.8)
         self.row("  by CPU time", costs("bare.spawn", "handler.exec"), 0.8)
         self.row("worker / exec, 4 at a time",
-                 ratios("handler.worker", "handler.exec"))
+                 ratios("handler.worker", "handler.exec"), 20)
         self.row("  64 ahead, 2 programs",
                  ratios("handler.ahead", "handler.exec"), 20)
         self.row("  events/s", values("handler.ahead"))
