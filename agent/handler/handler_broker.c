@@ -57,6 +57,7 @@ struct line {
     unsigned long long number;
     struct arena arena; /* of what `to` was filled with */
     struct slice to, key, type, source, content_type, body;
+    bool is_replay;
     handler_result_fn *done;
     void *arg;
     int64_t started_ms; /* monotonic */
@@ -142,6 +143,7 @@ gather(struct broker *broker, const struct list *batch)
             .source = bytes_of(line->source),
             .content_type = bytes_of(line->content_type),
             .body = bytes_of(line->body),
+            .is_replay = line->is_replay,
         };
     }
     return count;
@@ -283,6 +285,7 @@ start(struct handler *handler, const struct delivery *delivery,
     line->source = delivery->connector;
     line->content_type = delivery->content_type;
     line->body = delivery->envelope;
+    line->is_replay = delivery->is_replay;
     line->done = done;
     line->arg = arg;
     line->started_ms = clock_monotonic_ms();

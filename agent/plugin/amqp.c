@@ -24,8 +24,8 @@
 
 #define CHANNEL         1
 #define FRAME_BYTES     131072
-#define CONNECT_MOST_MS 5000
-#define SHORT_MOST      255 /* of a shortstr: names, ids */
+#define CONNECT_MOST_MS 3000 /* it is not heard meanwhile that we end */
+#define SHORT_MOST      255  /* of a shortstr: names, ids */
 #define STALL_MS        20000
 #define KEY_HEADER      "idempotency-key"
 #define PERSISTENT      2
@@ -234,16 +234,20 @@ text_of(const char *text)
 static int
 publish_one(struct session *session, const struct longstop_entry *entry)
 {
-    amqp_table_entry_t header = {
-        .key = text_of(KEY_HEADER),
-        .value = { .kind = AMQP_FIELD_KIND_UTF8,
-                   .value = { .bytes = bytes_of(entry->key) } },
+    amqp_table_entry_t headers[] = {
+        { .key = text_of(KEY_HEADER),
+          .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                     .value = { .bytes = bytes_of(entry->key) } } },
+        { .key = text_of(KIT_REPLAY),
+          .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                     .value = { .bytes = text_of(KIT_REPLAY_VALUE) } } },
     };
     amqp_basic_properties_t properties = {
         ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_HEADERS_FLAG |
                   AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_APP_ID_FLAG,
         .delivery_mode = PERSISTENT,
-        .headers = { .num_entries = 1, .entries = &header },
+        .headers = { .num_entries = entry->is_replay ? 2 : 1,
+                     .entries = headers },
         .content_type = bytes_of(entry->content_type),
         .app_id = text_of("longstop"),
     };

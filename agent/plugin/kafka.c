@@ -295,9 +295,13 @@ produce(struct session *session, const char *topic,
                         (ssize_t)entry->content_type.len } },
         { .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY },
         { .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = entry },
+        { .vtype = RD_KAFKA_VTYPE_HEADER, /* the last: for replays */
+          .u.header = { KIT_REPLAY, KIT_REPLAY_VALUE,
+                        sizeof(KIT_REPLAY_VALUE) - 1 } },
     };
+    const size_t count = sizeof(parts) / sizeof(parts[0]);
     rd_kafka_error_t *error = rd_kafka_produceva(
-        session->producer, parts, sizeof(parts) / sizeof(parts[0]));
+        session->producer, parts, entry->is_replay ? count : count - 1);
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     rd_kafka_error_destroy(error);
     return code;

@@ -10,6 +10,11 @@
 
 #define KIT_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
+/* What tells whoever reads that an entry is a replay: a header, a property or a
+ * field of this name, which is there for replays only. */
+#define KIT_REPLAY       "longstop-replay"
+#define KIT_REPLAY_VALUE "1"
+
 /* For what a slice of waiting may last, so that should_stop is heard. */
 #define KIT_SLICE_MS 100
 

@@ -234,10 +234,13 @@ publish_one(struct session *session, const struct longstop_entry *entry,
     } properties[] = { { "key", entry->key },
                        { "type", entry->type },
                        { "source", entry->source },
-                       { NULL, entry->content_type } };
-    for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]) &&
-                       status == MOSQ_ERR_SUCCESS;
-         i++) {
+                       { NULL, entry->content_type },
+                       { KIT_REPLAY,
+                         { KIT_REPLAY_VALUE, sizeof(KIT_REPLAY_VALUE) - 1 } } };
+    /* The last is for replays. */
+    const size_t count =
+        sizeof(properties) / sizeof(properties[0]) - (entry->is_replay ? 0 : 1);
+    for (size_t i = 0; i < count && status == MOSQ_ERR_SUCCESS; i++) {
         status = add_property(&list, properties[i].name, properties[i].value);
     }
     if (status == MOSQ_ERR_SUCCESS) {

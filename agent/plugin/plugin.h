@@ -56,6 +56,9 @@ struct longstop_entry {
     struct longstop_bytes source; /* the connector's name */
     struct longstop_bytes content_type;
     struct longstop_bytes body;
+    /* Asked for again by a person, who wants it there again: a broker that
+     * knows its key is not to pass it over, and who reads is to be told. */
+    bool is_replay;
     /* Filled in by the plugin; LONGSTOP_LATER and "" to begin with. */
     enum longstop_outcome outcome;
     char words[LONGSTOP_WORDS_BYTES]; /* why not, or more about done */

@@ -219,7 +219,7 @@ append_entry(struct session *session, const struct longstop_entry *entry)
 {
     struct line line = { .count = 0 };
     char *memory = NULL;
-    if (session->dedup_ms[0] != '\0') {
+    if (session->dedup_ms[0] != '\0' && !entry->is_replay) {
         memory = memory_of(entry);
         if (memory == NULL) {
             return false;
@@ -245,6 +245,10 @@ append_entry(struct session *session, const struct longstop_entry *entry)
     add_field(&line, "source", entry->source);
     add_field(&line, "content_type", entry->content_type);
     add_field(&line, "body", entry->body);
+    if (entry->is_replay) {
+        add_text(&line, KIT_REPLAY);
+        add_text(&line, KIT_REPLAY_VALUE);
+    }
     int status =
         redisAppendCommandArgv(session->context, line.count, line.at, line.len);
     free(memory);

@@ -105,6 +105,7 @@ class Contract:
     server_class = None
     holds_keys = True   # a key that is there already is not added again
     events = 200
+    marks_replays = True
 
     def server(self):
         if self.server_class.find() is None:
@@ -124,6 +125,10 @@ class Contract:
 
     def arrived(self, server):
         """The keys that are there, each as often as it is there."""
+        raise NotImplementedError
+
+    def replays(self, server):
+        """How many entries are marked as replays."""
         raise NotImplementedError
 
     def put(self, server, key):
@@ -244,6 +249,18 @@ class Contract:
         keys = self.send(agent, 3)
         self.wait_settled(agent)
         self.assert_all(server, keys)
+
+    def test_a_replay_is_added_again_and_marked(self):
+        if not self.marks_replays:
+            self.skipTest("a row that is there stays as it is")
+        server = self.ready_server()
+        agent = self.agent_to(server)
+        key, = self.send(agent, 1)
+        self.wait_settled(agent)
+        got = agent.command("replay", "--all", "--yes")
+        self.assertEqual(got.returncode, 0, got.stderr.decode())
+        wait_until(lambda: self.replays(server) == 1, "the replay")
+        self.wait_settled(agent)
 
     def test_the_agent_ends_in_time_while_the_broker_hangs(self):
         server = self.ready_server()

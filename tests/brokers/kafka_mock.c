@@ -3,7 +3,7 @@
  * A cluster of one broker that speaks Kafka's protocol (librdkafka's mock),
  * in a process of its own: prints where it listens, then does what stdin says,
  * a line each, and answers each line with one: `down`, `up`, `refuse TOPIC`,
- * `allow TOPIC`, `keys TOPIC`.
+ * `allow TOPIC`, `keys TOPIC`, `replays TOPIC`.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -35,9 +35,28 @@ client(rd_kafka_type_t type, const char *servers)
     return made;
 }
 
-/* All keys of the topic's one partition, each followed by a blank. */
 static void
-print_keys(const char *topic)
+print_mark(const rd_kafka_message_t *got)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+    if (rd_kafka_message_headers(got, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_header_get_last(headers, "longstop-replay", &value, &len) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)printf("%.*s ", (int)len, (const char *)value);
+    }
+}
+
+static void
+print_key(const rd_kafka_message_t *got)
+{
+    (void)printf("%.*s ", (int)got->key_len, (const char *)got->key);
+}
+
+/* All records of the topic's one partition, each followed by a blank. */
+static void
+print_all(const char *topic, void (*print)(const rd_kafka_message_t *got))
 {
     rd_kafka_t *consumer = client(RD_KAFKA_CONSUMER, bootstraps);
     rd_kafka_topic_partition_list_t *list =
@@ -54,7 +73,7 @@ print_keys(const char *topic)
             }
             break; /* the end of the partition, or nothing there */
         }
-        (void)printf("%.*s ", (int)got->key_len, (const char *)got->key);
+        print(got);
         rd_kafka_message_destroy(got);
     }
     (void)printf("\n");
@@ -77,7 +96,10 @@ obey(rd_kafka_mock_cluster_t *cluster, const char *word, const char *topic)
         rd_kafka_mock_topic_set_error(cluster, topic,
                                       RD_KAFKA_RESP_ERR_NO_ERROR);
     } else if (strcmp(word, "keys") == 0) {
-        print_keys(topic);
+        print_all(topic, print_key);
+        return;
+    } else if (strcmp(word, "replays") == 0) {
+        print_all(topic, print_mark);
         return;
     }
     (void)printf("done\n");

@@ -141,6 +141,10 @@ class Amqp(Contract, harness.Case):
         return [properties.message_id for properties, _ in
                 self.entries(server)]
 
+    def replays(self, server):
+        return [properties.headers.get("longstop-replay") for properties, _ in
+                self.entries(server)].count("1")
+
     def test_a_broker_that_comes_later_is_waited_for(self):
         server = self.server()
         if server.child is not None and server.child.poll() is None:

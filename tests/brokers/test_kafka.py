@@ -71,6 +71,9 @@ class Kafka(Contract, harness.Case):
     def arrived(self, server):
         return server.ask("keys", "events.shop").split()
 
+    def replays(self, server):
+        return server.ask("replays", "events.shop").split().count("1")
+
     def address_of(self, server):
         return server.address
 

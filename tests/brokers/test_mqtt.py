@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""MQTT 5, against the real mosquitto, with mosquitto_sub as who reads: the
-broker itself keeps what is under way in memory alone."""
+"""MQTT 5, against the real mosquitto, with mosquitto_sub as who reads.
+
+Mosquitto keeps what it has acknowledged and not yet handed on in memory, and
+writes that down when it ends in order. So it is ended with SIGTERM here, in the
+midst of it: a kill -9 loses what it had acknowledged, whoever sent it.
+"""
+import os
 import re
 import shutil
 import subprocess
@@ -18,7 +23,9 @@ class MqttServer(Server):
         self.reader = None
         with open(self.path("mosquitto.conf"), "w", encoding="utf-8") as file:
             file.write(f"listener {self.port} 127.0.0.1\n"
-                       "allow_anonymous true\n"
+                       "allow_anonymous true\npersistence true\n"
+                       f"persistence_location {self.dir}/\n"
+                       + ("user root\n" if os.geteuid() == 0 else "") +
                        "max_queued_messages 0\nmax_inflight_messages 0\n")
 
     def argv(self):
@@ -30,12 +37,16 @@ class MqttServer(Server):
             capture_output=True, check=False)
         return got.returncode == 0
 
+    def kill(self):
+        self.child.terminate()
+        self.child.wait(20)
+
     def read(self):
         """Somebody reads; connects anew by itself when the broker is back."""
         with open(self.path("read"), "ab") as out:
             self.reader = subprocess.Popen(
                 ["mosquitto_sub", "-V", "5", "-p", str(self.port), "-q", "1",
-                 "-t", "events/#", "-F", "%t %P %C"], stdout=out, stderr=out,
+                 "-c", "-x", "3600", "-i", "reader", "-t", "events/#", "-F", "%t %P %C"], stdout=out, stderr=out,
                 stdin=subprocess.DEVNULL)
 
     def lines(self):
@@ -70,6 +81,9 @@ class Mqtt(Contract, harness.Case):
 
     def arrived(self, server):
         return re.findall(r"key:(\S+)", "\n".join(server.lines()))
+
+    def replays(self, server):
+        return "\n".join(server.lines()).count("longstop-replay:1")
 
     def assert_all(self, server, keys):
         # What was acknowledged is on its way to the reader, if not there.

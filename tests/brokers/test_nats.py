@@ -108,6 +108,10 @@ class Nats(Contract, harness.Case):
     def arrived(self, server):
         return [headers["Nats-Msg-Id"] for _, headers, _ in server.entries()]
 
+    def replays(self, server):
+        return [headers.get("longstop-replay") for _, headers, _ in
+                server.entries()].count("1")
+
     def put(self, server, key):
         answer = server.ask("events.shop.order.created", b"{}",
                             f"Nats-Msg-Id: {key}\r\n".encode())

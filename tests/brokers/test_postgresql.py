@@ -53,6 +53,7 @@ class PostgresqlServer(Server):
 
 class Postgresql(Contract, harness.Case):
     server_class = PostgresqlServer
+    marks_replays = False
     absent_words = "postgresql: cannot connect: .*Connection refused"
     refused_words = 'postgresql: relation "public.events" does not exist'
 

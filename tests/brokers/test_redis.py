@@ -64,6 +64,10 @@ class Redis(Contract, harness.Case):
     def arrived(self, server):
         return [entry["key"] for entry in self.entries(server)]
 
+    def replays(self, server):
+        return [entry.get("longstop-replay") for entry in
+                self.entries(server)].count("1")
+
     def put(self, server, key):
         server.ask("SET", f"longstop:{{events:shop}}:{key}", "1")
         server.ask("XADD", "events:shop", "*", "key", key)

@@ -21,6 +21,7 @@ static struct {
     atomic_bool holds; /* publish waits until it should stop, or is let go */
     atomic_bool absent;
     size_t largest;
+    bool was_replay;
     char last[512];
     int64_t timeout_ms;
     const struct longstop_host *host;
@@ -81,6 +82,7 @@ publish_fake(void *session, struct longstop_entry *entries, size_t count,
     }
     for (size_t i = 0; i < count; i++) {
         struct longstop_entry *entry = &entries[i];
+        fake.was_replay = entry->is_replay;
         (void)snprintf(fake.last, sizeof(fake.last), "%.*s|%.*s|%.*s|%.*s|%.*s",
                        (int)entry->to.len, entry->to.at, (int)entry->key.len,
                        entry->key.at, (int)entry->type.len, entry->type.at,
@@ -166,11 +168,21 @@ a_delivery_becomes_an_entry(void **state)
     (void)state;
     handling_run(handler);
     assert_int_equal(handling.disposition, DISPOSITION_DONE);
+    assert_false(fake.was_replay);
     assert_string_equal(handling.detail, "acknowledged");
     assert_string_equal(
         fake.last,
         "events.shop.order.paid|shop/evt_1|order.paid|shop|{\"id\":\"evt_1\"}");
     assert_int_equal(fake.timeout_ms, 15000);
+}
+
+static void
+a_replay_is_told_as_one(void **state)
+{
+    (void)state;
+    handling.delivery.is_replay = true;
+    handling_run(handler);
+    assert_true(fake.was_replay);
 }
 
 static void
@@ -351,6 +363,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BROKER_TEST(a_delivery_becomes_an_entry),
+        BROKER_TEST(a_replay_is_told_as_one),
         BROKER_TEST(a_plugin_is_told_what_was_given_and_no_more),
         BROKER_TEST(the_brokers_word_becomes_the_outcome),
         BROKER_TEST(what_waits_goes_as_one_batch),
