@@ -204,7 +204,12 @@ begun(struct store_call *call)
         LOG(LOG_INFO, "errand begun",
             log_i64("errand", (int64_t)call->again.errand),
             log_text("kind", errand_kind_name(errand->kind)),
-            log_i64("matches", errand->total));
+            log_i64("matches", errand->total),
+            log_i64("event", (int64_t)errand->filter.event),
+            log_slice("connector", errand->filter.connector),
+            log_slice("handler", errand->filter.handler),
+            log_slice("type", errand->filter.type),
+            log_slice("reason", errand->filter.reason));
     }
     if (wish->wait.admin == NULL) {
         free_wish(wish);

@@ -209,7 +209,9 @@ wish_for_letters(struct errands *errands, const struct view_dead *dead)
 {
     for (size_t i = 0; i < dead->count; i++) {
         const struct view_dead_row *row = &dead->at[i];
-        errands->after.at = row->id;
+        if (!errand_reach(&errands->after, row->id)) {
+            break;
+        }
         if (errands->after.kind == AGAIN_RETRY &&
             outlet_of(errands, row->number) == NULL) {
             errands->passed++; /* nobody would claim it */
@@ -299,10 +301,12 @@ wish_for_events(struct errands *errands, const struct view_events *events)
     for (size_t i = 0; status == STATUS_OK && i < events->count; i++) {
         const struct view_event *event = &events->at[i];
         uint64_t wanted = errands->after.filter.event;
+        if (!errand_reach(&errands->after, event->number)) {
+            break;
+        }
         if (wanted == 0 || wanted == event->number) {
             status = wish_for_event(errands, event);
         }
-        errands->after.at = event->number;
     }
     return status;
 }

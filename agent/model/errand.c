@@ -40,6 +40,14 @@ errand_says(const struct errand_filter *filter, struct slice reason,
            holds(answer, filter->reason);
 }
 
+bool
+errand_reach(struct errand *errand, uint64_t number)
+{
+    bool takes = number <= errand->last;
+    errand->at = takes ? number : errand->last;
+    return takes;
+}
+
 int
 errand_permille(const struct errand *errand)
 {

@@ -59,6 +59,10 @@ struct errand {
     int64_t began_ms, ended_ms;
 };
 
+/* Goes on to a letter or an event: false where that is younger than the errand,
+ * which then has gone over all that it is about. */
+bool errand_reach(struct errand *errand, uint64_t number);
+
 /* How much of it has been gone over: 0…1000. */
 int errand_permille(const struct errand *errand);
 

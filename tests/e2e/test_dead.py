@@ -366,6 +366,26 @@ class Dead(harness.Case):
         harness.stays(lambda: self.get(agent, path)["done"] == 3,
                       "the others are held back", 1)
 
+    def test_an_errand_takes_nothing_that_is_younger_than_it(self):
+        agent = self.shop({"picky": {"exec": ["./picky", "1"], "retry": {
+            "first": "200ms", "cap": "200ms", "attempts": 1000},
+            "breaker": {"failures": 1000}}}, limits={"errand_open": 3})
+        self.set_broken(agent, False)
+        self.send(agent, 8)
+        self.wait_given(agent, 8)
+        self.set_broken(agent, True)
+        begun = self.told(agent, "replay", "--all", "--yes", "--detach")
+        path = f"/api/v1/errands/{begun['errand']}"
+        wait_until(lambda: self.get(agent, path)["open"] == 3, "three wait")
+        self.send(agent, 4, start=100)
+        self.set_broken(agent, False)
+        wait_until(lambda: self.get(agent, path)["state"] == "done", "done")
+        errand = self.get(agent, path)
+        self.assertEqual((errand["matches"], errand["done"],
+                          errand["skipped"]), (8, 8, 0))
+        taken = self.wait_given(agent, 20)
+        self.assertEqual(len([e for e in taken if e["replay"]]), 8)
+
     def test_what_is_new_goes_ahead_of_what_comes_again(self):
         agent = self.shop({"picky": {"exec": ["./picky"], "concurrency": 1}})
         self.send(agent, 200)

@@ -197,6 +197,18 @@ progress_runs_from_the_first_to_the_last(void **state)
 }
 
 static void
+nothing_younger_is_reached(void **state)
+{
+    (void)state;
+    struct errand errand = { .at = 3, .last = 9 };
+    assert_true(errand_reach(&errand, 8));
+    assert_int_equal(errand.at, 8);
+    assert_true(errand_reach(&errand, 9));
+    assert_false(errand_reach(&errand, 10));
+    assert_int_equal(errand.at, 9);
+}
+
+static void
 memory_that_runs_out_is_told(void **state)
 {
     (void)state;
@@ -225,6 +237,7 @@ main(void)
         cmocka_unit_test(no_more_are_open_than_are_allowed),
         cmocka_unit_test(a_rate_is_kept),
         cmocka_unit_test(progress_runs_from_the_first_to_the_last),
+        cmocka_unit_test(nothing_younger_is_reached),
         cmocka_unit_test(memory_that_runs_out_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
