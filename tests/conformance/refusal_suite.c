@@ -257,5 +257,5 @@ refusal_suite_run(const struct store_suite_host *of)
         TEST(refusals_come_a_page_at_a_time),
     };
     host = of;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("refusals", tests, NULL, NULL);
 }

@@ -124,7 +124,8 @@ a_long_head_is_cut_between_characters_and_says_so(void **state)
     (void)state;
     char value[REFUSAL_VALUE_BYTES * 2];
     for (size_t i = 0; i + 1 < sizeof(value); i += 2) {
-        memcpy(value + i, "\xc3\xa4", 2);
+        value[i] = '\xc3'; /* U+00E4 */
+        value[i + 1] = '\xa4';
     }
     value[0] = 'x'; /* now every second byte ends a character */
     value[1] = 'x';
