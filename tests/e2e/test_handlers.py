@@ -42,7 +42,8 @@ class Exec(harness.Case):
             retry=dict(QUICK, attempts=3))
         Hook(1, iso()).send(agent)
         self.wait_outcomes(agent, retry=2, dead=1)
-        self.assertEqual(agent.query("SELECT count(*) FROM delivery"), [(0,)])
+        wait_until(lambda: agent.query("SELECT count(*) FROM delivery") ==
+                   [(0,)], "nothing is owed any more")
         self.assertEqual(agent.query(
             "SELECT d.attempt, length(e.body) > 0 FROM dead d "
             "JOIN event e ON e.id = d.event"), [(3, 1)])
