@@ -286,10 +286,11 @@ run(struct errand_command *command)
 }
 
 static enum exit_code
-errand(int argc, char **argv, struct command_spec *spec)
+errand(int argc, char **argv, const struct command_spec *words)
 {
+    struct command_spec spec = *words;
     const char *path = NULL;
-    struct errand_command command = { .kind = spec->name };
+    struct errand_command command = { .kind = spec.name };
     struct filters *filters = &command.filters;
     const struct option_spec options[] = {
         { "config", 'c', "FILE", "the configuration", &path, NULL },
@@ -313,12 +314,12 @@ errand(int argc, char **argv, struct command_spec *spec)
           &filters->reason, NULL },
     };
     const size_t count = sizeof(options) / sizeof(options[0]);
-    spec->operands = "[EVENT]";
-    spec->operand_more = 1;
-    spec->options = options;
-    spec->option_count = is_replay(&command) ? count - 1 : count;
+    spec.operands = "[EVENT]";
+    spec.operand_more = 1;
+    spec.options = options;
+    spec.option_count = is_replay(&command) ? count - 1 : count;
     char **operands;
-    enum options_verdict verdict = options_parse(spec, argc, argv, &operands);
+    enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
     if (verdict != OPTIONS_OK) {
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
@@ -326,7 +327,7 @@ errand(int argc, char **argv, struct command_spec *spec)
     enum exit_code code = load_configuration(path, &configuration);
     if (code == EXIT_OK) {
         command.ask = (struct ask){ .configuration = &configuration,
-                                    .command = spec->name };
+                                    .command = spec.name };
         command.event = operands[0];
         code = run(&command);
         configuration_fini(&configuration);
@@ -337,7 +338,7 @@ errand(int argc, char **argv, struct command_spec *spec)
 enum exit_code
 cmd_retry(int argc, char **argv)
 {
-    struct command_spec spec = {
+    const struct command_spec spec = {
         .name = "retry",
         .summary = "Tries dead letters again: of one EVENT, by its number or "
                    "as CONNECTOR/ID, or all\nthat meet a filter, the oldest "
@@ -352,7 +353,7 @@ cmd_retry(int argc, char **argv)
 enum exit_code
 cmd_drop(int argc, char **argv)
 {
-    struct command_spec spec = {
+    const struct command_spec spec = {
         .name = "drop",
         .summary = "Lets dead letters go: of one EVENT, or all that meet a "
                    "filter. The events stay\nas long as keep.events says.",
@@ -365,7 +366,7 @@ cmd_drop(int argc, char **argv)
 enum exit_code
 cmd_replay(int argc, char **argv)
 {
-    struct command_spec spec = {
+    const struct command_spec spec = {
         .name = "replay",
         .summary = "Hands old events over once more: one EVENT, or all that "
                    "meet a filter, to the\nhandlers that would get them if "
