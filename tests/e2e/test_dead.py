@@ -280,6 +280,19 @@ class Dead(harness.Case):
         self.assertEqual(agent.query("SELECT count(DISTINCT event) FROM "
                                      "ledger"), [(2,)])
 
+    def test_a_replay_over_http_says_so_in_its_head(self):
+        receiver = self.provider()
+        receiver.default = harness.replies(200)
+        agent = self.shop({"to": {"http": {"url": receiver.url + "/in"}}})
+        self.send(agent, 1)
+        wait_until(lambda: len(receiver.asked) == 1, "it was handed over")
+        self.told(agent, "replay", "--all", "--yes")
+        wait_until(lambda: len(receiver.asked) == 2, "and once more")
+        first, again = (asked.headers for asked in receiver.asked)
+        self.assertNotIn("Longstop-Replay", first)
+        self.assertEqual(again["Longstop-Replay"], "1")
+        self.assertEqual(again["webhook-id"], first["webhook-id"])
+
     def test_a_replay_goes_by_route_or_to_the_handler_that_is_named(self):
         agent = self.shop({
             "picky": {"exec": ["./picky"], "types": ["order.paid"]},
