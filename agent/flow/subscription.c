@@ -50,8 +50,9 @@ answered(void *arg, enum status status, const struct http_reply *reply,
     if (s->settings.asked != NULL) {
         s->settings.asked(s->settings.arg, &what);
     }
-    status = registration_answer(s->registration, reply->status, reply->body,
-                                 &words);
+    const struct registration_reply got = { reply->status, reply->fields,
+                                            reply->body };
+    status = registration_answer(s->registration, &got, &words);
     if (status != STATUS_OK) {
         end(s, status, &words);
         return;

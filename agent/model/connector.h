@@ -453,6 +453,7 @@ struct register_test {
 struct register_list {
     struct request_spec request; /* url NULL: the provider shows none */
     const struct json_path *items;
+    const struct json_path *next; /* the next page; NULL: the field Link */
     const struct json_path *id;
     const struct json_path *events; /* what it is registered for */
     struct register_test *find;     /* all of them: it is ours */

@@ -45,6 +45,9 @@ static const struct config_key list_keys[] = {
     REQUEST(register_list),
     CUSTOM(register_list, "items", items, connector_parse_path, STRING,
            "The hooks of the answer; default: the answer."),
+    CUSTOM(register_list, "next", next, connector_parse_path, STRING,
+           "Where the answer has the URL of the next page; default: the "
+           "field `Link`."),
     CUSTOM(register_list, "id", id, connector_parse_path, STRING,
            "What identifies a hook."),
     CUSTOM(register_list, "events", events, connector_parse_path, STRING,

@@ -3,10 +3,10 @@
 
 #include "model/event.h"
 #include "model/extract.h"
+#include "model/next_page.h"
 #include "model/request_private.h"
 #include "model/scope.h"
 #include "wire/json.h"
-#include "wire/url.h"
 
 bool
 failed_is_listed(const struct connector *connector)
@@ -122,51 +122,6 @@ name_row(const struct connector *connector, struct slice row,
     return status == STATUS_NOMEM ? status : STATUS_OK;
 }
 
-/* Finds what leads to the next page: a place in the body, or the field Link. */
-static enum status
-find_target(const struct failed_spec *failed,
-            const struct failed_answer *answer, struct arena *arena,
-            struct slice *ret_target)
-{
-    struct slice value;
-    if (failed->next != NULL) {
-        return json_path_first(failed->next, answer->body, &value) &&
-                       json_type(value) == JSON_STRING
-                   ? json_text(value, arena, ret_target)
-                   : STATUS_NOT_FOUND;
-    }
-    const struct http_fields *fields = &answer->fields;
-    for (size_t i = 0; i < fields->count; i++) {
-        if (slice_equal_nocase(fields->at[i].name, slice_of("Link")) &&
-            http_field_link(fields->at[i].value, "next", ret_target)) {
-            return STATUS_OK;
-        }
-    }
-    return STATUS_NOT_FOUND;
-}
-
-static enum status
-find_next(const struct failed_spec *failed, const struct failed_answer *answer,
-          struct arena *arena, struct slice *ret_next, struct error *err)
-{
-    struct slice target;
-    struct buf next = { 0 };
-    *ret_next = (struct slice){ NULL, 0 };
-    enum status status = find_target(failed, answer, arena, &target);
-    if (status != STATUS_OK) {
-        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-    }
-    status = url_resolve(answer->url, target, &next, err);
-    if (status == STATUS_OK) {
-        status = request_same_origin(buf_slice(&next), answer->url, err);
-    }
-    if (status == STATUS_OK) {
-        status = arena_copy(arena, buf_slice(&next), ret_next);
-    }
-    buf_fini(&next);
-    return status;
-}
-
 /* Keeps those of `rows` that failed. */
 static enum status
 choose(const struct connector *connector, const struct slice *rows,
@@ -218,8 +173,10 @@ failed_read(const struct connector *connector,
         return error_set(err, status, "%s", status_text(status));
     }
     /* Some name a next page behind the last one. */
+    const struct next_page_answer page = { answer->fields, copy, answer->url };
     return count == 0 ? STATUS_OK
-                      : find_next(failed, answer, arena, &ret_page->next, err);
+                      : next_page_find(failed->next, &page, arena,
+                                       &ret_page->next, err);
 }
 
 enum status

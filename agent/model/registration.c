@@ -2,6 +2,7 @@
 #include "model/registration_private.h"
 
 #include "model/answer.h"
+#include "model/next_page.h"
 #include "model/scope.h"
 #include "model/verify.h"
 #include "wire/encode.h"
@@ -11,6 +12,9 @@
 
 /* Of the chance: a secret of ours, one that is only sent, and a UUID. */
 enum { SECRET_BYTES = 32, UUID_AT = 64, UUID_BYTES = 16, WORDS_MAX = 200 };
+
+/* A provider that links pages for ever is left. */
+enum { PAGES_MAX = 50 };
 
 /* ---- what the places stand for ---- */
 
@@ -345,8 +349,14 @@ ask(struct registration *r, const struct registration_action *action,
     enum status status =
         request_register(r->plan->connector, request_of(r, row), &r->places,
                          r->arena, &step->request, err);
-    return status == STATUS_OK ? STATUS_OK
-                               : error_wrap(err, status, "%s", row->purpose);
+    if (status != STATUS_OK) {
+        return error_wrap(err, status, "%s", row->purpose);
+    }
+    if (action->kind == ACTION_LIST && r->next_url.len > 0) {
+        step->request.url = r->next_url;
+    }
+    r->asked_url = step->request.url;
+    return STATUS_OK;
 }
 
 /* The new secret, and behind it the one that hooks in flight may still bear. */
@@ -569,19 +579,40 @@ take_created(struct registration *r, const struct registration_action *action,
     return status;
 }
 
+/* A hook of ours may stand on any page of the list. */
+static enum status
+take_list(struct registration *r, const struct next_page_answer *answer,
+          struct error *err)
+{
+    enum status status =
+        answer->body.len > 0
+            ? registration_find_hooks(r, answer->body, err)
+            : error_set(err, STATUS_PROTOCOL, "list: the answer is not JSON");
+    if (status == STATUS_OK) {
+        status = next_page_find(r->spec->list.next, answer, r->arena,
+                                &r->next_url, err);
+    }
+    /* Some name a next page behind the last one. */
+    if (status != STATUS_OK || r->next_url.len == 0 || r->listed == 0) {
+        return status == STATUS_OK ? registration_decide(r, err) : status;
+    }
+    if (++r->pages == PAGES_MAX || slice_equal(r->next_url, r->asked_url)) {
+        return error_set(err, STATUS_PROTOCOL,
+                         "list: it has no end after %u pages", r->pages);
+    }
+    r->at--; /* once more */
+    return STATUS_OK;
+}
+
 static enum status
 take_answer(struct registration *r, const struct registration_action *action,
-            struct slice body, struct error *err)
+            const struct next_page_answer *answer, struct error *err)
 {
-    enum status status;
+    const struct slice body = answer->body;
     const int kind = (int)action->kind;
     r->at++;
     switch (kind) {
-    case ACTION_LIST:
-        status = body.len > 0 ? registration_find_hooks(r, body, err)
-                              : error_set(err, STATUS_PROTOCOL,
-                                          "list: the answer is not JSON");
-        return status == STATUS_OK ? registration_decide(r, err) : status;
+    case ACTION_LIST: return take_list(r, answer, err);
     case ACTION_CREATE: return take_created(r, action, body, err);
     case ACTION_ASK_SECRET:
         return take_text(r, r->spec->secret.from, "secret", body, &r->answered,
@@ -607,9 +638,11 @@ expected(const struct registration *r, int kind)
 }
 
 enum status
-registration_answer(struct registration *r, unsigned http_status,
-                    struct slice body, struct error *err)
+registration_answer(struct registration *r,
+                    const struct registration_reply *reply, struct error *err)
 {
+    const unsigned http_status = reply->http_status;
+    const struct slice body = reply->body;
     PRE(r->is_asked && r->at < r->action_count);
     const struct registration_action *action = &r->actions[r->at];
     const struct ask_row *row = ask_row_of(action);
@@ -632,7 +665,9 @@ registration_answer(struct registration *r, unsigned http_status,
         }
         status = check_failed(r, purpose, copy, err);
     }
-    return status == STATUS_OK ? take_answer(r, action, copy, err) : status;
+    const struct next_page_answer answer = { reply->fields, copy,
+                                             r->asked_url };
+    return status == STATUS_OK ? take_answer(r, action, &answer, err) : status;
 }
 
 struct registration_outcome

@@ -102,11 +102,17 @@ enum status registration_next(struct registration *registration,
                               struct registration_step *ret_step,
                               struct error *err);
 
+struct registration_reply {
+    unsigned http_status;
+    struct http_fields fields;
+    struct slice body;
+};
+
 /* Takes the answer to the last request. STATUS_PROTOCOL, STATUS_DENIED (401,
  * 403), STATUS_BUSY (429, 503) and others end it, with the provider's words. */
 NODISCARD
 enum status registration_answer(struct registration *registration,
-                                unsigned http_status, struct slice body,
+                                const struct registration_reply *reply,
                                 struct error *err);
 
 struct registration_outcome

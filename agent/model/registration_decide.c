@@ -236,10 +236,17 @@ registration_find_hooks(struct registration *r, struct slice body,
                              SLICE_ARG(json_path_source(r->spec->list.items)));
         }
     }
-    r->hooks = arena_array(r->arena, count + 1, sizeof(*r->hooks));
-    if (status != STATUS_OK || r->hooks == NULL) {
+    /* Those of the pages before stay. */
+    struct registration_hook *hooks =
+        arena_array(r->arena, r->hook_count + count + 1, sizeof(*hooks));
+    if (status != STATUS_OK || hooks == NULL) {
         return error_set(err, STATUS_NOMEM, "out of memory");
     }
+    for (size_t i = 0; i < r->hook_count; i++) {
+        hooks[i] = r->hooks[i];
+    }
+    r->hooks = hooks;
+    r->listed = count;
     if (body.len == 0) {
         status = recall_hooks(r);
     }

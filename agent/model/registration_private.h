@@ -50,6 +50,10 @@ struct registration {
     size_t action_count;
     size_t at;              /* the action that is next */
     bool is_asked;          /* its request is out */
+    struct slice asked_url; /* … to this */
+    struct slice next_url;  /* the next page of the list; empty: none */
+    unsigned pages;         /* of the list, so far */
+    size_t listed;          /* rows of the last one */
     struct slice made_text; /* JSON of the hooks that there are now */
     struct slice last_id;   /* of the one made last */
     struct registration_outcome outcome;

@@ -68,12 +68,12 @@ class Registrar:
         self.targets.append(handler.path)
         self.asked.append((handler.command, parts.path, body,
                            dict(handler.headers)))
-        status, told = api(handler.command, parts.path,
-                           urllib.parse.parse_qs(parts.query), body)
+        status, told, *fields = api(handler.command, parts.path,
+                                    urllib.parse.parse_qs(parts.query), body)
         if handler.command in self.cut:
             handler.connection.shutdown(socket.SHUT_RDWR)
             return
-        answer(handler, status, json.dumps(told).encode())
+        answer(handler, status, json.dumps(told).encode(), *fields)
 
     def methods(self):
         return [method for method, *_ in self.asked]
@@ -630,6 +630,41 @@ class Pending(Case):
         self.assertEqual(post(agent.port, "/hooks/shop", feed, signed).status,
                          202)
         agent.wait_events(1)
+
+
+class ManyHooks(Case):
+    """An account with more hooks than one page of its list shows."""
+
+    def paged(self, github, pages, ours_on):
+        def api(method, path, query, body):
+            if method != "GET" or "page" in path:
+                return github(method, path, query, body)
+            at = int(query.get("page", ["1"])[0])
+            status, hooks = github(method, path, query, body)
+            others = [{"id": 10 * at, "active": True, "events": ["*"],
+                       "config": {"url": "https://else.example/"}}]
+            link = {"Link": f'<{path}?page={at + 1}>; rel="next"'}
+            return (status, others + (hooks if at == ours_on else []),
+                    link if at < pages else {})
+        return api
+
+    def test_ours_is_found_on_any_page(self):
+        for ours_on in (1, 3):
+            github = Github()
+            registrar, agent = self.shop(self.paged(github, 3, ours_on),
+                                         "github", with_={"repo": "o/r"})
+            self.assertIn("shop: created", self.subscribe(agent))
+            registrar.asked.clear()
+            self.assertIn("shop: unchanged", self.subscribe(agent))
+            self.assertEqual(registrar.methods(), ["GET"] * 3)
+            self.assertEqual(len(github.hooks), 1)
+
+    def test_a_list_without_an_end_makes_no_hook(self):
+        github = Github()
+        registrar, agent = self.shop(self.paged(github, 10**6, 0), "github",
+                                     with_={"repo": "o/r"})
+        self.assertIn("no end after 50 pages", self.subscribe(agent, code=1))
+        self.assertEqual(registrar.methods(), ["GET"] * 50)
 
 
 class Redeliver(Case):

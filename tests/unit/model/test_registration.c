@@ -108,8 +108,10 @@ run(struct play *play, const char *list)
         }
         buf_text(&play->steps, step.purpose);
         const char *answer = strcmp(step.purpose, "list") == 0 ? list : created;
-        play->status = registration_answer(play->registration, 200,
-                                           slice_of(answer), &play->err);
+        const struct registration_reply reply = { .http_status = 200,
+                                                  .body = slice_of(answer) };
+        play->status =
+            registration_answer(play->registration, &reply, &play->err);
     }
 }
 
@@ -322,11 +324,13 @@ each_hook_is_renewed_for_its_own_event(void **state)
                            slice_first(slice_from(step.request.body, at), 8));
                 buf_byte(&bodies, '\n');
             }
-            assert_int_equal(registration_answer(play.registration, 200,
-                                                 lists ? buf_slice(&list)
-                                                       : slice_of(created),
-                                                 &play.err),
-                             STATUS_OK);
+            const struct registration_reply reply = {
+                .http_status = 200,
+                .body = lists ? buf_slice(&list) : slice_of(created)
+            };
+            assert_int_equal(
+                registration_answer(play.registration, &reply, &play.err),
+                STATUS_OK);
         } while (step.what != REGISTRATION_END);
         assert_string_equal(buf_slice(&bodies).ptr, rows[i].bodies);
         assert_int_not_equal(
