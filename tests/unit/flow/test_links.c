@@ -308,6 +308,26 @@ a_key_that_was_in_use_comes_back_whatever_else_is_asked_for(void **state)
     close_site();
 }
 
+/* What confirms is no key, whatever its URL. */
+static void
+a_key_does_not_share_the_request_of_a_confirmation(void **state)
+{
+    (void)state;
+    open_site(usual(), true);
+    site.told[0] =
+        (struct told){ .wait = { .done = hear, .arg = &site.told[0] } };
+    assert_int_equal(links_confirm(site.links, &site.bound.connector,
+                                   slice_of("https://localhost/a"),
+                                   &site.told[0].wait, NULL),
+                     STATUS_OK);
+    assert_int_equal(bring(1, "https://localhost/a"), STATUS_OK);
+    hear_all(2);
+    assert_int_equal(atomic_load(&site.server.requests), 2);
+    assert_int_equal(site.told[0].key_len, 0);
+    assert_true(site.told[1].key_len > 200);
+    close_site();
+}
+
 static void
 failures_drive_out_no_keys(void **state)
 {
@@ -423,6 +443,7 @@ main(void)
         cmocka_unit_test(only_so_many_may_wait_and_be_asked_for),
         cmocka_unit_test(
             a_key_that_was_in_use_comes_back_whatever_else_is_asked_for),
+        cmocka_unit_test(a_key_does_not_share_the_request_of_a_confirmation),
         cmocka_unit_test(failures_drive_out_no_keys),
         cmocka_unit_test(without_link_base_no_private_address_is_asked),
         cmocka_unit_test(a_confirmation_is_any_2xx),

@@ -120,6 +120,31 @@ a_place_that_never_holds_still_fails_the_walk(void **state)
 }
 
 static void
+each_place_may_take_its_turns(void **state)
+{
+    struct fixture *f = *state;
+    use_places(f);
+    begin(f);
+    for (int minute = 100; minute < 110; minute++) {
+        for (int turn = 0; turn < 2; turn++) {
+            char first[128];
+            char second[128];
+            (void)snprintf(first, sizeof first,
+                           "{\"rows\":[{\"id\":%d,\"at\":%d}]" NEXT("p2"),
+                           minute, minute * 60);
+            (void)snprintf(second, sizeof second,
+                           "{\"rows\":[{\"id\":%d,\"at\":%d}]" NEXT("p3"),
+                           minute + 1, (minute + 1) * 60);
+            page(f, first, WALK_ASK);
+            assert_page(f, "p2");
+            page(f, second, WALK_ASK);
+            assert_page(f, NULL);
+        }
+    }
+    assert_cursor(f, "6600");
+}
+
+static void
 a_place_that_the_next_walk_reads_again_is_read_once(void **state)
 {
     static const struct {
@@ -214,6 +239,7 @@ main(void)
         TEST(rows_in_another_order_are_the_same_rows),
         TEST(a_row_that_changed_inside_its_place_has_moved),
         TEST(a_place_that_never_holds_still_fails_the_walk),
+        TEST(each_place_may_take_its_turns),
         TEST(a_place_that_the_next_walk_reads_again_is_read_once),
         TEST(what_a_walk_read_last_counts_over_a_restart),
         TEST(pages_without_places_are_read_once),
