@@ -4,6 +4,7 @@ and a server of its own for each test, in a folder of its own.
 """
 import os
 import re
+import signal
 import shutil
 import subprocess
 import tempfile
@@ -84,9 +85,20 @@ class Server:
         except OSError:
             return False
 
+    def hold(self):
+        """Keeps it from answering, so that entries are under way."""
+        self.tell(signal.SIGSTOP)
+
+    def release(self):
+        self.tell(signal.SIGCONT)
+
+    def tell(self, number):
+        """A signal to all that the server consists of."""
+        os.killpg(self.child.pid, number)
+
     def kill(self):
         """As a power cut would: nothing of it lives on."""
-        os.killpg(self.child.pid, 9)
+        self.tell(signal.SIGKILL)
         self.child.wait()
 
     def clean_up(self, case):
@@ -186,6 +198,10 @@ class Contract:
         wait_until(lambda: agent.metric(
             "deliveries_total", handler="out", outcome="done") > 20,
             "some are there")
+        server.hold()
+        taken = agent.query("SELECT count(*) FROM event")[0][0]
+        wait_until(lambda: agent.query("SELECT count(*) FROM event")[0][0] >
+                   taken + 20 or not sender.is_alive(), "some are under way")
         server.kill()
         wait_until(lambda: agent.metric(
             "deliveries_total", handler="out", outcome="retry") > 0,
@@ -265,14 +281,16 @@ class Contract:
     def test_the_agent_ends_in_time_while_the_broker_hangs(self):
         server = self.ready_server()
         agent = self.agent_to(server, timeout="60s")
-        os.killpg(server.child.pid, 19)  # SIGSTOP
+        self.send(agent, 1)
+        self.wait_settled(agent)
+        server.hold()
         try:
             self.send(agent, 1)
             # Half a second, so that it is with the broker.
             time.sleep(0.5)
             code, seconds = agent.stop()
         finally:
-            os.killpg(server.child.pid, 18)
+            server.release()
         self.assertEqual(code, 0)
         self.assertLess(seconds, 8)
         self.assertEqual(agent.query("SELECT count(*) FROM delivery"), [(1,)])

@@ -40,6 +40,7 @@ class KafkaServer(Server):
         return self
 
     def kill(self):
+        self.release()
         self.ask("down")
 
     def log(self):

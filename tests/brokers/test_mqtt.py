@@ -38,7 +38,8 @@ class MqttServer(Server):
         return got.returncode == 0
 
     def kill(self):
-        self.child.terminate()
+        self.child.terminate()  # in time for what it was held from reading
+        self.release()
         self.child.wait(20)
 
     def read(self):
