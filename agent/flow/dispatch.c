@@ -62,14 +62,14 @@ is_paused(const struct outlet *outlet)
 bool
 dispatch_may_start(const struct outlet *outlet)
 {
-    return !is_paused(outlet) && !outlet->dispatch->stopping &&
-           !outlet->dispatch->settings.owe_only && free_slots(outlet) > 0 &&
-           settle_takes(outlet->dispatch->settle);
+    return dispatch_may_go_on(outlet) && !outlet->dispatch->settings.owe_only &&
+           free_slots(outlet) > 0 && settle_takes(outlet->dispatch->settle);
 }
 
 void
 dispatch_check_stopped(struct dispatch *dispatch)
 {
+    dispatch_check_retired(dispatch);
     if (dispatch->stopped == NULL || dispatch->grace_ms >= 0 ||
         dispatch->running > 0 || dispatch->closing > 0 ||
         dispatch->clock.recalling || settle_open(dispatch->settle) > 0) {
@@ -126,6 +126,7 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
                                          due_ms);
     }
     attempt_destroy(attempt);
+    outlet->alive--;
     dispatch_wake_at(outlet, due_ms);
     if (outlet->has_lanes) {
         outlet->backlog = true; /* its lane may go on */
@@ -163,8 +164,12 @@ dispatch_end_attempt(struct attempt *attempt,
 void
 dispatch_note_result(struct outlet *outlet, const struct handler_result *result)
 {
+    const struct outlet_settings *settings = outlet->settings;
     dispatch_note_clock(outlet->dispatch);
-    if (result->pause && outlet->pause != NULL) {
+    if (settings->told != NULL && !outlet->dispatch->stopping) {
+        settings->told(settings->told_arg, result);
+    }
+    if (result->pause && outlet->pause != NULL && settings->pause == NULL) {
         pauses_take(outlet->dispatch->settings.pauses, outlet->pause,
                     slice_of("it answered that it is gone (410)"));
     }
@@ -192,7 +197,8 @@ connector_of(const struct dispatch *dispatch, uint32_t number)
 bool
 dispatch_may_go_on(const struct outlet *outlet)
 {
-    return !is_paused(outlet) && !outlet->dispatch->stopping;
+    return !is_paused(outlet) && !outlet->retired &&
+           !outlet->dispatch->stopping;
 }
 
 /* Starts the handler; gives back what was asked for while it could start, and
@@ -285,6 +291,7 @@ dispatch_start_attempt(struct outlet *outlet, const struct store_claim *claim,
     attempt->outcome.handler = outlet->settings->number;
     attempt->lease_until_ms = lease_until_ms;
     dispatch->running++;
+    outlet->alive++;
     const struct connector *connector =
         connector_of(dispatch, event->connector);
     if (connector != NULL) {
@@ -421,17 +428,25 @@ let_go(void *arg)
 
 /* ---- lifecycle ---- */
 
-static enum status
-open_outlet(struct dispatch *dispatch, size_t index)
+enum status
+dispatch_open_outlet(struct dispatch *dispatch, struct outlet *outlet,
+                     const struct outlet_settings *settings)
 {
-    struct outlet *outlet = &dispatch->outlets[index];
     outlet->dispatch = dispatch;
-    outlet->settings = &dispatch->settings.outlets[index];
+    outlet->settings = settings;
     outlet->has_lanes = outlet->settings->route.order_by.len > 0;
-    outlet->pause = pauses_find(dispatch->settings.pauses, STORE_HANDLER,
-                                outlet->settings->number);
-    outlet->counts = telemetry_of_handler(dispatch->settings.telemetry,
-                                          outlet->settings->name);
+    outlet->pause = settings->pause != NULL
+                        ? settings->pause
+                        : pauses_find(dispatch->settings.pauses, STORE_HANDLER,
+                                      settings->number);
+    outlet->counts = telemetry_of_handler(
+        dispatch->settings.telemetry,
+        settings->series.len > 0 ? settings->series : settings->name);
+    if (settings->series.len > 0) { /* no gauge can stand for several */
+        outlet->counts.pending = NULL;
+        outlet->counts.oldest_pending = NULL;
+        outlet->counts.breaker_state = NULL;
+    }
     outlet->rules =
         (struct settle_rules){ &outlet->settings->retry, outlet->settings->name,
                                &outlet->counts, &dispatch->jumps };
@@ -439,7 +454,8 @@ open_outlet(struct dispatch *dispatch, size_t index)
         .rules = &outlet->settings->brake,
         .handler = outlet->settings->name,
         .counts = &outlet->counts,
-        .seed = dispatch->settings.seed + index,
+        .seed =
+            dispatch->settings.seed + (uint64_t)(outlet - dispatch->outlets),
         .wake = let_go,
         .arg = outlet,
     };
@@ -454,11 +470,20 @@ open_outlet(struct dispatch *dispatch, size_t index)
                : status;
 }
 
+void
+dispatch_close_outlet(struct outlet *outlet)
+{
+    loop_timer_destroy(outlet->timer);
+    brake_destroy(outlet->brake);
+    gather_destroy(outlet->gather);
+    *outlet = (struct outlet){ 0 };
+}
+
 static void
 cancel_all(const struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        struct handler *handler = dispatch->settings.outlets[i].handler;
+        struct handler *handler = dispatch->outlets[i].settings->handler;
         if (handler != NULL) {
             handler->ops->cancel(handler);
         }
@@ -495,10 +520,10 @@ dispatch_create(struct loop *loop, struct store_worker *worker,
     dispatch->loop = loop;
     dispatch->worker = worker;
     dispatch->settings = *settings;
-    dispatch->outlets =
-        mem_array(settings->outlet_count, sizeof(*dispatch->outlets));
+    dispatch->room = settings->outlet_count + settings->spare;
+    dispatch->outlets = mem_array(dispatch->room, sizeof(*dispatch->outlets));
     dispatch->clock.recalls =
-        mem_array(settings->outlet_count, sizeof(*dispatch->clock.recalls));
+        mem_array(dispatch->room, sizeof(*dispatch->clock.recalls));
     if (dispatch->outlets == NULL || dispatch->clock.recalls == NULL) {
         goto destroy;
     }
@@ -509,7 +534,8 @@ dispatch_create(struct loop *loop, struct store_worker *worker,
             loop_timer_create(loop, grace_over, dispatch, &dispatch->grace);
     }
     for (size_t i = 0; i < settings->outlet_count && status == STATUS_OK; i++) {
-        status = open_outlet(dispatch, i);
+        status = dispatch_open_outlet(dispatch, &dispatch->outlets[i],
+                                      &settings->outlets[i]);
     }
     if (status != STATUS_OK) {
         goto destroy;
@@ -566,7 +592,7 @@ close_handlers(struct dispatch *dispatch)
     }
     dispatch->closed = true;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        struct handler *handler = dispatch->settings.outlets[i].handler;
+        struct handler *handler = dispatch->outlets[i].settings->handler;
         if (handler != NULL && handler->ops->close != NULL &&
             handler->ops->close(handler, handler_closed, dispatch)) {
             dispatch->closing++;
@@ -611,52 +637,13 @@ dispatch_destroy(struct dispatch *dispatch)
     for (size_t i = 0;
          dispatch->outlets != NULL && i < dispatch->settings.outlet_count;
          i++) {
-        loop_timer_destroy(dispatch->outlets[i].timer);
-        brake_destroy(dispatch->outlets[i].brake);
-        gather_destroy(dispatch->outlets[i].gather);
+        dispatch_close_outlet(&dispatch->outlets[i]);
     }
     loop_timer_destroy(dispatch->grace);
     settle_destroy(dispatch->settle);
     mem_free(dispatch->outlets);
     mem_free(dispatch->clock.recalls);
     mem_free(dispatch);
-}
-
-static void
-set_gauges(struct outlet *outlet, const struct store_figure *figure,
-           int64_t now_ms)
-{
-    int64_t age_ms = figure->oldest_ms == 0 ? 0 : now_ms - figure->oldest_ms;
-    metric_set(outlet->counts.pending, (double)figure->pending);
-    metric_set(outlet->counts.oldest_pending,
-               age_ms < 0 ? 0 : (double)age_ms / 1000);
-}
-
-void
-dispatch_gauge(struct dispatch *dispatch, const struct store_figure *figures,
-               size_t count, int64_t now_ms)
-{
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        struct outlet *outlet = &dispatch->outlets[i];
-        for (size_t j = 0; j < count; j++) {
-            if (figures[j].handler == outlet->settings->number) {
-                set_gauges(outlet, &figures[j], now_ms);
-            }
-        }
-    }
-}
-
-bool
-dispatch_figures(const struct dispatch *dispatch, uint32_t handler,
-                 struct brake_figures *ret_figures)
-{
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        if (dispatch->outlets[i].settings->number == handler) {
-            *ret_figures = brake_figures(dispatch->outlets[i].brake);
-            return true;
-        }
-    }
-    return false;
 }
 
 void
@@ -681,7 +668,7 @@ void
 dispatch_reopen(struct dispatch *dispatch)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        struct handler *handler = dispatch->settings.outlets[i].handler;
+        struct handler *handler = dispatch->outlets[i].settings->handler;
         if (handler != NULL && handler->ops->reopen != NULL) {
             handler->ops->reopen(handler);
         }

@@ -44,11 +44,20 @@ struct outlet_settings {
     int64_t run_ms;                    /* of attempt_ms, with its handler */
     enum delivery_format format;
     struct handler *handler; /* NULL where nothing is started (owe_only) */
+    /* Of those that come at runtime. */
+    struct slice series; /* whose metrics it counts in, without gauges; empty:
+                            its own */
+    const struct pause *pause; /* of its own; NULL: the one in `pauses` */
+    /* Told of each result of its handler, before anything comes of it. NULL:
+     * nobody is. */
+    void (*told)(void *arg, const struct handler_result *result);
+    void *told_arg;
 };
 
 struct dispatch_settings {
     const struct outlet_settings *outlets;
     size_t outlet_count;
+    size_t spare; /* room for so many that come at runtime */
     const struct connector *connectors;
     size_t connector_count;
     const struct telemetry *telemetry;
@@ -67,6 +76,24 @@ enum status dispatch_create(struct loop *loop, struct store_worker *worker,
 
 /* Begins to claim what the store still owes. */
 void dispatch_start(struct dispatch *dispatch);
+
+/*
+ * One more from here on: what comes in is owed to it as its route says, and
+ * what the store owes it already is claimed. The settings are copied, what they
+ * point to is borrowed until it is gone. STATUS_BUSY: there is no room.
+ */
+NODISCARD
+enum status dispatch_add(struct dispatch *dispatch,
+                         const struct outlet_settings *settings);
+
+/*
+ * Takes one away that was added: nothing new is owed to it and nothing is
+ * started; what runs ends. `gone`, perhaps before this returns, says that
+ * nothing of it is left but what the store owes it; no `gone` comes once
+ * dispatch_stop was called.
+ */
+void dispatch_retire(struct dispatch *dispatch, uint32_t handler,
+                     void (*gone)(void *arg), void *arg);
 
 /* Something may come again, or a dead letter that held its lane has gone:
  * claims what is due then, where slots are left. */

@@ -48,7 +48,7 @@ static void
 recall(struct dispatch *dispatch, int64_t now_ms)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        const struct outlet_settings *settings = &dispatch->settings.outlets[i];
+        const struct outlet_settings *settings = dispatch->outlets[i].settings;
         dispatch->clock.recalls[i] = (struct store_recall){
             .handler = settings->number,
             .now_ms = now_ms,

@@ -13,6 +13,11 @@
 struct outlet {
     struct dispatch *dispatch;
     const struct outlet_settings *settings;
+    struct outlet_settings own; /* of one that was added */
+    bool retired;               /* it is going, or gone: its place is free */
+    size_t alive;               /* attempts until their outcome is durable */
+    void (*gone)(void *arg);    /* NULL: it is gone, or stays */
+    void *gone_arg;
     struct telemetry_handler counts;
     struct settle_rules rules;
     struct brake *brake;
@@ -40,7 +45,9 @@ struct dispatch {
     struct store_worker *worker;
     struct dispatch_settings settings;
     struct settle *settle;
-    struct outlet *outlets;
+    struct outlet *outlets; /* room for outlet_count and those that come */
+    size_t room;
+    size_t retiring;
     struct jumps jumps;
     struct {
         struct store_recall *recalls; /* one for each outlet */
@@ -100,6 +107,16 @@ bool dispatch_may_go_on(const struct outlet *outlet);
 
 /* Claims for one outlet, if it may start any. */
 void dispatch_claim(struct outlet *outlet);
+
+/* Makes an outlet of its settings, in a place that is empty. */
+NODISCARD
+enum status dispatch_open_outlet(struct dispatch *dispatch,
+                                 struct outlet *outlet,
+                                 const struct outlet_settings *settings);
+void dispatch_close_outlet(struct outlet *outlet);
+
+/* dispatch_guests: outlets that come and go. Tells of those that are gone. */
+void dispatch_check_retired(struct dispatch *dispatch);
 
 /* dispatch_batch: outlets whose deliveries go together. */
 

@@ -42,6 +42,9 @@ list_owed(struct dispatch *dispatch, const struct connector *connector,
         const struct outlet_settings *outlet = dispatch->outlets[i].settings;
         struct owed *next = &owed[sighting->owed_count];
         bool wants = false;
+        if (dispatch->outlets[i].retired) {
+            continue;
+        }
         *next = (struct owed){ .handler = outlet->number };
         enum status status = route_wants(&outlet->route, &input, &wants,
                                          &next->has_lane, &next->lane);
@@ -82,17 +85,17 @@ dispatch_owed(struct dispatch *dispatch, const struct connector *connector,
     return status;
 }
 
-/* The outlet that routing wrote into `owed`: it is there. */
+/* The outlet that routing wrote into `owed`: it is there, unless it went while
+ * the transaction was under way, and then it held nothing. */
 static struct outlet *
 outlet_of(struct dispatch *dispatch, uint32_t number)
 {
-    size_t i = 0;
-    while (i < dispatch->settings.outlet_count &&
-           dispatch->outlets[i].settings->number != number) {
-        i++;
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        if (dispatch->outlets[i].settings->number == number) {
+            return &dispatch->outlets[i];
+        }
     }
-    PRE(i < dispatch->settings.outlet_count);
-    return &dispatch->outlets[i];
+    return NULL;
 }
 
 /* Holds slots for what can be started at once. */
@@ -101,6 +104,7 @@ hold(struct dispatch *dispatch, struct owed *owed, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct outlet *outlet = outlet_of(dispatch, owed[i].handler);
+        PRE(outlet != NULL);
         owed[i].hot = !owed[i].has_lane && !outlet->backlog &&
                       dispatch_may_start(outlet) &&
                       brake_takes_hot(outlet->brake);
@@ -118,7 +122,7 @@ dispatch_route(struct dispatch *dispatch, const struct connector *connector,
 {
     int64_t longest_ms = 0;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        int64_t lease_ms = dispatch->settings.outlets[i].lease_ms;
+        int64_t lease_ms = dispatch->outlets[i].settings->lease_ms;
         longest_ms = lease_ms > longest_ms ? lease_ms : longest_ms;
     }
     for (size_t i = 0; i < count; i++) {
@@ -143,6 +147,7 @@ free_held(struct dispatch *dispatch, const struct sighting *sighting)
         if (sighting->owed[i].hot) {
             struct outlet *outlet =
                 outlet_of(dispatch, sighting->owed[i].handler);
+            PRE(outlet != NULL); /* what holds a slot keeps it */
             outlet->busy--;
             brake_give(outlet->brake, 1);
         }
@@ -183,6 +188,9 @@ dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
         for (size_t j = 0; j < sighting->owed_count; j++) {
             struct outlet *outlet =
                 outlet_of(dispatch, sighting->owed[j].handler);
+            if (outlet == NULL) {
+                continue;
+            }
             metric_add(outlet->counts.pending, 1);
             if (sighting->owed[j].hot) {
                 start_hot(outlet, connector, sighting, lease_until_ms);
@@ -203,4 +211,5 @@ dispatch_dropped(struct dispatch *dispatch, const struct sighting *sightings,
         free_held(dispatch, &sightings[i]);
     }
     dispatch_claim_all(dispatch);
+    dispatch_check_retired(dispatch);
 }

@@ -84,6 +84,7 @@ struct flowing {
     struct fake_handler handlers[FLOW_HANDLERS];
     struct outlet_settings outlets[FLOW_HANDLERS];
     size_t outlet_count;
+    size_t guests; /* of them, the last: dispatch is given them later */
     bool owe_only;
     bool dead_hold; /* dead letters hold their lanes */
     bool dry_run;
@@ -410,7 +411,8 @@ flow_open_store(void)
     pauses_begin(flow.pauses, flow.worker, flow_pause_changed, NULL);
     const struct dispatch_settings dispatch = {
         .outlets = flow.outlets,
-        .outlet_count = flow.outlet_count,
+        .outlet_count = flow.outlet_count - flow.guests,
+        .spare = flow.guests,
         .connectors = &flow.bound.connector,
         .connector_count = 1,
         .telemetry = &flow.telemetry,
