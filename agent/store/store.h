@@ -150,6 +150,33 @@ struct store_pause {
     struct slice reason;
 };
 
+/* Of receivers that registered themselves: handlers that live in the store. */
+enum store_receiver_act {
+    STORE_RECEIVER_ADD,    /* a new one gets a number, by its name */
+    STORE_RECEIVER_PUT,    /* its state changes */
+    STORE_RECEIVER_REMOVE, /* it is to go; its number stays taken */
+    STORE_RECEIVER_FORGET  /* so does what is owed to it, a slice at a call */
+};
+
+struct store_receiver {
+    enum store_receiver_act act;
+    uint32_t number;    /* set by ADD */
+    struct slice name;  /* ADD: of the handler that it is */
+    struct slice state; /* ADD, PUT: receiver_encode's text */
+    size_t limit;       /* FORGET: rows in this call at most */
+    bool more;          /* set by the store: there were more; once there are
+                           not, nothing is left of it */
+};
+
+/* One receiver as it is stored. */
+struct store_receiver_row {
+    uint32_t after; /* the first one above this number is asked for */
+    /* The answer. */
+    uint32_t number;  /* 0: there is none */
+    bool is_removed;  /* it is to be forgotten */
+    struct buf state; /* the receiver's to free */
+};
+
 /* What waits for a handler beyond `latest_ms`, which no wait can reach, is due
  * at `now_ms`: the clock was set back. */
 struct store_recall {
@@ -398,6 +425,16 @@ struct store_ops {
     enum status (*paused)(struct store *store, enum store_name_kind kind,
                           uint32_t number, int64_t *ret_since_ms,
                           struct buf *into_reason, struct error *err);
+
+    /* Adds or changes a receiver, or lets it go. One that is not there, or was
+     * removed, is STATUS_NOT_FOUND for PUT and REMOVE. */
+    enum status (*receiver)(struct store *store,
+                            struct store_receiver *receiver, struct error *err);
+
+    /* Reads the next receiver. */
+    enum status (*receiver_next)(struct store *store,
+                                 struct store_receiver_row *row,
+                                 struct error *err);
 
     /* Reads the figures of `count` handlers whose numbers are filled in. */
     enum status (*figures)(struct store *store, struct store_figure *figures,

@@ -125,6 +125,13 @@ enum sql {
     SQL_PAUSE_PUT,
     SQL_PAUSE_DROP,
     SQL_PAUSE_GET,
+    SQL_RECEIVER_ADD,
+    SQL_RECEIVER_PUT,
+    SQL_RECEIVER_REMOVE,
+    SQL_RECEIVER_DROP,
+    SQL_RECEIVER_NEXT,
+    SQL_RECEIVER_OWED_DROP,
+    SQL_RECEIVER_DEAD_DROP,
     SQL_COUNT
 };
 
@@ -478,6 +485,14 @@ enum status store_sqlite_pause_put(struct store_sqlite *store,
 enum status store_sqlite_paused(struct store *base, enum store_name_kind kind,
                                 uint32_t number, int64_t *ret_since_ms,
                                 struct buf *into_reason, struct error *err);
+
+/* store_sqlite_receiver: receivers that registered themselves. */
+enum status store_sqlite_receiver(struct store *base,
+                                  struct store_receiver *receiver,
+                                  struct error *err);
+enum status store_sqlite_receiver_next(struct store *base,
+                                       struct store_receiver_row *row,
+                                       struct error *err);
 
 /* The operations that have files of their own. */
 enum status store_sqlite_apply(struct store *base,

@@ -215,6 +215,23 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_PAUSE_DROP] = "DELETE FROM pause WHERE kind=?1 AND id=?2",
     [SQL_PAUSE_GET] = "SELECT since_ms,reason FROM pause WHERE kind=?1"
                       " AND id=?2",
+    [SQL_RECEIVER_ADD] = "INSERT INTO receiver(handler,removed,state)"
+                         " VALUES(?1,0,?2)",
+    [SQL_RECEIVER_PUT] = "UPDATE receiver SET state=?2 WHERE handler=?1"
+                         " AND removed=0",
+    /* What it knew is of no use any more, and its secrets least of all. */
+    [SQL_RECEIVER_REMOVE] = "UPDATE receiver SET removed=1,state=''"
+                            " WHERE handler=?1 AND removed=0",
+    [SQL_RECEIVER_DROP] = "DELETE FROM receiver WHERE handler=?1"
+                          " AND removed=1",
+    [SQL_RECEIVER_NEXT] = "SELECT handler,removed,state FROM receiver"
+                          " WHERE handler>?1 ORDER BY handler LIMIT 1",
+    [SQL_RECEIVER_OWED_DROP] =
+        "DELETE FROM delivery WHERE handler=?1 AND event IN (SELECT event"
+        " FROM delivery WHERE handler=?1 LIMIT ?2)",
+    [SQL_RECEIVER_DEAD_DROP] =
+        "DELETE FROM dead WHERE handler=?1 AND event IN (SELECT event"
+        " FROM dead WHERE handler=?1 LIMIT ?2)",
     [SQL_OWED] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery"
                  " WHERE handler=?1 AND event=?2) OR EXISTS(SELECT 1 FROM dead"
                  " WHERE handler=?1 AND event=?2)",

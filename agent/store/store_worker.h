@@ -40,7 +40,8 @@ enum store_call_kind {
     STORE_CALL_FIGURES,
     STORE_CALL_ACCOUNT,
     STORE_CALL_UNLISTED,
-    STORE_CALL_PRUNE
+    STORE_CALL_PRUNE,
+    STORE_CALL_RECEIVER
 };
 
 struct store_call {
@@ -80,6 +81,7 @@ struct store_call {
         struct store_account account;
         struct store_unlisted unlisted;
         struct store_prune prune;
+        struct store_receiver receiver;
     };
 };
 

@@ -77,3 +77,10 @@ CREATE TABLE pause(
     reason TEXT NOT NULL,
     PRIMARY KEY(kind, id)
 ) STRICT, WITHOUT ROWID;
+
+-- Receivers that registered themselves: handlers, by their numbers in `name`.
+CREATE TABLE receiver(
+    handler INTEGER PRIMARY KEY,
+    removed INTEGER NOT NULL,           -- 1: what is owed to it is being dropped
+    state TEXT NOT NULL                 -- JSON: model/receiver.h
+) STRICT;

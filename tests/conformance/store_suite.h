@@ -25,6 +25,7 @@ int store_suite_run(const struct store_suite_host *host);
 int lane_suite_run(const struct store_suite_host *host);
 int gap_suite_run(const struct store_suite_host *host);
 int pause_suite_run(const struct store_suite_host *host);
+int receiver_suite_run(const struct store_suite_host *host);
 int fill_suite_run(const struct store_suite_host *host);
 int seed_suite_run(const struct store_suite_host *host);
 int relay_suite_run(const struct store_suite_host *host);

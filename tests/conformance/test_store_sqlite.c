@@ -59,7 +59,8 @@ main(void)
                  fill_suite_run(&host) + seed_suite_run(&host) +
                  view_suite_run(&host) + relay_suite_run(&host) +
                  lane_suite_run(&host) + refusal_suite_run(&host) +
-                 again_suite_run(&host) + pause_suite_run(&host);
+                 again_suite_run(&host) + pause_suite_run(&host) +
+                 receiver_suite_run(&host);
     wipe();
     (void)rmdir(folder);
     return failed;

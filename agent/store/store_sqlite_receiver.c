@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* store_sqlite_receiver: receivers that registered themselves. */
+#include "store/store_sqlite_private.h"
+
+static enum status
+add(struct store_sqlite *store, struct store_receiver *receiver,
+    struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_NAME_ADD);
+    sql_i64(&use, STORE_HANDLER);
+    sql_text(&use, receiver->name);
+    enum status status = store_sqlite_sql_run(&use, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    receiver->number = (uint32_t)sqlite3_last_insert_rowid(store->db);
+    use = sql_use(store, SQL_RECEIVER_ADD);
+    sql_i64(&use, receiver->number);
+    sql_text(&use, receiver->state);
+    return store_sqlite_sql_run(&use, err);
+}
+
+/* Runs one that changes the row of a receiver that is there. */
+static enum status
+change(struct store_sqlite *store, const struct store_receiver *receiver,
+       struct error *err)
+{
+    bool puts = receiver->act == STORE_RECEIVER_PUT;
+    struct sql_use use =
+        sql_use(store, puts ? SQL_RECEIVER_PUT : SQL_RECEIVER_REMOVE);
+    sql_i64(&use, receiver->number);
+    if (puts) {
+        sql_text(&use, receiver->state);
+    }
+    enum status status = store_sqlite_sql_run(&use, err);
+    return status == STATUS_OK && sqlite3_changes(store->db) == 0
+               ? error_set(err, STATUS_NOT_FOUND, "there is no such receiver")
+               : status;
+}
+
+/* Returns how many rows went. */
+static enum status
+drop(struct store_sqlite *store, enum sql which, uint32_t number, size_t limit,
+     int64_t *ret_dropped, struct error *err)
+{
+    struct sql_use use = sql_use(store, which);
+    sql_i64(&use, number);
+    sql_i64(&use, (int64_t)limit);
+    enum status status = store_sqlite_sql_run(&use, err);
+    *ret_dropped = status == STATUS_OK ? sqlite3_changes(store->db) : 0;
+    return status;
+}
+
+static enum status
+forget(struct store_sqlite *store, struct store_receiver *receiver,
+       struct error *err)
+{
+    struct tally *tally;
+    int64_t owed = 0;
+    int64_t dead = 0;
+    enum status status =
+        store_sqlite_tally_of(store, receiver->number, &tally, err);
+    if (status == STATUS_OK) {
+        status = drop(store, SQL_RECEIVER_OWED_DROP, receiver->number,
+                      receiver->limit, &owed, err);
+    }
+    if (status == STATUS_OK) {
+        status = drop(store, SQL_RECEIVER_DEAD_DROP, receiver->number,
+                      receiver->limit, &dead, err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    tally->pending_change -= owed;
+    tally->dead_change -= dead;
+    receiver->more = owed + dead > 0;
+    if (receiver->more) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_RECEIVER_DROP);
+    sql_i64(&use, receiver->number);
+    return store_sqlite_sql_run(&use, err);
+}
+
+enum status
+store_sqlite_receiver(struct store *base, struct store_receiver *receiver,
+                      struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status == STATUS_OK) {
+        status = store_sqlite_sql_begin(store, err);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    switch (receiver->act) {
+    case STORE_RECEIVER_ADD: status = add(store, receiver, err); break;
+    case STORE_RECEIVER_PUT:
+    case STORE_RECEIVER_REMOVE: status = change(store, receiver, err); break;
+    case STORE_RECEIVER_FORGET: status = forget(store, receiver, err); break;
+    }
+    return store_sqlite_sql_end(store, status, err);
+}
+
+enum status
+store_sqlite_receiver_next(struct store *base, struct store_receiver_row *row,
+                           struct error *err)
+{
+    struct store_sqlite *store = store_sqlite_of(base);
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct sql_use use = sql_use(store, SQL_RECEIVER_NEXT);
+    sql_i64(&use, row->after);
+    bool found;
+    status = store_sqlite_sql_row(&use, &found, err);
+    row->number = 0;
+    if (status != STATUS_OK || !found) {
+        return status;
+    }
+    row->number = (uint32_t)sqlite3_column_int64(use.stmt, 0);
+    row->is_removed = sqlite3_column_int(use.stmt, 1) != 0;
+    buf_clear(&row->state);
+    buf_append(&row->state, sql_bytes(&use, 2));
+    sql_stop(&use);
+    return buf_status(&row->state);
+}
