@@ -11,3 +11,36 @@ install(DIRECTORY connectors/ DESTINATION ${CMAKE_INSTALL_DATADIR}/longstop/conn
 install(FILES schema/config.schema.json schema/connector.schema.json
     schema/event.schema.json
     DESTINATION ${CMAKE_INSTALL_DATADIR}/longstop)
+
+# The manual and the completions are what the program says of itself.
+set(pages "")
+function(longstop_page output)
+    set(path ${CMAKE_BINARY_DIR}/pages/${output})
+    add_custom_command(OUTPUT ${path}
+        COMMAND longstop ${ARGN} > ${path}
+        DEPENDS longstop
+        COMMENT "Printing ${output}"
+        VERBATIM)
+    set(pages ${pages} ${path} PARENT_SCOPE)
+endfunction()
+
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/pages)
+foreach(page IN ITEMS longstop.1 longstop.yaml.5 longstop-connectors.7)
+    longstop_page(${page} manual ${page})
+    string(REGEX REPLACE ".*\\." "man" section ${page})
+    install(FILES ${CMAKE_BINARY_DIR}/pages/${page}
+        DESTINATION ${CMAKE_INSTALL_MANDIR}/${section})
+endforeach()
+# Each shell looks in its own folder for a name of its own.
+foreach(row IN ITEMS bash:longstop:bash-completion/completions
+        zsh:_longstop:zsh/vendor-completions
+        fish:longstop.fish:fish/vendor_completions.d)
+    string(REPLACE ":" ";" row "${row}")
+    list(GET row 0 shell)
+    list(GET row 1 name)
+    list(GET row 2 folder)
+    longstop_page(longstop.${shell} completion ${shell})
+    install(FILES ${CMAKE_BINARY_DIR}/pages/longstop.${shell}
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder} RENAME ${name})
+endforeach()
+add_custom_target(longstop_pages ALL DEPENDS ${pages})

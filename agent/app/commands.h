@@ -36,6 +36,8 @@ enum exit_code cmd_subscribe(int argc, char **argv);
 enum exit_code cmd_redeliver(int argc, char **argv);
 enum exit_code cmd_demo(int argc, char **argv);
 enum exit_code cmd_schema(int argc, char **argv);
+enum exit_code cmd_manual(int argc, char **argv);
+enum exit_code cmd_completion(int argc, char **argv);
 enum exit_code cmd_version(int argc, char **argv);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exit_code: how the program ends, in the words of sysexits.h where others act
- * upon the number; README.md lists them.
+ * upon the number; longstop(1) lists them.
  */
 #ifndef APP_EXIT_CODE_H
 #define APP_EXIT_CODE_H

@@ -145,10 +145,26 @@ complain_count(const struct command_spec *spec, char *const *given,
     return OPTIONS_WRONG;
 }
 
+static struct {
+    options_show_fn *fn;
+    void *arg;
+} shown;
+
+void
+options_show(options_show_fn *fn, void *arg)
+{
+    shown.fn = fn;
+    shown.arg = arg;
+}
+
 enum options_verdict
 options_parse(const struct command_spec *spec, int argc, char **argv,
               char ***ret_operands)
 {
+    if (shown.fn != NULL) {
+        shown.fn(shown.arg, spec);
+        return OPTIONS_HELP;
+    }
     struct getopt_form form;
     make_form(spec, &form);
     optind = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * options: the command line of one command, from a table that also prints its
- * help.
+ * help, and is shown to those who print manual and completions.
  */
 #ifndef APP_OPTIONS_H
 #define APP_OPTIONS_H
@@ -39,5 +39,15 @@ enum options_verdict {
  */
 enum options_verdict options_parse(const struct command_spec *spec, int argc,
                                    char **argv, char ***ret_operands);
+
+/* Is shown a command's table, which lives as long as the call. */
+typedef void options_show_fn(void *arg, const struct command_spec *spec);
+
+/*
+ * From now on options_parse parses nothing: it shows the table to `fn` and
+ * answers OPTIONS_HELP. NULL ends that. So the pages and the completions are
+ * made from the tables that are parsed with.
+ */
+void options_show(options_show_fn *fn, void *arg);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEPTH_MAX 8
+#include "config/roff.h"
 
 /* Any scalar may hold a variable, and then its text says nothing about its
  * value yet. */
@@ -499,17 +499,7 @@ config_print_schema(const struct config_table *table, const char *id,
     buf_byte(into, '\n');
 }
 
-/* Escapes what scdoc(5) would read as markup. */
-static void
-append_scdoc(struct buf *into, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (strchr("\\_*", *text) != NULL) {
-            buf_byte(into, '\\');
-        }
-        buf_byte(into, *text);
-    }
-}
+#define DEPTH_MAX 8
 
 static const char *const type_words[] = {
     [CONFIG_BOOL] = "true or false",
@@ -554,7 +544,7 @@ append_facts(struct buf *into, const struct config_key *key)
         into->failure = STATUS_NOMEM;
     } else if (facts.len > 0) {
         buf_text(into, " (");
-        append_scdoc(into, facts.ptr);
+        roff_text(facts.ptr, into);
         buf_byte(into, ')');
     }
     buf_fini(&facts);
@@ -572,21 +562,26 @@ append_paragraph(struct buf *into, const struct buf *path,
                  const struct config_key *key)
 {
     int forms = is_secret(key) ? 2 : 1;
+    buf_text(into, ".TP\n");
     for (int file = 0; file < forms; file++) {
-        buf_text(into, file ? ", *" : "*");
-        append_scdoc(into, path->len == 0 ? "" : path->ptr);
-        append_scdoc(into, key->name);
-        append_scdoc(into, file ? "_file" : "");
-        buf_byte(into, '*');
+        buf_text(into, file ? ", \\fB" : "\\fB");
+        roff_text(path->len == 0 ? "" : path->ptr, into);
+        roff_text(key->name, into);
+        buf_text(into, file ? "_file\\fR" : "\\fR");
     }
     append_facts(into, key);
     buf_byte(into, '\n');
     if (key->doc != NULL) {
-        buf_byte(into, '\t');
-        append_scdoc(into, key->doc);
+        roff_text(key->doc, into);
         buf_byte(into, '\n');
     }
-    buf_byte(into, '\n');
+}
+
+/* What is resolved before it is bound has a page of its own. */
+static bool
+has_keys_here(const struct config_key *key)
+{
+    return key->table != NULL && key->type != CONFIG_NODE;
 }
 
 void
@@ -604,7 +599,7 @@ config_print_manual(const struct config_table *table, struct buf *into)
         }
         const struct config_key *key = &page->table->keys[page->key++];
         append_paragraph(into, &path, key);
-        if (key->table != NULL && depth < DEPTH_MAX) {
+        if (has_keys_here(key) && depth < DEPTH_MAX) {
             buf_text(&path, key->name);
             buf_text(&path, key->type == CONFIG_NAMED ? ".NAME." : ".");
             pages[depth++] =

@@ -14,7 +14,8 @@
 void config_print_schema(const struct config_table *table, const char *id,
                          const char *title, struct buf *into);
 
-/* Appends one scdoc paragraph per key, nested tables behind their parent. */
+/* Appends one paragraph of a manual page (roff.h) per key, nested tables behind
+ * their parent; what is a CONFIG_NODE has a page of its own. */
 void config_print_manual(const struct config_table *table, struct buf *into);
 
 #endif

@@ -70,24 +70,25 @@ static const struct config_table table = {
 };
 
 static const char manual[] =
-    "*quiet* (true or false, default false)\n\n"
-    "*attempts* (number, 1 to 100, default 16)\n\tHow often.\n\n"
-    "*every* (duration, at least 1s, default 60s)\n\tThe pause.\n\n"
-    "*max\\_body* (size, at most 1GiB)\n\n"
-    "*store* (text, required)\n\n"
-    "*file* (path)\n\n"
-    "*pace* (one of fixed, adaptive, default fixed)\n\n"
-    "*types* (text or a list of texts)\n\n"
-    "*tokens*, *tokens\\_file* (secret or a list of secrets)\n\n"
-    "*shops* (mapping of names)\n\n"
-    "*shops.NAME.hook* (mapping)\n\n"
-    "*shops.NAME.hook.secret*, *shops.NAME.hook.secret\\_file* (secret, "
-    "required)\n\tWhat its sender signs with.\n\n"
-    "*shops.NAME.hooks* (mapping or a list of mappings)\n\n"
-    "*shops.NAME.hooks.secret*, *shops.NAME.hooks.secret\\_file* (secret, "
-    "required)\n\tWhat its sender signs with.\n\n"
-    "*start*\n\n"
-    "*with*\n\n";
+    ".TP\n\\fBquiet\\fR (true or false, default false)\n"
+    ".TP\n\\fBattempts\\fR (number, 1 to 100, default 16)\nHow often.\n"
+    ".TP\n\\fBevery\\fR (duration, at least 1s, default 60s)\nThe pause.\n"
+    ".TP\n\\fBmax_body\\fR (size, at most 1GiB)\n"
+    ".TP\n\\fBstore\\fR (text, required)\n"
+    ".TP\n\\fBfile\\fR (path)\n"
+    ".TP\n\\fBpace\\fR (one of fixed, adaptive, default fixed)\n"
+    ".TP\n\\fBtypes\\fR (text or a list of texts)\n"
+    ".TP\n\\fBtokens\\fR, \\fBtokens_file\\fR (secret or a list of secrets)\n"
+    ".TP\n\\fBshops\\fR (mapping of names)\n"
+    ".TP\n\\fBshops.NAME.hook\\fR (mapping)\n"
+    ".TP\n\\fBshops.NAME.hook.secret\\fR, \\fBshops.NAME.hook.secret_file\\fR "
+    "(secret, required)\nWhat its sender signs with.\n"
+    ".TP\n\\fBshops.NAME.hooks\\fR (mapping or a list of mappings)\n"
+    ".TP\n\\fBshops.NAME.hooks.secret\\fR, "
+    "\\fBshops.NAME.hooks.secret_file\\fR "
+    "(secret, required)\nWhat its sender signs with.\n"
+    ".TP\n\\fBstart\\fR\n"
+    ".TP\n\\fBwith\\fR\n";
 
 static void
 the_schema_says_what_the_binder_does(void **state)
@@ -151,7 +152,7 @@ definitions_have_names_of_their_own(void **state)
     assert_non_null(strstr(text.ptr, "\"$ref\": \"#\""));
     buf_clear(&text);
     config_print_manual(&self, &text);
-    assert_non_null(strstr(text.ptr, "*self.self.one.a* (text)"));
+    assert_non_null(strstr(text.ptr, "\\fBself.self.one.a\\fR (text)"));
     buf_fini(&text);
 }
 
