@@ -245,7 +245,9 @@ void
 oracle_gap(const struct walk_gap *gap, bool closed)
 {
     for (size_t i = 0; i < oracle.gap_count; i++) {
-        if (memcmp(&oracle.gaps[i], gap, sizeof(*gap)) == 0) {
+        const struct walk_gap *old = &oracle.gaps[i];
+        if (old->kind == gap->kind && old->from_ms == gap->from_ms &&
+            old->to_ms == gap->to_ms) {
             oracle.closed[i] = closed;
             return;
         }
@@ -360,7 +362,7 @@ excuse_forgotten(struct tier *tier)
         bool was_shown = fact->shown_ms <= plan->epoch_ms + tier->began_ms;
         latest_ms = was_shown ? fact->at_ms : latest_ms;
     }
-    int64_t ours_ms = vtime_ours_ms() + 5 * 60 * S;
+    int64_t ours_ms = vtime_ours_ms() + 5 * INSTANT_MINUTE_MS;
     latest_ms = ours_ms < latest_ms ? ours_ms : latest_ms;
     for (; tier->forgotten < end && is_expired(&world.facts[tier->forgotten]);
          tier->forgotten++) {

@@ -30,7 +30,7 @@ void oracle_account(const struct store_account *account);
 void oracle_event(struct fact *fact, uint64_t number, enum channel via,
                   int64_t at_ms);
 void oracle_gap(const struct walk_gap *gap, bool closed);
-void oracle_walk(unsigned tier, int64_t hw_ms, struct slice state);
+void oracle_walk(unsigned number, int64_t hw_ms, struct slice state);
 
 /* A sender was told that its webhook is stored. */
 void oracle_acked(const struct fact *fact);
