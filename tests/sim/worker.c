@@ -151,14 +151,9 @@ pump_later(struct store_worker *worker)
 /* One group to the store. When that is where the process dies, nobody is told
  * any more. */
 static void
-pump(void *arg)
+run_group(struct store_worker *worker)
 {
-    struct store_worker *worker = arg;
     struct list taken = LIST_INIT(taken);
-    if (world.down[INCIDENT_STALL] > 0) {
-        vtime_alarm(&worker->pump, vtime_now_ms() + 500);
-        return;
-    }
     size_t count = take_group(worker, &taken);
     struct store_call *first = call_of(taken.next);
     enum status status = first->kind == STORE_CALL_UNIT
@@ -180,6 +175,17 @@ pump(void *arg)
         vtime_alarm(&worker->pump,
                     vtime_now_ms() + 1 +
                         plan_between(&world.store, 0, world.plan.gather_ms));
+    }
+}
+
+static void
+pump(void *arg)
+{
+    struct store_worker *worker = arg;
+    if (world.down[INCIDENT_STALL] > 0) {
+        vtime_alarm(&worker->pump, vtime_now_ms() + 500);
+    } else {
+        run_group(worker);
     }
 }
 
@@ -358,8 +364,9 @@ store_worker_destroy(struct store_worker *worker)
         return;
     }
     if (!worker->dead) {
+        /* However long the store takes for it. */
         while (!list_empty(&worker->queued)) {
-            pump(worker);
+            run_group(worker);
         }
         worker_abandon(worker);
     }
