@@ -623,6 +623,7 @@ load(const char *path, struct configuration *ret, struct error *err)
     if (status == STATUS_OK && root != NULL) {
         status = parse_conf_d(ret, root);
     }
+    ret->root = root;
     if (status == STATUS_OK && root != NULL) {
         status = bind_all(ret, root);
     }

@@ -12,8 +12,9 @@
 struct configuration {
     struct arena arena; /* holds everything below */
     struct config_report report;
-    struct slice path;      /* of the main file */
-    struct slice directory; /* of the main file */
+    struct slice path;              /* of the main file */
+    struct slice directory;         /* of the main file */
+    const struct config_node *root; /* all files as one; NULL: none was read */
     struct settings settings;
     struct connector *connectors;
     size_t connector_count;

@@ -82,6 +82,27 @@ host_group(const struct connector *connectors, size_t count, size_t *ret_groups)
     return status;
 }
 
+enum status
+host_origin(const struct connector *connector, struct buf *into)
+{
+    struct arena arena = { 0 };
+    struct target target;
+    enum status status = find_target(connector, &arena, &target);
+    if (status == STATUS_OK && !target.known) {
+        status = STATUS_NOT_FOUND;
+    }
+    if (status == STATUS_OK) {
+        buf_format(into, "%.*s://%.*s", SLICE_ARG(target.url.scheme),
+                   SLICE_ARG(target.url.host));
+        if (target.url.has_port) {
+            buf_format(into, ":%u", (unsigned)target.url.port);
+        }
+        status = buf_status(into);
+    }
+    arena_fini(&arena);
+    return status;
+}
+
 /* Whether `a` allows fewer requests than `b` in the same time. */
 static bool
 is_lower(const struct limit_spec *a, const struct quota *b)

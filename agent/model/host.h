@@ -21,6 +21,12 @@ NODISCARD
 enum status host_group(const struct connector *connectors, size_t count,
                        size_t *ret_groups);
 
+/* Appends the origin that the connector's list is asked at:
+ * "https://api.example.com:8443". STATUS_NOT_FOUND where it has no list, or
+ * that cannot be told without a walk. */
+NODISCARD
+enum status host_origin(const struct connector *connector, struct buf *into);
+
 /* Returns the budget that all of `group` keep: the lowest rate any of them has;
  * count 0 where none has one. */
 struct quota host_budget(const struct connector *connectors, size_t count,

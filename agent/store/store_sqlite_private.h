@@ -568,6 +568,12 @@ NODISCARD
 enum status store_sqlite_view_end(struct sqlite_view *view, enum status status,
                                   struct error *err);
 
+/* store_sqlite_check */
+NODISCARD
+enum status store_sqlite_view_check(struct store_view *view,
+                                    struct view_check *check,
+                                    struct error *err);
+
 /* store_sqlite_view_events */
 enum status store_sqlite_view_events(struct store_view *base,
                                      struct view_events *events,

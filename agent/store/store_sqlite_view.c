@@ -320,6 +320,7 @@ static const struct store_view_ops ops = {
     .reasons = store_sqlite_view_reasons,
     .errands = store_sqlite_view_errands,
     .refusals = store_sqlite_refusal_view,
+    .check = store_sqlite_view_check,
     .close = close_view,
 };
 

@@ -321,6 +321,14 @@ struct view_refusals {
     uint64_t next; /* go on before this number */
 };
 
+/* ---- whether the file is whole ---- */
+
+struct view_check {
+    int64_t most_ms; /* look for so long at most */
+    /* The answer. */
+    bool is_whole; /* all of it was looked at in that time */
+};
+
 struct store_view_ops {
     enum status (*gaps)(struct store_view *view, struct view_gaps *gaps,
                         struct arena *arena, struct error *err);
@@ -343,6 +351,10 @@ struct store_view_ops {
     enum status (*refusals)(struct store_view *view,
                             struct view_refusals *refusals, struct arena *arena,
                             struct error *err);
+    /* STATUS_CORRUPT says what is wrong. Not for the loop's reader: the
+     * writer's log cannot begin anew while it lasts. */
+    enum status (*check)(struct store_view *view, struct view_check *check,
+                         struct error *err);
     /* NULL is allowed. Before the writer's end, so that its log can be left
      * empty. */
     void (*close)(struct store_view *view);

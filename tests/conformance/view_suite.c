@@ -642,8 +642,29 @@ ask_all(uint64_t number)
         status != STATUS_OK ? status : ops->detail(view, &one, &arena, &err);
     status = status != STATUS_OK ? status
                                  : ops->keys(view, &some_keys, &arena, &err);
-    return status != STATUS_OK ? status
-                               : ops->totals(view, &totals, &arena, &err);
+    status =
+        status != STATUS_OK ? status : ops->totals(view, &totals, &arena, &err);
+    struct view_check whole = { .most_ms = 60000 };
+    return status != STATUS_OK ? status : ops->check(view, &whole, &err);
+}
+
+/* What is damaged depends on the store: its own tests say that it is told. */
+static void
+a_whole_store_is_found_whole_within_its_time_only(void **state)
+{
+    (void)state;
+    const struct store_view_ops *ops = view->ops;
+    struct view_check check = { .most_ms = 60000 };
+    for (int i = 0; i < 200; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "e%d", i);
+        (void)show(CHANNEL_WEBHOOK, id, "order.paid");
+    }
+    assert_ok(ops->check(view, &check, NULL));
+    assert_true(check.is_whole);
+    check.most_ms = 0;
+    assert_ok(ops->check(view, &check, NULL));
+    assert_false(check.is_whole);
 }
 
 static void
@@ -705,6 +726,7 @@ view_suite_run(const struct store_suite_host *of)
         ROW(types_beyond_the_limit_are_counted_together),
         ROW(totals_are_those_of_each_connector),
         ROW(a_view_sees_what_was_written_since_and_holds_nothing_up),
+        ROW(a_whole_store_is_found_whole_within_its_time_only),
         ROW(running_out_of_memory_is_said_and_passes),
         ROW(a_store_that_is_not_there_is_said_and_not_made),
     };

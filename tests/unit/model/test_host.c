@@ -131,12 +131,39 @@ grouping_survives_every_failed_allocation(void **state)
     bound_fini(&bound);
 }
 
+static void
+an_origin_is_told_without_what_follows_it(void **state)
+{
+    static const struct {
+        const char *entry, *origin;
+    } cases[] = {
+        { AT("https://api.example.com", "k1"), "https://api.example.com" },
+        { AT("http://[::1]:8080", "k1"), "http://[::1]:8080" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bound bound;
+        struct buf origin = { 0 };
+        bound_texts(&bound, shop, cases[i].entry, "");
+        bound_must(&bound);
+        assert_int_equal(host_origin(&bound.connector, &origin), STATUS_OK);
+        assert_string_equal(origin.ptr, cases[i].origin);
+        buf_fini(&origin);
+        bound_fini(&bound);
+    }
+    struct connector none = { 0 };
+    struct buf origin = { 0 };
+    assert_int_equal(host_origin(&none, &origin), STATUS_NOT_FOUND);
+    assert_int_equal(origin.len, 0);
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_account_at_one_origin_is_one_host),
         cmocka_unit_test(what_does_not_poll_shares_nothing),
+        cmocka_unit_test(an_origin_is_told_without_what_follows_it),
         cmocka_unit_test(grouping_survives_every_failed_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
