@@ -28,7 +28,7 @@ longstop_floor(wire longstop_base longstop_llhttp
 longstop_floor(config longstop_base PkgConfig::yaml)
 longstop_floor(model longstop_wire longstop_config)
 longstop_floor(io longstop_model longstop_ev
-    PkgConfig::curl Threads::Threads ${CMAKE_DL_LIBS})
+    PkgConfig::curl PkgConfig::ssl Threads::Threads ${CMAKE_DL_LIBS})
 longstop_floor(store longstop_model longstop_io PkgConfig::sqlite
     Threads::Threads)
 longstop_embed_migrations(longstop_store ${CMAKE_SOURCE_DIR}/schema/sqlite

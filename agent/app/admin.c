@@ -176,7 +176,8 @@ check_head(void *arg, const struct http_request *request, struct slice peer,
                 slice_equal_text(request->method, "HEAD");
     /* A stream is a place among few, which a foreign page may not take. */
     bool holds = slice_equal_text(request->path, "/api/v1/stream");
-    if ((!admin->is_unix && !host_is_local(request)) ||
+    bool is_open = !admin->is_unix && admin->settings.tls == NULL;
+    if ((is_open && !host_is_local(request)) ||
         ((!asks || holds) && is_from_elsewhere(request))) {
         return 403;
     }
@@ -224,6 +225,7 @@ admin_create(struct loop *loop, const struct admin_settings_of_agent *settings,
         mem_free(admin);
         return error_wrap(err, status, "admin.address");
     }
+    http_server_speak_tls(admin->server, settings->tls);
     *ret = admin;
     return STATUS_OK;
 }

@@ -3,10 +3,12 @@
  * admin: the local endpoint of a running agent: health, readiness, metrics, and
  * the API under /api/v1 (schema/openapi.yaml).
  *
- * On a unix socket (0660) or on loopback; never reachable through the public
- * listener. On loopback a request whose Host is no loopback name is refused, so
- * that no web page can reach it through a name of its own. What changes
- * anything is a POST, and one that a page of another origin sends is refused.
+ * On a unix socket (0660) or on loopback, beyond that by TLS and with a token
+ * only; never reachable through the public listener. On loopback without TLS a
+ * request whose Host is no loopback name is refused, so that no web page can
+ * reach it through a name of its own: TLS keeps that out by itself. What
+ * changes anything is a POST, and one that a page of another origin sends is
+ * refused.
  */
 #ifndef APP_ADMIN_H
 #define APP_ADMIN_H
@@ -27,10 +29,12 @@
 struct admin;
 struct live;
 struct loop;
+struct tls_server;
 
 struct admin_settings_of_agent {
     struct slice address;
-    struct slice token; /* empty: none asked for */
+    struct slice token;     /* empty: none asked for */
+    struct tls_server *tls; /* NULL: plain */
     struct store_worker *worker;
     struct store_reader *reader;
     const struct telemetry *telemetry;

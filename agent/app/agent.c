@@ -47,6 +47,7 @@ asked_to_reopen(void *arg)
 {
     struct agent *agent = arg;
     dispatch_reopen(agent->dispatch);
+    doors_reload(&agent->doors, clock_unix_ms());
     LOG(LOG_INFO, "files reopened", log_text("why", "SIGHUP"));
 }
 
@@ -453,8 +454,11 @@ build_listener(struct agent *agent, struct error *err)
     status = http_server_create(agent->loop,
                                 configuration->places.listen_address.ptr, 0660,
                                 &listen->limits, &handler, &agent->server, err);
-    return status == STATUS_OK ? STATUS_OK
-                               : error_wrap(err, status, "listen.address");
+    if (status != STATUS_OK) {
+        return error_wrap(err, status, "listen.address");
+    }
+    http_server_speak_tls(agent->server, agent->doors.listen);
+    return STATUS_OK;
 }
 
 static enum status
@@ -463,6 +467,7 @@ build_admin(struct agent *agent, struct error *err)
     struct admin_settings_of_agent settings = {
         .address = agent->configuration->places.admin_address,
         .token = agent->configuration->admin_token,
+        .tls = agent->doors.admin,
         .worker = agent->worker,
         .reader = agent->reader,
         .telemetry = &agent->telemetry,
@@ -559,6 +564,9 @@ build_service(struct agent *agent, struct error *err)
     status = status != STATUS_OK ? status : build_streams(agent);
     status = status != STATUS_OK ? status : build_reader(agent, err);
     status = status != STATUS_OK ? status : build_errands(agent);
+    status = status != STATUS_OK ? status
+                                 : doors_open(&agent->configuration->settings,
+                                              &agent->doors, err);
     status = status != STATUS_OK ? status : build_admin(agent, err);
     return status != STATUS_OK ? status : build_listener(agent, err);
 }
@@ -655,6 +663,7 @@ agent_destroy(struct agent *agent)
     http_server_destroy(agent->server);
     admin_destroy(agent->admin);
     agent->admin = NULL;
+    doors_close(&agent->doors);
     store_reader_destroy(agent->reader);
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);

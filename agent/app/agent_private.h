@@ -7,6 +7,7 @@
 
 #include "app/agent.h"
 
+#include "app/doors.h"
 #include "app/outlets.h"
 #include "flow/telemetry.h"
 
@@ -41,6 +42,7 @@ struct agent {
     struct live *live;
     struct source_webhook *webhook;
     struct http_server *server;
+    struct doors doors;
     struct admin *admin;
     struct loop_signal *signals[3];
     struct loop_timer *end_timer;

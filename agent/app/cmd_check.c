@@ -229,8 +229,9 @@ print_route(const struct listen_settings *listen,
         (void)printf("  webhooks: POST to /hooks/%.*s on %.*s\n",
                      SLICE_ARG(connector->name), SLICE_ARG(listen->address));
     } else {
-        (void)printf("  webhooks: POST to http://%.*s/hooks/%.*s; say "
+        (void)printf("  webhooks: POST to %s://%.*s/hooks/%.*s; say "
                      "'listen.public_url' if senders use another address\n",
+                     listen->tls == NULL ? "http" : "https",
                      SLICE_ARG(listen->address), SLICE_ARG(connector->name));
     }
 }

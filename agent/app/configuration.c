@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "app/advice.h"
+#include "app/doors.h"
 #include "app/paths.h"
 #include "base/suggest.h"
 #include "config/config_yaml.h"
+#include "io/clock.h"
 #include "io/fs.h"
 #include "io/kept.h"
 #include "io/plugin_load.h"
@@ -582,6 +584,10 @@ bind_all(struct configuration *configuration, const struct config_node *root)
     }
     if (status == STATUS_OK) {
         read_handler_secrets(configuration);
+        if (config_report_status(&configuration->report) == STATUS_OK) {
+            doors_check(&configuration->settings, root, clock_unix_ms(),
+                        &configuration->report);
+        }
         advice_give(&configuration->settings, configuration->connectors,
                     configuration->connector_count, &configuration->arena,
                     &configuration->report);

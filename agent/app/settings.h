@@ -13,6 +13,7 @@
 #include "handler/handler_exec.h"
 #include "handler/handler_http.h"
 #include "io/http_server.h"
+#include "io/tls.h"
 #include "model/connector.h"
 #include "model/retry.h"
 #include "model/route.h"
@@ -28,6 +29,7 @@ struct listen_settings {
     struct cidr *trusted; /* read from the texts */
     size_t trusted_count;
     struct http_server_limits limits;
+    struct tls_settings *tls; /* NULL: plain */
     int64_t gzip_ratio;
     int64_t head_bytes;
     int64_t field_count;
@@ -36,6 +38,7 @@ struct listen_settings {
 struct admin_settings {
     struct slice address; /* empty: beside the store */
     struct config_secret token;
+    struct tls_settings *tls; /* NULL: plain */
     int64_t streams;
 };
 

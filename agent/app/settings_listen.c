@@ -5,6 +5,61 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* ---- TLS, of either ---- */
+
+#define CERTIFICATE_KEYS(record, field)                                        \
+    { .name = "certificate",                                                   \
+      .type = CONFIG_PATH,                                                     \
+      .offset = offsetof(record, field.certificate),                           \
+      .required = true,                                                        \
+      .doc =                                                                   \
+          "File in PEM: the certificate, then those that lead to a root." },   \
+    {                                                                          \
+        .name = "key", .type = CONFIG_SECRET,                                  \
+        .offset = offsetof(record, field.key), .required = true,               \
+        .doc = "The certificate's private key, in PEM without a "              \
+               "passphrase.",                                                  \
+    }
+
+struct certificate_settings {
+    struct tls_identity identity;
+};
+
+static const struct config_key certificate_keys[] = {
+    CERTIFICATE_KEYS(struct certificate_settings, identity),
+};
+
+static const struct config_table certificate_table = {
+    .name = "certificate",
+    .keys = certificate_keys,
+    .count = COUNT(certificate_keys),
+    .size = sizeof(struct certificate_settings),
+    .doc = "One more certificate, for the names in it.",
+};
+
+static const struct config_key tls_keys[] = {
+    CERTIFICATE_KEYS(struct tls_settings, identity),
+    { .name = "more",
+      .type = CONFIG_TABLES,
+      .offset = offsetof(struct tls_settings, more),
+      .table = &certificate_table,
+      .doc = "Further certificates, each shown to who asks for a name in it "
+             "(SNI); who asks for another sees the first." },
+    { .name = "client_ca_file",
+      .type = CONFIG_PATH,
+      .offset = offsetof(struct tls_settings, client_ca),
+      .doc = "File in PEM: whose certificates a client must show; without it "
+             "none is asked for." },
+};
+
+static const struct config_table tls_table = {
+    .name = "tls",
+    .keys = tls_keys,
+    .count = COUNT(tls_keys),
+    .size = sizeof(struct tls_settings),
+    .doc = "TLS 1.2 and 1.3. The files are read again on SIGHUP.",
+};
+
 /* ---- listen ---- */
 
 static const struct config_key listen_keys[] = {
@@ -18,6 +73,11 @@ static const struct config_key listen_keys[] = {
       .offset = offsetof(struct listen_settings, public_url),
       .doc = "How senders address us, without the path: for signatures over "
              "the URL." },
+    { .name = "tls",
+      .type = CONFIG_TABLE_PTR,
+      .offset = offsetof(struct listen_settings, tls),
+      .table = &tls_table,
+      .doc = "Speaks TLS; leave it out behind a proxy that does." },
     { .name = "max_body",
       .type = CONFIG_SIZE,
       .offset = offsetof(struct listen_settings, max_body),
@@ -155,11 +215,17 @@ static const struct config_key admin_keys[] = {
       .type = CONFIG_TEXT,
       .offset = offsetof(struct admin_settings, address),
       .doc = "unix:PATH (the default: admin.sock beside the store, in "
-             "$RUNTIME_DIRECTORY first) or a loopback host:port." },
+             "$RUNTIME_DIRECTORY first) or host:port; beyond loopback with "
+             "'token' and 'tls' only." },
     { .name = "token",
       .type = CONFIG_SECRET,
       .offset = offsetof(struct admin_settings, token),
       .doc = "Bearer token asked of who comes by TCP or socket." },
+    { .name = "tls",
+      .type = CONFIG_TABLE_PTR,
+      .offset = offsetof(struct admin_settings, tls),
+      .table = &tls_table,
+      .doc = "Speaks TLS; beyond loopback it must, and ask for a token." },
     { .name = "streams",
       .type = CONFIG_INT,
       .offset = offsetof(struct admin_settings, streams),
@@ -190,10 +256,12 @@ check_admin(struct config_binding *binding, const struct config_node *node,
     const struct admin_settings *admin = bound;
     const struct config_node *address =
         node == NULL ? NULL : config_node_child(node, "address");
-    if (address != NULL && !is_loopback(admin->address)) {
+    bool is_guarded = admin->token.from != SECRET_NONE && admin->tls != NULL;
+    if (address != NULL && !is_loopback(admin->address) && !is_guarded) {
         config_report_add(binding->report, CONFIG_ERROR, address->mark,
-                          "the admin listener answers on a unix socket or on "
-                          "loopback only: '%.*s' is neither",
+                          "beyond loopback the admin listener needs 'token' "
+                          "and 'tls': '%.*s' is no loopback address and no "
+                          "unix socket",
                           SLICE_ARG(admin->address));
     }
 }

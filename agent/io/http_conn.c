@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/http_conn_private.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "io/loop.h"
@@ -66,8 +63,7 @@ http_conn_close(struct http_conn *conn)
     conn->io = NULL;
     loop_timer_destroy(conn->timer);
     conn->timer = NULL;
-    (void)close(conn->fd);
-    conn->fd = -1;
+    http_wire_close(conn);
     list_remove(&conn->resume);
     buf_fini(&conn->out);
     buf_fini(&conn->pending);
@@ -134,50 +130,6 @@ conn_watch(struct http_conn *conn)
 }
 
 void
-http_conn_send(struct http_conn *conn, struct slice bytes)
-{
-    while (conn->out.len == 0 && bytes.len > 0) {
-        ssize_t put = send(conn->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
-        if (put >= 0) {
-            bytes = slice_from(bytes, (size_t)put);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            break;
-        } else if (errno != EINTR) {
-            http_conn_close(conn);
-            return;
-        }
-    }
-    if (bytes.len > 0) {
-        buf_append(&conn->out, bytes);
-        if (buf_status(&conn->out) != STATUS_OK) {
-            http_conn_close(conn);
-        }
-    }
-}
-
-static void
-conn_flush(struct http_conn *conn)
-{
-    struct buf out = conn->out;
-    conn->out = (struct buf){ 0 };
-    struct slice rest = buf_slice(&out);
-    while (rest.len > 0) {
-        ssize_t put = send(conn->fd, rest.ptr, rest.len, MSG_NOSIGNAL);
-        if (put >= 0) {
-            rest = slice_from(rest, (size_t)put);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            buf_consume(&out, out.len - rest.len);
-            conn->out = out;
-            return;
-        } else if (errno != EINTR) {
-            http_conn_close(conn);
-            break;
-        }
-    }
-    buf_fini(&out);
-}
-
-void
 http_conn_settle(struct http_conn *conn)
 {
     if (conn->state != CONN_WRITE || conn->out.len > 0) {
@@ -185,9 +137,10 @@ http_conn_settle(struct http_conn *conn)
     }
     conn->is_deaf = false;
     if (conn->closes || conn->server->is_stopping) {
-        buf_fini(&conn->pending);
-        (void)shutdown(conn->fd, SHUT_WR);
-        http_conn_phase(conn, CONN_LINGER);
+        if (http_wire_end(conn)) {
+            buf_fini(&conn->pending);
+            http_conn_phase(conn, CONN_LINGER);
+        }
         return;
     }
     http_conn_phase(conn, CONN_IDLE);
@@ -219,27 +172,21 @@ conn_read(struct http_conn *conn)
         return;
     }
     bool reads_much = conn->state == CONN_BODY || conn->state == CONN_LINGER;
-    ssize_t got =
-        recv(conn->fd, server->scratch,
-             reads_much ? sizeof(server->scratch) : HEAD_READ_BYTES, 0);
-    if (got < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-            http_conn_close(conn);
-        }
-        return;
-    }
-    if (got == 0) {
-        http_conn_close(conn);
-        return;
+    size_t got = 0;
+    switch (http_wire_read(
+        conn, reads_much ? sizeof(server->scratch) : HEAD_READ_BYTES, &got)) {
+    case HTTP_WIRE_BYTES: break;
+    case HTTP_WIRE_LATER: return;
+    case HTTP_WIRE_END: http_conn_close(conn); return;
     }
     if (conn->state == CONN_LINGER || conn->state == CONN_FLOW) {
-        conn->drained += (size_t)got;
+        conn->drained += got;
         if (conn->drained > LINGER_BYTES) {
             http_conn_close(conn);
         }
         return;
     }
-    http_exchange_feed(conn, (struct slice){ server->scratch, (size_t)got });
+    http_exchange_feed(conn, (struct slice){ server->scratch, got });
 }
 
 static void
@@ -248,7 +195,7 @@ on_ready(void *arg, int ready)
     struct http_conn *conn = arg;
     http_conn_enter(conn);
     if ((ready & LOOP_WRITE) != 0 && conn->out.len > 0) {
-        conn_flush(conn);
+        http_wire_flush(conn);
     }
     if ((ready & LOOP_READ) != 0 && conn->state != CONN_DEAD) {
         conn_read(conn);
@@ -304,13 +251,18 @@ conn_create(struct http_server *server, int fd, struct http_conn **ret)
     }
     conn->server = server;
     conn->fd = fd;
-    enum status status =
-        loop_io_create(server->loop, fd, on_ready, conn, &conn->io);
+    enum status status = server->tls == NULL
+                             ? STATUS_OK
+                             : tls_session_create(server->tls, &conn->tls);
+    if (status == STATUS_OK) {
+        status = loop_io_create(server->loop, fd, on_ready, conn, &conn->io);
+    }
     if (status == STATUS_OK) {
         status = loop_timer_create(server->loop, on_timer, conn, &conn->timer);
     }
     if (status != STATUS_OK) {
         loop_io_destroy(conn->io);
+        tls_session_destroy(conn->tls);
         mem_free(conn);
         return status;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_conn_private: one connection, shared by the file that owns its socket
- * and its time (http_conn), the one that makes exchanges of its bytes
- * (http_exchange), and the one for answers that go on (http_outflow).
+ * http_conn_private: one connection, shared by the file that owns its state and
+ * its time (http_conn), the one that makes exchanges of its bytes
+ * (http_exchange), the one for answers that go on (http_outflow), and the one
+ * that knows its socket, and TLS where it is spoken (http_wire).
  */
 #ifndef IO_HTTP_CONN_PRIVATE_H
 #define IO_HTTP_CONN_PRIVATE_H
@@ -10,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "io/http_server_private.h"
+#include "io/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,6 +50,7 @@ struct http_conn {
     struct loop_io *io;
     struct loop_timer *timer;
     struct http_parser *parser;
+    struct tls_session *tls;   /* NULL: plain */
     struct http_outflow *flow; /* of CONN_FLOW, until somebody was told */
     struct buf out;            /* what the socket did not take yet */
     struct buf pending; /* read behind a request that is not answered yet */
@@ -84,8 +87,30 @@ void http_conn_phase(struct http_conn *conn, enum conn_state state);
 void http_conn_close(struct http_conn *conn);
 void http_conn_drop_parser(struct http_conn *conn);
 
+enum http_wire { HTTP_WIRE_BYTES, HTTP_WIRE_LATER, HTTP_WIRE_END };
+
+/*
+ * Reads into the server's scratch: at most `most` bytes off the socket, and
+ * what they say once opened. Nothing whole is left in the session, so the
+ * socket alone says when there is more. HTTP_WIRE_END: nothing follows, or the
+ * connection broke. The handshake goes on in here; whoever fails it is told why
+ * (an alert) and left to linger.
+ */
+enum http_wire http_wire_read(struct http_conn *conn, size_t most,
+                              size_t *ret_got);
+
 /* Sends what the socket takes, keeps the rest; may close. */
-void http_conn_send(struct http_conn *conn, struct slice bytes);
+void http_wire_send(struct http_conn *conn, struct slice bytes);
+
+/* Sends what was kept, as far as the socket takes it; may close. */
+void http_wire_flush(struct http_conn *conn);
+
+/* Says that nothing follows. Returns whether that has gone out: else it is in
+ * `out`, and this is to be called again when that is empty. */
+bool http_wire_end(struct http_conn *conn);
+
+/* Closes the socket; a peer in TLS hears of it if there is room. */
+void http_wire_close(struct http_conn *conn);
 
 /* Goes on after an answer, if all of it went out. */
 void http_conn_settle(struct http_conn *conn);

@@ -24,7 +24,7 @@ http_exchange_send(struct http_conn *conn, const struct http_answer *answer,
     if (buf_status(&server->answer) != STATUS_OK) {
         http_conn_close(conn);
     } else {
-        http_conn_send(conn, buf_slice(&server->answer));
+        http_wire_send(conn, buf_slice(&server->answer));
     }
     if (server->answer.cap > HTTP_SCRATCH_BYTES) {
         buf_fini(&server->answer);
@@ -131,7 +131,7 @@ on_head(struct http_conn *conn, size_t bytes_left)
     bool has_body = request->chunked || request->length > 0;
     /* RFC 9110 §10.1.1: not needed once the body is coming */
     if (request->expects_continue && has_body && bytes_left == 0) {
-        http_conn_send(conn, slice_of("HTTP/1.1 100 Continue\r\n\r\n"));
+        http_wire_send(conn, slice_of("HTTP/1.1 100 Continue\r\n\r\n"));
     }
 }
 

@@ -94,7 +94,7 @@ http_outflow_send(struct http_outflow *flow, struct slice bytes)
         if (conn->out.len == 0) {
             http_conn_phase(conn, CONN_FLOW); /* its time to take this begins */
         }
-        http_conn_send(conn, bytes);
+        http_wire_send(conn, bytes);
     }
     bool is_gone = conn->state == CONN_DEAD;
     if (is_gone) {

@@ -111,7 +111,8 @@ http_server_tell_refused(struct http_server *server, struct slice path,
 static void
 refuse_connection(struct http_server *server, int fd)
 {
-    if (server->refusing < REFUSING_MAX &&
+    /* a handshake only to say no would be dearer to us than to whoever asks */
+    if (server->tls == NULL && server->refusing < REFUSING_MAX &&
         http_conn_open_refused(server, fd) == STATUS_OK) {
         return;
     }
@@ -345,6 +346,12 @@ http_server_stop(struct http_server *server, int64_t grace_ms,
     server->stopped = stopped;
     server->stopped_arg = arg;
     loop_timer_arm(server->stop_timer, 0);
+}
+
+void
+http_server_speak_tls(struct http_server *server, struct tls_server *tls)
+{
+    server->tls = tls;
 }
 
 uint16_t

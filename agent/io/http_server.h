@@ -20,12 +20,14 @@
 #include <stdint.h>
 
 struct loop;
+struct tls_server;
 
 struct http_server_limits {
     struct http_limits request;
     int64_t connections;             /* 10,000; over it: 503 and close */
     int64_t connections_per_address; /* 1,024; unix sockets are not counted */
-    int64_t head_timeout_ms;         /* from the first byte: 10 s → 408 */
+    int64_t head_timeout_ms;         /* from the first byte: 10 s → 408; also
+                                        for a handshake of TLS → close */
     int64_t body_timeout_ms;         /* whole body: 30 s → 408 */
     int64_t idle_timeout_ms;         /* between requests: 75 s, silent close */
     int64_t write_timeout_ms;        /* an answer not taken: 30 s */
@@ -61,7 +63,8 @@ struct http_server_handler {
      * It is answered exactly once, now or later. */
     void (*request)(void *arg, struct http_exchange *exchange);
     /* Told of requests the server refused by itself, for counting; `path` is
-     * empty where none could be read. May be NULL. */
+     * empty where none could be read, `status` 0 where nothing was answered.
+     * May be NULL. */
     void (*refused)(void *arg, struct slice path, unsigned status,
                     const char *reason);
 };
@@ -78,6 +81,10 @@ enum status http_server_create(struct loop *loop, const char *address,
                                const struct http_server_limits *limits,
                                const struct http_server_handler *handler,
                                struct http_server **ret, struct error *err);
+
+/* Speaks TLS on all connections from here on; to be called before the loop
+ * turns. Borrows `tls`. */
+void http_server_speak_tls(struct http_server *server, struct tls_server *tls);
 
 /* The port that is bound, for "host:0"; 0 for a unix socket. */
 uint16_t http_server_port(const struct http_server *server);

@@ -19,9 +19,13 @@
 
 struct loop_io;
 struct loop_timer;
+struct tls_server;
 
 enum {
     HTTP_SCRATCH_BYTES = 65536, /* one read of a body */
+    /* One read in TLS: with a record that was in parts (RFC 8446 §5.2: 16 KiB
+     * and a little), what comes of it fits into the scratch. */
+    HTTP_SEALED_BYTES = 32768,
     HTTP_PEER_BUCKETS = 4096,
     HTTP_PARSERS_SPARE = 64,
     HTTP_PEER_TEXT_BYTES = 46
@@ -40,6 +44,7 @@ struct http_server {
     struct http_listener listener;
     struct http_server_limits limits;
     struct http_server_handler handler;
+    struct tls_server *tls; /* borrowed; NULL: plain */
     struct loop_io *accept_io;
     struct loop_timer *accept_timer; /* ends a pause of accepting */
     struct loop_timer *resume_timer; /* goes on with pipelined bytes */
@@ -62,6 +67,7 @@ struct http_server {
     void (*stopped)(void *arg);
     void *stopped_arg;
     char scratch[HTTP_SCRATCH_BYTES];
+    char sealed[HTTP_SEALED_BYTES];
 };
 
 /* Lends a parser; an idle connection holds none. NULL when memory is short. */

@@ -92,7 +92,7 @@ class Cli(harness.Case):
 
     def test_keys_of_no_version_are_refused_where_they_stand(self):
         for line, place in (
-                ("listen: {address: '*:1', tls: {}}", "1:26"),
+                ("listen: {address: '*:1', acme: {}}", "1:26"),
                 ("keep: {eventz: 7d}", "1:8"),
                 ("handlers: {h: {exec: [x], bunch: {max: 1}}}", "1:27")):
             self.write("longstop.yaml", line + SHOP)

@@ -122,7 +122,16 @@ what_cannot_be_is_refused_at_its_place(void **state)
           "a.yaml:1:39: error: public_url: the URL does not begin" },
         { "listen: {address: '*:80', public_url: 'http://h?q'}\n" SHOP,
           "a query cannot stand here" },
-        { "admin: {address: '0.0.0.0:8687'}\n" SHOP, "loopback only" },
+        { "admin: {address: '0.0.0.0:8687'}\n" SHOP,
+          "1:18: error: beyond loopback the admin listener needs 'token' and "
+          "'tls'" },
+        { "admin: {address: '0.0.0.0:8687', token: t}\n" SHOP,
+          "beyond loopback the admin listener needs" },
+        { "listen: {address: '*:80', tls: {certificate: no.pem, key: "
+          "k}}\n" SHOP,
+          "1:32: error: listen.tls: cannot read no.pem" },
+        { "listen: {address: '*:80', tls: {certificate: a.pem}}\n" SHOP,
+          "'key'" },
         { "admin: {address: '127.0.0.1.example:80'}\n" SHOP,
           "a.yaml:1:18: error: cannot listen" },
         { "admin: {token_file: nowhere}\n" SHOP, "1:21: error: cannot read" },
