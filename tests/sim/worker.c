@@ -128,6 +128,9 @@ run_call(struct store_worker *worker, struct store_call *call)
     case STORE_CALL_PRUNE:
         call->status = ops->prune(store, &call->prune, err);
         break;
+    case STORE_CALL_RECEIVER:
+        call->status = ops->receiver(store, &call->receiver, err);
+        break;
     }
     return call->status;
 }
