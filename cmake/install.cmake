@@ -44,3 +44,12 @@ foreach(row IN ITEMS bash:longstop:bash-completion/completions
         DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder} RENAME ${name})
 endforeach()
 add_custom_target(longstop_pages ALL DEPENDS ${pages})
+
+# The unit names the program by its path. CMAKE_INSTALL_LIBDIR is no place for
+# it: systemd looks in lib, whatever the architecture.
+configure_file(packaging/systemd/longstop.service.in
+    ${CMAKE_BINARY_DIR}/systemd/longstop.service @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/systemd/longstop.service
+    packaging/systemd/longstop.socket DESTINATION lib/systemd/system)
+install(FILES packaging/systemd/longstop.yaml
+    DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

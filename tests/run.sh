@@ -12,7 +12,8 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     python3-jsonschema nghttp2-server libnats-dev nats-server libhiredis-dev redis-server
     libpq-dev postgresql libmosquitto-dev mosquitto mosquitto-clients
     librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika
-    mandoc groff-base zsh fish"
+    mandoc groff-base zsh fish
+    systemd"
 
 fail() {
     printf 'run.sh: %s\n' "$*" >&2

@@ -7,6 +7,7 @@
 
 #include "app/admin.h"
 #include "app/fetch_key.h"
+#include "app/heartbeat.h"
 #include "app/live_tell.h"
 #include "app/naming.h"
 #include "app/outlets.h"
@@ -489,19 +490,7 @@ build_admin(struct agent *agent, struct error *err)
     return admin_create(agent->loop, &settings, &agent->admin, err);
 }
 
-/* ---- signals and the service manager ---- */
-
-static void
-pet_watchdog(void *arg)
-{
-    struct agent *agent = arg;
-    struct store_worker_figures figures;
-    store_worker_figures(agent->worker, &figures);
-    if (status_disposition(figures.health) != DISPOSITION_FATAL) {
-        notify_send("WATCHDOG=1");
-    }
-    loop_timer_arm(agent->watchdog, agent->watchdog_ms);
-}
+/* ---- signals ---- */
 
 static enum status
 build_signals(struct agent *agent)
@@ -521,11 +510,6 @@ build_signals(struct agent *agent)
          i < sizeof(table) / sizeof(table[0]) && status == STATUS_OK; i++) {
         status = loop_signal_create(agent->loop, table[i].number, table[i].fn,
                                     agent, &agent->signals[i]);
-    }
-    agent->watchdog_ms = notify_watchdog_ms();
-    if (status == STATUS_OK && agent->watchdog_ms > 0) {
-        status = loop_timer_create(agent->loop, pet_watchdog, agent,
-                                   &agent->watchdog);
     }
     return status;
 }
@@ -553,6 +537,20 @@ build_outside(struct agent *agent, struct error *err)
     return status;
 }
 
+static enum status
+build_heartbeat(struct agent *agent)
+{
+    const struct heartbeat_settings settings = {
+        .loop = agent->loop,
+        .worker = agent->worker,
+        .configuration = agent->configuration,
+        .outlets = &agent->outlets,
+        .dispatch = agent->dispatch,
+        .walks = agent->walks,
+    };
+    return heartbeat_create(&settings, &agent->heartbeat);
+}
+
 /* What only an agent has that stays. */
 static enum status
 build_service(struct agent *agent, struct error *err)
@@ -568,6 +566,7 @@ build_service(struct agent *agent, struct error *err)
                                  : doors_open(&agent->configuration->settings,
                                               &agent->doors, err);
     status = status != STATUS_OK ? status : build_admin(agent, err);
+    status = status != STATUS_OK ? status : build_heartbeat(agent);
     return status != STATUS_OK ? status : build_listener(agent, err);
 }
 
@@ -645,10 +644,8 @@ agent_run(struct agent *agent)
     }
     walks_start(agent->walks);
     streams_start(agent->streams);
-    if (agent->watchdog != NULL) {
-        loop_timer_arm(agent->watchdog, agent->watchdog_ms);
-    }
     say_ready(agent);
+    heartbeat_start(agent->heartbeat);
     loop_run(agent->loop);
     return agent->exit_code;
 }
@@ -667,6 +664,7 @@ agent_destroy(struct agent *agent)
     store_reader_destroy(agent->reader);
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
+    heartbeat_destroy(agent->heartbeat);
     source_webhook_destroy(agent->webhook);
     errands_destroy(agent->errands);
     retention_destroy(agent->retention);
@@ -693,7 +691,6 @@ agent_destroy(struct agent *agent)
         loop_signal_destroy(agent->signals[i]);
     }
     loop_timer_destroy(agent->end_timer);
-    loop_timer_destroy(agent->watchdog);
     live_destroy(agent->live);
     loop_destroy(agent->loop);
     mem_free(agent);

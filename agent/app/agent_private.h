@@ -40,14 +40,13 @@ struct agent {
     struct registrar *registrar;
     struct refusals *refusals;
     struct live *live;
+    struct heartbeat *heartbeat; /* NULL: nobody listens */
     struct source_webhook *webhook;
     struct http_server *server;
     struct doors doors;
     struct admin *admin;
     struct loop_signal *signals[3];
     struct loop_timer *end_timer;
-    struct loop_timer *watchdog;
-    int64_t watchdog_ms;
     int64_t floor_ms; /* the ledger's, as the store was opened */
     size_t ending;    /* parts that have not said that they stopped */
     bool stopping;

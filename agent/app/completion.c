@@ -50,7 +50,7 @@ append_quoted(const char *text, const char *quote, const char *special,
         if (strchr(special, *text) != NULL) {
             buf_byte(into, '\\');
         }
-        buf_byte(into, *text == '\n' ? ' ' : *text);
+        buf_byte(into, *text);
     }
     buf_byte(into, '\'');
 }

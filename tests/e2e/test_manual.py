@@ -178,6 +178,8 @@ class Installed(unittest.TestCase):
         self.assertEqual(got.returncode, 0, got.stderr)
         for path in ("bin/longstop", "lib/longstop/longstop-provider",
                      "share/longstop/config.schema.json",
+                     "lib/systemd/system/longstop.service",
+                     "share/doc/longstop/examples/longstop.yaml",
                      "share/man/man1/longstop.1",
                      "share/man/man5/longstop.yaml.5",
                      "share/man/man7/longstop-connectors.7",

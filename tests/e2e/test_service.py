@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""The service: what its manager is told, the sockets it hands over, its unit."""
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+import unittest
+
+import harness
+from harness import BUILD, Hook, iso, row, wait_until
+
+UNITS = os.path.join(harness.HERE, "..", "..", "packaging", "systemd")
+
+
+def have(*programs):
+    """Skips a test where one of the programs is not there."""
+    missing = [name for name in programs if not shutil.which(name)]
+    return unittest.skipIf(missing, f"no {', '.join(missing)} here")
+
+
+class Manager:
+    """The other end of $NOTIFY_SOCKET."""
+
+    def __init__(self, case, agent, **env):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        case.addCleanup(self.socket.close)
+        self.socket.bind(agent.path("notify"))
+        agent.env.update(NOTIFY_SOCKET=agent.path("notify"), **env)
+
+    def hear(self, seconds=harness.PATIENCE):
+        """What is said next; "" when nothing was in time."""
+        self.socket.settimeout(seconds)
+        try:
+            return self.socket.recv(4096).decode()
+        except TimeoutError:
+            return ""
+
+    def wait(self, pattern):
+        """Returns the match in the first of what is said that has one."""
+        deadline = time.monotonic() + harness.PATIENCE
+        heard = []
+        while time.monotonic() < deadline:
+            heard.append(self.hear())
+            found = re.search(pattern, heard[-1])
+            if found:
+                return found
+        raise AssertionError(f"no {pattern} in {heard}")
+
+
+class Told(harness.Case):
+    def test_ready_comes_first_then_how_it_stands_with_each_beat(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        manager = Manager(self, agent, WATCHDOG_USEC="400000")
+        agent.start()
+        self.assertEqual(manager.hear(), "READY=1")
+        for _ in range(3):
+            self.assertEqual(
+                manager.hear(), "WATCHDOG=1\nSTATUS=1 connector; 1 handler; "
+                "0 deliveries waiting")
+        self.assertEqual(agent.stop()[0], 0)
+        manager.wait("STOPPING=1")
+
+    def test_without_a_watchdog_only_the_status_is_told(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        manager = Manager(self, agent)
+        agent.start()
+        manager.wait("READY=1")
+        self.assertTrue(manager.hear().startswith("STATUS=1 connector;"))
+
+    def test_the_status_names_who_fails_and_counts_what_waits(self):
+        provider = self.provider([row(1, iso())])
+        provider.script += [harness.replies(500)] * 50
+        agent = self.agent(
+            {"shop": harness.pet_store(provider)},
+            {"fulfil": {"exec": ["/bin/false"],
+                        "retry": {"first": "1h", "cap": "1h"}}})
+        manager = Manager(self, agent, WATCHDOG_USEC="400000")
+        agent.start()
+        manager.wait(r"STATUS=1 connector, 1 failing \(shop\);")
+        self.assertEqual(Hook(50, iso()).send(agent).status, 202)
+        manager.wait(r"; 1 delivery waiting$")
+
+    def test_no_beat_comes_while_the_store_does_not_answer(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        manager = Manager(self, agent, WATCHDOG_USEC="200000")
+        agent.start()
+        manager.wait("WATCHDOG=1")
+        lock = sqlite3.connect(agent.path("longstop.db"), timeout=30,
+                               isolation_level=None)
+        self.addCleanup(lock.close)
+        lock.execute("BEGIN IMMEDIATE")
+        sender = threading.Thread(target=Hook(1, iso()).send, args=[agent])
+        sender.start()
+        # Its thread waits for the lock now, and the loop for its thread.
+        wait_until(lambda: manager.hear(1) == "", "no beat comes")
+        self.assertEqual(agent.health("/livez"), 200)
+        lock.execute("ROLLBACK")
+        manager.wait("WATCHDOG=1")
+        sender.join(harness.PATIENCE)
+
+
+class Activated(harness.Case):
+    @have("systemd-socket-activate")
+    def test_a_sender_that_comes_before_the_agent_is_served_by_it(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        agent.config["listen"]["address"] = "fd:webhook"
+        agent.write_config()
+        with open(agent.path("agent.log"), "ab") as log:
+            agent.child = subprocess.Popen(
+                ["systemd-socket-activate", "-l", f"127.0.0.1:{agent.port}",
+                 "--fdname=webhook", *(f"-E{name}={value}" for name, value
+                                       in harness.environment().items()),
+                 harness.LONGSTOP, "run", "-c", agent.config_path],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=harness.environment())
+        wait_until(lambda: "Listening on" in agent.log(), "somebody listens")
+        self.assertFalse(os.path.exists(agent.socket))
+        self.assertEqual(Hook(1, iso()).send(agent).status, 202)
+        agent.wait_events(1)
+        self.assertEqual(agent.stop()[0], 0)
+
+
+class Unit(unittest.TestCase):
+    def setUp(self):
+        with open(os.path.join(BUILD, "systemd", "longstop.service"),
+                  encoding="utf-8") as file:
+            self.text = file.read()
+
+    def unit(self):
+        """The unit with a program that is there."""
+        place = harness.tempfile.mkdtemp(prefix="longstop-e2e-")
+        self.addCleanup(shutil.rmtree, place)
+        path = os.path.join(place, "longstop.service")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(re.sub(r"(?m)^ExecStart=\S+",
+                              f"ExecStart={harness.LONGSTOP}", self.text))
+        return path
+
+    def test_it_starts_the_program_where_it_is_installed(self):
+        self.assertRegex(self.text, r"(?m)^ExecStart=/\S+/bin/longstop run -c")
+
+    @have("systemd-analyze")
+    def test_systemd_understands_both_units(self):
+        got = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", self.unit(),
+             os.path.join(UNITS, "longstop.socket")],
+            capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual((got.returncode, got.stderr), (0, ""))
+
+    @have("systemd-analyze")
+    def test_its_exposure_is_15_of_100_at_most(self):
+        got = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--no-pager",
+             "--threshold=15", self.unit()],
+            capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(got.returncode, 0, got.stdout[-2000:] + got.stderr)
+        self.assertIn("Overall exposure level", got.stdout)
+
+    def test_the_example_beside_it_is_a_good_configuration(self):
+        place = harness.tempfile.mkdtemp(prefix="longstop-e2e-")
+        self.addCleanup(shutil.rmtree, place)
+        with open(os.path.join(place, "shop"), "w", encoding="ascii") as file:
+            file.write("whsec_" + "c2VjcmV0" * 4)
+        got = harness.longstop("check", "-c",
+                               os.path.join(UNITS, "longstop.yaml"),
+                               CREDENTIALS_DIRECTORY=place)
+        self.assertEqual(got.returncode, 0, got.stdout + got.stderr)
