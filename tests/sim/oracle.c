@@ -218,6 +218,21 @@ is_cut_off(int64_t at_ms)
            (plan->retention_ms > 0 && at_ms <= now_ms - plan->retention_ms + S);
 }
 
+/* Whether the list still shows a row that it showed by then: one that tells
+ * that nothing behind it was dropped. There may be none but for retention. */
+static bool
+has_anchor(int64_t at_ms)
+{
+    size_t end = facts_from(at_ms);
+    for (size_t i = 0; i < end; i++) {
+        const struct fact *fact = &world.facts[i];
+        if (fact->number != 0 && fact->shown_ms <= at_ms && !is_expired(fact)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 has_cause(const struct walk_gap *gap)
 {
@@ -236,7 +251,7 @@ has_cause(const struct walk_gap *gap)
                gap->to_ms <= vtime_truth_ms() + S;
     case GAP_COUNT:
         return plan->seen && gap->from_ms <= gap->to_ms &&
-               is_cut_off(gap->from_ms);
+               (is_cut_off(gap->from_ms) || !has_anchor(gap->from_ms));
     }
     return false;
 }
