@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/admin_client.h"
 
+#include "io/fs.h"
 #include "io/loop.h"
+#include "wire/digest.h"
+#include "wire/encode.h"
+#include "wire/public_key.h"
 
-#define ANSWER_LIMIT ((size_t)16 * 1024 * 1024)
+#define ANSWER_LIMIT      ((size_t)16 * 1024 * 1024)
+#define CERTIFICATE_LIMIT ((size_t)1024 * 1024)
+
+static const struct slice unix_scheme = SLICE("unix:");
 
 struct question {
     struct loop *loop;
@@ -43,15 +50,61 @@ ask(struct question *question, struct http_client *client,
     return status;
 }
 
+/*
+ * The agent's certificate is at hand, in the configuration of both: its key is
+ * the proof, whatever name or address the agent is asked under.
+ */
+static enum status
+pin_key(const struct tls_settings *tls, struct buf *into)
+{
+    struct buf text = { 0 }, spki = { 0 };
+    unsigned char digest[32];
+    enum status status =
+        fs_read(tls->identity.certificate.ptr, CERTIFICATE_LIMIT, &text, NULL);
+    if (status == STATUS_OK) {
+        status =
+            public_key_read(buf_slice(&text), (struct slice){ 0 }, &spki, NULL);
+    }
+    if (status == STATUS_OK) {
+        status = digest_sha256(buf_slice(&spki), digest);
+    }
+    if (status == STATUS_OK) {
+        struct slice bytes = { (const char *)digest, sizeof(digest) };
+        buf_text(into, "sha256//");
+        encode_base64(bytes, into);
+        status = buf_status(into);
+    }
+    buf_fini(&text);
+    buf_fini(&spki);
+    return status;
+}
+
+static void
+write_url(const struct admin_client *to, const char *path, struct buf *into)
+{
+    struct slice address = to->address;
+    buf_text(into, to->tls == NULL ? "http://" : "https://");
+    if (slice_starts(address, unix_scheme)) {
+        address = slice_of("localhost");
+    } else if (slice_starts(address, slice_of("*:"))) { /* at all of its own */
+        buf_text(into, "localhost");
+        address = slice_from(address, 1);
+    }
+    buf_append(into, address);
+    buf_text(into, path);
+}
+
 enum status
 admin_client_spec(const struct admin_client *to, const char *method,
                   const char *path, struct admin_call *call,
                   struct http_call_spec *ret)
 {
-    static const struct slice scheme = SLICE("unix:");
-    bool is_unix = slice_starts(to->address, scheme);
-    buf_format(&call->url, "http://%.*s%s",
-               SLICE_ARG(is_unix ? slice_of("localhost") : to->address), path);
+    write_url(to, path, &call->url);
+    enum status status =
+        to->tls == NULL ? STATUS_OK : pin_key(to->tls, &call->key);
+    if (status != STATUS_OK) {
+        return status;
+    }
     buf_format(&call->bearer, "Bearer %.*s", SLICE_ARG(to->token));
     call->fields[0] =
         (struct http_field){ SLICE("Authorization"), buf_slice(&call->bearer) };
@@ -61,11 +114,14 @@ admin_client_spec(const struct admin_client *to, const char *method,
         .fields = { call->fields, to->token.len > 0 },
         .body = to->body,
         .has_body = method[0] == 'P',
-        .unix_socket = is_unix ? to->address.ptr + scheme.len : NULL,
+        .unix_socket = slice_starts(to->address, unix_scheme)
+                           ? to->address.ptr + unix_scheme.len
+                           : NULL,
         .connect_timeout_ms = 2000,
         .timeout_ms = to->timeout_ms,
         .stall_timeout_ms = to->timeout_ms,
         .body_limit = ANSWER_LIMIT,
+        .pinned_key = to->tls == NULL ? NULL : buf_slice(&call->key).ptr,
     };
     return buf_status(&call->url) != STATUS_OK ? buf_status(&call->url)
                                                : buf_status(&call->bearer);
@@ -76,6 +132,7 @@ admin_call_fini(struct admin_call *call)
 {
     buf_fini(&call->url);
     buf_fini(&call->bearer);
+    buf_fini(&call->key);
 }
 
 enum status

@@ -9,11 +9,13 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "io/http_client.h"
+#include "io/tls.h"
 
 /* Where the agent is, as its configuration says, and how long to wait. */
 struct admin_client {
     struct slice address;
-    struct slice token; /* empty: none */
+    struct slice token;             /* empty: none */
+    const struct tls_settings *tls; /* the agent's own; NULL: plain */
     int64_t timeout_ms;
     struct slice body; /* JSON of a POST; may be empty */
 };
@@ -22,11 +24,13 @@ struct admin_client {
 struct admin_call {
     struct buf url;
     struct buf bearer;
+    struct buf key; /* that the agent has to prove its own, see pinned_key */
     struct http_field fields[2]; /* room for one more than our own */
 };
 
 /* Writes the call `method path`, with times for one that is answered at once.
- * It borrows from `call` and `to`. STATUS_NOMEM. */
+ * It borrows from `call` and `to`. STATUS_NOMEM, or why the certificate cannot
+ * be read. */
 NODISCARD
 enum status admin_client_spec(const struct admin_client *to, const char *method,
                               const char *path, struct admin_call *call,

@@ -78,6 +78,7 @@ ask_agent(const struct ask *ask, const char *method, const char *path,
     const struct admin_client to = {
         .address = ask->configuration->places.admin_address,
         .token = ask->configuration->admin_token,
+        .tls = ask->configuration->settings.admin.tls,
         .timeout_ms = ask->timeout_ms > 0 ? ask->timeout_ms : TIMEOUT_MS,
         .body = body,
     };

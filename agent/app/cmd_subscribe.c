@@ -140,6 +140,7 @@ agent_runs(const struct command *command)
     const struct admin_client to = {
         .address = command->configuration->places.admin_address,
         .token = command->configuration->admin_token,
+        .tls = command->configuration->settings.admin.tls,
         .timeout_ms = 2 * INSTANT_SECOND_MS,
         .body = SLICE(""),
     };

@@ -169,6 +169,7 @@ connect(void *arg)
     const struct admin_client to = {
         .address = tail->ask->configuration->places.admin_address,
         .token = tail->ask->configuration->admin_token,
+        .tls = tail->ask->configuration->settings.admin.tls,
         .timeout_ms = STALL_MS,
     };
     struct admin_call texts = { 0 };

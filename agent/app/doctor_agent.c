@@ -93,6 +93,7 @@ doctor_agent(struct doctor *doctor)
     const struct admin_client to = {
         .address = doctor->configuration.places.admin_address,
         .token = doctor->configuration.admin_token,
+        .tls = doctor->configuration.settings.admin.tls,
         .timeout_ms = ASK_MS,
         .body = no_body,
     };

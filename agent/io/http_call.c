@@ -36,6 +36,7 @@ static const struct {
     { CURLE_SSL_INVALIDCERTSTATUS, STATUS_DENIED },
     { CURLE_SSL_CERTPROBLEM, STATUS_DENIED },
     { CURLE_SSL_CIPHER, STATUS_DENIED },
+    { CURLE_SSL_PINNEDPUBKEYNOTMATCH, STATUS_DENIED },
     { CURLE_LOGIN_DENIED, STATUS_DENIED },
     { CURLE_URL_MALFORMAT, STATUS_INVALID },
 };
@@ -483,6 +484,16 @@ set_guard(struct http_call *call, const struct http_call_spec *spec)
             curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) == 0);
 }
 
+/* libcurl looks at a pinned key whatever else it is told to leave aside. */
+static bool
+set_pin(CURL *easy, const char *pinned_key)
+{
+    return pinned_key == NULL ||
+           (curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, pinned_key) == 0 &&
+            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L) == 0 &&
+            curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L) == 0);
+}
+
 /*
  * Over TLS the server offers HTTP/2 or does not, and who comes second waits to
  * hear it, to share the connection. Without TLS nothing is offered: 2 is spoken
@@ -624,6 +635,7 @@ http_call_create(struct http_client *client, const struct http_call_spec *spec,
     if (call->easy == NULL || !set_fixed(call) || !set_times(call, spec) ||
         !set_fields(call, spec) || !set_method(call, spec) ||
         !set_target(call, spec) || !set_guard(call, spec) ||
+        !set_pin(call->easy, spec->pinned_key) ||
         (spec->is_once &&
          curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) != 0)) {
         http_call_destroy(call);

@@ -85,6 +85,9 @@ struct http_call_spec {
     bool public_only;     /* the URL came from outside: no connection is made to
                              this machine or a private network, whatever its host
                              resolves to; STATUS_DENIED */
+    const char *pinned_key; /* NULL, or "sha256//" and base64 of the server's
+                               public key (SubjectPublicKeyInfo): that alone
+                               says who it is, no issuer, name or date */
     const struct http_stream *stream; /* or NULL; outlives the call. Its answer
                                          is not asked to be compressed: a packer
                                          holds back what a reader waits for */

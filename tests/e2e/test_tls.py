@@ -138,6 +138,62 @@ class Tls(harness.Case):
         self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
         return (done.stdout + done.stderr).decode()
 
+    def open_admin(self, address="0.0.0.0", **admin):
+        agent = self.agent({"shop": harness.pet_store()})
+        agent.admin_port = harness.free_port()
+        agent.config["admin"] = {
+            "address": f"{address}:{agent.admin_port}", "token": "let me in",
+            "tls": self.papers.tls("server"), **admin}
+        agent.write_config()
+        return agent
+
+    def ask_admin(self, agent, path, **fields):
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", agent.admin_port, timeout=PEERS,
+            context=self.papers.context())
+        try:
+            connection.request("GET", path, headers=fields)
+            return connection.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            connection.close()
+
+    def start_admin(self, agent):
+        agent.launch()
+        wait_until(lambda: self.ask_admin(agent, "/readyz") == 200, "ready")
+
+    def test_the_admin_listener_is_asked_from_beyond_by_tls_and_token(self):
+        agent = self.open_admin()
+        self.start_admin(agent)
+        ours = {"Authorization": "Bearer let me in"}
+        for fields, status in (({}, 401), (ours, 200), (
+                {**ours, "Host": "hooks.example.com"}, 200), (
+                {"Authorization": "Bearer let me"}, 401)):
+            self.assertEqual(self.ask_admin(agent, "/api/v1/status", **fields),
+                             status, fields)
+
+    def test_commands_know_the_agent_by_the_key_of_its_certificate(self):
+        agent = self.open_admin("*")
+        self.start_admin(agent)
+        done = agent.command("status")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # somebody else's certificate, of the same authority and name
+        self.papers.issue("impostor")
+        agent.config["admin"]["tls"] = self.papers.tls("impostor")
+        agent.write_config()
+        done = agent.command("status")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"public key", done.stderr)
+
+    def test_the_admin_listener_does_not_leave_loopback_without_both(self):
+        for lacking in ("token", "tls"):
+            with self.subTest(lacking):
+                agent = self.open_admin()
+                del agent.config["admin"][lacking]
+                agent.write_config()
+                self.assertIn("needs 'token' and 'tls'", self.refusal(agent))
+
     def test_a_webhook_over_tls_is_accepted_and_delivered(self):
         agent = self.open_door()
         sealed = self.connect(agent)
