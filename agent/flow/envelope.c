@@ -4,33 +4,6 @@
 #include "model/extract.h"
 #include "wire/cloudevents.h"
 
-/* Trace Context §3.2.2.1: version-trace-parent-flags, lower-case hex; a later
- * version may append more. Anybody may send the field, and what is none would
- * end up in the traces of who believes it. */
-static struct slice
-traceparent_of(const struct event *event)
-{
-    static const char shape[] =
-        "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-    const struct slice none = { NULL, 0 };
-    struct slice text = event_header(event, "traceparent");
-    size_t len = sizeof(shape) - 1;
-    if (text.len < len || (text.len > len && text.ptr[len] != '-')) {
-        return none;
-    }
-    for (size_t i = 0; i < len; i++) {
-        char c = text.ptr[i];
-        bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (shape[i] == 'h' ? !is_hex : c != '-') {
-            return none;
-        }
-    }
-    bool is_known = slice_starts(text, slice_of("00"));
-    bool is_invalid =
-        slice_starts(text, slice_of("ff")) || (is_known && text.len > len);
-    return is_invalid ? none : text;
-}
-
 static enum status
 describe(const struct connector *connector, const struct event *event,
          bool is_replay, struct arena *arena, struct cloudevent *ret)
@@ -47,7 +20,7 @@ describe(const struct connector *connector, const struct event *event,
         .time_ms = event->time_ms,
         .recorded_ms = event->recorded_ms,
         .via = slice_of(channel_name(event->via)),
-        .traceparent = traceparent_of(event),
+        .traceparent = event_traceparent(event),
         .content_type = data.content_type,
         .data = data.bytes,
         .is_json = data.is_json,

@@ -89,6 +89,7 @@ environment(const struct exec *exec, const struct delivery *delivery,
     char number[16];
     char count[24];
     const bool many = delivery->is_batch;
+    const struct slice trace = event_traceparent(delivery->event);
     (void)snprintf(number, sizeof(number), "%u", delivery->attempt);
     (void)snprintf(count, sizeof(count), "%zu", delivery->count);
     const struct {
@@ -105,6 +106,8 @@ environment(const struct exec *exec, const struct delivery *delivery,
         { "LONGSTOP_HANDLER", exec->name, false },
         { "LONGSTOP_IDEMPOTENCY_KEY", delivery->key, false },
         { "LONGSTOP_REPLAY", slice_of("1"), !delivery->is_replay },
+        /* what the libraries of tracing look for */
+        { "TRACEPARENT", trace, many || trace.len == 0 },
     };
     size_t own_count = sizeof(own) / sizeof(own[0]);
     const char **env = arena_array(

@@ -27,7 +27,7 @@
 #define OUTPUT_BYTES ((size_t)4096)
 #define WAIT_CAP_MS  INSTANT_DAY_MS
 #define CONNECT_MS   ((int64_t)10000)
-#define OWN_FIELDS   6
+#define OWN_FIELDS   7
 #define DETAIL_BYTES 576
 #define NUMBER_BYTES 24
 #define SHOWN_BYTES  200
@@ -203,6 +203,37 @@ join_fields(const struct http *http, const struct http_field *own,
     return (struct http_fields){ http->fields, count };
 }
 
+/* Writes the fields that are ours into room for OWN_FIELDS; returns how many.
+ * They borrow from the delivery and the texts. */
+static size_t
+own_fields(const struct delivery *delivery, struct slice timestamp,
+           struct slice signature, struct http_field *own)
+{
+    const struct slice trace = event_traceparent(delivery->event);
+    const struct {
+        struct http_field field;
+        bool left_out;
+    } rows[OWN_FIELDS] = {
+        { { SLICE("Content-Type"), delivery->content_type }, false },
+        { { SLICE("Idempotency-Key"), delivery->key }, false },
+        { { SLICE("webhook-id"), delivery->key }, false },
+        { { SLICE("webhook-timestamp"), timestamp }, false },
+        { { SLICE("webhook-signature"), signature }, signature.len == 0 },
+        { { SLICE("Longstop-Replay"), SLICE("1") }, !delivery->is_replay },
+        /* As it came: we tell nobody of a span of ours, so none may stand
+         * between (Trace Context §2.4). */
+        { { SLICE("traceparent"), trace },
+          delivery->is_batch || trace.len == 0 },
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < OWN_FIELDS; i++) {
+        if (!rows[i].left_out) {
+            own[count++] = rows[i].field;
+        }
+    }
+    return count;
+}
+
 /* http_client_start copies all but the envelope, which the caller keeps until
  * the result. */
 static enum status
@@ -222,21 +253,9 @@ post(struct attempt *attempt, const struct delivery *delivery,
                              status_text(signed_ok));
         }
     }
-    struct http_field own[OWN_FIELDS] = {
-        { SLICE("Content-Type"), delivery->content_type },
-        { SLICE("Idempotency-Key"), delivery->key },
-        { SLICE("webhook-id"), delivery->key },
-        { SLICE("webhook-timestamp"), slice_of(timestamp) },
-    };
-    size_t own_count = OWN_FIELDS - 2;
-    if (http->key != NULL) {
-        own[own_count++] = (struct http_field){ SLICE("webhook-signature"),
-                                                buf_slice(&signature) };
-    }
-    if (delivery->is_replay) {
-        own[own_count++] =
-            (struct http_field){ SLICE("Longstop-Replay"), SLICE("1") };
-    }
+    struct http_field own[OWN_FIELDS];
+    const size_t own_count =
+        own_fields(delivery, slice_of(timestamp), buf_slice(&signature), own);
     const struct http_call_spec spec = {
         .method = SLICE("POST"),
         .url = http->url,

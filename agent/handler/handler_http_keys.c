@@ -64,6 +64,7 @@ is_reserved(struct slice name)
         "content-type",      "content-length",    "transfer-encoding",
         "connection",        "idempotency-key",   "webhook-id",
         "webhook-timestamp", "webhook-signature", "longstop-replay",
+        "traceparent",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (slice_equal_nocase(name, slice_of(names[i]))) {

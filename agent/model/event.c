@@ -80,3 +80,33 @@ event_header(const struct event *event, const char *name)
     }
     return (struct slice){ NULL, 0 };
 }
+
+/* Trace Context §3.2.2.1: version-trace-parent-flags, lower-case hex; a later
+ * version may append more. Anybody may send the field, and what is none would
+ * end up in the traces of who believes it. */
+struct slice
+event_traceparent(const struct event *event)
+{
+    static const char shape[] =
+        "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+    const struct slice none = { NULL, 0 };
+    struct slice text = event_header(event, "traceparent");
+    size_t len = sizeof(shape) - 1;
+    if (text.len < len || (text.len > len && text.ptr[len] != '-')) {
+        return none;
+    }
+    for (size_t i = 0; i < len; i++) {
+        char c = text.ptr[i];
+        bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (shape[i] == 'h' ? !is_hex : c != '-') {
+            return none;
+        }
+    }
+    bool is_known = slice_starts(text, slice_of("00"));
+    bool is_invalid =
+        slice_starts(text, slice_of("ff")) || (is_known && text.len > len) ||
+        slice_starts(slice_from(text, 3),
+                     slice_of("00000000000000000000000000000000-")) ||
+        slice_starts(slice_from(text, 36), slice_of("0000000000000000-"));
+    return is_invalid ? none : text;
+}

@@ -56,4 +56,8 @@ void event_unref(struct event *event); /* NULL is allowed */
 /* Returns the kept request field `name` (any case), or an empty slice. */
 struct slice event_header(const struct event *event, const char *name);
 
+/* Returns the trace that its webhook belonged to (W3C Trace Context,
+ * traceparent), or an empty slice: there was none, or it is none. */
+struct slice event_traceparent(const struct event *event);
+
 #endif

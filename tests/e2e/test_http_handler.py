@@ -188,6 +188,20 @@ class Binary(Http):
         self.assertEqual(fields["ce-id"], "a%20%22b%22%20c")
         self.assertEqual(fields["ce-via"], "webhook")
 
+    def test_the_trace_of_a_webhook_goes_on_to_the_receiver(self):
+        receiver = self.provider()
+        receiver.default = harness.replies(200)
+        agent = self.pet_shop(
+            handlers={"to": {"http": {"url": receiver.url + "/in"}}})
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        hook = harness.Hook(1, harness.iso())
+        hook.headers["Traceparent"] = trace
+        hook.send(agent)
+        harness.Hook(2, harness.iso()).send(agent)
+        wait_until(lambda: len(receiver.asked) == 2, "both were handed over")
+        self.assertEqual({asked.headers.get("traceparent")
+                          for asked in receiver.asked}, {trace, None})
+
     def test_binary_is_refused_where_there_are_no_fields(self):
         for handler in ({"file": "f"}, {"exec": ["true"]}, {"unix": "s"}):
             agent = self.agent({"shop": harness.pet_store()}, {

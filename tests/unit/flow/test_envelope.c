@@ -142,6 +142,10 @@ a_traceparent_that_is_none_is_left_out(void **state)
         "traceparent: "
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x\n",
         "traceparent: "
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01\n",
+        "traceparent: "
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01\n",
+        "traceparent: "
         "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n",
         "traceparent: "
         "00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01\n",

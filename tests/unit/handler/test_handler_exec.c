@@ -126,6 +126,32 @@ the_environment_says_what_is_delivered(void **state)
     close_spawner();
 }
 
+/* Tracing's libraries look for it there; no variable where no trace came in. */
+static void
+the_trace_that_came_in_is_in_the_environment(void **state)
+{
+    (void)state;
+    open_spawner();
+    const struct slice argv[] = { SLICE("sh"), SLICE("-c"),
+                                  SLICE("echo ${TRACEPARENT-none}") };
+    const struct handler_exec_settings settings = settings_of(argv, 3);
+    struct handler *handler = create(&settings);
+    handling_run(handler);
+    assert_string_equal(handling.output, "none\n");
+    handling.event.headers =
+        slice_of("traceparent: "
+                 "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n");
+    handling_run(handler);
+    assert_string_equal(
+        handling.output,
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n");
+    handling.delivery.is_batch = true;
+    handling_run(handler);
+    assert_string_equal(handling.output, "none\n");
+    handler->ops->destroy(handler);
+    close_spawner();
+}
+
 static void
 a_path_of_the_configuration_replaces_ours(void **state)
 {
@@ -268,6 +294,7 @@ main(void)
         cmocka_unit_test(exit_codes_become_outcomes),
         cmocka_unit_test(the_envelope_is_on_stdin_and_output_is_kept),
         cmocka_unit_test(the_environment_says_what_is_delivered),
+        cmocka_unit_test(the_trace_that_came_in_is_in_the_environment),
         cmocka_unit_test(a_path_of_the_configuration_replaces_ours),
         cmocka_unit_test(an_id_cannot_forge_a_variable),
         cmocka_unit_test(a_late_program_is_ended_and_tried_later),
