@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import http.client
 import http.server
+import itertools
 import json
 import os
 import random
@@ -106,14 +107,13 @@ def post(port, path, body, headers, timeout=10):
 class Hook:
     """One webhook of the pet store, signed."""
 
-    serial = 0
+    serial = itertools.count(1)  # threads share it
 
     def __init__(self, order, stamp, event="order.created", delivery=None,
                  body=None, timestamp=None, secret=SECRET):
-        Hook.serial += 1
         self.order = order
         self.stamp = stamp
-        self.delivery = delivery or f"dlv_{os.getpid()}_{Hook.serial}"
+        self.delivery = delivery or f"dlv_{os.getpid()}_{next(Hook.serial)}"
         if body is None:
             body = json.dumps({
                 "event": event, "timestamp": timestamp or stamp,

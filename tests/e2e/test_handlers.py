@@ -288,11 +288,12 @@ class File(harness.Case):
         agent = self.agent({"shop": harness.pet_store()}).start()
         sent, moved = [], []
 
-        def send():
-            for i in range(200):
+        def send(first):
+            for i in range(first, first + 200):
                 if Hook(i, iso()).send(agent).status == 202:
                     sent.append(i)
-        senders = [threading.Thread(target=send) for _ in range(2)]
+        senders = [threading.Thread(target=send, args=(first,))
+                   for first in (0, 200)]
         for sender in senders:
             sender.start()
         while any(sender.is_alive() for sender in senders):

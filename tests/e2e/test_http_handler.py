@@ -255,7 +255,8 @@ class Misbehaving(Http):
         other = self.serve()
         agent = self.agent({"shop": harness.pet_store()}, {
             "mirror": {"http": {"url": server.url}, "timeout": "1s",
-                       "concurrency": 64, "retry": {"first": "1h"}},
+                       "concurrency": 64, "retry": {"first": "1h"},
+                       "breaker": {"failures": 0}},
             "other": {"http": {"url": other.url}}}).start()
         for i in range(100):
             Hook(i, iso()).send(agent)
