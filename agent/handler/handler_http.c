@@ -27,10 +27,15 @@
 #define OUTPUT_BYTES ((size_t)4096)
 #define WAIT_CAP_MS  INSTANT_DAY_MS
 #define CONNECT_MS   ((int64_t)10000)
-#define OWN_FIELDS   7
+#define OWN_FIELDS   11
 #define DETAIL_BYTES 576
 #define NUMBER_BYTES 24
 #define SHOWN_BYTES  200
+
+struct signer {
+    struct digest_key *key; /* NULL: none */
+    int64_t until_ms;
+};
 
 struct http {
     struct handler base;
@@ -42,7 +47,8 @@ struct http {
     size_t field_count;
     int64_t *dead_on;
     size_t dead_on_count;
-    struct digest_key *key; /* NULL: not signed */
+    struct signer signers[HANDLER_HTTP_SECRETS];
+    bool is_receiver;
     int64_t timeout_ms;
     const char *unix_socket; /* NULL: by the URL's host and port */
     struct list running;
@@ -170,20 +176,58 @@ tell_stopped(void *arg)
 
 /* An attempt */
 
+/* What is written into the fields of one request. */
+struct marks {
+    char timestamp[NUMBER_BYTES];
+    struct buf signature; /* of Standard Webhooks; empty: not signed */
+    struct buf plain;     /* hex, of the body alone */
+};
+
+static void
+marks_fini(struct marks *marks)
+{
+    buf_fini(&marks->signature);
+    buf_fini(&marks->plain);
+}
+
 static enum status
-sign(const struct http *http, const struct delivery *delivery,
-     const char *timestamp, struct buf *into)
+sign_one(struct digest_key *key, const struct delivery *delivery,
+         struct marks *marks)
 {
     const struct slice parts[] = { delivery->key, slice_of("."),
-                                   slice_of(timestamp), slice_of("."),
+                                   slice_of(marks->timestamp), slice_of("."),
                                    delivery->envelope };
     struct digest digest;
-    enum status status = digest_key_sign(
-        http->key, parts, sizeof(parts) / sizeof(parts[0]), &digest);
+    enum status status =
+        digest_key_sign(key, parts, sizeof(parts) / sizeof(parts[0]), &digest);
     if (status == STATUS_OK) {
-        buf_text(into, "v1,");
-        encode_base64(digest_slice(&digest), into);
-        status = buf_status(into);
+        buf_text(&marks->signature, marks->signature.len > 0 ? " v1," : "v1,");
+        encode_base64(digest_slice(&digest), &marks->signature);
+        status = digest_key_sign(key, &delivery->envelope, 1, &digest);
+    }
+    if (status == STATUS_OK) {
+        buf_text(&marks->plain, marks->plain.len > 0 ? " " : "");
+        encode_hex(digest_slice(&digest), &marks->plain);
+        status = buf_status(&marks->plain);
+    }
+    return status == STATUS_OK ? buf_status(&marks->signature) : status;
+}
+
+/* With every secret whose time is not over. */
+static enum status
+sign(const struct http *http, const struct delivery *delivery,
+     struct marks *marks)
+{
+    int64_t now_ms = clock_unix_ms();
+    enum status status = STATUS_OK;
+    (void)snprintf(marks->timestamp, sizeof(marks->timestamp), "%lld",
+                   (long long)(now_ms / 1000));
+    for (size_t i = 0; status == STATUS_OK && i < HANDLER_HTTP_SECRETS; i++) {
+        const struct signer *signer = &http->signers[i];
+        if (signer->key != NULL &&
+            (signer->until_ms == 0 || now_ms < signer->until_ms)) {
+            status = sign_one(signer->key, delivery, marks);
+        }
     }
     return status;
 }
@@ -204,11 +248,14 @@ join_fields(const struct http *http, const struct http_field *own,
 }
 
 /* Writes the fields that are ours into room for OWN_FIELDS; returns how many.
- * They borrow from the delivery and the texts. */
+ * They borrow from the delivery and the marks. */
 static size_t
-own_fields(const struct delivery *delivery, struct slice timestamp,
-           struct slice signature, struct http_field *own)
+own_fields(const struct http *http, const struct delivery *delivery,
+           const struct marks *marks, struct http_field *own)
 {
+    const struct slice timestamp = slice_of(marks->timestamp);
+    const struct slice signature = buf_slice(&marks->signature);
+    const bool plain = !http->is_receiver;
     const struct slice trace = event_traceparent(delivery->event);
     const struct {
         struct http_field field;
@@ -219,6 +266,11 @@ own_fields(const struct delivery *delivery, struct slice timestamp,
         { { SLICE("webhook-id"), delivery->key }, false },
         { { SLICE("webhook-timestamp"), timestamp }, false },
         { { SLICE("webhook-signature"), signature }, signature.len == 0 },
+        { { SLICE("X-Webhook-Event"), delivery->event->type }, plain },
+        { { SLICE("X-Webhook-Delivery"), delivery->key }, plain },
+        { { SLICE("X-Webhook-Timestamp"), timestamp }, plain },
+        { { SLICE("X-Webhook-Signature"), buf_slice(&marks->plain) },
+          plain || signature.len == 0 },
         { { SLICE("Longstop-Replay"), SLICE("1") }, !delivery->is_replay },
         /* As it came: we tell nobody of a span of ours, so none may stand
          * between (Trace Context §2.4). */
@@ -241,21 +293,14 @@ post(struct attempt *attempt, const struct delivery *delivery,
      struct error *err)
 {
     struct http *http = attempt->http;
-    char timestamp[NUMBER_BYTES];
-    (void)snprintf(timestamp, sizeof(timestamp), "%lld",
-                   (long long)(clock_unix_ms() / 1000));
-    struct buf signature = { 0 };
-    if (http->key != NULL) {
-        enum status signed_ok = sign(http, delivery, timestamp, &signature);
-        if (signed_ok != STATUS_OK) {
-            buf_fini(&signature);
-            return error_set(err, signed_ok, "cannot sign: %s",
-                             status_text(signed_ok));
-        }
-    }
+    struct marks marks = { .signature = { 0 } };
     struct http_field own[OWN_FIELDS];
-    const size_t own_count =
-        own_fields(delivery, slice_of(timestamp), buf_slice(&signature), own);
+    enum status status = sign(http, delivery, &marks);
+    if (status != STATUS_OK) {
+        marks_fini(&marks);
+        return error_set(err, status, "cannot sign: %s", status_text(status));
+    }
+    size_t own_count = own_fields(http, delivery, &marks, own);
     const struct http_call_spec spec = {
         .method = SLICE("POST"),
         .url = http->url,
@@ -270,9 +315,9 @@ post(struct attempt *attempt, const struct delivery *delivery,
         .body_limit = BODY_BYTES,
         .body_may_be_cut = true,
     };
-    enum status status = http_client_start(http->client, &spec, answered,
-                                           attempt, &attempt->call, err);
-    buf_fini(&signature);
+    status = http_client_start(http->client, &spec, answered, attempt,
+                               &attempt->call, err);
+    marks_fini(&marks);
     return status;
 }
 
@@ -322,7 +367,9 @@ destroy(struct handler *handler)
     PRE(list_empty(&http->running) && list_empty(&http->stopped));
     http_client_destroy(http->client);
     loop_timer_destroy(http->tell);
-    digest_key_destroy(http->key);
+    for (size_t i = 0; i < HANDLER_HTTP_SECRETS; i++) {
+        digest_key_destroy(http->signers[i].key);
+    }
     arena_fini(&http->arena);
     mem_free(http);
 }
@@ -384,12 +431,9 @@ copy_settings(struct http *http, const struct handler_http_settings *settings)
 
 /* whsec_ and base64 (Standard Webhooks), or the bytes as they are. */
 static enum status
-take_secret(struct http *http, struct slice secret, struct error *err)
+make_key(struct slice secret, struct digest_key **ret, struct error *err)
 {
     static const struct slice prefix = SLICE("whsec_");
-    if (secret.len == 0) {
-        return STATUS_OK;
-    }
     struct buf key = { 0 };
     enum status status;
     if (slice_starts(secret, prefix)) {
@@ -405,7 +449,7 @@ take_secret(struct http *http, struct slice secret, struct error *err)
         status = buf_status(&key);
     }
     if (status == STATUS_OK) {
-        status = digest_key_create(DIGEST_SHA256, buf_slice(&key), &http->key);
+        status = digest_key_create(DIGEST_SHA256, buf_slice(&key), ret);
     }
     if (key.ptr != NULL) {
         mem_wipe(key.ptr, key.len);
@@ -414,6 +458,40 @@ take_secret(struct http *http, struct slice secret, struct error *err)
     return status == STATUS_OK
                ? STATUS_OK
                : error_set(err, status, "the secret: %s", status_text(status));
+}
+
+enum status
+handler_http_check_secret(struct slice secret, struct error *err)
+{
+    struct digest_key *key = NULL;
+    enum status status = make_key(secret, &key, err);
+    digest_key_destroy(key);
+    return status;
+}
+
+enum status
+handler_http_sign_with(struct handler *handler,
+                       const struct handler_http_secret *secrets, size_t count,
+                       struct error *err)
+{
+    struct http *http = (struct http *)(void *)handler;
+    struct signer signers[HANDLER_HTTP_SECRETS] = { { NULL, 0 } };
+    enum status status = STATUS_OK;
+    PRE(count <= HANDLER_HTTP_SECRETS);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        signers[i].until_ms = secrets[i].until_ms;
+        status = make_key(secrets[i].text, &signers[i].key, err);
+    }
+    /* The old ones go, or, after a failure, the new ones. */
+    for (size_t i = 0; i < HANDLER_HTTP_SECRETS; i++) {
+        struct signer *signer =
+            status == STATUS_OK ? &http->signers[i] : &signers[i];
+        digest_key_destroy(signer->key);
+        if (status == STATUS_OK) {
+            *signer = signers[i];
+        }
+    }
+    return status;
 }
 
 /* The text, or NULL where the key is not given. */
@@ -448,6 +526,9 @@ create_client(struct http *http, const struct handler_http_settings *settings,
         .certificate_file = text_of(settings->certificate_file),
         .key_file = text_of(settings->key_file),
         .version = (enum http_version)settings->version,
+        .public_only = limits->is_receiver,
+        .allowed = limits->allowed,
+        .allowed_count = limits->allowed_count,
     };
     enum status status = check_file(settings->ca_file, err);
     if (status == STATUS_OK) {
@@ -475,6 +556,7 @@ handler_http_create(struct loop *loop,
     http->base.ops = &ops;
     http->loop = loop;
     http->timeout_ms = limits->timeout_ms;
+    http->is_receiver = limits->is_receiver;
     list_init(&http->running);
     list_init(&http->stopped);
     enum status status = copy_settings(http, settings);
@@ -483,8 +565,8 @@ handler_http_create(struct loop *loop,
     }
     if (status != STATUS_OK) {
         (void)error_set(err, status, "http: %s", status_text(status));
-    } else {
-        status = take_secret(http, secret, err);
+    } else if (secret.len > 0) {
+        status = make_key(secret, &http->signers[0].key, err);
     }
     if (status == STATUS_OK) {
         status = create_client(http, settings, limits, err);

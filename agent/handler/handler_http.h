@@ -13,6 +13,7 @@
 #include "config/config_key.h"
 #include "handler/handler.h"
 
+struct cidr;
 struct loop;
 
 /* The keys of `http:` in a handler. */
@@ -34,7 +35,21 @@ struct handler_http_limits {
     int64_t timeout_ms;
     int64_t connections;
     const char *user_agent;
+    /* The URL came from somebody who registered it: no connection is made to
+     * this machine or a private network, but to what is allowed, and requests
+     * have the X-Webhook fields too. */
+    bool is_receiver;
+    const struct cidr *allowed; /* borrowed */
+    size_t allowed_count;
 };
+
+/* What a handler signs with. */
+struct handler_http_secret {
+    struct slice text;
+    int64_t until_ms; /* Unix ms; 0: for good */
+};
+
+#define HANDLER_HTTP_SECRETS 2
 
 extern const struct config_table handler_http_table;
 
@@ -47,5 +62,18 @@ enum status handler_http_create(struct loop *loop,
                                 struct slice secret,
                                 const struct handler_http_limits *limits,
                                 struct handler **ret, struct error *err);
+
+/* Signs with these from here on, with all of them while their time is not over:
+ * the signatures stand side by side (Standard Webhooks 1.0). At most
+ * HANDLER_HTTP_SECRETS. STATUS_CONFIG for one that cannot be a secret; nothing
+ * has changed then. */
+NODISCARD
+enum status handler_http_sign_with(struct handler *handler,
+                                   const struct handler_http_secret *secrets,
+                                   size_t count, struct error *err);
+
+/* STATUS_CONFIG: it cannot be a secret. */
+NODISCARD
+enum status handler_http_check_secret(struct slice secret, struct error *err);
 
 #endif

@@ -456,15 +456,19 @@ bytes_of(const struct curl_sockaddr *address, unsigned char into[16])
     return false;
 }
 
-/* Opens sockets to addresses of the Internet only. What a name resolves to is
- * known here for good: a second look-up could be told something else. */
+/* Opens sockets to addresses of the Internet, and to what is allowed, only.
+ * What a name resolves to is known here for good: a second look-up could be
+ * told something else. */
 static curl_socket_t
 open_public(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct http_call *call = arg;
     unsigned char bytes[16];
     (void)purpose;
-    if (!bytes_of(address, bytes) || !address_is_public(bytes)) {
+    const struct http_client_settings *settings = &call->client->settings;
+    if (!bytes_of(address, bytes) ||
+        (!address_is_public(bytes) &&
+         !address_lies_in(settings->allowed, settings->allowed_count, bytes))) {
         call->was_private = true;
         return CURL_SOCKET_BAD;
     }
@@ -472,16 +476,18 @@ open_public(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
                   address->protocol);
 }
 
-/* A connection that is open already was asked for by somebody who may go
- * anywhere: it is not used. */
+/* A connection that is open already may have been asked for by somebody who may
+ * go anywhere: it is not used, unless all of the client's are guarded. */
 static bool
 set_guard(struct http_call *call, const struct http_call_spec *spec)
 {
-    return !spec->public_only ||
+    bool all = call->client->settings.public_only;
+    return (!spec->public_only && !all) ||
            (curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETFUNCTION,
                              open_public) == 0 &&
             curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETDATA, call) == 0 &&
-            curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) == 0);
+            (all ||
+             curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) == 0));
 }
 
 /* libcurl looks at a pinned key whatever else it is told to leave aside. */

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cidr;
 struct loop;
 struct http_client;
 struct http_call;
@@ -39,6 +40,11 @@ struct http_client_settings {
     const char *certificate_file; /* ours, PEM, with its key in key_file, or */
     const char *key_file;         /* NULL where that is in the same file */
     enum http_version version;
+    bool public_only; /* no call of it makes a connection to this machine or a
+                         private network, whatever its host resolves to, but to
+                         what is allowed: STATUS_DENIED */
+    const struct cidr *allowed;
+    size_t allowed_count;
 };
 
 NODISCARD

@@ -75,6 +75,18 @@ contains(const struct cidr *range, const unsigned char address[16])
     return ((range->address[whole] ^ address[whole]) & mask) == 0;
 }
 
+bool
+address_lies_in(const struct cidr *ranges, size_t count,
+                const unsigned char address[16])
+{
+    for (size_t i = 0; i < count; i++) {
+        if (contains(&ranges[i], address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Where nobody but this machine or its neighbours is, or nobody at all. */
 static const char *const set_apart[] = {
     "0.0.0.0/8",       /* this network */

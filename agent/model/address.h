@@ -36,6 +36,11 @@ bool address_allowed(const struct cidr *ranges, size_t count,
  */
 bool address_is_public(const unsigned char address[16]);
 
+/* Whether the 16 bytes of an address, IPv4 as ::ffff:a.b.c.d, lie in any of the
+ * ranges. */
+bool address_lies_in(const struct cidr *ranges, size_t count,
+                     const unsigned char address[16]);
+
 /*
  * Returns the sender's address: the peer, or, when the peer is a trusted proxy,
  * the right-most address of X-Forwarded-For that is not trusted itself. What

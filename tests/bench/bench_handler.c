@@ -119,7 +119,9 @@ create(int argc, char **argv, int64_t at_once, struct error *err)
     const struct handler_http_settings http = {
         .url = slice_of(bench_text(argc, argv, "--url", "http://127.0.0.1/")),
     };
-    const struct handler_http_limits limits = { TIMEOUT_MS, at_once, "bench" };
+    const struct handler_http_limits limits = { .timeout_ms = TIMEOUT_MS,
+                                                .connections = at_once,
+                                                .user_agent = "bench" };
     return handler_http_create(bench.loop, &http, slice_of(""), &limits,
                                &bench.handler, err);
 }

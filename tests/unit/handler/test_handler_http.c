@@ -16,7 +16,9 @@
 #include "wire/encode.h"
 
 static struct loopback server;
-static struct handler_http_limits limits = { 5000, 8, "longstop/1.2.3" };
+static struct handler_http_limits limits = { .timeout_ms = 5000,
+                                             .connections = 8,
+                                             .user_agent = "longstop/1.2.3" };
 static char url[64];
 
 /* Writes `arg` to every request. */
