@@ -11,11 +11,11 @@
  */
 
 static const struct admin_table *const tables[] = {
-    &admin_health_table, &admin_poll_table,     &admin_backfill_table,
-    &admin_status_table, &admin_keys_table,     &admin_gaps_table,
-    &admin_events_table, &admin_refusals_table, &admin_stream_table,
-    &admin_dead_table,   &admin_errands_table,  &admin_pause_table,
-    &admin_moving_table,
+    &admin_health_table, &admin_poll_table,      &admin_backfill_table,
+    &admin_status_table, &admin_keys_table,      &admin_gaps_table,
+    &admin_events_table, &admin_refusals_table,  &admin_stream_table,
+    &admin_dead_table,   &admin_errands_table,   &admin_pause_table,
+    &admin_moving_table, &admin_receivers_table,
 };
 
 const struct connector *

@@ -41,6 +41,7 @@ struct admin_settings_of_agent {
     struct dispatch *dispatch;
     struct errands *errands;
     struct pauses *pauses;
+    struct receivers *receivers;
     const struct outlet_settings *outlets;
     size_t outlet_count;
     const struct connector *connectors;

@@ -18,6 +18,7 @@
  * admin_moving   events for another store, and out of one
  * admin_events   events, and one with all that is known of it
  * admin_refusals requests that were not accepted
+ * admin_receivers receivers that register to be sent events as webhooks
  * admin_stream   what happens, as it happens
  */
 #ifndef APP_ADMIN_PRIVATE_H
@@ -72,6 +73,7 @@ extern const struct admin_table admin_moving_table;
 extern const struct admin_table admin_refusals_table;
 extern const struct admin_table admin_stream_table;
 extern const struct admin_table admin_pause_table;
+extern const struct admin_table admin_receivers_table;
 
 /* ---- admin_stream ---- */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/agent_private.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +20,7 @@
 #include "flow/fill.h"
 #include "flow/ingest.h"
 #include "flow/pauses.h"
+#include "flow/receivers.h"
 #include "flow/refusals.h"
 #include "flow/registrar.h"
 #include "flow/retention.h"
@@ -42,15 +42,6 @@
  */
 
 #define RETRY_AFTER_S 5
-
-static void
-asked_to_reopen(void *arg)
-{
-    struct agent *agent = arg;
-    dispatch_reopen(agent->dispatch);
-    doors_reload(&agent->doors, clock_unix_ms());
-    LOG(LOG_INFO, "files reopened", log_text("why", "SIGHUP"));
-}
 
 /* After the first error of the disk nothing may be acknowledged any more. What
  * runs is asked to end at once: its outcome has no place to go. */
@@ -200,6 +191,9 @@ build_store(struct agent *agent, struct error *err)
         status = agent_build_pauses(agent, store, err);
     }
     if (status == STATUS_OK) {
+        status = agent_build_receivers(agent, store, err);
+    }
+    if (status == STATUS_OK) {
         status = store_worker_create(agent->loop, store, &worker_settings,
                                      &agent->worker, err);
     }
@@ -250,6 +244,7 @@ build_flow(struct agent *agent)
     struct dispatch_settings dispatch = {
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
+        .spare = (size_t)configuration->settings.outbound.rules.most,
         .connectors = configuration->connectors,
         .connector_count = configuration->connector_count,
         .telemetry = &agent->telemetry,
@@ -475,6 +470,7 @@ build_admin(struct agent *agent, struct error *err)
         .dispatch = agent->dispatch,
         .errands = agent->errands,
         .pauses = agent->pauses,
+        .receivers = agent->receivers,
         .outlets = agent->outlets.at,
         .outlet_count = agent->outlets.count,
         .connectors = agent->configuration->connectors,
@@ -488,30 +484,6 @@ build_admin(struct agent *agent, struct error *err)
         .started_ms = clock_unix_ms(),
     };
     return admin_create(agent->loop, &settings, &agent->admin, err);
-}
-
-/* ---- signals ---- */
-
-static enum status
-build_signals(struct agent *agent)
-{
-    static const struct {
-        int number;
-        loop_fn *fn;
-    } table[] = { { SIGTERM, agent_asked_to_end },
-                  { SIGINT, agent_asked_to_end },
-                  { SIGHUP, asked_to_reopen } };
-    /* A peer that goes away, or a full quota, is an error we look at. */
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    enum status status = loop_timer_create(agent->loop, agent_end_forced, agent,
-                                           &agent->end_timer);
-    for (size_t i = 0;
-         i < sizeof(table) / sizeof(table[0]) && status == STATUS_OK; i++) {
-        status = loop_signal_create(agent->loop, table[i].number, table[i].fn,
-                                    agent, &agent->signals[i]);
-    }
-    return status;
 }
 
 static enum status
@@ -574,7 +546,7 @@ static enum status
 build(struct agent *agent, struct error *err)
 {
     enum status status = loop_create(&agent->loop);
-    status = status != STATUS_OK ? status : build_signals(agent);
+    status = status != STATUS_OK ? status : agent_build_signals(agent);
     status = status != STATUS_OK
                  ? status
                  : telemetry_init(&agent->telemetry, agent->settings.version);
@@ -637,6 +609,7 @@ agent_run(struct agent *agent)
     if (agent->settings.mode == AGENT_RUN) {
         agent_pause_walks(agent);
         dispatch_start(agent->dispatch);
+        receivers_begin(agent->receivers, agent->worker, agent->dispatch);
         retention_start(agent->retention);
         accounting_start(agent->accounting);
         refusals_start(agent->refusals);
@@ -679,6 +652,7 @@ agent_destroy(struct agent *agent)
         return;
     }
     outlets_fini(&agent->outlets);
+    receivers_destroy(agent->receivers);
     dispatch_destroy(agent->dispatch);
     pauses_destroy(agent->pauses);
     fills_destroy(agent->fills);

@@ -10,6 +10,7 @@
 #include "flow/dispatch.h"
 #include "flow/errands.h"
 #include "flow/links.h"
+#include "flow/receivers.h"
 #include "flow/refusals.h"
 #include "flow/registrar.h"
 #include "flow/retention.h"
@@ -112,7 +113,8 @@ agent_halt(struct agent *agent)
 bool
 agent_still_runs(struct agent *agent)
 {
-    if (agent->dispatch == NULL || dispatch_running(agent->dispatch) == 0) {
+    if (agent->dispatch == NULL || (dispatch_running(agent->dispatch) == 0 &&
+                                    receivers_testing(agent->receivers) == 0)) {
         return false;
     }
     dispatch_cancel(agent->dispatch);

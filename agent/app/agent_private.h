@@ -27,6 +27,7 @@ struct agent {
     struct process_spawner *spawner;
     struct outlets outlets;
     struct pauses *pauses;
+    struct receivers *receivers; /* NULL but in AGENT_RUN */
     struct fills *fills;
     struct dispatch *dispatch;
     struct links *links;
@@ -60,6 +61,15 @@ struct pause;
 NODISCARD
 enum status agent_build_pauses(struct agent *agent, struct store *store,
                                struct error *err);
+
+/* Listens to signals, and makes the timer of the end. */
+NODISCARD
+enum status agent_build_signals(struct agent *agent);
+
+/* Reads the receivers that the store has, while it is the caller's. */
+NODISCARD
+enum status agent_build_receivers(struct agent *agent, struct store *store,
+                                  struct error *err);
 
 /* pauses' `changed`. */
 void agent_pause_changed(void *arg, const struct pause *pause);

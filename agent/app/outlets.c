@@ -225,6 +225,17 @@ make_outlet(const struct making *making,
                : error_wrap(err, status, "handler '%.*s'", SLICE_ARG(name));
 }
 
+int64_t
+outlets_fetch_ms(const struct configuration *configuration)
+{
+    int64_t most_ms = 0;
+    for (size_t i = 0; i < configuration->connector_count; i++) {
+        int64_t ms = fetch_timeout_ms(&configuration->connectors[i]);
+        most_ms = ms > most_ms ? ms : most_ms;
+    }
+    return most_ms;
+}
+
 enum status
 outlets_create(const struct outlets_parts *parts,
                const struct configuration *configuration, struct store *store,
@@ -233,11 +244,8 @@ outlets_create(const struct outlets_parts *parts,
     const struct config_list *list = &configuration->settings.handlers;
     const struct handler_settings *all = list->at;
     *ret = (struct outlets){ 0 };
-    struct making making = { parts, &ret->arena, 0 };
-    for (size_t i = 0; i < configuration->connector_count; i++) {
-        int64_t ms = fetch_timeout_ms(&configuration->connectors[i]);
-        making.fetch_ms = ms > making.fetch_ms ? ms : making.fetch_ms;
-    }
+    const struct making making = { parts, &ret->arena,
+                                   outlets_fetch_ms(configuration) };
     ret->at = arena_array(&ret->arena, list->count, sizeof(*ret->at));
     if (ret->at == NULL) {
         return STATUS_NOMEM;

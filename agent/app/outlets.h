@@ -35,6 +35,10 @@ enum status outlets_create(const struct outlets_parts *parts,
                            struct store *store, struct outlets *ret,
                            struct error *err);
 
+/* The longest that may come before a handler: what some events lack is fetched
+ * first. */
+int64_t outlets_fetch_ms(const struct configuration *configuration);
+
 /* No attempt may be running. */
 void outlets_fini(struct outlets *outlets);
 

@@ -543,6 +543,12 @@ static const struct config_key root_keys[] = {
       .offset = offsetof(struct settings, limits),
       .table = &limit_table,
       .doc = "What may wait in memory." },
+    { .name = "outbound",
+      .type = CONFIG_TABLE,
+      .offset = offsetof(struct settings, outbound),
+      .table = &outbound_table,
+      .doc = "Receivers that register themselves to be sent events as "
+             "webhooks." },
     { .name = "log",
       .type = CONFIG_TABLE,
       .offset = offsetof(struct settings, log),

@@ -15,6 +15,7 @@
 #include "io/http_server.h"
 #include "io/tls.h"
 #include "model/connector.h"
+#include "model/receiver.h"
 #include "model/retry.h"
 #include "model/route.h"
 
@@ -100,6 +101,11 @@ struct handler_settings {
     enum handler_kind kind;         /* of the one that is given */
 };
 
+struct outbound_settings {
+    struct config_texts allow;
+    struct receiver_rules rules; /* with what `allow` says */
+};
+
 struct log_settings {
     int format; /* 0: as stderr is; else 1 + enum log_format */
     int level;
@@ -113,6 +119,7 @@ struct settings {
     struct config_list handlers; /* of struct handler_settings */
     struct keep_settings keep;
     struct limit_settings limits;
+    struct outbound_settings outbound;
     struct log_settings log;
 };
 
@@ -121,5 +128,6 @@ extern const struct config_table settings_table;
 /* Parts of it with a file of their own. */
 extern const struct config_table listen_table;
 extern const struct config_table admin_table;
+extern const struct config_table outbound_table;
 
 #endif

@@ -47,7 +47,8 @@ struct outlet_settings {
     /* Of those that come at runtime. */
     struct slice series; /* whose metrics it counts in, without gauges; empty:
                             its own */
-    const struct pause *pause; /* of its own; NULL: the one in `pauses` */
+    const struct pause *pause; /* of its own: while it holds, nothing new is
+                                  owed to it either; NULL: that in `pauses` */
     /* Told of each result of its handler, before anything comes of it. NULL:
      * nobody is. */
     void (*told)(void *arg, const struct handler_result *result);

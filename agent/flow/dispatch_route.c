@@ -42,7 +42,8 @@ list_owed(struct dispatch *dispatch, const struct connector *connector,
         const struct outlet_settings *outlet = dispatch->outlets[i].settings;
         struct owed *next = &owed[sighting->owed_count];
         bool wants = false;
-        if (dispatch->outlets[i].retired) {
+        if (dispatch->outlets[i].retired ||
+            (outlet->pause != NULL && outlet->pause->is_paused)) {
             continue;
         }
         *next = (struct owed){ .handler = outlet->number };

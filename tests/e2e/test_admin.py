@@ -69,7 +69,8 @@ class Contract(harness.Case):
         # one delivery is done, one fails for good
         self.agent_ = self.pet_shop(provider, handlers={
             "log": {"file": "events.jsonl"},
-            "picky": {"exec": ["/bin/sh", "-c", "echo no; exit 65"]}})
+            "picky": {"exec": ["/bin/sh", "-c", "echo no; exit 65"]}},
+            outbound={"allow": ["127.0.0.0/8"], "http": True})
         self.agent_.wait_events(2)
         Hook(1, stamp).send(self.agent_)
         self.agent_.wait_metric(1, "confirmed_total", connector="shop")
@@ -124,20 +125,27 @@ class Contract(harness.Case):
         self.assertEqual(self.agent_.admin(
             "/api/v1/errands", "POST", '{"kind":"replay","all":true,'
             '"handler":"log","rate":"1/60s"}').status, 202)
+        nowhere = f'{{"url":"http://127.0.0.1:{harness.free_port()}/"}}'
+        values["receiver"] = json.loads(self.agent_.admin(
+            "/api/v1/subscriptions", "POST", nowhere).body)["id"]
         # the first may still run, or be over before it is cancelled
-        begun = {"backfill": (202, 409), "cancelBackfill": (202, 409)}
+        begun = {"backfill": (202, 409), "cancelBackfill": (202, 409),
+                 "addReceiver": (201,), "removeReceiver": (204,)}
         seen = {}
-        # what is resumed was paused, and a paused list is not walked
+        # what is resumed was paused, and a paused list is not walked; what is
+        # removed is not there any more
         for path, method, operation in sorted(
                 self.spec.operations(),
-                key=lambda one: "pause" in one[0] or "resume" in one[0]):
+                key=lambda one: (one[1] == "DELETE" or "pause" in one[0] or
+                                 "resume" in one[0])):
             filled = re.sub(r"\{(\w+)\}", lambda m: values[m[1]], path)
             name = operation["operationId"]
             if name == "stream":
                 continue  # it does not end: test_live holds it
             body = {"backfill": '{"since":"2d"}', "beginErrand":
                     '{"kind":"drop","handler":"picky","type":"nothing",'
-                    '"preview":true}', "import": '{"events":[]}'}.get(name)
+                    '"preview":true}', "import": '{"events":[]}',
+                    "addReceiver": nowhere}.get(name)
             got = self.agent_.admin(filled, method, body)
             self.assertIn(got.status, begun.get(name, (200,)),
                           f"{filled}: {got}")
@@ -169,6 +177,12 @@ class Contract(harness.Case):
                 ("pauseHandler", "/api/v1/handlers/shop/pause", 404),
                 ("pauseHandler", "/api/v1/handlers/log/pause?reason=%ff", 400),
                 ("resumeHandler", "/api/v1/handlers/nobody/resume", 404),
+                ("receiver", "/api/v1/subscriptions/nobody", 404),
+                ("addReceiver", "/api/v1/subscriptions", 400),
+                ("removeReceiver", "/api/v1/subscriptions/nobody", 404),
+                ("rotateReceiver", "/api/v1/subscriptions/x/rotate", 404),
+                ("enableReceiver", "/api/v1/subscriptions/x/enable", 404),
+                ("testReceiver", "/api/v1/subscriptions/x/test", 404),
                 ("closeGap", "/api/v1/gaps/99/close", 404),
                 ("closeGap", "/api/v1/gaps/x/close", 404),
                 ("event", "/api/v1/events/7", 404),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* agent_receivers: the receivers that the store has, made real. */
+#include "app/agent_private.h"
+
+#include "app/outlets.h"
+#include "flow/receivers.h"
+
+enum status
+agent_build_receivers(struct agent *agent, struct store *store,
+                      struct error *err)
+{
+    const struct configuration *configuration = agent->configuration;
+    const struct receivers_settings settings = {
+        .rules = &configuration->settings.outbound.rules,
+        .user_agent = agent->user_agent,
+        .fetch_ms = outlets_fetch_ms(configuration),
+        .telemetry = &agent->telemetry,
+    };
+    if (agent->settings.mode != AGENT_RUN) {
+        return STATUS_OK;
+    }
+    enum status status =
+        receivers_create(agent->loop, &settings, &agent->receivers);
+    return status == STATUS_OK ? receivers_load(agent->receivers, store, err)
+                               : status;
+}

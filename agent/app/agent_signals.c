@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* agent_signals: what the system says to the agent. */
+#include "app/agent_private.h"
+
+#include <signal.h>
+
+#include "base/log.h"
+#include "flow/dispatch.h"
+#include "io/clock.h"
+#include "io/loop.h"
+
+static void
+asked_to_reopen(void *arg)
+{
+    struct agent *agent = arg;
+    dispatch_reopen(agent->dispatch);
+    doors_reload(&agent->doors, clock_unix_ms());
+    LOG(LOG_INFO, "files reopened", log_text("why", "SIGHUP"));
+}
+
+enum status
+agent_build_signals(struct agent *agent)
+{
+    static const struct {
+        int number;
+        loop_fn *fn;
+    } table[] = { { SIGTERM, agent_asked_to_end },
+                  { SIGINT, agent_asked_to_end },
+                  { SIGHUP, asked_to_reopen } };
+    /* A peer that goes away, or a full quota, is an error we look at. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    enum status status = loop_timer_create(agent->loop, agent_end_forced, agent,
+                                           &agent->end_timer);
+    for (size_t i = 0;
+         i < sizeof(table) / sizeof(table[0]) && status == STATUS_OK; i++) {
+        status = loop_signal_create(agent->loop, table[i].number, table[i].fn,
+                                    agent, &agent->signals[i]);
+    }
+    return status;
+}
