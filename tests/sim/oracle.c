@@ -352,7 +352,8 @@ note_listed(struct slice state)
         slice_to_i64(value, &listed_ms) != STATUS_OK) {
         return;
     }
-    for (size_t i = 0; i < world.fact_count && world.facts[i].at_ms < listed_ms;
+    for (size_t i = 0;
+         i < world.fact_count && facts_stamp_ms(&world.facts[i]) <= listed_ms;
          i++) {
         passed_by[i] |= world.facts[i].shown_ms > world.top_ms;
     }

@@ -26,8 +26,11 @@
 #define M INSTANT_MINUTE_MS
 #define H INSTANT_HOUR_MS
 
-/* How long a world may take to come to rest. */
-#define REST_MS (60 * H)
+/* How long a world may take to come to rest, and so many walks of the tier that
+ * comes most seldom: a second that is full takes three before it is a gap, and
+ * those that fail in a row come as it does. */
+#define REST_MS    (60 * H)
+#define REST_WALKS 30
 
 /* So many alarms go off in no world that does not spin. */
 #define STEPS_MOST 3000000
@@ -424,6 +427,17 @@ calm_down(void)
     }
 }
 
+static int64_t
+seldom_ms(void)
+{
+    const struct plan *plan = &world.plan;
+    int64_t ms = plan->every_ms;
+    for (size_t i = 0; i < plan->sweep_count; i++) {
+        ms = plan->sweeps[i].every_ms > ms ? plan->sweeps[i].every_ms : ms;
+    }
+    return ms;
+}
+
 static void
 rest(void)
 {
@@ -434,7 +448,7 @@ rest(void)
     for (unsigned tier = 0; tier <= PLAN_SWEEPS_MAX; tier++) {
         walks[tier] = oracle_walks(tier) + 2;
     }
-    int64_t end_ms = vtime_now_ms() + REST_MS;
+    int64_t end_ms = vtime_now_ms() + REST_MS + REST_WALKS * seldom_ms();
     process_poke();
     while (!world.failed && !is_at_rest(walks)) {
         run_until(vtime_now_ms() + 5 * M);
