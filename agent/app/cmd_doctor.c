@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "app/bundle.h"
 #include "app/commands.h"
 #include "app/doctor.h"
 #include "app/options.h"
@@ -31,14 +32,44 @@ print(const struct doctor *doctor, bool json)
     return good ? EXIT_OK : EXIT_FAILED;
 }
 
+/* What the command line asks for; of the texts NULL is none. */
+struct wish {
+    const char *path;
+    const char *bundle;
+    const char *log;
+    bool offline;
+    bool json;
+};
+
 static enum exit_code
-look(const char *path, bool offline, bool json)
+bundle(const struct doctor *doctor, const struct wish *wish,
+       enum exit_code code)
+{
+    struct error err = { 0 };
+    if (wish->bundle == NULL) {
+        return code;
+    }
+    enum status status = bundle_write(doctor, wish->bundle, wish->log, &err);
+    if (status != STATUS_OK) {
+        (void)fprintf(stderr, "longstop doctor: --bundle: %s\n",
+                      error_text(&err, status));
+        return EXIT_FAILED;
+    }
+    (void)fprintf(stderr,
+                  "longstop doctor: %s is written; look into it before you "
+                  "give it away\n",
+                  wish->bundle);
+    return code;
+}
+
+static enum exit_code
+look(const struct wish *wish)
 {
     struct doctor doctor;
-    enum status status = doctor_look(path, offline, &doctor);
+    enum status status = doctor_look(wish->path, wish->offline, &doctor);
     enum exit_code code = EXIT_FAILED;
     if (status == STATUS_OK) {
-        code = print(&doctor, json);
+        code = bundle(&doctor, wish, print(&doctor, wish->json));
     } else {
         (void)fprintf(stderr, "longstop doctor: %s\n", status_text(status));
     }
@@ -49,12 +80,15 @@ look(const char *path, bool offline, bool json)
 enum exit_code
 cmd_doctor(int argc, char **argv)
 {
-    const char *path = NULL;
-    bool offline = false, json = false;
+    struct wish wish = { 0 };
     const struct option_spec options[] = {
-        { "config", 'c', "FILE", "the configuration", &path, NULL },
-        { "offline", 0, NULL, "ask no provider", NULL, &offline },
-        { "json", 0, NULL, "as JSON", NULL, &json },
+        { "config", 'c', "FILE", "the configuration", &wish.path, NULL },
+        { "offline", 0, NULL, "ask no provider", NULL, &wish.offline },
+        { "bundle", 0, "FILE", "write what helpers want to see, .tar.gz",
+          &wish.bundle, NULL },
+        { "log", 0, "FILE", "put its last lines into the bundle", &wish.log,
+          NULL },
+        { "json", 0, NULL, "as JSON", NULL, &wish.json },
     };
     const struct command_spec spec = {
         .name = "doctor",
@@ -65,7 +99,8 @@ cmd_doctor(int argc, char **argv)
                    "It changes nothing. Exit 1 when something fails.",
         .examples = "  longstop doctor\n"
                     "  longstop doctor --json | jq '.findings[] | "
-                    "select(.grade != \"ok\")'\n",
+                    "select(.grade != \"ok\")'\n"
+                    "  longstop doctor --bundle longstop.tar.gz\n",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
     };
@@ -74,5 +109,5 @@ cmd_doctor(int argc, char **argv)
     if (verdict != OPTIONS_OK) {
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
-    return look(path, offline, json);
+    return look(&wish);
 }

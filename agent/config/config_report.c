@@ -249,9 +249,8 @@ is_name_byte(char byte)
            (byte >= '0' && byte <= '9') || byte == '_' || byte == '-';
 }
 
-/* Whether a key's name says that its value is a secret itself. */
-static bool
-sounds_secret(struct slice name)
+bool
+config_report_sounds_secret(struct slice name)
 {
     static const char *const ends[] = { "secret",     "secrets",    "token",
                                         "password",   "passwd",     "api_key",
@@ -325,7 +324,7 @@ cover_by_name(struct slice line, struct cover *cover)
     for (size_t at = 0; at < line.len; at++) {
         in_flow = in_flow || line.ptr[at] == '{';
         if (line.ptr[at] != ':' || !ends_key(line, at) ||
-            !sounds_secret(word_before(line, at))) {
+            !config_report_sounds_secret(word_before(line, at))) {
             continue;
         }
         size_t from = at + 1;

@@ -63,6 +63,9 @@ void config_report_add(struct config_report *report,
  */
 void config_report_hide(struct config_report *report, struct config_mark mark);
 
+/* Whether a key's name says that its value is a secret itself. */
+bool config_report_sounds_secret(struct slice name);
+
 /* STATUS_OK, STATUS_CONFIG when there is an error, STATUS_NOMEM. */
 NODISCARD
 enum status config_report_status(const struct config_report *report);

@@ -2,6 +2,7 @@
 """doctor: what it finds, with and without a running agent, and its ways out."""
 import json
 import os
+import tarfile
 import time
 import unittest
 
@@ -210,6 +211,101 @@ class Doctor(harness.Case):
         grade, words = self.one(self.ask(agent), "unit")
         self.assertEqual(grade, "warn")
         self.assertIn("it hides " + agent.path("lib"), words)
+
+
+class Bundle(harness.Case):
+    """What may be given to others, and what never is in it."""
+
+    SECRETS = ["hush-argument", "hush-variable", "hush-user", "hush-path",
+               "hush-query", "hush-header", "hush-signature", "hush-admin",
+               "hush-comment", harness.SECRET, harness.TOKEN]
+
+    def read(self, path):
+        """{name: text}"""
+        with tarfile.open(path, "r:gz") as archive:
+            return {os.path.basename(member.name):
+                    archive.extractfile(member).read().decode()
+                    for member in archive.getmembers()}
+
+    def shop(self, **more):
+        url = "http://hush-user:x@127.0.0.1:9/hush-path?k=hush-query"
+        try:
+            return self.agent(
+                {"shop": harness.pet_store(self.provider())},
+                {"run": {"exec": ["cat", "hush-argument"],
+                         "env": {"A": "hush-variable"}},
+                 "to": {"http": {"url": url.replace("hush-user:x@", ""),
+                                 "secret": "hush-signature",
+                                 "headers": {"X-Key": "hush-header"}}}},
+                admin={"address": "unix:admin.sock", "token": "hush-admin"},
+                **more)
+        finally:
+            self.url = url
+
+    def bundle(self, agent, code, *words):
+        path = agent.path("bundle.tar.gz")
+        got = agent.command("doctor", "--bundle", path, "--offline", *words,
+                            SYSTEMD_UNIT_PATH=agent.dir)
+        self.assertEqual(got.returncode, code, got)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        texts = self.read(path)
+        for name, text in texts.items():
+            for secret in self.SECRETS:
+                self.assertNotIn(secret, text, name)
+        return texts
+
+    def test_it_shows_what_helps_and_no_secret(self):
+        agent = self.shop()
+        with open(agent.config_path, "a", encoding="utf-8") as file:
+            file.write("\n# hush-comment\n")
+        agent.launch()
+        harness.wait_until(lambda: agent.command("status").returncode == 0,
+                           "the agent answers")
+        Hook(1, iso()).send(agent)
+        with open(agent.path("a.log"), "w", encoding="utf-8") as log:
+            log.write("level=info msg=x key=hush-admin hush-variable "
+                      "hush-signature " + harness.TOKEN + " " +
+                      harness.TOKEN.replace(" ", "%20").replace("'", "%27") +
+                      "\n")
+        texts = self.bundle(agent, 0, "--log", agent.path("a.log"))
+        self.assertEqual(sorted(texts),
+                         ["README.txt", "check.json", "configuration.yaml",
+                          "doctor.json", "doctor.txt", "log.txt",
+                          "metrics.txt", "status.json"])
+        self.assertEqual(texts["log.txt"],
+                         "level=info msg=x key=*** *** *** *** ***\n")
+        self.assertIn("longstop_build_info", texts["metrics.txt"])
+        self.assertEqual(json.loads(texts["status.json"])["store"], "ok")
+        shown = texts["configuration.yaml"]
+        for line in ('"use": "petstore"', '"every": "1s"',
+                     '"api_key": "***"', '"base": "http://127.0.0.1:',
+                     '"X-Key": "***"', '"token": "***"'):
+            self.assertIn(line, shown)
+
+    def test_a_refused_configuration_is_shown_without_its_secrets(self):
+        agent = self.shop()
+        agent.config["handlers"]["to"]["http"]["url"] = self.url
+        agent.config["storee"] = "x"
+        agent.write_config()
+        texts = self.bundle(agent, 1)
+        self.assertEqual(sorted(texts), ["README.txt", "check.json",
+                                         "configuration.yaml", "doctor.json",
+                                         "doctor.txt"])
+        self.assertIn('"storee": "***"', texts["configuration.yaml"])
+
+    def test_the_end_of_a_long_log_begins_with_a_whole_line(self):
+        agent = self.shop()
+        with open(agent.path("a.log"), "w", encoding="utf-8") as log:
+            for number in range(40000):
+                log.write(f"line {number}\n")
+        text = self.bundle(agent, 0, "--log", agent.path("a.log"))["log.txt"]
+        self.assertRegex(text, r"^line \d+\n")
+        self.assertTrue(text.endswith("line 39999\n"))
+        self.assertLessEqual(len(text), 262144)
+        got = agent.command("doctor", "--offline", "--bundle",
+                            agent.path("no/b.tar.gz"))
+        self.assertEqual(got.returncode, 1)
+        self.assertIn(b"--bundle: ", got.stderr)
 
 
 if __name__ == "__main__":
