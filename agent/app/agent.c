@@ -431,6 +431,8 @@ build_listener(struct agent *agent, struct error *err)
         .connector_count = configuration->connector_count,
         .trusted_proxies = listen->trusted,
         .trusted_count = listen->trusted_count,
+        .address_rate = listen->address_rate,
+        .address_rate_per_ms = listen->address_rate_per_ms,
         .max_body = (size_t)listen->max_body,
         .gzip_ratio = (unsigned)listen->gzip_ratio,
         .retry_after_s = RETRY_AFTER_S,

@@ -31,6 +31,8 @@ struct listen_settings {
     size_t trusted_count;
     struct http_server_limits limits;
     struct tls_settings *tls; /* NULL: plain */
+    int64_t address_rate;     /* 0: none */
+    int64_t address_rate_per_ms;
     int64_t gzip_ratio;
     int64_t head_bytes;
     int64_t field_count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The listeners' keys: webhooks, and the local endpoint. */
 #include "app/settings.h"
+#include "base/instant.h"
 #include "model/address.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -61,6 +62,21 @@ static const struct config_table tls_table = {
 };
 
 /* ---- listen ---- */
+
+static void
+read_address_rate(struct config_binding *binding,
+                  const struct config_node *node, void *place)
+{
+    struct listen_settings *listen =
+        (void *)((char *)place -
+                 offsetof(struct listen_settings, address_rate));
+    if (node->kind != CONFIG_SCALAR ||
+        instant_parse_rate(node->text, &listen->address_rate,
+                           &listen->address_rate_per_ms) != STATUS_OK) {
+        config_report_add(binding->report, CONFIG_ERROR, node->mark,
+                          "rate_per_address must be like \"20/s\"");
+    }
+}
 
 static const struct config_key listen_keys[] = {
     { .name = "address",
@@ -133,6 +149,14 @@ static const struct config_key listen_keys[] = {
       .min = "1",
       .max = "1000000",
       .doc = "Most connections from one address." },
+    { .name = "rate_per_address",
+      .type = CONFIG_CUSTOM,
+      .offset = offsetof(struct listen_settings, address_rate),
+      .parse = read_address_rate,
+      .schema = "{\"type\":\"string\"}",
+      .doc = "Most requests of one sender in a time, \"20/s\", so many at once "
+             "too; over it: 429. Default: no limit. One is an IPv4 address or "
+             "an IPv6 /64, behind trusted_proxies that of X-Forwarded-For." },
     { .name = "head_timeout",
       .type = CONFIG_DURATION,
       .offset = offsetof(struct listen_settings, limits.head_timeout_ms),

@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "io/clock.h"
 #include "io/loop.h"
-#include "model/address.h"
 #include "model/quota.h"
 #include "model/refusal.h"
 #include "model/verify.h"
+#include "source/webhook_door.h"
 #include "source/webhook_pending.h"
 
 /*
@@ -72,6 +72,7 @@ struct source_webhook {
     const struct source_sink *sink;
     struct route *routes; /* one per connector with a webhook */
     size_t route_count;
+    struct webhook_door door;
     size_t open;
     char retry_after[24]; /* text of the field of a 503 */
     struct http_field busy_fields[1];
@@ -257,18 +258,6 @@ look_at_size(const struct http_request *request, size_t body_limit,
     return coding_known(request) ? NULL : &no_coding;
 }
 
-static bool
-is_allowed(const struct source_webhook *webhook, const struct route *route,
-           const struct http_request *request, struct slice peer)
-{
-    const struct webhook_spec *spec = &route->connector->webhook;
-    return spec->allow_count == 0 ||
-           address_allowed(spec->allow_from, spec->allow_count,
-                           address_of_sender(peer, request->fields,
-                                             webhook->settings.trusted_proxies,
-                                             webhook->settings.trusted_count));
-}
-
 /* Why a request to a route is refused by its head; NULL to go on. */
 static const struct head_refusal *
 judge_head(struct source_webhook *webhook, struct route *route,
@@ -279,12 +268,15 @@ judge_head(struct source_webhook *webhook, struct route *route,
         elsewhere = { 403, OUTCOME_REFUSED,
                       "its sender's address is not in webhook.allow_from" },
         often = { 429, OUTCOME_RATE_LIMITED,
-                  "more requests than webhook.rate lets in" },
+                  "more requests than webhook.rate or "
+                  "listen.rate_per_address lets in" },
         busy = { 503, OUTCOME_BUSY, "" };
-    if (!is_allowed(webhook, route, request, peer)) {
+    struct slice sender = webhook_door_sender(&webhook->door, request, peer);
+    if (!webhook_door_admits(route->connector, sender)) {
         return &elsewhere;
     }
-    int64_t wait_ms = quota_take(&route->rate, loop_now_ms(webhook->loop));
+    int64_t wait_ms = webhook_door_take(&webhook->door, &route->rate, sender,
+                                        loop_now_ms(webhook->loop));
     if (wait_ms > 0) {
         ask_to_wait(webhook, (wait_ms + 999) / 1000, refusal);
         return &often;
@@ -629,6 +621,8 @@ source_webhook_create(struct loop *loop,
     webhook->loop = loop;
     webhook->settings = *settings;
     webhook->sink = sink;
+    webhook->door.trusted = settings->trusted_proxies;
+    webhook->door.trusted_count = settings->trusted_count;
     webhook->routes =
         mem_array(settings->connector_count, sizeof(*webhook->routes));
     if (webhook->routes == NULL) {
@@ -647,6 +641,11 @@ source_webhook_create(struct loop *loop,
             goto destroy;
         }
     }
+    status = webhook_door_limit(&webhook->door, settings->address_rate,
+                                settings->address_rate_per_ms);
+    if (status != STATUS_OK) {
+        goto destroy;
+    }
     *ret = webhook;
     return STATUS_OK;
 
@@ -659,6 +658,7 @@ void
 source_webhook_destroy(struct source_webhook *webhook)
 {
     if (webhook != NULL) {
+        webhook_door_close(&webhook->door);
         mem_free(webhook->routes);
         mem_free(webhook);
     }

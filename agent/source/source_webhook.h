@@ -24,6 +24,8 @@ struct source_webhook_settings {
     size_t connector_count;
     const struct cidr *trusted_proxies; /* whose X-Forwarded-For is believed */
     size_t trusted_count;
+    int64_t address_rate;           /* requests of one sender in … */
+    int64_t address_rate_per_ms;    /* … this time; 0: as many as it likes */
     size_t max_body;                /* of a connector that says nothing else */
     unsigned gzip_ratio;            /* most output bytes per input byte: 100 */
     int64_t retry_after_s;          /* sent with 503: 5 */

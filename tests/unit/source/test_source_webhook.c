@@ -483,6 +483,37 @@ over_the_rate_it_says_when_to_come_again(void **state)
 }
 
 static void
+an_address_over_its_rate_takes_nothing_of_the_others(void **state)
+{
+    (void)state;
+    static const struct cidr proxies[] = {
+        { { [10] = 0xff, [11] = 0xff, [12] = 127 }, 104 }
+    };
+    static const struct {
+        const char *sender;
+        unsigned status;
+    } rows[] = { { "192.0.2.1", 202 }, { "192.0.2.1", 202 },
+                 { "192.0.2.1", 429 }, { "192.0.2.1", 429 },
+                 { "192.0.2.2", 202 }, { "192.0.2.3, 192.0.2.1", 429 },
+                 { "192.0.2.2", 202 } };
+    site_prepare();
+    site.settings.trusted_proxies = proxies;
+    site.settings.trusted_count = 1;
+    site.settings.address_rate = 2;
+    site.settings.address_rate_per_ms = 600000;
+    site.connectors[0].webhook.rate = 4;
+    site.connectors[0].webhook.rate_per_ms = 600000;
+    site_start();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(answer_to("POST", "/hooks/shop", "X-Forwarded-For",
+                                   rows[i].sender, "{}"),
+                         rows[i].status);
+    }
+    assert_true(counted("rate_limited") == 3);
+    site_close();
+}
+
+static void
 without_room_it_is_busy_before_the_body(void **state)
 {
     (void)state;
@@ -797,6 +828,7 @@ main(void)
         cmocka_unit_test(who_is_not_on_the_list_is_refused),
         cmocka_unit_test(a_trusted_proxy_says_who_sent_it),
         cmocka_unit_test(over_the_rate_it_says_when_to_come_again),
+        cmocka_unit_test(an_address_over_its_rate_takes_nothing_of_the_others),
         cmocka_unit_test(without_room_it_is_busy_before_the_body),
         cmocka_unit_test(a_body_over_its_limit_is_refused_by_its_length),
         cmocka_unit_test(a_compressed_body_is_inflated_and_both_forms_are_kept),
