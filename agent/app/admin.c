@@ -33,12 +33,13 @@ admin_connector(const struct admin *admin, struct slice name)
 bool
 admin_has_handler(const struct admin *admin, struct slice name)
 {
-    for (size_t i = 0; i < admin->settings.outlet_count; i++) {
-        if (slice_equal(admin->settings.outlets[i].name, name)) {
-            return true;
-        }
+    const struct outlet_settings *outlet = NULL;
+    for (size_t i = 0;
+         (outlet = dispatch_outlet(admin->settings.dispatch, i)) != NULL &&
+         (outlet->number == 0 || !slice_equal(outlet->name, name));
+         i++) {
     }
-    return false;
+    return outlet != NULL;
 }
 
 void

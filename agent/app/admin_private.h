@@ -148,7 +148,7 @@ bool admin_query_connector(const struct admin_ask *ask, uint32_t *ret_number);
 const struct connector *admin_connector(const struct admin *admin,
                                         struct slice name);
 
-/* Whether a handler of this name is configured. */
+/* Whether there is a handler, or a receiver, of this name. */
 bool admin_has_handler(const struct admin *admin, struct slice name);
 
 /* An exchange that is answered later; embed it in what waits. */

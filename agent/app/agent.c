@@ -382,8 +382,6 @@ build_errands(struct agent *agent)
         .reader = agent->reader,
         .connectors = configuration->connectors,
         .connector_count = configuration->connector_count,
-        .outlets = agent->outlets.at,
-        .outlet_count = agent->outlets.count,
         .open_most = configuration->settings.limits.errand_open,
     };
     return errands_create(agent->loop, agent->worker, &settings,

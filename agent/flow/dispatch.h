@@ -151,6 +151,14 @@ void dispatch_gauge(struct dispatch *dispatch,
                     const struct store_figure *figures, size_t count,
                     int64_t now_ms);
 
+/* Each handler there is, with those that came; NULL past the last. One that
+ * went has the number 0 and no name. */
+const struct outlet_settings *dispatch_outlet(const struct dispatch *dispatch,
+                                              size_t index);
+
+/* So many there can be at a time. */
+size_t dispatch_outlets_most(const struct dispatch *dispatch);
+
 /* How the handler of this number is doing; false: there is none. */
 bool dispatch_figures(const struct dispatch *dispatch, uint32_t handler,
                       struct brake_figures *ret_figures);

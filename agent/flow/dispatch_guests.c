@@ -98,3 +98,20 @@ dispatch_retire(struct dispatch *dispatch, uint32_t handler,
     }
     dispatch_check_retired(dispatch);
 }
+
+const struct outlet_settings *
+dispatch_outlet(const struct dispatch *dispatch, size_t index)
+{
+    static const struct outlet_settings nobody = { .number = 0 };
+    if (index >= dispatch->settings.outlet_count) {
+        return NULL;
+    }
+    const struct outlet *outlet = &dispatch->outlets[index];
+    return outlet->retired ? &nobody : outlet->settings;
+}
+
+size_t
+dispatch_outlets_most(const struct dispatch *dispatch)
+{
+    return dispatch->room;
+}

@@ -196,12 +196,13 @@ store_slice(struct errands *errands)
 static const struct outlet_settings *
 outlet_of(const struct errands *errands, uint32_t number)
 {
-    for (size_t i = 0; i < errands->settings.outlet_count; i++) {
-        if (errands->settings.outlets[i].number == number) {
-            return &errands->settings.outlets[i];
-        }
+    const struct outlet_settings *outlet = NULL;
+    for (size_t i = 0;
+         (outlet = dispatch_outlet(errands->settings.dispatch, i)) != NULL &&
+         outlet->number != number;
+         i++) {
     }
-    return NULL;
+    return outlet;
 }
 
 static void
@@ -247,11 +248,13 @@ wish_for_owed(struct errands *errands, uint64_t event, const struct owed *owed,
 {
     const struct errand *errand = &errands->after;
     bool named = is_named(errand);
-    for (size_t i = 0; i < errands->settings.outlet_count; i++) {
-        const struct outlet_settings *outlet = &errands->settings.outlets[i];
+    const struct outlet_settings *outlet;
+    for (size_t i = 0;
+         (outlet = dispatch_outlet(errands->settings.dispatch, i)) != NULL;
+         i++) {
         struct store_again_one wish = { .event = event,
                                         .handler = outlet->number };
-        bool wanted = named;
+        bool wanted = named && outlet->number != 0;
         for (size_t j = 0; j < count; j++) {
             if (owed[j].handler == outlet->number) {
                 wanted = true;
@@ -365,6 +368,16 @@ ask_events(struct errands *errands, const struct errand *errand, size_t limit)
     };
 }
 
+static size_t
+count_outlets(const struct errands *errands)
+{
+    size_t count = 0;
+    while (dispatch_outlet(errands->settings.dispatch, count) != NULL) {
+        count++;
+    }
+    return count;
+}
+
 static void
 read_slice(struct errands *errands, size_t room)
 {
@@ -376,7 +389,7 @@ read_slice(struct errands *errands, size_t room)
                                         .done = came,
                                         .arg = errands };
     if (errand->kind == AGAIN_REPLAY) {
-        size_t each = errands->settings.outlet_count;
+        size_t each = count_outlets(errands);
         size_t limit = each == 0 ? room : room / each;
         ask_events(errands, errand, limit == 0 ? 1 : limit);
     } else {
@@ -513,8 +526,9 @@ errands_create(struct loop *loop, struct store_worker *worker,
     errands->worker = worker;
     errands->settings = *settings;
     list_init(&errands->runs);
-    errands->wishes = mem_array(SLICE_ROWS + settings->outlet_count,
-                                sizeof(*errands->wishes));
+    errands->wishes =
+        mem_array(SLICE_ROWS + dispatch_outlets_most(settings->dispatch),
+                  sizeof(*errands->wishes));
     if (errands->wishes == NULL) {
         goto free_errands;
     }

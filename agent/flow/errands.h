@@ -20,8 +20,6 @@ struct errands_settings {
     struct store_reader *reader;
     const struct connector *connectors;
     size_t connector_count;
-    const struct outlet_settings *outlets;
-    size_t outlet_count;
     int64_t open_most; /* deliveries of one errand that are not over: 1,000 */
 };
 
