@@ -89,8 +89,10 @@ answer_change(const struct waiter *waiter,
         return;
     }
     if (answer->receiver == NULL) {
-        const struct http_answer nothing = { .status = 204 };
-        http_exchange_answer(exchange, &nothing);
+        if (json_tree_create(&tree) == STATUS_OK) {
+            json_add_text(tree, json_tree_root(tree), "removed", answer->id);
+        }
+        send_tree(exchange, waiter->status, tree);
         return;
     }
     if (json_tree_create(&tree) == STATUS_OK) {
@@ -211,7 +213,7 @@ add(struct admin_ask *ask)
 static void
 remove_one(struct admin_ask *ask)
 {
-    struct waiter *waiter = waiter_create(ask, 204, false);
+    struct waiter *waiter = waiter_create(ask, 200, false);
     if (waiter != NULL) {
         begin(ask, waiter,
               receivers_remove(ask->admin->settings.receivers, ask->segment,

@@ -25,6 +25,7 @@ const struct command command_table[] = {
     { "drop", cmd_drop, "let dead letters go" },
     { "replay", cmd_replay, "hand old events over once more" },
     { "errands", cmd_errands, "how retries, drops and replays stand" },
+    { "receivers", cmd_receivers, "who is sent events as webhooks" },
     { "gaps", cmd_gaps, "list what could not be read, or close one" },
     { "tail", cmd_tail, "show events and deliveries as they happen" },
     { "refusals", cmd_refusals, "list requests that were not accepted" },

@@ -26,6 +26,7 @@ enum exit_code cmd_dead(int argc, char **argv);
 enum exit_code cmd_retry(int argc, char **argv);
 enum exit_code cmd_drop(int argc, char **argv);
 enum exit_code cmd_replay(int argc, char **argv);
+enum exit_code cmd_receivers(int argc, char **argv);
 enum exit_code cmd_errands(int argc, char **argv);
 enum exit_code cmd_show(int argc, char **argv);
 enum exit_code cmd_gaps(int argc, char **argv);

@@ -59,6 +59,7 @@ const struct receiver *receivers_find(const struct receivers *receivers,
 struct receivers_answer {
     enum status status;
     const struct error *err;
+    struct slice id;
     const struct receiver *receiver; /* NULL: it failed, or is removed */
     bool was_tested;
     bool test_passed;

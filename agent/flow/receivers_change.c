@@ -29,6 +29,7 @@ answer_status(struct receivers_place *place, enum status status,
     answer(place, &(struct receivers_answer){
                       .status = status,
                       .err = err,
+                      .id = place->receiver.id,
                       .receiver = status == STATUS_OK && !place->is_removed
                                       ? &place->receiver
                                       : NULL });
@@ -308,6 +309,7 @@ receivers_tested(struct receivers_place *place,
     bool passed = result->disposition == DISPOSITION_DONE;
     answer(place, &(struct receivers_answer){
                       .status = STATUS_OK,
+                      .id = place->receiver.id,
                       .receiver = place->is_removed ? NULL : &place->receiver,
                       .was_tested = true,
                       .test_passed = passed,

@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import http.server
 import json
+import re
+import sqlite3
 import threading
 import time
 
@@ -135,7 +137,8 @@ class Api(Case):
         agent.wait_events(3)
         self.wait_events(receiver, 3)
         self.assertEqual(agent.query("SELECT count(*) FROM delivery"), [(3,)])
-        self.ask(agent, "/" + one["id"], "DELETE", 204)
+        self.assertEqual(self.ask(agent, "/" + one["id"], "DELETE"),
+                         {"removed": one["id"]})
         self.ask(agent, "/" + one["id"], "DELETE", 404)
         self.ask(agent, "/" + one["id"], status=404)
         wait_until(lambda: agent.query("SELECT count(*) FROM receiver")
@@ -257,6 +260,100 @@ class FanOut(Case):
                                     receiver.events()}) == len(sent),
                        "each receiver has all of them")
         self.assertEqual(len(self.ask(agent)["items"]), 2)
+
+
+class Again(Case):
+    def bury(self, agent, one):
+        """All that it is owed becomes dead letters: by itself that takes more
+        than a day."""
+        connection = sqlite3.connect(agent.path("longstop.db"))
+        try:
+            connection.execute(
+                "INSERT INTO dead(handler,event,attempt,at_ms,reason,detail) "
+                "SELECT d.handler,event,attempt,1790000000000,"
+                "'10 attempts failed','http 500' FROM delivery AS d JOIN name "
+                "ON name.id=d.handler WHERE name.name=?", (one["id"],))
+            connection.execute("DELETE FROM delivery")
+            connection.commit()
+        finally:
+            connection.close()
+
+    def test_dead_letters_of_a_receiver_are_listed_and_tried_again(self):
+        agent = self.shop()
+        receiver = Receiver(self)
+        one = self.register(agent, receiver)
+        receiver.status = 500
+        for n in range(3):
+            Hook(n, iso()).send(agent)
+        self.wait_events(receiver, 3)
+        agent.stop()
+        self.bury(agent, one)
+        receiver.status = 200
+        agent.start()
+        told = json.loads(agent.command("dead", "--json").stdout)
+        self.assertEqual({letter["handler"] for letter in told["items"]},
+                         {one["id"]})
+        got = agent.command("retry", "--handler", one["id"], "--yes")
+        self.assertEqual(got.returncode, 0, got)
+        self.wait_events(receiver, 6)
+        wait_until(lambda: agent.query("SELECT count(*) FROM dead") == [(0,)],
+                   "no dead letter is left")
+
+    def test_what_a_disabled_receiver_missed_is_replayed_to_it_alone(self):
+        agent = self.shop()
+        receiver, other = Receiver(self), Receiver(self)
+        one = self.register(agent, receiver)
+        self.register(agent, other)
+        receiver.status = 410
+        Hook(1, iso()).send(agent)
+        wait_until(lambda: self.ask(agent, "/" + one["id"])["state"] ==
+                   "disabled", "disabled")
+        for n in range(2, 5):
+            Hook(n, iso()).send(agent)
+        self.wait_events(other, 4)
+        receiver.status = 200
+        self.ask(agent, f"/{one['id']}/enable", "POST")
+        got = agent.command("replay", "--handler", one["id"], "--since", "1h",
+                            "--yes")
+        self.assertEqual(got.returncode, 0, got)
+        wait_until(lambda: len({got.headers["webhook-id"] for got in
+                                receiver.events()}) == 4, "it has all")
+        self.assertIn("1", {got.headers.get("Longstop-Replay") for got in
+                            receiver.events()})
+        self.assertEqual(len(other.events()), 4)
+
+
+class Commands(Case):
+    def said(self, agent, *words, code=0):
+        got = agent.command("receivers", *words)
+        self.assertEqual(got.returncode, code, got)
+        return got.stdout.decode() + got.stderr.decode()
+
+    def test_receivers_does_all_that_the_api_does(self):
+        agent = self.shop(handlers={"log": {"file": "events.jsonl"}})
+        receiver = Receiver(self)
+        self.assertEqual(self.said(agent), "no receiver is registered\n")
+        text = self.said(agent, "add", receiver.url, "-e", "order.*,!order.x")
+        self.assertIn("it took the test event\n", text)
+        secret = re.search(r"not shown again: (whsec_\S+)\n", text)[1]
+        self.assertTrue(holds(receiver.got[0], secret))
+        id_ = re.search(r"^rcv_\w+", text)[0]
+        line = f"{id_}  active    {receiver.url}  order.*,!order.x\n"
+        self.assertEqual(self.said(agent), line)
+        self.assertEqual(self.said(agent, "list"), line)
+        self.assertEqual(self.said(agent, "show", id_), line)
+        self.assertIn("not shown again: whsec_",
+                      self.said(agent, "rotate", id_, "--overlap", "2d"))
+        receiver.status = 410
+        self.assertIn("it did not take the test event: http 410",
+                      self.said(agent, "test", id_))
+        self.assertIn("active", self.said(agent, "enable", id_))
+        self.assertIn("is removed", self.said(agent, "remove", id_))
+        self.assertIn("no receiver of this id",
+                      self.said(agent, "remove", id_, code=1))
+        for words in (["add"], ["remove"], ["whim", "x"], ["list", "x"]):
+            self.assertIn("say list, add URL", self.said(agent, *words, code=2))
+        self.assertIn("https", self.said(agent, "add", "ftp://a/", code=2))
 
 
 class Secrets(Case):
