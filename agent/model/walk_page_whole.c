@@ -100,12 +100,29 @@ walk_page_settle_ms(const struct connector *connector)
     return RULE(RULE_SETTLE) ? settle : 0;
 }
 
+/* What the provider dropped while a span was read, or had dropped before where
+ * nobody told the time, is none of what was read: no gap of it is closed. */
+static void
+leave_out_dropped(const struct taking *t)
+{
+    struct walk_state *state = t->state;
+    int64_t retention = t->connector->poll.retention_ms;
+    int64_t now_ms = walk_page_answered_ms(t->answer);
+    now_ms = state->largest_ms > now_ms ? state->largest_ms : now_ms;
+    if (retention > 0 && now_ms - retention > state->start_ms) {
+        state->start_ms = now_ms - retention < state->backfill.until_ms
+                              ? now_ms - retention
+                              : state->backfill.until_ms;
+    }
+}
+
 enum status
 walk_page_whole(struct taking *t)
 {
     struct walk_state *state = t->state;
     const struct poll_spec *spec = &t->connector->poll;
     if (t->plan->is_backfill) {
+        leave_out_dropped(t);
         t->step->next = WALK_WHOLE;
         return walk_backfill_end(state, BACKFILL_DONE, t->answer->our_ms,
                                  (struct slice){ NULL, 0 }, t->arena);

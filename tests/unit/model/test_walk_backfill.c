@@ -262,6 +262,41 @@ retention_cuts_it_and_leaves_no_gap(void **state)
 }
 
 static void
+what_is_dropped_while_it_is_read_closes_no_gap(void **state)
+{
+    static const struct {
+        const char *date; /* of the last answer; NULL: none has one */
+        int64_t our_ms;   /* then */
+        int64_t from_ms;  /* what was read begins here */
+    } rows[] = {
+        { DATE, NOW, NOW - 950 * SECOND },
+        { "Tue, 14 Nov 2023 22:13:50 GMT", NOW, NOW - 919 * SECOND },
+        { NULL, NOW, NOW - 950 * SECOND + 500 },
+        { NULL, NOW + 30 * SECOND, NOW - 920 * SECOND + 500 },
+        { NULL, NOW + HOUR, UNTIL },
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int64_t from_ms;
+        int64_t to_ms;
+        memset(&f->state, 0, sizeof(f->state));
+        f->poll->retention_ms = 950 * SECOND;
+        f->now = (struct walk_now){ NOW, rows[i].date == NULL ? 0 : NOW };
+        begin_span(f);
+        f->date = rows[i].date;
+        f->now.our_ms = rows[i].our_ms;
+        page(f, "{\"rows\":[{\"at\":1699999999}]}", WALK_WHOLE);
+        assert_true(walk_backfill_whole(&f->state, &from_ms, &to_ms));
+        assert_int_equal(to_ms, UNTIL);
+        if (from_ms < rows[i].from_ms || from_ms > rows[i].from_ms + 1000) {
+            fail_msg("row %zu: from %lld, not %lld", i,
+                     (long long)(from_ms - NOW),
+                     (long long)(rows[i].from_ms - NOW));
+        }
+    }
+}
+
+static void
 a_request_with_an_upper_bound_asks_for_the_span_alone(void **state)
 {
     static const char *const query[] = { "to", "{now}", NULL };
@@ -358,6 +393,7 @@ main(void)
         TEST(a_newest_first_list_ends_below_since),
         TEST(it_holds_the_ledgers_floor_down_only_while_it_runs),
         TEST(retention_cuts_it_and_leaves_no_gap),
+        TEST(what_is_dropped_while_it_is_read_closes_no_gap),
         TEST(a_request_with_an_upper_bound_asks_for_the_span_alone),
         TEST(a_list_cut_to_its_newest_rows_fails_and_leaves_no_gap),
         TEST(a_refused_cursor_is_no_gap_and_is_not_begun_with_again),
