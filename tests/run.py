@@ -307,6 +307,13 @@ def suite_fuzz(suite, options):
                            "--seconds", "60"], limit=3600)
 
 
+def suite_packages(suite, options):
+    """The Debian packages, from build to purge."""
+    del options
+    suite.run_counted(["python3", "tests/packages/run.py", "--folder",
+                       os.path.join(TREE, "deb")], limit=1500)
+
+
 def suite_planted(suite, options):
     """Faults planted on purpose are each seen by the suite made for them."""
     del options
@@ -340,6 +347,7 @@ SUITES = {
     "sim": (suite_sim, "tests/sim/run.py"),
     "fuzz": (suite_fuzz, "tests/fuzz/run.py"),
     "demo": (suite_demo, "agent/app/cmd_demo.c"),
+    "packages": (suite_packages, "tests/packages/run.py"),
     "planted": (suite_planted, "tests/lint/planted.sh"),
     "bench": (suite_bench, "tests/bench/run.py"),
 }
@@ -348,7 +356,9 @@ SUITES = {
 def wanted(options):
     if options.only:
         return options.only
-    names = [name for name in SUITES if name != "bench"]
+    names = [name for name in SUITES if name not in ("bench", "packages")]
+    if options.long:
+        names.append("packages")
     if options.bench or options.long:
         names.append("bench")
     return [name for name in names
@@ -388,7 +398,8 @@ def main():
     parser.add_argument("--long", action="store_true",
                         help="unit and e2e of the hardened build too, "
                         "ten seeds of providers, 100,000 worlds, a minute "
-                        "of libFuzzer a target, and the long bench")
+                        "of libFuzzer a target, the Debian packages, and the "
+                        "long bench")
     parser.add_argument("--bench", action="store_true", help="the bench too")
     parser.add_argument("--list", action="store_true",
                         help="print what would run, and end")

@@ -13,7 +13,7 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     libpq-dev postgresql libmosquitto-dev mosquitto mosquitto-clients
     librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika
     mandoc groff-base zsh fish
-    systemd"
+    systemd debhelper lintian"
 
 fail() {
     printf 'run.sh: %s\n' "$*" >&2
