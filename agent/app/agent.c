@@ -609,11 +609,13 @@ agent_run(struct agent *agent)
     if (agent->settings.mode == AGENT_RUN) {
         agent_pause_walks(agent);
         dispatch_start(agent->dispatch);
-        receivers_begin(agent->receivers, agent->worker, agent->dispatch);
         retention_start(agent->retention);
         accounting_start(agent->accounting);
         refusals_start(agent->refusals);
         errands_look(agent->errands);
+    }
+    if (agent->settings.mode != AGENT_POLL_DRY) {
+        receivers_begin(agent->receivers, agent->worker, agent->dispatch);
     }
     walks_start(agent->walks);
     streams_start(agent->streams);

@@ -27,7 +27,7 @@ struct agent {
     struct process_spawner *spawner;
     struct outlets outlets;
     struct pauses *pauses;
-    struct receivers *receivers; /* NULL but in AGENT_RUN */
+    struct receivers *receivers;
     struct fills *fills;
     struct dispatch *dispatch;
     struct links *links;

@@ -16,9 +16,6 @@ agent_build_receivers(struct agent *agent, struct store *store,
         .fetch_ms = outlets_fetch_ms(configuration),
         .telemetry = &agent->telemetry,
     };
-    if (agent->settings.mode != AGENT_RUN) {
-        return STATUS_OK;
-    }
     enum status status =
         receivers_create(agent->loop, &settings, &agent->receivers);
     return status == STATUS_OK ? receivers_load(agent->receivers, store, err)

@@ -11,7 +11,7 @@ import threading
 import time
 
 import harness
-from harness import Hook, iso, stays, wait_until
+from harness import Hook, iso, row, stays, wait_until
 
 API = "/api/v1/subscriptions"
 
@@ -221,6 +221,21 @@ class FanOut(Case):
                     got.headers["webhook-timestamp"])), 60)
         stays(lambda: len(paid.events()) == 1 and not none.events(),
               "nothing else is sent", 0.3)
+
+    def test_what_a_walk_brings_while_no_agent_runs_is_owed_to_them_too(self):
+        provider = self.provider()
+        agent = self.pet_shop(provider, poll={"every": "1h"}, handlers={},
+                              outbound={"allow": ["127.0.0.0/8"],
+                                        "http": True})
+        receiver = Receiver(self)
+        self.register(agent, receiver)
+        agent.stop()
+        provider.rows.append(row(1, iso()))
+        got = agent.command("poll", "shop")
+        self.assertEqual(got.returncode, 0, got)
+        self.assertEqual(receiver.events(), [])
+        agent.start()
+        self.wait_events(receiver, 1)
 
     def test_one_that_hangs_or_fails_costs_the_others_nothing(self):
         agent = self.shop(concurrency=1)
