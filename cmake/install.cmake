@@ -12,6 +12,9 @@ install(FILES schema/config.schema.json schema/connector.schema.json
     schema/event.schema.json
     DESTINATION ${CMAKE_INSTALL_DATADIR}/longstop)
 
+install(FILES schema/prometheus/alerts.yml schema/prometheus/dashboard.json
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/longstop/prometheus)
+
 # The manual and the completions are what the program says of itself.
 set(pages "")
 function(longstop_page output)

@@ -66,7 +66,7 @@ install_packages() {
     free_services
 }
 
-# The registry and the brokers are programs for the tests; their services are
+# The registry, Prometheus and the brokers are programs for the tests; their services are
 # not wanted, and none is started where nobody said otherwise before.
 policy=/usr/sbin/policy-rc.d
 held=""

@@ -10,6 +10,7 @@
 /* A scrape that waits for the store's figures. */
 struct scrape {
     struct admin_wait wait;
+    enum metric_form form;
     struct store_call call;
     struct store_figure figures[];
 };
@@ -40,6 +41,26 @@ answer_readyz(struct admin_ask *ask)
     buf_fini(&text);
 }
 
+static const char *const media_types[] = {
+    [METRIC_PROMETHEUS] = "text/plain; version=0.0.4; charset=utf-8",
+    [METRIC_OPENMETRICS] =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+};
+
+/* OpenMetrics for who asks for it by name, and for nothing else more. */
+static enum metric_form
+form_for(struct http_fields fields)
+{
+    struct slice accept;
+    unsigned open = 0;
+    if (http_field_find(fields, "Accept", &accept)) {
+        open = http_field_accepts(accept, "application/openmetrics-text");
+    }
+    return open > 0 && open >= http_field_accepts(accept, "text/plain")
+               ? METRIC_OPENMETRICS
+               : METRIC_PROMETHEUS;
+}
+
 static void
 figures_came(struct store_call *call)
 {
@@ -56,10 +77,10 @@ figures_came(struct store_call *call)
     }
     walks_gauge(admin->settings.walks);
     struct buf text = { 0 };
-    metric_render(admin->settings.telemetry->registry, &text);
+    metric_render(admin->settings.telemetry->registry, scrape->form, &text);
     struct http_answer answer = {
         .status = buf_status(&text) == STATUS_OK ? 200 : 503,
-        .content_type = slice_of("text/plain; version=0.0.4; charset=utf-8"),
+        .content_type = slice_of(media_types[scrape->form]),
         .body = buf_slice(&text),
     };
     http_exchange_answer(scrape->wait.exchange, &answer);
@@ -78,6 +99,7 @@ answer_metrics(struct admin_ask *ask)
         admin_answer_status(ask->exchange, STATUS_NOMEM, NULL);
         return;
     }
+    scrape->form = form_for(ask->request->fields);
     for (size_t i = 0; i < count; i++) {
         scrape->figures[i].handler = settings->outlets[i].number;
     }

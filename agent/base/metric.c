@@ -244,16 +244,30 @@ render_histogram(struct buf *into, const struct metric *metric)
     render_number(into, (double)metric->count);
 }
 
-void
-metric_render(const struct metric_registry *registry, struct buf *into)
+/* OpenMetrics calls a counter's family without what its samples end in. */
+static void
+render_head(struct buf *into, const struct metric_spec *spec,
+            enum metric_form form)
 {
     static const char *const kinds[] = { "counter", "gauge", "histogram" };
+    static const struct slice total = SLICE("_total");
+    struct slice name = slice_of(spec->name);
+    if (form == METRIC_OPENMETRICS && spec->kind == METRIC_COUNTER &&
+        slice_ends(name, total)) {
+        name = slice_first(name, name.len - total.len);
+    }
+    buf_format(into, "# HELP %.*s %s\n# TYPE %.*s %s\n", SLICE_ARG(name),
+               spec->help, SLICE_ARG(name), kinds[spec->kind]);
+}
+
+void
+metric_render(const struct metric_registry *registry, enum metric_form form,
+              struct buf *into)
+{
     list_for_each(at, &registry->families) {
         const struct metric_family *family =
             list_entry(at, struct metric_family, link);
-        buf_format(into, "# HELP %s %s\n# TYPE %s %s\n", family->spec.name,
-                   family->spec.help, family->spec.name,
-                   kinds[family->spec.kind]);
+        render_head(into, &family->spec, form);
         list_for_each(series, &family->series) {
             const struct metric *metric =
                 list_entry(series, struct metric, link);
@@ -266,4 +280,5 @@ metric_render(const struct metric_registry *registry, struct buf *into)
             }
         }
     }
+    buf_text(into, form == METRIC_OPENMETRICS ? "# EOF\n" : "");
 }

@@ -5,7 +5,8 @@
  * A family has a name, a help line and fixed label names; a series is one set
  * of label values. Look a series up once, keep the pointer, add to it. All
  * calls come from the loop thread. The text is the Prometheus exposition
- * format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats).
+ * format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats), or
+ * OpenMetrics 1.0 (github.com/OpenObservability/OpenMetrics).
  */
 #ifndef BASE_METRIC_H
 #define BASE_METRIC_H
@@ -58,7 +59,10 @@ void metric_set(struct metric *metric, double value);     /* gauge */
 void metric_observe(struct metric *metric, double value); /* histogram */
 double metric_value(const struct metric *metric);
 
+enum metric_form { METRIC_PROMETHEUS, METRIC_OPENMETRICS };
+
 /* Appends all families in order of registration. */
-void metric_render(const struct metric_registry *registry, struct buf *into);
+void metric_render(const struct metric_registry *registry,
+                   enum metric_form form, struct buf *into);
 
 #endif

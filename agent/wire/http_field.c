@@ -236,3 +236,44 @@ http_field_value_valid(struct slice value)
     }
     return true;
 }
+
+/* ---- Accept ---- */
+
+/* "0.75" is 750; what is no weight counts as 1. */
+static unsigned
+read_weight(struct slice text)
+{
+    unsigned weight = 0;
+    if (text.len == 0 || text.ptr[0] != '0') {
+        return 1000;
+    }
+    for (size_t i = 2, worth = 100; i < 5; i++, worth /= 10) {
+        bool is_digit =
+            i < text.len && text.ptr[i] >= '0' && text.ptr[i] <= '9';
+        weight +=
+            is_digit ? (unsigned)(text.ptr[i] - '0') * (unsigned)worth : 0;
+    }
+    return weight;
+}
+
+unsigned
+http_field_accepts(struct slice accept, const char *type)
+{
+    unsigned most = 0;
+    struct slice range;
+    while (slice_split(&accept, ',', &range)) {
+        struct slice param;
+        unsigned weight = 1000;
+        if (!slice_equal_nocase(http_field_media_type(range), slice_of(type))) {
+            continue;
+        }
+        while (slice_split(&range, ';', &param)) {
+            param = slice_trim(param);
+            if (slice_equal_nocase(slice_first(param, 2), slice_of("q="))) {
+                weight = read_weight(slice_from(param, 2));
+            }
+        }
+        most = weight > most ? weight : most;
+    }
+    return most;
+}

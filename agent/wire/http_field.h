@@ -39,6 +39,11 @@ bool http_field_is_json(struct slice content_type);
 /* Returns the media type without its parameters. */
 struct slice http_field_media_type(struct slice content_type);
 
+/* Returns how much an Accept value wants the media type, in thousandths (RFC
+ * 9110 §12.5.1): 0 for not at all, or where only a wildcard stands for it. Its
+ * other parameters are not looked at. */
+unsigned http_field_accepts(struct slice accept, const char *type);
+
 /*
  * Reads Retry-After: seconds (a decimal fraction is taken, rounded up: Shopify
  * sends "2.0"), or an HTTP date or one of RFC 3339 (as Zoom's daily limits are

@@ -52,7 +52,7 @@ static void
 assert_text(const struct metric_registry *registry, const char *expected)
 {
     struct buf text = { 0 };
-    metric_render(registry, &text);
+    metric_render(registry, METRIC_PROMETHEUS, &text);
     assert_int_equal(buf_status(&text), STATUS_OK);
     assert_string_equal(buf_slice(&text).ptr, expected);
     buf_fini(&text);
@@ -76,6 +76,28 @@ families_are_written_in_order_with_help_and_type(void **state)
                 "pending -2.5\n");
     metric_registry_destroy(registry);
     metric_registry_destroy(NULL);
+}
+
+static void
+openmetrics_names_a_counter_without_total_and_says_where_it_ends(void **state)
+{
+    static const struct slice labels[] = { SLICE("shop"), SLICE("accepted") };
+    struct metric_registry *registry = registry_new();
+    struct buf text = { 0 };
+    (void)state;
+    metric_add(series_new(registry, &requests, labels), 3);
+    metric_set(series_new(registry, &pending, NULL), -2.5);
+    metric_render(registry, METRIC_OPENMETRICS, &text);
+    assert_string_equal(
+        text.ptr, "# HELP requests Requests by outcome.\n"
+                  "# TYPE requests counter\n"
+                  "requests_total{connector=\"shop\",outcome=\"accepted\"} 3\n"
+                  "# HELP pending Waiting now.\n"
+                  "# TYPE pending gauge\n"
+                  "pending -2.5\n"
+                  "# EOF\n");
+    buf_fini(&text);
+    metric_registry_destroy(registry);
 }
 
 static void
@@ -215,7 +237,7 @@ running_out_of_memory_leaves_nothing_half_made(void **state)
         }
         if (registry != NULL) {
             struct buf text = { 0 };
-            metric_render(registry, &text);
+            metric_render(registry, METRIC_PROMETHEUS, &text);
             buf_fini(&text);
         }
         metric_registry_destroy(registry);
@@ -228,6 +250,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_are_written_in_order_with_help_and_type),
+        cmocka_unit_test(
+            openmetrics_names_a_counter_without_total_and_says_where_it_ends),
         cmocka_unit_test(a_series_is_made_once_for_each_set_of_values),
         cmocka_unit_test(a_histogram_counts_cumulatively),
         cmocka_unit_test(label_values_are_escaped),

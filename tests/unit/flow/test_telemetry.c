@@ -52,7 +52,7 @@ the_fixed_names_are_there_before_anything_happened(void **state)
     assert_int_equal(telemetry_init(&telemetry, "1.2.3"), STATUS_OK);
     (void)telemetry_of_connector(&telemetry, &both);
     (void)telemetry_of_handler(&telemetry, slice_of("h"));
-    metric_render(telemetry.registry, &text);
+    metric_render(telemetry.registry, METRIC_PROMETHEUS, &text);
     assert_int_equal(buf_status(&text), STATUS_OK);
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         if (strstr(text.ptr, lines[i]) == NULL) {
@@ -94,7 +94,7 @@ complete_until_has_a_series_once_there_is_something_to_tell(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct buf text = { 0 };
         telemetry_complete_until(&telemetry, &hooks, rows[i]);
-        metric_render(telemetry.registry, &text);
+        metric_render(telemetry.registry, METRIC_PROMETHEUS, &text);
         assert_int_equal(strstr(text.ptr, name) != NULL, rows[i] > 0);
         assert_int_equal(strstr(text.ptr, "\"} 1.5\n") != NULL, rows[i] > 0);
         buf_fini(&text);

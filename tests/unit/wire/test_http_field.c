@@ -152,10 +152,43 @@ names_are_tokens_and_values_have_no_control_bytes(void **state)
     assert_false(http_field_value_valid((struct slice){ "\0", 1 }));
 }
 
+/* The long one is what Prometheus 2.42 sends. */
+static void
+accept_says_how_much_a_type_is_wanted(void **state)
+{
+    static const char prometheus[] =
+        "application/openmetrics-text;version=1.0.0,"
+        "application/openmetrics-text;version=0.0.1;q=0.75,"
+        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    static const struct {
+        const char *accept, *type;
+        unsigned weight;
+    } rows[] = {
+        { prometheus, "application/openmetrics-text", 1000 },
+        { prometheus, "text/plain", 500 },
+        { prometheus, "application/json", 0 },
+        { "", "text/plain", 0 },
+        { "*/*", "text/plain", 0 },
+        { "text/plain", "text/plain", 1000 },
+        { "Text/Plain ; Q=0.25 , x/y", "text/plain", 250 },
+        { "text/plain;q=0", "text/plain", 0 },
+        { "text/plain;q=0.0019", "text/plain", 1 },
+        { "text/plain;q=junk", "text/plain", 1000 },
+        { "text/plainer", "text/plain", 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(
+            http_field_accepts(slice_of(rows[i].accept), rows[i].type),
+            rows[i].weight);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accept_says_how_much_a_type_is_wanted),
         cmocka_unit_test(names_are_found_in_any_case),
         cmocka_unit_test(json_types_are_known_by_name_or_suffix),
         cmocka_unit_test(retry_after_is_seconds_or_a_date),
