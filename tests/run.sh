@@ -11,7 +11,7 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     clang-tidy-14 cppcheck codespell shellcheck docker-registry python3-yaml
     python3-jsonschema nghttp2-server libnats-dev nats-server libhiredis-dev redis-server
     libpq-dev postgresql libmosquitto-dev mosquitto mosquitto-clients
-    librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika
+    librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika prometheus
     mandoc groff-base zsh fish
     systemd debhelper lintian"
 

@@ -150,7 +150,7 @@ class Cli(harness.Case):
         self.refused(["init", "strip"], 2, "did you mean 'stripe'?",
                      "generic_json")
         self.refused(["verify", "shop", "-"], 1, "not genuine:", stdin=b"x")
-        for none in ("rewind", "doctor"):
+        for none in ("rewind", "healthcheck"):
             self.refused([none], 2, f"there is no command '{none}'")
 
     def test_what_init_left_to_fill_in_is_asked_for(self):
