@@ -56,3 +56,12 @@ install(FILES ${CMAKE_BINARY_DIR}/systemd/longstop.service
     packaging/systemd/longstop.socket DESTINATION lib/systemd/system)
 install(FILES packaging/systemd/longstop.yaml
     DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+
+# `cpack` in the build's folder: all of it as one tar archive.
+set(CPACK_GENERATOR TGZ)
+set(CPACK_PACKAGE_FILE_NAME
+    "longstop-${PROJECT_VERSION}-${CMAKE_SYSTEM_PROCESSOR}")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "catches what webhooks miss")
+set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
+set(CPACK_STRIP_FILES ON)
+include(CPack)
