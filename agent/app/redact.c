@@ -148,64 +148,96 @@ write_indent(const struct walk *walk, unsigned depth)
     }
 }
 
-static void write_node(const struct walk *walk, const struct place *place,
-                       const struct config_node *node);
+/* Deeper than a configuration can be (config_yaml.h). */
+#define LEVELS_MAX 40
 
-/* A list's elements are what its key says. */
-static void
-write_children(const struct walk *walk, const struct place *place,
-               const struct config_node *node)
+/* A mapping or a list whose children are being written. */
+struct level {
+    const struct config_node *next;
+    struct place place;
+    const struct connector *connector;
+    bool is_list;
+};
+
+/* Where a child of the level stands. A list's elements are what its key says.
+ */
+static struct place
+place_of(const struct level *level, const struct config_node *node)
 {
-    for (const struct config_node *at = node->children; at != NULL;
-         at = at->next) {
-        struct place in = *place;
-        in.depth++;
-        write_indent(walk, in.depth - 1);
-        if (node->kind == CONFIG_SEQUENCE) {
-            buf_text(walk->into, "- ");
-        } else {
-            in.key = at->key;
-            in.is_params =
-                place->is_params ||
-                (place->depth == 2 && slice_equal_text(at->key, "with"));
-            in.is_closed =
-                place->is_closed ||
-                is_one_of(at->key, closed, sizeof(closed) / sizeof(closed[0]));
-            buf_json(walk->into, at->key);
-            buf_text(walk->into, ": ");
-        }
-        write_node(walk, &in, at);
+    struct place in = level->place;
+    in.depth++;
+    if (!level->is_list) {
+        in.key = node->key;
+        in.is_params = in.is_params ||
+                       (in.depth == 3 && slice_equal_text(node->key, "with"));
+        in.is_closed =
+            in.is_closed ||
+            is_one_of(node->key, closed, sizeof(closed) / sizeof(closed[0]));
     }
+    return in;
 }
 
 static void
+write_label(const struct walk *walk, const struct level *level,
+            const struct config_node *node)
+{
+    write_indent(walk, level->place.depth);
+    if (level->is_list) {
+        buf_text(walk->into, "- ");
+    } else {
+        buf_json(walk->into, node->key);
+        buf_text(walk->into, ": ");
+    }
+}
+
+/* Writes a child, or all of it that comes before its own children; returns
+ * whether it has some. */
+static bool
 write_node(const struct walk *walk, const struct place *place,
            const struct config_node *node)
 {
-    struct walk in = *walk;
     if (node->kind == CONFIG_SCALAR) {
         write_scalar(walk, place, node);
-        return;
-    }
-    if (node->children == NULL) {
+    } else if (node->children == NULL) {
         buf_text(walk->into, node->kind == CONFIG_MAPPING ? "{}\n" : "[]\n");
-        return;
+    } else {
+        buf_byte(walk->into, '\n');
     }
-    if (place->depth == 2) {
-        in.connector = configuration_connector(walk->configuration, node->key);
+    return node->children != NULL;
+}
+
+static void
+write_tree(const struct configuration *configuration, struct buf *into)
+{
+    struct level levels[LEVELS_MAX] = { { .next =
+                                              configuration->root->children } };
+    for (size_t depth = 1; depth > 0;) {
+        struct level *level = &levels[depth - 1];
+        const struct config_node *node = level->next;
+        if (node == NULL) {
+            depth--;
+            continue;
+        }
+        level->next = node->next;
+        const struct place place = place_of(level, node);
+        const struct connector *connector =
+            place.depth == 2 ? configuration_connector(configuration, node->key)
+                             : level->connector;
+        const struct walk walk = { configuration, connector, into };
+        write_label(&walk, level, node);
+        if (write_node(&walk, &place, node) && depth < LEVELS_MAX) {
+            levels[depth++] = (struct level){ node->children, place, connector,
+                                              node->kind == CONFIG_SEQUENCE };
+        }
     }
-    buf_text(walk->into, place->depth > 0 ? "\n" : "");
-    write_children(&in, place, node);
 }
 
 void
 redact_configuration(const struct configuration *configuration,
                      struct buf *into)
 {
-    const struct walk walk = { configuration, NULL, into };
-    const struct place place = { 0 };
     if (configuration->root != NULL) {
-        write_node(&walk, &place, configuration->root);
+        write_tree(configuration, into);
     }
 }
 

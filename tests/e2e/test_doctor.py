@@ -277,6 +277,11 @@ class Bundle(harness.Case):
         self.assertIn("longstop_build_info", texts["metrics.txt"])
         self.assertEqual(json.loads(texts["status.json"])["store"], "ok")
         shown = texts["configuration.yaml"]
+        with open(agent.path("shown.yaml"), "w", encoding="utf-8") as file:
+            file.write(shown)
+        got = harness.longstop("check", "-c", agent.path("shown.yaml"))
+        self.assertNotIn(b"YAML", got.stderr)
+        self.assertNotIn(b"unknown key", got.stderr)
         for line in ('"use": "petstore"', '"every": "1s"',
                      '"api_key": "***"', '"base": "http://127.0.0.1:',
                      '"X-Key": "***"', '"token": "***"'):
