@@ -11,6 +11,8 @@
 
 #define DEPTH 4
 
+static const char not_there[] = "no receiver of this id is registered";
+
 /* Whoever waits for a change. */
 struct waiter {
     struct admin_wait wait;
@@ -144,8 +146,7 @@ begin(struct admin_ask *ask, struct waiter *waiter, enum status status,
     }
     mem_free(waiter);
     if (status == STATUS_NOT_FOUND) {
-        admin_answer_problem(ask->exchange, 404,
-                             "no receiver of this id is registered");
+        admin_answer_problem(ask->exchange, 404, not_there);
     } else if (status == STATUS_BUSY && (err == NULL || err->text[0] == 0)) {
         admin_answer_problem(ask->exchange, 409,
                              "another change of it is under way: try again");
@@ -173,21 +174,87 @@ answer_list(struct admin_ask *ask)
     admin_answer_tree(ask->exchange, tree);
 }
 
+/* What one is owed is asked of the store. */
+struct looking {
+    struct admin_wait wait;
+    struct store_call call;
+    struct store_figure figure;
+    struct buf id;
+};
+
 static void
-answer_one(struct admin_ask *ask)
+answer_figures(const struct looking *looking)
 {
-    const struct receiver *receiver =
-        receivers_find(ask->admin->settings.receivers, ask->segment);
+    const struct receiver *receiver = receivers_find(
+        looking->wait.admin->settings.receivers, buf_slice(&looking->id), NULL);
+    struct http_exchange *exchange = looking->wait.exchange;
+    const struct store_figure *figure = &looking->figure;
     struct json_tree *tree = NULL;
+    if (looking->call.status != STATUS_OK) {
+        admin_answer_status(exchange, looking->call.status, &looking->call.err);
+        return;
+    }
     if (receiver == NULL) {
-        admin_answer_problem(ask->exchange, 404,
-                             "no receiver of this id is registered");
+        admin_answer_problem(exchange, 404, not_there);
         return;
     }
     if (json_tree_create(&tree) == STATUS_OK) {
-        add_receiver(tree, json_tree_root(tree), receiver);
+        struct json_node *root = json_tree_root(tree);
+        add_receiver(tree, root, receiver);
+        json_add_i64(tree, root, "pending", figure->pending);
+        admin_add_time(tree, root, "oldest_pending", figure->oldest_ms);
+        admin_add_time(tree, root, "next_try", figure->next_due_ms);
+        json_add_i64(tree, root, "dead", figure->dead);
     }
-    admin_answer_tree(ask->exchange, tree);
+    admin_answer_tree(exchange, tree);
+}
+
+static void
+figures_came(struct store_call *call)
+{
+    struct looking *looking = call->arg;
+    if (looking->wait.admin != NULL) {
+        admin_wait_end(&looking->wait);
+        answer_figures(looking);
+    }
+    buf_fini(&looking->id);
+    mem_free(looking);
+}
+
+static void
+answer_one(struct admin_ask *ask)
+{
+    const struct admin_settings_of_agent *settings = &ask->admin->settings;
+    uint32_t number;
+    if (receivers_find(settings->receivers, ask->segment, &number) == NULL) {
+        admin_answer_problem(ask->exchange, 404, not_there);
+        return;
+    }
+    struct looking *looking = mem_zero(sizeof(*looking));
+    enum status status = STATUS_NOMEM;
+    if (looking != NULL) {
+        looking->figure.handler = number;
+        buf_append(&looking->id, ask->segment);
+        status = buf_status(&looking->id);
+    }
+    if (status == STATUS_OK) {
+        looking->call = (struct store_call){
+            .kind = STORE_CALL_FIGURES,
+            .done = figures_came,
+            .arg = looking,
+            .figures = { &looking->figure, 1 },
+        };
+        status = store_worker_submit(settings->worker, &looking->call);
+    }
+    if (status == STATUS_OK) {
+        admin_wait_begin(&looking->wait, ask);
+        return;
+    }
+    if (looking != NULL) {
+        buf_fini(&looking->id);
+    }
+    mem_free(looking);
+    admin_answer_status(ask->exchange, status, NULL);
 }
 
 /* ---- changes ---- */

@@ -11,6 +11,7 @@
 #include "app/load.h"
 #include "app/options.h"
 #include "app/told.h"
+#include "io/clock.h"
 #include "wire/encode.h"
 #include "wire/json.h"
 
@@ -67,6 +68,22 @@ list_text(struct slice body, const void *arg, struct buf *into)
     buf_text(into, count == 0 ? "no receiver is registered\n" : "");
 }
 
+/* What it is owed, where that is told. */
+static void
+add_owed(struct slice body, struct buf *into)
+{
+    struct slice value;
+    if (json_member(body, slice_of("pending"), &value)) {
+        buf_format(into, "pending %lld, oldest ",
+                   (long long)told_number(body, "pending"));
+        told_when(told_time(body, "oldest_pending"), clock_unix_ms(), into);
+        buf_text(into, ", next try ");
+        told_when(told_time(body, "next_try"), clock_unix_ms(), into);
+        buf_format(into, ", dead letters %lld\n",
+                   (long long)told_number(body, "dead"));
+    }
+}
+
 /* One receiver, its secret where that is told, and how a test went. */
 static void
 one_text(struct slice body, const void *arg, struct buf *into)
@@ -84,6 +101,7 @@ one_text(struct slice body, const void *arg, struct buf *into)
         return;
     }
     add_line(body, &arena, into);
+    add_owed(body, into);
     if (secret.len > 0) {
         buf_text(into, "its secret, which is not shown again: ");
         told_plain(secret, into);

@@ -459,8 +459,15 @@ receivers_at(const struct receivers *receivers, size_t index)
 }
 
 const struct receiver *
-receivers_find(const struct receivers *receivers, struct slice id)
+receivers_find(const struct receivers *receivers, struct slice id,
+               uint32_t *ret_number)
 {
     const struct receivers_place *place = receivers_place_of(receivers, id);
-    return place == NULL || place->number == 0 ? NULL : &place->receiver;
+    if (place == NULL || place->number == 0) {
+        return NULL;
+    }
+    if (ret_number != NULL) {
+        *ret_number = place->number;
+    }
+    return &place->receiver;
 }

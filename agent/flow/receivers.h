@@ -51,9 +51,10 @@ void receivers_destroy(struct receivers *receivers);
 const struct receiver *receivers_at(const struct receivers *receivers,
                                     size_t index);
 
-/* NULL: there is none of this id. */
+/* Fills in its number, as a handler's, unless `ret_number` is NULL. NULL: there
+ * is none of this id. */
 const struct receiver *receivers_find(const struct receivers *receivers,
-                                      struct slice id);
+                                      struct slice id, uint32_t *ret_number);
 
 /* How what was asked for ended; all is borrowed for the call. */
 struct receivers_answer {

@@ -123,6 +123,10 @@ class Api(Case):
         shown = self.ask(agent, "/" + told["id"])
         self.assertEqual(shown["events"], ["order.*"])
         listed = self.ask(agent)
+        self.assertEqual(
+            [shown.pop(name) for name in
+             ("pending", "oldest_pending", "next_try", "dead")],
+            [0, None, None, 0])
         self.assertEqual(listed["items"], [shown])
         self.assertNotIn("secret", shown)
         self.assertNotIn(told["secret"], json.dumps(listed))
@@ -136,7 +140,8 @@ class Api(Case):
             self.assertEqual(Hook(n, iso()).send(agent).status, 202)
         agent.wait_events(3)
         self.wait_events(receiver, 3)
-        self.assertEqual(agent.query("SELECT count(*) FROM delivery"), [(3,)])
+        wait_until(lambda: agent.query("SELECT count(*) FROM delivery")
+                   == [(3,)], "the others' outcomes are stored")
         self.assertEqual(self.ask(agent, "/" + one["id"], "DELETE"),
                          {"removed": one["id"]})
         self.ask(agent, "/" + one["id"], "DELETE", 404)
@@ -301,6 +306,11 @@ class Again(Case):
         for n in range(3):
             Hook(n, iso()).send(agent)
         self.wait_events(receiver, 3)
+        wait_until(lambda: self.ask(agent, "/" + one["id"])["next_try"],
+                   "it will be tried again")
+        shown = self.ask(agent, "/" + one["id"])
+        self.assertEqual((shown["pending"], shown["dead"]), (3, 0))
+        self.assertIsNotNone(shown["oldest_pending"])
         agent.stop()
         self.bury(agent, one)
         receiver.status = 200
@@ -356,7 +366,8 @@ class Commands(Case):
         line = f"{id_}  active    {receiver.url}  order.*,!order.x\n"
         self.assertEqual(self.said(agent), line)
         self.assertEqual(self.said(agent, "list"), line)
-        self.assertEqual(self.said(agent, "show", id_), line)
+        self.assertEqual(self.said(agent, "show", id_), line +
+                         "pending 0, oldest -, next try -, dead letters 0\n")
         self.assertIn("not shown again: whsec_",
                       self.said(agent, "rotate", id_, "--overlap", "2d"))
         receiver.status = 410
