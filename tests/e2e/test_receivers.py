@@ -260,6 +260,47 @@ class FanOut(Case):
         self.assertGreaterEqual(
             max(one.at for one in got) - min(one.at for one in got), 4.5)
 
+    def test_an_end_in_order_comes_in_time_whatever_a_receiver_does(self):
+        agent = self.shop()
+        receiver = Receiver(self)
+        one = self.register(agent, receiver)
+        receiver.gate.clear()
+        Hook(1, iso()).send(agent)
+        self.wait_events(receiver, 1)
+        test = threading.Thread(target=agent.admin, daemon=True, args=(
+            f"{API}/{one['id']}/test", "POST"))
+        test.start()
+        wait_until(lambda: len(receiver.got) == 3, "the test event is there")
+        code, seconds = agent.stop()
+        self.assertEqual(code, 0, agent.log())
+        self.assertLess(seconds, 10)
+        test.join(10)
+        receiver.gate.set()
+        agent.start()
+        self.wait_events(receiver, 2)  # the delivery was given back
+
+    def test_kill_while_one_is_removed_leaves_nothing_of_it_and_the_others(
+            self):
+        agent = self.shop()
+        one, two = Receiver(self, 500), Receiver(self, 500)
+        gone, stays_ = self.register(agent, one), self.register(agent, two)
+        for n in range(20):
+            Hook(n, iso()).send(agent)
+        agent.stop()
+        # as the end of a process leaves it that has only marked it yet
+        connection = sqlite3.connect(agent.path("longstop.db"))
+        connection.execute("UPDATE receiver SET removed=1,state='' WHERE "
+                           "state LIKE ?", (f"%{gone['id']}%",))
+        connection.commit()
+        connection.close()
+        agent.start()
+        wait_until(lambda: agent.query("SELECT count(*) FROM receiver")
+                   == [(1,)], "the rest of it is dropped")
+        self.assertEqual(agent.query("SELECT count(*) FROM delivery"),
+                         [(20,)])
+        self.assertEqual([item["id"] for item in self.ask(agent)["items"]],
+                         [stays_["id"]])
+
     def test_kill_in_the_midst_of_fan_out_loses_nothing(self):
         agent = self.shop()
         one, two = Receiver(self), Receiver(self)
