@@ -106,6 +106,7 @@ lines_closed(struct lines_peer *peer, const char *words, struct slice output)
 {
     struct pool *pool = peer->pool;
     struct list *link;
+    peer->state = PEER_ENDING; /* its last answers make no room for others */
     if (peer->stream != NULL) {
         line_stream_drain(peer->stream);
     }
@@ -246,10 +247,10 @@ lines_opened(struct lines_peer *peer, int in_fd, int out_fd)
         lines_end(peer, status_text(status));
     } else if (peer->state == PEER_OPENING) {
         peer->state = PEER_OPEN;
-        if (pool->closed != NULL) {
-            lines_leave(peer);
-        }
         lines_pump(pool);
+        if (pool->closed != NULL) {
+            lines_leave(peer); /* with what waited for it */
+        }
     }
 }
 
