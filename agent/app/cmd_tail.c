@@ -143,22 +143,34 @@ come_again(struct tail *tail)
                                     : RETRY_MS);
 }
 
+/* No stream came, or it broke off without an answer. */
 static void
-over(void *arg, enum status status, const struct http_reply *reply,
-     const struct error *err)
+failed(struct tail *tail, enum status status, const struct error *err)
 {
-    struct tail *tail = arg;
-    bool is_busy = status == STATUS_OK && reply->status == 503;
-    if (status == STATUS_OK && reply->status != 200 &&
-        !(is_busy && tail->was_open)) {
-        end(tail, ask_refused(tail->ask, reply->status, reply->body));
-    } else if (tail->was_open) {
+    if (tail->was_open) {
         come_again(tail);
     } else if (status == STATUS_UNAVAILABLE) {
         end(tail, ask_no_agent(tail->ask));
     } else {
         (void)fprintf(stderr, "longstop tail: %s\n", error_text(err, status));
         end(tail, load_exit_code(status));
+    }
+}
+
+static void
+over(void *arg, enum status status, const struct http_reply *reply,
+     const struct error *err)
+{
+    struct tail *tail = arg;
+    if (status != STATUS_OK) {
+        failed(tail, status, err);
+        return;
+    }
+    bool is_busy = reply->status == 503;
+    if (reply->status != 200 && !(is_busy && tail->was_open)) {
+        end(tail, ask_refused(tail->ask, reply->status, reply->body));
+    } else {
+        failed(tail, status, err);
     }
 }
 
@@ -191,7 +203,7 @@ connect(void *arg)
     }
     admin_call_fini(&texts);
     if (status != STATUS_OK) {
-        over(tail, status, NULL, &err);
+        failed(tail, status, &err);
     }
 }
 

@@ -77,7 +77,7 @@ receivers_take_secrets(struct receivers_place *place,
                        const struct receiver *from)
 {
     struct arena arena = { 0 };
-    struct receiver_secret taken[RECEIVER_SECRETS];
+    struct receiver_secret taken[RECEIVER_SECRETS] = { 0 };
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < from->secret_count; i++) {
         taken[i].until_ms = from->secrets[i].until_ms;
