@@ -90,8 +90,12 @@ do_one(struct store_sqlite *store, struct store_again *again,
         store, one->handler, one->event, &found, &from.lane, &from.base, err);
     bool is_done = found;
     if (again->kind == AGAIN_REPLAY) {
-        from.lane.is_set = one->has_lane;
-        from.lane.number = one->lane;
+        /* One that holds a lane comes back into that one, whatever its lane
+         * would be by now: nothing else lets the others of it go on. */
+        if (!from.lane.was_held) {
+            from.lane.is_set = one->has_lane;
+            from.lane.number = one->lane;
+        }
         is_done = true;
         if (status == STATUS_OK && !found) {
             status = store_sqlite_attempt_last(store, one->event, one->handler,
