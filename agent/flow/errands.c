@@ -22,6 +22,7 @@
 #define SLICE_ROWS 100
 #define SLICE_LOOK 2000
 #define RETRY_MS   1000
+#define FULL_MS    100 /* until it is asked again how many are open */
 
 /* One errand that goes on. */
 struct run {
@@ -52,7 +53,8 @@ struct errands {
     struct store_call call;
     struct store_again_one *wishes;
     size_t wish_count;
-    size_t passed; /* over: no such handler any more */
+    size_t outlets; /* that it is for: those there were when it was asked for */
+    size_t passed;  /* over: no such handler any more */
     struct buf state;
     struct errand after; /* this slice */
 };
@@ -136,6 +138,7 @@ stored(struct store_call *call)
         return;
     }
     run->open = again->open;
+    const bool is_full = run->open >= errands->settings.open_most;
     if (again->state.len > 0) {
         run->errand.at = errands->after.at;
         run->errand.is_over = errands->after.is_over;
@@ -150,7 +153,7 @@ stored(struct store_call *call)
         errands->run = NULL;
         forget(run);
     }
-    end_slice(errands, 0);
+    end_slice(errands, is_full ? FULL_MS : 0);
 }
 
 static void
@@ -250,6 +253,7 @@ wish_for_owed(struct errands *errands, uint64_t event, const struct owed *owed,
     bool named = is_named(errand);
     const struct outlet_settings *outlet;
     for (size_t i = 0;
+         i < errands->outlets &&
          (outlet = dispatch_outlet(errands->settings.dispatch, i)) != NULL;
          i++) {
         struct store_again_one wish = { .event = event,
@@ -391,6 +395,7 @@ read_slice(struct errands *errands, size_t room)
     if (errand->kind == AGAIN_REPLAY) {
         size_t each = count_outlets(errands);
         size_t limit = each == 0 ? room : room / each;
+        errands->outlets = each; /* one that comes now finds no room */
         ask_events(errands, errand, limit == 0 ? 1 : limit);
     } else {
         errands->view.dead = (struct view_dead){ .filter = errand->filter,

@@ -17,6 +17,13 @@ echo "{\\"id\\":\\"$LONGSTOP_EVENT_ID\\",\\"replay\\":\\"${LONGSTOP_REPLAY-}\\",
 """
 
 
+def cpu_s(pid):
+    """Seconds that a process has computed."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 class Dead(harness.Case):
     def shop(self, handlers=None, **more):
         """An agent whose picky handler refuses all that it is given."""
@@ -378,6 +385,21 @@ class Dead(harness.Case):
         wait_until(lambda: self.get(agent, path)["open"] == 3, "three wait")
         harness.stays(lambda: self.get(agent, path)["done"] == 3,
                       "the others are held back", 1)
+
+    def test_an_errand_whose_deliveries_wait_costs_next_to_nothing(self):
+        agent = self.shop({"picky": {"exec": ["./picky", "1"], "retry": {
+            "first": "1d", "cap": "1d", "attempts": 2}}},
+            limits={"errand_open": 3})
+        self.set_broken(agent, False)
+        self.send(agent, 8)
+        self.wait_given(agent, 8)
+        self.set_broken(agent, True)
+        begun = self.told(agent, "replay", "--all", "--yes", "--detach")
+        path = f"/api/v1/errands/{begun['errand']}"
+        wait_until(lambda: self.get(agent, path)["open"] == 3, "three wait")
+        before = cpu_s(agent.child.pid)
+        time.sleep(2)  # what is measured is what a time costs
+        self.assertLess(cpu_s(agent.child.pid) - before, 0.5)
 
     def test_an_errand_takes_nothing_that_is_younger_than_it(self):
         agent = self.shop({"picky": {"exec": ["./picky", "1"], "retry": {
