@@ -57,22 +57,42 @@ expect(struct receivers_place *place, receivers_done_fn *done, void *arg)
 /* ---- adding ---- */
 
 static void
+taken_back(struct store_call *call)
+{
+    struct receivers_place *place = call->arg;
+    place->is_open = false;
+    receivers_forget(place);
+}
+
+/* Who asked was told that it failed: what is stored of it goes, or the next
+ * start would know it. */
+static void
+drop_added(struct receivers_place *place)
+{
+    place->is_removed = true;
+    if (place->number == 0 || receivers_submit(place, STORE_RECEIVER_REMOVE,
+                                               NULL, taken_back) != STATUS_OK) {
+        list_remove(&place->link);
+        receivers_destroy_place(place);
+    }
+}
+
+static void
 added(struct store_call *call)
 {
     struct receivers_place *place = call->arg;
     struct receivers *receivers = place->receivers;
     enum status status = call->status;
     place->is_open = false;
-    receivers->count -= status != STATUS_OK;
     if (status == STATUS_OK) {
         place->number = call->receiver.number;
         place->pause.number = place->number;
         status = receivers_give(place);
     }
     if (status != STATUS_OK) {
+        receivers->count--;
         answer_status(place, status, &call->err);
-        list_remove(&place->link);
-        receivers_destroy_place(place);
+        drop_added(place);
         return;
     }
     LOG(LOG_INFO, "a receiver is registered",

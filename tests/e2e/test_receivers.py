@@ -154,6 +154,25 @@ class Api(Case):
         agent.wait_events(4)
         stays(lambda: len(receiver.got) == sent, "nothing is sent", 0.5)
 
+    def test_one_that_finds_no_place_is_not_there_after_a_restart(self):
+        agent = self.shop(receivers=1)
+        hangs, other = Receiver(self), Receiver(self)
+        one = self.register(agent, hangs)
+        hangs.gate.clear()
+        Hook(1, iso()).send(agent)
+        self.wait_events(hangs, 1)
+        # its place is taken until the attempt has ended
+        self.ask(agent, "/" + one["id"], "DELETE")
+        got = agent.admin(API, "POST", json.dumps({"url": other.url}).encode())
+        self.assertNotEqual(got.status, 201, got)
+        hangs.gate.set()
+        wait_until(lambda: agent.query("SELECT count(*) FROM receiver")
+                   == [(0,)], "both are forgotten")
+        self.register(agent, other)
+        agent.stop()
+        agent.start()
+        self.assertEqual(len(self.ask(agent)["items"]), 1)
+
     def test_mistakes_have_words_and_register_nothing(self):
         agent = self.shop(receivers=1)
         for body, words in (
