@@ -98,7 +98,9 @@ dial(struct session *session, const struct kit_deadline *deadline)
         }
         state = PQconnectPoll(session->connection);
     }
-    return PQstatus(session->connection) == CONNECTION_OK;
+    /* Otherwise a server that does not read holds us within libpq, for good. */
+    return PQstatus(session->connection) == CONNECTION_OK &&
+           PQsetnonblocking(session->connection, 1) == 0;
 }
 
 static bool

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import unittest
 
+import contract
 import harness
 from contract import Contract, Server
 
@@ -115,6 +116,30 @@ class Postgresql(Contract, harness.Case):
             "SELECT count(DISTINCT event) FROM attempt "
             "WHERE detail LIKE '%unsupported Unicode escape%'"), [(1,)])
         self.assertEqual(sorted(self.arrived(server)), sorted(keys))
+
+    def test_a_server_that_reads_nothing_holds_no_event_for_good(self):
+        server = self.ready_server()
+        agent = self.agent({"shop": harness.pet_store()}, {"out": {
+            **self.section(server), **contract.QUICK, "timeout": "4s"}})
+        agent.config["listen"]["max_body"] = "32MiB"
+        agent.write_config()
+        agent.start()
+        keys = self.send(agent, 1)  # the connection is there
+        self.wait_settled(agent)
+        stamp = harness.iso()
+        body = json.dumps({"event": "order.created", "timestamp": stamp,
+                           "data": {"order": {**harness.row(9, stamp),
+                                              "note": "n" * 24000000}}})
+        server.hold()
+        try:
+            hook = harness.Hook(9, stamp, body=body.encode())
+            self.assertEqual(hook.send(agent).status, 202)
+            harness.wait_until(lambda: "no answer in time" in
+                               self.details(agent), "it was given up")
+        finally:
+            server.release()
+        self.wait_settled(agent)
+        self.assert_all(server, keys + [f"shop/{hook.delivery}"])
 
     def test_raw_bytes_go_into_bytea_as_they_are(self):
         server = self.server().start()
