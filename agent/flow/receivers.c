@@ -31,13 +31,6 @@
 #define FORGET_ROWS    1000
 #define SAVE_AFTER_MS  INSTANT_MINUTE_MS
 
-/* Standard Webhooks 1.0: eight attempts over a day and more. */
-static const int64_t waits[] = {
-    5 * INSTANT_SECOND_MS, 5 * INSTANT_MINUTE_MS, 30 * INSTANT_MINUTE_MS,
-    2 * INSTANT_HOUR_MS,   5 * INSTANT_HOUR_MS,   10 * INSTANT_HOUR_MS,
-    14 * INSTANT_HOUR_MS,  20 * INSTANT_HOUR_MS,  24 * INSTANT_HOUR_MS,
-};
-
 /* ---- places ---- */
 
 static struct receivers_place *
@@ -226,11 +219,7 @@ receivers_give(struct receivers_place *place)
                    .from_count = receiver->connectors.count,
                    .types = receiver->events.at,
                    .type_count = receiver->events.count },
-        .retry = { .attempts = 1 + sizeof(waits) / sizeof(waits[0]),
-                   .first_ms = waits[0],
-                   .cap_ms = INSTANT_DAY_MS,
-                   .schedule = waits,
-                   .schedule_count = sizeof(waits) / sizeof(waits[0]) },
+        .retry = retry_standard(),
         .concurrency = rules->concurrency,
         .lease_ms = attempt_ms + LEASE_SLACK_MS,
         .attempt_ms = attempt_ms,

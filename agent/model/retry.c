@@ -15,6 +15,17 @@ static const int64_t standard_waits[] = {
 /* The longest wait that a schedule may name. */
 #define WAIT_MOST_MS (30 * INSTANT_DAY_MS)
 
+struct retry_policy
+retry_standard(void)
+{
+    const size_t count = sizeof(standard_waits) / sizeof(standard_waits[0]);
+    return (struct retry_policy){ .attempts = 1 + (int64_t)count,
+                                  .first_ms = standard_waits[0],
+                                  .cap_ms = standard_waits[count - 1],
+                                  .schedule = standard_waits,
+                                  .schedule_count = count };
+}
+
 static bool
 is_list(const struct config_node *node)
 {
@@ -30,9 +41,9 @@ parse_schedule(struct config_binding *binding, const struct config_node *node,
         (void *)((char *)place - offsetof(struct retry_policy, schedule));
     if (node->kind == CONFIG_SCALAR &&
         slice_equal_text(node->text, "standard-webhooks")) {
-        policy->schedule = standard_waits;
-        policy->schedule_count =
-            sizeof(standard_waits) / sizeof(standard_waits[0]);
+        const struct retry_policy standard = retry_standard();
+        policy->schedule = standard.schedule;
+        policy->schedule_count = standard.schedule_count;
         return;
     }
     if (!is_list(node)) {

@@ -25,6 +25,9 @@ struct retry_policy {
 /* The table of `retry:` in a handler. */
 extern const struct config_table retry_table;
 
+/* Returns the policy of Standard Webhooks: all of its waits, then dead. */
+struct retry_policy retry_standard(void);
+
 struct retry_plan {
     bool dead;
     int64_t due_ms;     /* Unix ms of the next attempt, when not dead */
