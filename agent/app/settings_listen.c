@@ -38,14 +38,18 @@ static const struct config_table certificate_table = {
     .doc = "One more certificate, for the names in it.",
 };
 
+#define TLS_KEYS                                                               \
+    CERTIFICATE_KEYS(struct tls_settings, identity),                           \
+    {                                                                          \
+        .name = "more", .type = CONFIG_TABLES,                                 \
+        .offset = offsetof(struct tls_settings, more),                         \
+        .table = &certificate_table,                                           \
+        .doc = "Further certificates, each shown to who asks for a name in "   \
+               "it (SNI); who asks for another sees the first.",               \
+    }
+
 static const struct config_key tls_keys[] = {
-    CERTIFICATE_KEYS(struct tls_settings, identity),
-    { .name = "more",
-      .type = CONFIG_TABLES,
-      .offset = offsetof(struct tls_settings, more),
-      .table = &certificate_table,
-      .doc = "Further certificates, each shown to who asks for a name in it "
-             "(SNI); who asks for another sees the first." },
+    TLS_KEYS,
     { .name = "client_ca_file",
       .type = CONFIG_PATH,
       .offset = offsetof(struct tls_settings, client_ca),
@@ -57,6 +61,17 @@ static const struct config_table tls_table = {
     .name = "tls",
     .keys = tls_keys,
     .count = COUNT(tls_keys),
+    .size = sizeof(struct tls_settings),
+    .doc = "TLS 1.2 and 1.3. The files are read again on SIGHUP.",
+};
+
+/* Our own commands have a token to show, and no certificate. */
+static const struct config_key admin_tls_keys[] = { TLS_KEYS };
+
+static const struct config_table admin_tls_table = {
+    .name = "tls",
+    .keys = admin_tls_keys,
+    .count = COUNT(admin_tls_keys),
     .size = sizeof(struct tls_settings),
     .doc = "TLS 1.2 and 1.3. The files are read again on SIGHUP.",
 };
@@ -248,7 +263,7 @@ static const struct config_key admin_keys[] = {
     { .name = "tls",
       .type = CONFIG_TABLE_PTR,
       .offset = offsetof(struct admin_settings, tls),
-      .table = &tls_table,
+      .table = &admin_tls_table,
       .doc = "Speaks TLS; beyond loopback it must, and ask for a token." },
     { .name = "streams",
       .type = CONFIG_INT,

@@ -186,6 +186,35 @@ class Tls(harness.Case):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(b"public key", done.stderr)
 
+    def test_an_answer_that_goes_on_goes_through_tls(self):
+        agent = self.open_admin()
+        self.start_admin(agent)
+        plain = socket.create_connection(("127.0.0.1", agent.admin_port),
+                                         PEERS)
+        self.addCleanup(plain.close)
+        reader = self.papers.context().wrap_socket(
+            plain, server_hostname="localhost")
+        self.addCleanup(reader.close)
+        reader.sendall(b"GET /api/v1/stream?topics=events HTTP/1.1\r\n"
+                       b"Host: h\r\nAuthorization: Bearer let me in\r\n\r\n")
+        seen = b""
+        for order in range(3):
+            self.assertEqual(Hook(order, iso()).send(agent).status, 202)
+            for _ in range(50):
+                if seen.count(b"order.created") > order:
+                    break
+                seen += reader.recv(65536)
+            else:
+                self.fail(seen)
+        self.assertIn(b"200 OK", seen)
+
+    def test_commands_have_no_certificate_so_the_admin_listener_asks_none(
+            self):
+        agent = self.open_admin()
+        agent.config["admin"]["tls"]["client_ca_file"] = "ca.pem"
+        agent.write_config()
+        self.assertIn("unknown key 'client_ca_file'", self.refusal(agent))
+
     def test_the_admin_listener_does_not_leave_loopback_without_both(self):
         for lacking in ("token", "tls"):
             with self.subTest(lacking):
