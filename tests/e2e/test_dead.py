@@ -113,6 +113,7 @@ class Dead(harness.Case):
     def test_dead_letters_are_listed_by_filter_and_by_reason(self):
         agent = self.shop()
         self.send(agent, 2)
+        self.wait_dead(agent, 2)
         self.send(agent, 1, event="order.paid", start=2)
         self.wait_dead(agent, 3)
         items = self.told(agent, "dead")["items"]
