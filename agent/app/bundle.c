@@ -88,6 +88,7 @@ part_metrics(const struct bundle *bundle, struct buf *into, struct error *err)
     const struct admin_client to = {
         .address = configuration->places.admin_address,
         .token = configuration->admin_token,
+        .tls = configuration->settings.admin.tls,
         .timeout_ms = ASK_MS,
         .body = SLICE(""),
     };

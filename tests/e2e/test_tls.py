@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tarfile
 import tempfile
 import unittest
 
@@ -214,6 +215,16 @@ class Tls(harness.Case):
         agent.config["admin"]["tls"]["client_ca_file"] = "ca.pem"
         agent.write_config()
         self.assertIn("unknown key 'client_ca_file'", self.refusal(agent))
+
+    def test_a_bundle_asks_for_the_metrics_by_tls(self):
+        agent = self.open_admin("*")
+        self.start_admin(agent)
+        path = agent.path("bundle.tar.gz")
+        done = agent.command("doctor", "--bundle", path, "--offline",
+                             SYSTEMD_UNIT_PATH=agent.dir)
+        with tarfile.open(path) as bundle:
+            self.assertIn("longstop-doctor/metrics.txt", bundle.getnames(),
+                          done)
 
     def test_the_admin_listener_does_not_leave_loopback_without_both(self):
         for lacking in ("token", "tls"):
