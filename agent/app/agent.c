@@ -606,6 +606,10 @@ say_ready(const struct agent *agent)
 enum exit_code
 agent_run(struct agent *agent)
 {
+    /* Before dispatch looks for what waits beyond any wait: theirs too. */
+    if (agent->settings.mode != AGENT_POLL_DRY) {
+        receivers_begin(agent->receivers, agent->worker, agent->dispatch);
+    }
     if (agent->settings.mode == AGENT_RUN) {
         agent_pause_walks(agent);
         dispatch_start(agent->dispatch);
@@ -613,9 +617,6 @@ agent_run(struct agent *agent)
         accounting_start(agent->accounting);
         refusals_start(agent->refusals);
         errands_look(agent->errands);
-    }
-    if (agent->settings.mode != AGENT_POLL_DRY) {
-        receivers_begin(agent->receivers, agent->worker, agent->dispatch);
     }
     walks_start(agent->walks);
     streams_start(agent->streams);

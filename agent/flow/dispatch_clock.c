@@ -28,7 +28,8 @@ recalled(struct store_call *call)
 {
     struct dispatch *dispatch = call->arg;
     dispatch->clock.recalling = false;
-    dispatch->clock.wanted = call->status != STATUS_OK;
+    /* It may have been set back once more meanwhile. */
+    dispatch->clock.wanted |= call->status != STATUS_OK;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         struct outlet *outlet = &dispatch->outlets[i];
         if (call->status == STATUS_OK && dispatch->clock.recalls[i].count > 0) {

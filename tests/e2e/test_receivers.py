@@ -173,6 +173,23 @@ class Api(Case):
         agent.start()
         self.assertEqual(len(self.ask(agent)["items"]), 1)
 
+    def test_what_waits_for_a_time_beyond_any_wait_goes_at_a_start(self):
+        agent = self.shop(handlers={"log": {"file": "events.jsonl"}})
+        receiver = Receiver(self, 500)
+        self.register(agent, receiver)
+        Hook(1, iso()).send(agent)
+        self.wait_events(receiver, 1)
+        wait_until(lambda: agent.query("SELECT owner FROM delivery")
+                   == [(0,)], "it is to be tried again")
+        agent.stop()
+        receiver.status = 200
+        # as a clock that was years ahead has left it
+        with sqlite3.connect(agent.path("longstop.db")) as store:
+            store.execute("UPDATE delivery SET due=due+316224000000")
+        store.close()
+        agent.start()
+        self.wait_events(receiver, 2)
+
     def test_mistakes_have_words_and_register_nothing(self):
         agent = self.shop(receivers=1)
         for body, words in (
