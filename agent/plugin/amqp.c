@@ -244,11 +244,10 @@ publish_one(struct session *session, const struct longstop_entry *entry)
     };
     amqp_basic_properties_t properties = {
         ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_HEADERS_FLAG |
-                  AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_APP_ID_FLAG,
+                  AMQP_BASIC_APP_ID_FLAG,
         .delivery_mode = PERSISTENT,
         .headers = { .num_entries = entry->is_replay ? 2 : 1,
                      .entries = headers },
-        .content_type = bytes_of(entry->content_type),
         .app_id = text_of("longstop"),
     };
     if (entry->key.len <= SHORT_MOST) {
@@ -258,6 +257,10 @@ publish_one(struct session *session, const struct longstop_entry *entry)
     if (entry->type.len <= SHORT_MOST) {
         properties._flags |= AMQP_BASIC_TYPE_FLAG;
         properties.type = bytes_of(entry->type);
+    }
+    if (entry->content_type.len <= SHORT_MOST) {
+        properties._flags |= AMQP_BASIC_CONTENT_TYPE_FLAG;
+        properties.content_type = bytes_of(entry->content_type);
     }
     return amqp_basic_publish(session->connection, CHANNEL,
                               text_of(kit_text(&session->settings, "exchange")),

@@ -164,6 +164,16 @@ class Amqp(Contract, harness.Case):
         self.assertEqual(properties.content_type,
                          "application/cloudevents+json")
 
+    def test_a_content_type_that_amqp_cannot_say_is_left_out(self):
+        server = self.ready_server()
+        agent = self.agent_to(server, format="raw")
+        hook = harness.Hook(1, harness.iso())
+        hook.headers["Content-Type"] = "application/json; a=" + "b" * 300
+        self.assertEqual(hook.send(agent).status, 202)
+        self.wait_settled(agent)
+        properties, _ = self.entries(server)[0]
+        self.assertIsNone(properties.content_type)
+
     def test_an_exchange_that_is_not_there_is_said(self):
         server = self.ready_server()
         agent = self.agent_to(server, amqp={
