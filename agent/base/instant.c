@@ -195,6 +195,9 @@ instant_parse_size(struct slice text, int64_t *ret_bytes)
     return status;
 }
 
+/* A year: whoever multiplies with it stays inside 64 bits. */
+#define RATE_MOST_MS (365 * INSTANT_DAY_MS)
+
 enum status
 instant_parse_rate(struct slice text, int64_t *ret_count, int64_t *ret_per_ms)
 {
@@ -215,7 +218,8 @@ instant_parse_rate(struct slice text, int64_t *ret_count, int64_t *ret_per_ms)
     const bool has_number = unit.ptr[0] >= '0' && unit.ptr[0] <= '9';
     memcpy(span + (has_number ? 0 : 1), unit.ptr, unit.len);
     const struct slice whole = { span, unit.len + (has_number ? 0 : 1) };
-    if (instant_parse_span(whole, &per_ms) != STATUS_OK || per_ms <= 0) {
+    if (instant_parse_span(whole, &per_ms) != STATUS_OK || per_ms <= 0 ||
+        per_ms > RATE_MOST_MS) {
         return STATUS_INVALID;
     }
     *ret_count = (int64_t)count;

@@ -52,7 +52,8 @@ enum status instant_parse_span(struct slice text, int64_t *ret_span_ms);
 NODISCARD
 enum status instant_parse_size(struct slice text, int64_t *ret_bytes);
 
-/* Reads so many in a time: "25/1s"; "100/s" means one of the unit.
+/* Reads so many in a time, a year at most: "25/1s"; "100/s" means one of the
+ * unit.
  * STATUS_INVALID otherwise. */
 NODISCARD
 enum status instant_parse_rate(struct slice text, int64_t *ret_count,
