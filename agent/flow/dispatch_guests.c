@@ -86,15 +86,24 @@ void
 dispatch_retire(struct dispatch *dispatch, uint32_t handler,
                 void (*gone)(void *arg), void *arg)
 {
+    bool is_here = false;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         struct outlet *outlet = &dispatch->outlets[i];
-        if (outlet->settings->number == handler && !outlet->retired) {
+        if (outlet->settings->number != handler) {
+            continue;
+        }
+        is_here = true;
+        if (!outlet->retired) {
             outlet->retired = true;
             outlet->gone = gone;
             outlet->gone_arg = arg;
             dispatch->retiring++;
             dispatch_batch_give_back(outlet);
         }
+    }
+    if (!is_here && !dispatch->stopping) {
+        gone(arg); /* there was no place for it */
+        return;
     }
     dispatch_check_retired(dispatch);
 }

@@ -65,7 +65,8 @@ static void
 arm(struct errands *errands)
 {
     int64_t now_ms = clock_monotonic_ms();
-    int64_t wait_ms = INT64_MAX;
+    int64_t wait_ms =
+        errands->look_again && !errands->looking ? RETRY_MS : INT64_MAX;
     list_for_each(at, &errands->runs) {
         int64_t ms = list_entry(at, struct run, link)->next_ms - now_ms;
         wait_ms = ms < wait_ms ? ms : wait_ms;
@@ -428,6 +429,10 @@ take_turn(void *arg)
     if (errands->busy || errands->stopped) {
         return;
     }
+    if (errands->look_again && !errands->looking) {
+        errands->look_again = false;
+        errands_look(errands);
+    }
     list_for_each(at, &errands->runs) {
         struct run *run = list_entry(at, struct run, link);
         int64_t wait_ms;
@@ -480,8 +485,11 @@ found(struct store_call *call)
     bool any = status == STATUS_OK && errand->number != 0;
     errands->looking = false;
     if (any) {
-        errands->known = errand->number;
         status = add_run(errands, errand);
+        any = status != STATUS_NOMEM;
+    }
+    if (any) {
+        errands->known = errand->number;
     }
     buf_fini(&call->errand.state);
     if (status != STATUS_OK) {
@@ -492,7 +500,9 @@ found(struct store_call *call)
     if (errands->stopped) {
         return;
     }
-    if (any || errands->look_again) {
+    if (!any && status != STATUS_OK) {
+        errands->look_again = true; /* after a while */
+    } else if (any || errands->look_again) {
         errands->look_again = false;
         errands_look(errands);
     }

@@ -158,6 +158,7 @@ page_answered(void *arg, enum status status, const struct http_reply *reply,
                          &words);
     buf_clear(&r->next);
     buf_append(&r->next, r->page.next);
+    status = status == STATUS_OK ? buf_status(&r->next) : status;
     if (status != STATUS_OK) {
         end(r, status, &words);
         return;

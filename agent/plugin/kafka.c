@@ -380,6 +380,21 @@ take_reports(struct session *session, const struct kit_deadline *deadline)
     }
 }
 
+/* Brokers judge records by the batch that they came in: of several that were
+ * too large together, each is asked for alone. */
+static void
+part(struct session *session, struct longstop_entry *entries, size_t count,
+     const struct kit_deadline *deadline)
+{
+    for (size_t i = 0; count > 1 && i < count; i++) {
+        if (entries[i].outcome == LONGSTOP_DEAD) {
+            entries[i].outcome = LONGSTOP_LATER;
+            (void)produce_all(session, &entries[i], 1, deadline);
+            take_reports(session, deadline);
+        }
+    }
+}
+
 static bool
 has_answered(const struct longstop_entry *entries, size_t count)
 {
@@ -407,6 +422,9 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     }
     bool is_there = produce_all(session, entries, count, &deadline);
     take_reports(session, &deadline);
+    if (is_there) {
+        part(session, entries, count, &deadline);
+    }
     if (!is_there) {
         (void)rd_kafka_poll(session->producer, 0); /* for what the trouble is */
         kit_say_all(entries, count, "kafka: no broker answers: %s",

@@ -485,7 +485,6 @@ static void *
 open_session(const struct longstop_setting *settings, size_t count,
              const struct longstop_host *host, char words[LONGSTOP_WORDS_BYTES])
 {
-    char *why = NULL;
     struct session *session = calloc(1, sizeof(*session));
     if (session == NULL ||
         !kit_settings_copy(&session->settings, settings, count)) {
@@ -494,10 +493,18 @@ open_session(const struct longstop_setting *settings, size_t count,
         return NULL;
     }
     session->host = host;
+    char *why = NULL;
     PQconninfoOption *parsed =
         PQconninfoParse(kit_text(&session->settings, "url"), &why);
     if (parsed == NULL) {
-        kit_say(words, "postgresql: url: %s", why == NULL ? "no memory" : why);
+        /* Other words of libpq quote the text, and a password with it. */
+        static const char harmless[] = "invalid connection option";
+        const bool is_told =
+            why != NULL && strncmp(why, harmless, sizeof(harmless) - 1) == 0;
+        kit_say(words, "postgresql: url: %s",
+                is_told ? why
+                        : "it is neither postgresql://USER@HOST/DATABASE nor "
+                          "pairs such as host=/run/postgresql dbname=shop");
         PQfreemem(why);
         close_session(session);
         return NULL;

@@ -3,7 +3,8 @@
  * A cluster of one broker that speaks Kafka's protocol (librdkafka's mock),
  * in a process of its own: prints where it listens, then does what stdin says,
  * a line each, and answers each line with one: `down`, `up`, `refuse TOPIC`,
- * `allow TOPIC`, `keys TOPIC`, `replays TOPIC`.
+ * `allow TOPIC`, `large` (the next two batches are too large), `keys TOPIC`,
+ * `replays TOPIC`.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -95,6 +96,10 @@ obey(rd_kafka_mock_cluster_t *cluster, const char *word, const char *topic)
     } else if (strcmp(word, "allow") == 0) {
         rd_kafka_mock_topic_set_error(cluster, topic,
                                       RD_KAFKA_RESP_ERR_NO_ERROR);
+    } else if (strcmp(word, "large") == 0) {
+        /* 0 is Produce (protocol guide, "Api Keys") */
+        rd_kafka_mock_push_request_errors(cluster, 0, 1,
+                                          RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
     } else if (strcmp(word, "keys") == 0) {
         print_all(topic, print_key);
         return;

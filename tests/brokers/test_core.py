@@ -90,6 +90,14 @@ class Configuration(harness.Case):
                 self.assertIn(words, said)
                 self.assertRegex(said, r"longstop.yaml:\d+:\d+")
 
+    def test_a_url_that_nobody_can_read_is_not_shown(self):
+        code, said = self.check({"postgresql": {
+            "url": "postgresql//user:hidden@h/d", "table": "t"}})
+        self.assertEqual(code, 78)
+        self.assertIn("postgresql: url: it is neither", said)
+        self.assertNotIn("hidden", said.replace(
+            '"postgresql//user:hidden@h/d"', ""))  # the caret's line
+
     def test_check_needs_no_broker_and_shows_no_secret(self):
         code, said = self.check({"redis": {
             "url": "redis://127.0.0.1:1", "stream": "s",

@@ -92,6 +92,21 @@ class Kafka(Contract, harness.Case):
                            [(1,)], "a dead letter")
         self.assertIn("too large", self.details(agent))
 
+    def test_of_a_batch_that_is_too_large_none_is_dead_for_another(self):
+        server = self.ready_server()
+        agent = self.agent_to(server)
+        agent.command("pause", "out")
+        keys = self.send(agent, 10)
+        server.ask("large")
+        agent.command("resume", "out")
+        harness.wait_until(
+            lambda: agent.query("SELECT count(*) FROM delivery") == [(0,)],
+            "nothing is owed any more")
+        # The first may have gone alone, and then it was the one.
+        dead = agent.query("SELECT count(*) FROM dead")[0][0]
+        self.assertLessEqual(dead, 1)
+        self.assertEqual(len(set(self.arrived(server))), len(keys) - dead)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -116,6 +116,16 @@ one_that_has_nothing_under_way_is_gone_at_once(void **state)
 }
 
 static void
+one_that_found_no_place_is_gone_at_once(void **state)
+{
+    (void)state;
+    open_with_guest();
+    retire(); /* it was never added */
+    assert_int_equal(gone, 1);
+    flow_close();
+}
+
+static void
 one_that_comes_back_is_given_what_it_was_owed(void **state)
 {
     (void)state;
@@ -200,6 +210,7 @@ main(void)
         cmocka_unit_test(one_that_comes_is_owed_what_comes_in_from_then_on),
         cmocka_unit_test(one_that_goes_is_owed_nothing_new_and_what_runs_ends),
         cmocka_unit_test(one_that_has_nothing_under_way_is_gone_at_once),
+        cmocka_unit_test(one_that_found_no_place_is_gone_at_once),
         cmocka_unit_test(one_that_comes_back_is_given_what_it_was_owed),
         cmocka_unit_test(there_is_room_for_so_many_and_no_more),
         cmocka_unit_test(while_its_own_pause_holds_nothing_new_is_owed_to_it),
