@@ -108,6 +108,8 @@ class Http(harness.Case):
         self.assertEqual(self.count(agent, "retry"), retries)
 
     def details(self, agent):
+        # Counts in memory go up before an attempt is stored.
+        wait_until(lambda: agent.query("SELECT 1 FROM attempt"), "a first one")
         return agent.query("SELECT detail, output FROM attempt "
                            "ORDER BY attempt")
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -48,7 +49,9 @@ client_open(struct client *client, const char *name)
     SSL_set_bio(client->ssl, client->in, client->out);
     SSL_set_connect_state(client->ssl);
     if (name != NULL) {
-        assert_int_equal(SSL_set_tlsext_host_name(client->ssl, name), 1);
+        char copy[64]; /* the macro takes the const away */
+        (void)snprintf(copy, sizeof(copy), "%s", name);
+        assert_int_equal(SSL_set_tlsext_host_name(client->ssl, copy), 1);
     }
 }
 
