@@ -28,9 +28,10 @@ tear_down(void **state)
 static struct broker_settings
 bind(enum broker_kind kind, const char *text)
 {
-    struct config_source source = { .name = SLICE("t.yaml"),
-                                    .text = slice_of(text),
-                                    .directory = SLICE("/etc") };
+    static struct config_source source; /* the report points to it */
+    source = (struct config_source){ .name = SLICE("t.yaml"),
+                                     .text = slice_of(text),
+                                     .directory = SLICE("/etc") };
     struct config_node *root = NULL;
     struct broker_settings settings = { .to = NULL };
     struct config_binding binding = { .arena = &arena, .report = &report };
