@@ -54,7 +54,7 @@ class Asking(harness.Case):
                      r"what only the list has shown for \S+\n",
                      r"HANDLER +OWED +OLDEST +NEXT +RUNS +RATE +P50 +P99 +DEAD +"
                      r"STATE\n",
-                     r"log +0 +- +- +0 +1/m +\d+ms +\d+ms +0 +ok\n"):
+                     r"log +0 +- +- +0 +1/m +\d+m?s +\d+m?s +0 +ok\n"):
             self.assertRegex(text, line)
         told = self.as_json(agent, "status")
         self.assertEqual([tier["overlap_ms"] for tier in
