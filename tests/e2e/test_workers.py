@@ -38,8 +38,10 @@ class Lines(harness.Case):
             "SELECT detail FROM attempt WHERE detail <> 'ok'")]
 
     def logged(self, agent):
+        if not os.path.exists(agent.path("log.txt")):
+            return []
         with open(agent.path("log.txt"), encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            return [json.loads(line) for line in file if line.endswith("\n")]
 
 
 class Worker(Lines):
@@ -117,7 +119,8 @@ for line in sys.stdin:
         for i in range(100):
             Hook(1000 + i, iso()).send(agent)
             if i % 25 == 20:
-                wait_until(lambda: children(agent), "a worker")
+                wait_until(lambda: any(-pid in self.logged(agent) for pid in
+                                       children(agent)), "a worker at work")
                 for pid in children(agent):
                     os.kill(pid, signal.SIGKILL)
         self.wait_done(agent, 100)
