@@ -173,6 +173,10 @@ for line in sys.stdin:
         agent.wait_events(3, "o.jsonl")
         wait_until(lambda: "timed out after 1s" in self.details(agent),
                    "it is late")
+        wait_until(lambda: children(agent), "the next worker")
+        left = children(agent)
+        agent.stop()
+        self.assertEqual([pid for pid in left if is_running(pid)], [])
 
     def test_a_worker_is_replaced_on_sighup_and_nothing_is_lost(self):
         agent = self.agent_with("print(-os.getpid(), file=log, flush=True)\n" +
@@ -353,6 +357,14 @@ def children(agent):
         with open(f"{path}/{task}/children", encoding="ascii") as file:
             found += [int(pid) for pid in file.read().split()]
     return found
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def resident_mib(pid):
