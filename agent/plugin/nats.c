@@ -23,6 +23,8 @@
 #define INBOX_BYTES     64
 #define REPLY_BYTES     (INBOX_BYTES + 48)
 #define CONNECT_MOST_MS 3000 /* it is not heard meanwhile that we end */
+/* An answer that is being taken while we disconnect is waited for so long. */
+#define LAST_ANSWER_SLICES 50
 
 struct session {
     struct kit_settings settings;
@@ -35,11 +37,26 @@ struct session {
     unsigned long long batch; /* answers to an earlier one are passed over */
     struct longstop_entry *entries; /* NULL while none is published */
     size_t count;
-    size_t open; /* entries without an answer */
+    size_t open;       /* entries without an answer */
+    bool is_listening; /* an answer may be under way in the library's thread */
 };
 
 /* Connecting */
 
+/* With the lock held: waits for an answer, or so long. */
+static void
+nap(struct session *session, int ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    (void)pthread_cond_timedwait(&session->answered, &session->lock, &until);
+}
+
+/* The library may be in take_answer still when a subscription is destroyed
+ * (nats.h, natsSubscription_SetOnCompleteCB). */
 static void
 disconnect(struct session *session)
 {
@@ -47,6 +64,21 @@ disconnect(struct session *session)
     natsConnection_Destroy(session->connection);
     session->answers = NULL;
     session->connection = NULL;
+    (void)pthread_mutex_lock(&session->lock);
+    for (int i = 0; session->is_listening && i < LAST_ANSWER_SLICES; i++) {
+        nap(session, KIT_SLICE_MS);
+    }
+    (void)pthread_mutex_unlock(&session->lock);
+}
+
+static void
+answers_are_over(void *arg)
+{
+    struct session *session = arg;
+    (void)pthread_mutex_lock(&session->lock);
+    session->is_listening = false;
+    (void)pthread_cond_signal(&session->answered);
+    (void)pthread_mutex_unlock(&session->lock);
 }
 
 static natsStatus
@@ -217,8 +249,20 @@ listen_for_answers(struct session *session)
     (void)snprintf(session->inbox, sizeof(session->inbox), "%s", inbox);
     natsInbox_Destroy(inbox);
     (void)snprintf(all, sizeof(all), "%s.*", session->inbox);
-    return natsConnection_Subscribe(&session->answers, session->connection, all,
-                                    take_answer, session);
+    status = natsConnection_Subscribe(&session->answers, session->connection,
+                                      all, take_answer, session);
+    if (status != NATS_OK) {
+        return status;
+    }
+    (void)pthread_mutex_lock(&session->lock);
+    session->is_listening = true;
+    (void)pthread_mutex_unlock(&session->lock);
+    status = natsSubscription_SetOnCompleteCB(session->answers,
+                                              answers_are_over, session);
+    if (status != NATS_OK) {
+        answers_are_over(session); /* nothing was asked, so none can come */
+    }
+    return status;
 }
 
 /* Whether there is a connection; says why not. */
@@ -323,6 +367,10 @@ settle_unsent(struct session *session, struct longstop_entry *entry,
               natsStatus status)
 {
     (void)pthread_mutex_lock(&session->lock);
+    if (entry->words[0] != '\0') { /* answered all the same */
+        (void)pthread_mutex_unlock(&session->lock);
+        return;
+    }
     entry->outcome = LONGSTOP_DEAD;
     if (status == NATS_INVALID_SUBJECT) {
         kit_say(entry->words,
@@ -348,17 +396,6 @@ send_entry(struct session *session, size_t index, struct longstop_entry *entry)
     if (status != NATS_OK) {
         settle_unsent(session, entry, status);
     }
-}
-
-static void
-nap(struct session *session, int ms)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    (void)pthread_cond_timedwait(&session->answered, &session->lock, &until);
 }
 
 /* Waits until all are answered; what ended the wait otherwise. From here on
@@ -429,6 +466,9 @@ close_session(void *arg)
 {
     struct session *session = arg;
     disconnect(session);
+    if (session->is_listening) {
+        return; /* better lost than used after it is gone */
+    }
     (void)pthread_cond_destroy(&session->answered);
     (void)pthread_mutex_destroy(&session->lock);
     kit_settings_free(&session->settings);
