@@ -166,10 +166,10 @@ dial(struct session *session)
         strcmp(session->url.scheme, "mqtts") == 0 ? TLS_PORT : PORT;
     return status != MOSQ_ERR_SUCCESS
                ? status
-               : mosquitto_connect(session->client, session->url.host,
-                                   session->url.port == 0 ? standard
-                                                          : session->url.port,
-                                   KEEPALIVE_S);
+               : mosquitto_connect_async(
+                     session->client, session->url.host,
+                     session->url.port == 0 ? standard : session->url.port,
+                     KEEPALIVE_S);
 }
 
 static bool

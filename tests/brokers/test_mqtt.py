@@ -5,10 +5,13 @@ Mosquitto keeps what it has acknowledged and not yet handed on in memory, and
 writes that down when it ends in order. So it is ended with SIGTERM here, in the
 midst of it: a kill -9 loses what it had acknowledged, whoever sent it.
 """
+import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
+import time
 import unittest
 
 import harness
@@ -102,6 +105,47 @@ class Mqtt(Contract, harness.Case):
                          f"events/shop/order.created key:{key} "
                          "type:order.created source:shop "
                          "application/cloudevents+json")
+
+    def test_what_goes_over_tls_is_acknowledged_as_well(self):
+        server = self.server()
+        cert, key = server.path("cert.pem"), server.path("key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+             "-keyout", key, "-out", cert, "-days", "2", "-subj",
+             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+            check=True, capture_output=True)
+        port = harness.free_port()
+        with open(server.path("mosquitto.conf"), "a", encoding="utf-8") as file:
+            file.write(f"listener {port} 127.0.0.1\nallow_anonymous true\n"
+                       f"certfile {cert}\nkeyfile {key}\n")
+        server.start().read()
+        agent = self.agent_to(server, mqtt={
+            "url": f"mqtts://localhost:{port}", "ca": cert,
+            "topic": "events/{connector}/{type}"})
+        keys = self.send(agent, 5)
+        self.wait_settled(agent)
+        self.assert_all(server, keys)
+
+    def test_a_host_that_never_answers_costs_no_more_than_the_timeout(self):
+        # A queue that is full drops who knocks, as a firewall does.
+        with contextlib.ExitStack() as stack:
+            hole = stack.enter_context(socket.socket())
+            hole.bind(("127.0.0.1", 0))
+            hole.listen(0)
+            for _ in range(8):
+                knock = stack.enter_context(socket.socket())
+                knock.setblocking(False)
+                knock.connect_ex(hole.getsockname())
+            agent = self.pet_shop(handlers={"out": {
+                "timeout": "2s", "mqtt": {
+                    "url": f"mqtt://127.0.0.1:{hole.getsockname()[1]}",
+                    "topic": "t"}}})
+            began = time.monotonic()
+            self.send(agent, 1)
+            wait_until(lambda: agent.query("SELECT 1 FROM attempt"),
+                       "an attempt is over")
+            self.assertLess(time.monotonic() - began, 10)
+            self.assertIn("mqtt: cannot connect", self.details(agent))
 
     def test_a_wildcard_in_a_topic_is_dead_at_once(self):
         server = self.ready_server()
