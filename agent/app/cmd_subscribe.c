@@ -8,7 +8,6 @@
 #include "app/admin_client.h"
 #include "app/commands.h"
 #include "app/load.h"
-#include "app/masked.h"
 #include "app/options.h"
 #include "app/told.h"
 #include "base/instant.h"
@@ -16,6 +15,7 @@
 #include "io/http_client.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
+#include "model/conceal.h"
 #include "source/access.h"
 #include "wire/json_tree.h"
 
@@ -45,7 +45,7 @@ print_plain(const struct connector *connector, const char *before,
 {
     struct buf masked = { 0 };
     struct buf plain = { 0 };
-    masked_text(connector, text, &masked);
+    conceal(connector, text, &masked);
     told_plain(buf_slice(&masked), &plain);
     (void)fprintf(to, "%s%.*s\n", before, SLICE_ARG(buf_slice(&plain)));
     buf_fini(&masked);
@@ -76,7 +76,7 @@ add_masked(const struct command *command, struct json_node *node,
            const char *name, struct slice text)
 {
     struct buf masked = { 0 };
-    masked_text(command->connector, text, &masked);
+    conceal(command->connector, text, &masked);
     json_add_text(command->tree, node, name, buf_slice(&masked));
     buf_fini(&masked);
 }
