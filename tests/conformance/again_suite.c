@@ -13,19 +13,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "model/identity.h"
 
-#define NOW_S  ((int64_t)1790000000)
-#define FAR_MS ((int64_t)4000000000000)
+#define NOW_S ((int64_t)1790000000)
 
 static const struct store_suite_host *host;
-static struct store *store;
 static struct store_view *view;
 static struct arena arena;
 static uint32_t shop, mail, log_to;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static void
 open_it(void)
@@ -144,7 +141,7 @@ bury(const char *id)
 
 /* Claims at most one delivery; its event's number, 0: none was due. */
 static uint64_t
-claim(bool again, int64_t now_ms, struct store_claim *ret_claim)
+claim_next(bool again, int64_t now_ms, struct store_claim *ret_claim)
 {
     struct store_claims claims = { .again = again };
     struct error err = { 0 };
@@ -209,7 +206,7 @@ a_dead_letter_that_is_tried_again_is_a_delivery_that_is_due(void **state)
     assert_int_equal(figure().dead, 0);
     assert_int_equal(figure().pending, 1);
     assert_true(figure().next_due_ms > 0);
-    assert_int_equal(claim(true, FAR_MS, &of), event);
+    assert_int_equal(claim_next(true, FAR_MS, &of), event);
     assert_int_equal(of.again, AGAIN_RETRY);
     assert_int_equal(of.attempt, 2);
     assert_int_equal(of.base, 1);
@@ -255,7 +252,7 @@ an_old_event_is_owed_once_more_and_its_dead_letter_goes(void **state)
     uint64_t done = accept("e1", 0);
     assert_true(settle(done, 1, OUTCOME_DONE));
     assert_true(once(AGAIN_REPLAY, done));
-    assert_int_equal(claim(true, FAR_MS, &of), done);
+    assert_int_equal(claim_next(true, FAR_MS, &of), done);
     assert_int_equal(of.again, AGAIN_REPLAY);
     assert_int_equal(of.attempt, 2);
     assert_true(settle(done, 2, OUTCOME_DONE));
@@ -278,11 +275,11 @@ what_comes_again_and_what_does_not_are_claimed_apart(void **state)
     assert_true(once(AGAIN_RETRY, dead));
     uint64_t live = accept("e2", 0);
     assert_true(settle(live, 1, OUTCOME_LATER));
-    assert_int_equal(claim(false, FAR_MS, &of), live);
+    assert_int_equal(claim_next(false, FAR_MS, &of), live);
     assert_int_equal(of.again, AGAIN_NOT);
-    assert_int_equal(claim(false, FAR_MS, &of), 0);
-    assert_int_equal(claim(true, FAR_MS, &of), dead);
-    assert_int_equal(claim(true, FAR_MS, &of), 0);
+    assert_int_equal(claim_next(false, FAR_MS, &of), 0);
+    assert_int_equal(claim_next(true, FAR_MS, &of), dead);
+    assert_int_equal(claim_next(true, FAR_MS, &of), 0);
 }
 
 static void
@@ -298,8 +295,8 @@ what_is_asked_to_be_first_is_claimed_first(void **state)
         .kind = AGAIN_RETRY, .at = &wish, .count = 1, .first = true
     };
     assert_ok(ask(&again));
-    assert_int_equal(claim(true, FAR_MS, &of), two);
-    assert_int_equal(claim(true, FAR_MS, &of), one);
+    assert_int_equal(claim_next(true, FAR_MS, &of), two);
+    assert_int_equal(claim_next(true, FAR_MS, &of), one);
 }
 
 static void
@@ -309,13 +306,13 @@ a_dead_letter_comes_back_into_its_lane(void **state)
     struct store_claim of = { 0 };
     uint64_t first = accept("e1", 4);
     uint64_t second = accept("e2", 4);
-    assert_int_equal(claim(false, FAR_MS, &of), first);
+    assert_int_equal(claim_next(false, FAR_MS, &of), first);
     assert_true(settle(first, 1, OUTCOME_DEAD));
-    assert_int_equal(claim(false, FAR_MS, &of), second);
+    assert_int_equal(claim_next(false, FAR_MS, &of), second);
     assert_true(once(AGAIN_RETRY, first));
-    assert_int_equal(claim(true, FAR_MS, &of), 0);
+    assert_int_equal(claim_next(true, FAR_MS, &of), 0);
     assert_true(settle(second, 1, OUTCOME_DONE));
-    assert_int_equal(claim(true, FAR_MS, &of), first);
+    assert_int_equal(claim_next(true, FAR_MS, &of), first);
     assert_true(of.has_lane);
     assert_int_equal(of.lane, 4);
 }
@@ -334,7 +331,7 @@ a_replayed_letter_that_holds_a_lane_comes_back_into_that_one(void **state)
         assert_ok(store->ops->lanes(store, mail, true, &err));
         uint64_t first = accept(i == 0 ? "e1" : "e3", 4);
         uint64_t second = accept(i == 0 ? "e2" : "e4", 4);
-        assert_int_equal(claim(false, FAR_MS, &of), first);
+        assert_int_equal(claim_next(false, FAR_MS, &of), first);
         assert_true(settle(first, 1, OUTCOME_DEAD));
         struct store_again_one one = ones[i];
         one.event = first;
@@ -343,11 +340,11 @@ a_replayed_letter_that_holds_a_lane_comes_back_into_that_one(void **state)
                                      .count = 1 };
         assert_ok(ask(&again));
         assert_int_equal(again.done, 1);
-        assert_int_equal(claim(true, FAR_MS, &of), first);
+        assert_int_equal(claim_next(true, FAR_MS, &of), first);
         assert_int_equal(of.lane, 4);
-        assert_int_equal(claim(false, FAR_MS, &of), 0);
+        assert_int_equal(claim_next(false, FAR_MS, &of), 0);
         assert_true(settle(first, 2, OUTCOME_DONE));
-        assert_int_equal(claim(false, FAR_MS, &of), second);
+        assert_int_equal(claim_next(false, FAR_MS, &of), second);
         assert_true(settle(second, 1, OUTCOME_DONE));
     }
 }
@@ -419,9 +416,9 @@ the_log_of_attempts_holds_all_that_were_made(void **state)
     struct store_claim of = { 0 };
     uint64_t event = accept("e1", 0);
     assert_true(settle(event, 1, OUTCOME_LATER));
-    assert_int_equal(claim(false, FAR_MS, &of), event);
+    assert_int_equal(claim_next(false, FAR_MS, &of), event);
     assert_true(settle(event, 2, OUTCOME_RELEASE));
-    assert_int_equal(claim(false, FAR_MS, &of), event);
+    assert_int_equal(claim_next(false, FAR_MS, &of), event);
     assert_true(settle(event, 2, OUTCOME_DONE));
     struct view_detail of_it = detail(event);
     assert_int_equal(of_it.attempt_count, 2);
@@ -440,7 +437,7 @@ of_one_delivery_the_last_attempts_are_kept(void **state)
     uint64_t event = accept("e1", 0);
     for (unsigned i = 1; i <= 120; i++) {
         assert_true(settle(event, i, OUTCOME_LATER));
-        assert_int_equal(claim(false, FAR_MS, &of), event);
+        assert_int_equal(claim_next(false, FAR_MS, &of), event);
     }
     struct view_detail of_it = detail(event);
     assert_int_equal(of_it.attempt_count, 100);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "io/clock.h"
 #include "model/identity.h"
@@ -17,13 +18,9 @@
 #include <string.h>
 
 /* Later than any clock this runs under. */
-#define FAR_MS   ((int64_t)4000000000000)
 #define GRACE_MS ((int64_t)60000)
 
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
-
 static const struct store_suite_host *host;
-static struct store *store;
 static uint32_t shop;
 static uint32_t mail;
 static uint32_t log_to;
@@ -48,23 +45,6 @@ set_up(void **state)
     host->wipe();
     open_store();
     return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store->ops->close(store);
-    return 0;
-}
-
-static void
-apply_unit(struct store_unit *unit)
-{
-    struct store_unit *const units[] = { unit };
-    struct error err = { 0 };
-    assert_ok(store->ops->apply(store, units, 1, &err));
-    assert_ok(unit->status);
 }
 
 static struct sighting
@@ -92,7 +72,7 @@ show(struct sighting *sighting)
                                .sighting_count = 1,
                                .grace_ms = GRACE_MS,
                                .lease_until_ms = FAR_MS };
-    apply_unit(&unit);
+    assert_ok(apply_unit(&unit));
 }
 
 static struct store_account
@@ -139,7 +119,7 @@ learn(uint64_t event, unsigned attempt, enum outcome_kind kind,
         outcome.body = slice_of(body);
     }
     struct store_unit unit = { .outcomes = &outcome, .outcome_count = 1 };
-    apply_unit(&unit);
+    assert_ok(apply_unit(&unit));
     *due_ms = outcome.due_ms;
     return outcome.applied;
 }
@@ -312,7 +292,7 @@ a_delivery_released_for_later_is_due_then(void **state)
     assert_true(learn(event, 1, OUTCOME_DONE, NULL, 0, &due_ms));
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
 
 int
 fill_suite_run(const struct store_suite_host *of)

@@ -9,13 +9,11 @@
 
 #include <cmocka.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 
 static const struct store_suite_host *host;
-static struct store *store;
 static uint32_t shop;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static void
 open_store(void)
@@ -41,24 +39,6 @@ set_up(void **state)
     host->wipe();
     open_store();
     return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store->ops->close(store);
-    store = NULL;
-    return 0;
-}
-
-static enum status
-apply_unit(struct store_unit *unit)
-{
-    struct store_unit *const units[] = { unit };
-    struct error err = { 0 };
-    assert_ok(store->ops->apply(store, units, 1, &err));
-    return unit->status;
 }
 
 static struct store_gap
@@ -146,7 +126,7 @@ a_unit_closes_the_gap_it_brings(void **state)
     assert_int_equal(close.closed, 1);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
 
 int
 gap_suite_run(const struct store_suite_host *of)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "io/clock.h"
 #include "model/identity.h"
@@ -17,12 +18,8 @@
 #include <string.h>
 
 /* Later than any clock this runs under. */
-#define FAR_MS ((int64_t)4000000000000)
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static const struct store_suite_host *host;
-static struct store *store;
 static uint32_t shop;
 static uint32_t mail;
 
@@ -53,23 +50,6 @@ set_up(void **state)
     return 0;
 }
 
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store->ops->close(store);
-    return 0;
-}
-
-static void
-apply_unit(struct store_unit *unit)
-{
-    struct store_unit *const units[] = { unit };
-    struct error err = { 0 };
-    assert_ok(store->ops->apply(store, units, 1, &err));
-    assert_ok(unit->status);
-}
-
 /* Accepts an event that is owed to `mail`, as a slot is free for it. */
 static struct sighting
 accept(const char *id, const struct owed *owed)
@@ -90,7 +70,7 @@ accept(const char *id, const struct owed *owed)
                                .sightings = &sighting,
                                .sighting_count = 1,
                                .lease_until_ms = FAR_MS };
-    apply_unit(&unit);
+    assert_ok(apply_unit(&unit));
     return sighting;
 }
 
@@ -112,47 +92,6 @@ in_no_lane(void)
     return &owed;
 }
 
-static struct store_claims
-claim(uint32_t handler, int64_t now_ms, int64_t lease_until_ms, size_t limit)
-{
-    struct store_claims claims = { 0 };
-    struct error err = { 0 };
-    assert_ok(store->ops->claim(store, handler, now_ms, lease_until_ms, limit,
-                                &claims, &err));
-    return claims;
-}
-
-static void
-drop(struct store_claims *claims)
-{
-    for (size_t i = 0; i < claims->count; i++) {
-        event_unref(claims->at[i].event);
-    }
-    mem_free(claims->at);
-}
-
-/* Claims everything due until far ahead and says how many there were. */
-static size_t
-count_due(uint32_t handler, int64_t now_ms)
-{
-    struct store_claims claims = claim(handler, now_ms, FAR_MS * 2, 1000);
-    size_t count = claims.count;
-    drop(&claims);
-    return count;
-}
-
-/* Claims exactly one delivery. */
-static uint64_t
-claim_one(uint32_t handler, int64_t now_ms, unsigned attempt)
-{
-    struct store_claims claims = claim(handler, now_ms, FAR_MS * 2, 10);
-    assert_int_equal(claims.count, 1);
-    assert_int_equal(claims.at[0].attempt, attempt);
-    uint64_t number = claims.at[0].event->number;
-    drop(&claims);
-    return number;
-}
-
 static bool
 settle(uint64_t event, unsigned attempt, enum outcome_kind kind, int64_t due_ms)
 {
@@ -163,7 +102,7 @@ settle(uint64_t event, unsigned attempt, enum outcome_kind kind, int64_t due_ms)
                                      .due_ms = due_ms,
                                      .reason = "exit 65" };
     struct store_unit unit = { .outcomes = &outcome, .outcome_count = 1 };
-    apply_unit(&unit);
+    assert_ok(apply_unit(&unit));
     return outcome.applied;
 }
 
@@ -320,7 +259,7 @@ what_is_in_no_lane_is_held_by_no_dead_letter(void **state)
     assert_int_equal(claim_one(mail, FAR_MS, 1), second);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
 
 int
 lane_suite_run(const struct store_suite_host *of)

@@ -10,12 +10,10 @@
 
 #include <cmocka.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 
 static const struct store_suite_host *host;
-static struct store *store;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static void
 open_store(void)
@@ -38,15 +36,6 @@ set_up(void **state)
     (void)state;
     host->wipe();
     open_store();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store->ops->close(store);
-    store = NULL;
     return 0;
 }
 
@@ -107,7 +96,7 @@ the_first_pause_is_kept_until_it_is_resumed(void **state)
     assert_paused(STORE_CONNECTOR, 3000, "third");
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
 
 int
 pause_suite_run(const struct store_suite_host *of)

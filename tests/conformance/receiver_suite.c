@@ -12,13 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "model/identity.h"
 
 static const struct store_suite_host *host;
-static struct store *store;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static void
 open_store(void)
@@ -41,15 +39,6 @@ set_up(void **state)
     (void)state;
     host->wipe();
     open_store();
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store->ops->close(store);
-    store = NULL;
     return 0;
 }
 
@@ -238,7 +227,7 @@ one_that_is_removed_is_forgotten_a_slice_at_a_call(void **state)
     assert_owed(two, 5, 0);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
 
 int
 receiver_suite_run(const struct store_suite_host *of)

@@ -10,15 +10,13 @@
 
 #include <cmocka.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 
 static const struct store_suite_host *host;
-static struct store *store;
 static struct store_view *view;
 static struct arena arena;
 static uint32_t shop, desk;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static void
 open_store(void)

@@ -10,19 +10,16 @@
 
 #include <cmocka.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "model/identity.h"
 #include "wire/digest.h"
 
 #define STAMP    INT64_C(1700000000000)
 #define GRACE_MS INT64_C(3600000)
-#define FAR_MS   INT64_C(4000000000000)
 
 static const struct store_suite_host *host;
-static struct store *store;
 static uint32_t shop;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static int
 set_up(void **state)
@@ -34,15 +31,6 @@ set_up(void **state)
     assert_ok(host->open(&store, &err));
     assert_ok(store->ops->name(store, STORE_CONNECTOR, slice_of("shop"), &shop,
                                &err));
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store->ops->close(store);
-    store = NULL;
     return 0;
 }
 
@@ -145,7 +133,7 @@ what_a_relay_brought_is_looked_for_in_the_list(void **state)
 int
 relay_suite_run(const struct store_suite_host *of)
 {
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
     const struct CMUnitTest tests[] = {
         ROW(a_relay_confirms_what_a_walk_has_shown),
         ROW(a_relay_is_late_where_a_webhook_would_be),

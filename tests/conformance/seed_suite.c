@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "model/identity.h"
 #include "wire/digest.h"
@@ -17,10 +18,7 @@
 #define STAMP INT64_C(1700000000000)
 
 static const struct store_suite_host *host;
-static struct store *store;
 static uint32_t shop;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static int
 set_up(void **state)
@@ -32,15 +30,6 @@ set_up(void **state)
     assert_ok(host->open(&store, &err));
     assert_ok(store->ops->name(store, STORE_CONNECTOR, slice_of("shop"), &shop,
                                &err));
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    store->ops->close(store);
-    store = NULL;
     return 0;
 }
 
@@ -312,7 +301,7 @@ a_key_by_receipt_is_looked_for_as_far_back_as_the_floor(void **state)
 int
 seed_suite_run(const struct store_suite_host *of)
 {
-#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
     const struct CMUnitTest tests[] = {
         ROW(a_seeded_row_is_the_event_of_its_stamp),
         ROW(what_has_no_event_of_its_stamp_is_new),

@@ -8,22 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "io/clock.h"
 #include "model/identity.h"
 
 #define NOW_S ((int64_t)1790000000)
 /* Later than any clock this runs under. */
-#define FAR_MS   ((int64_t)4000000000000)
 #define GRACE_MS ((int64_t)60000)
 
 static const struct store_suite_host *host;
-static struct store *store;
 static uint32_t shop;
 static uint32_t mail;
 static uint32_t log_to;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static void
 open_store(void)
@@ -99,15 +96,6 @@ seen_by(enum channel via, const char *id)
     return sighting;
 }
 
-static enum status
-apply_unit(struct store_unit *unit)
-{
-    struct store_unit *const units[] = { unit };
-    struct error err = { 0 };
-    assert_ok(store->ops->apply(store, units, 1, &err));
-    return unit->status;
-}
-
 static void
 apply_sightings(struct sighting *sightings, size_t count, int64_t lease_until)
 {
@@ -138,47 +126,6 @@ recall(uint32_t handler, int64_t now_ms, int64_t latest_ms)
     struct store_unit unit = { .recalls = &recall, .recall_count = 1 };
     assert_ok(apply_unit(&unit));
     return recall.count;
-}
-
-static struct store_claims
-claim(uint32_t handler, int64_t now_ms, int64_t lease_until_ms, size_t limit)
-{
-    struct store_claims claims = { 0 };
-    struct error err = { 0 };
-    assert_ok(store->ops->claim(store, handler, now_ms, lease_until_ms, limit,
-                                &claims, &err));
-    return claims;
-}
-
-static void
-drop(struct store_claims *claims)
-{
-    for (size_t i = 0; i < claims->count; i++) {
-        event_unref(claims->at[i].event);
-    }
-    mem_free(claims->at);
-}
-
-/* Claims everything due until far ahead and says how many there were. */
-static size_t
-count_due(uint32_t handler, int64_t now_ms)
-{
-    struct store_claims claims = claim(handler, now_ms, FAR_MS * 2, 1000);
-    size_t count = claims.count;
-    drop(&claims);
-    return count;
-}
-
-/* Claims exactly one delivery. */
-static uint64_t
-claim_one(uint32_t handler, int64_t now_ms, unsigned attempt)
-{
-    struct store_claims claims = claim(handler, now_ms, FAR_MS * 2, 10);
-    assert_int_equal(claims.count, 1);
-    assert_int_equal(claims.at[0].attempt, attempt);
-    uint64_t number = claims.at[0].event->number;
-    drop(&claims);
-    return number;
 }
 
 static bool

@@ -11,20 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conformance/deeds.h"
 #include "conformance/store_suite.h"
 #include "io/clock.h"
 #include "model/identity.h"
 
-#define NOW_S  ((int64_t)1790000000)
-#define FAR_MS ((int64_t)4000000000000)
+#define NOW_S ((int64_t)1790000000)
 
 static const struct store_suite_host *host;
-static struct store *store;
 static struct store_view *view;
 static struct arena arena;
 static uint32_t shop, desk, mail, log_to;
-
-#define assert_ok(status) assert_int_equal((status), STATUS_OK)
 
 static int
 set_up(void **state)
