@@ -52,13 +52,32 @@ meaning_of(CURLcode code)
     return STATUS_PROTOCOL;
 }
 
+static CURL *
+take_easy(struct http_client *client)
+{
+    return client->spare_count > 0 ? client->spare[--client->spare_count]
+                                   : curl_easy_init();
+}
+
+/* Keeps it for another call, without anything of this one. */
+static void
+give_easy(struct http_client *client, CURL *easy)
+{
+    if (easy == NULL || client->spare_count == HTTP_CLIENT_SPARE) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_reset(easy);
+    client->spare[client->spare_count++] = easy;
+}
+
 void
 http_call_destroy(struct http_call *call)
 {
     if (call == NULL) {
         return;
     }
-    curl_easy_cleanup(call->easy);
+    give_easy(call->client, call->easy);
     curl_slist_free_all(call->lines);
     loop_timer_destroy(call->deadline);
     buf_fini(&call->body);
@@ -637,7 +656,7 @@ http_call_create(struct http_client *client, const struct http_call_spec *spec,
     call->stream = spec->stream;
     list_init(&call->link);
     note_host(call, spec->url);
-    call->easy = curl_easy_init();
+    call->easy = take_easy(client);
     if (call->easy == NULL || !set_fixed(call) || !set_times(call, spec) ||
         !set_fields(call, spec) || !set_method(call, spec) ||
         !set_target(call, spec) || !set_guard(call, spec) ||

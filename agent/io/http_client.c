@@ -263,6 +263,9 @@ end_client(struct http_client *client)
     list_for_each_safe(link, &client->running) {
         http_client_cancel(list_entry(link, struct http_call, link));
     }
+    while (client->spare_count > 0) {
+        curl_easy_cleanup(client->spare[--client->spare_count]);
+    }
     if (client->multi != NULL) {
         (void)curl_multi_cleanup(client->multi);
         curl_global_cleanup();

@@ -11,7 +11,7 @@
 
 #include <curl/curl.h>
 
-enum { HTTP_CALL_HOST_BYTES = 128 };
+enum { HTTP_CALL_HOST_BYTES = 128, HTTP_CLIENT_SPARE = 16 };
 
 struct http_client {
     struct loop *loop;
@@ -21,6 +21,10 @@ struct http_client {
     struct loop_timer *timer;
     struct list running;
     struct arena texts; /* of the settings */
+    /* Of calls that are over, forgetful of them, for those that come: making
+     * one anew costs more than all we do with it. */
+    CURL *spare[HTTP_CLIENT_SPARE];
+    size_t spare_count;
 };
 
 struct http_call {
