@@ -7,6 +7,7 @@ column at the right only says whether a floor was met here and now.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -132,6 +133,18 @@ class Agent:
                               SECRET, "--connections", connections,
                               "--seconds", seconds, "--path", "/hooks/pay")
 
+    def drain(self):
+        """Seconds until nothing is owed any more."""
+        begin = time.monotonic()
+        store = "file:%s/longstop.db?mode=ro" % self.dir
+        with contextlib.closing(sqlite3.connect(store, uri=True)) as look:
+            while time.monotonic() < begin + 60:
+                if look.execute("SELECT 1 FROM delivery LIMIT 1").fetchone() \
+                        is None:
+                    return time.monotonic() - begin
+                time.sleep(0.01)
+        sys.exit("deliveries are still owed after a minute")
+
     def memory(self):
         """Resident and anonymous MiB."""
         found = {}
@@ -235,6 +248,9 @@ class Bench:
         agent = Agent(self, "agent", **given)
         found = agent.load(connections, self.options.seconds)
         found["rss"], found["anonymous"] = agent.memory()
+        if given.get("handlers"):
+            seconds = self.options.seconds
+            found["whole"] = found["rate"] * seconds / (seconds + agent.drain())
         agent.stop()
         if found["refused"]:
             print("    %d answers were %d" % (found["refused"],
@@ -393,6 +409,9 @@ class Table:
         self.row("  p50 ms", [v / 1e3 for v in values("hook.64", "p50_us")])
         self.row("  p99 ms", [v / 1e3 for v in values("hook.64", "p99_us")])
         self.row("webhooks/s, one file handler", values("hook.file"))
+        self.row("  until all are settled / without a handler",
+                 [whole / alone for whole, alone in
+                  zip(values("hook.file", "whole"), values("hook.64"))], 0.5)
         self.row("writer alone, batch 32, events/s", values("writer.bare"))
         self.row("  with a delivery and its end", values("writer.owed"))
         self.row("listener / writer alone", ratios("hook.64", "writer.bare"),
