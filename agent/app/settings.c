@@ -12,7 +12,7 @@
 static const char *const on_dead_words[] = { "free", "block", NULL };
 
 /* How many entries may be under way to a broker, unless it is said. */
-#define BROKER_CONCURRENCY 256
+#define AT_ONCE_CONCURRENCY 256
 
 static const char *const formats[] = { "cloudevents", "raw",
                                        "cloudevents-binary", NULL };
@@ -134,8 +134,8 @@ static const struct config_key handler_keys[] = {
       .fallback = "4",
       .min = "1",
       .max = "1024",
-      .doc = "Attempts at a time; of a broker's handler 256 unless given, "
-             "and what waits is one batch." },
+      .doc = "Attempts at a time; of a broker's or a file's handler 256 unless "
+             "given, since what waits goes as one batch or one write." },
     { .name = "rate",
       .type = CONFIG_CUSTOM,
       .offset = offsetof(struct handler_settings, brake.rate),
@@ -234,12 +234,15 @@ handler_kind_name(enum handler_kind kind)
                                   : broker_tables[kind - HANDLER_BROKERS].name;
 }
 
-/* A batch is what is under way at a time, and one of four is none. */
+/* Brokers and files take all that is under way at once, with one wait for the
+ * acknowledgement or the disk; with four, each wait would be for four. */
 static void
-check_broker(const struct config_node *node, struct handler_settings *handler)
+check_concurrency(const struct config_node *node,
+                  struct handler_settings *handler)
 {
-    if (handler->broker != NULL && child(node, "concurrency") == NULL) {
-        handler->concurrency = BROKER_CONCURRENCY;
+    if ((handler->broker != NULL || handler->kind == HANDLER_FILE) &&
+        child(node, "concurrency") == NULL) {
+        handler->concurrency = AT_ONCE_CONCURRENCY;
     }
 }
 
@@ -307,7 +310,7 @@ check_handler(struct config_binding *binding, const struct config_node *node,
                           "on_dead: block needs order_by: without it there are "
                           "no lanes to block");
     }
-    check_broker(node, handler);
+    check_concurrency(node, handler);
 }
 
 static const struct config_table handler_table = {
