@@ -26,6 +26,7 @@
 #include "flow/retention.h"
 #include "io/clock.h"
 #include "io/http_client.h"
+#include "io/log_sink.h"
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/process.h"
@@ -651,6 +652,7 @@ agent_destroy(struct agent *agent)
     streams_destroy(agent->streams);
     ingest_destroy(agent->ingest);
     ingest_destroy(agent->rehearsal);
+    log_sink_unfold(agent->log);
     if (agent_still_runs(agent)) {
         return;
     }

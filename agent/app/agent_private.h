@@ -48,6 +48,7 @@ struct agent {
     struct admin *admin;
     struct loop_signal *signals[3];
     struct loop_timer *end_timer;
+    struct log_attendant *log;
     int64_t floor_ms; /* the ledger's, as the store was opened */
     size_t ending;    /* parts that have not said that they stopped */
     bool stopping;
@@ -62,7 +63,7 @@ NODISCARD
 enum status agent_build_pauses(struct agent *agent, struct store *store,
                                struct error *err);
 
-/* Listens to signals, and makes the timer of the end. */
+/* Listens to signals, makes the timer of the end, and sees to the log. */
 NODISCARD
 enum status agent_build_signals(struct agent *agent);
 

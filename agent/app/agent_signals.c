@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* agent_signals: what the system says to the agent. */
+/* agent_signals: what the system says to the agent, and its log to the system.
+ */
 #include "app/agent_private.h"
 
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "flow/dispatch.h"
 #include "io/clock.h"
+#include "io/log_sink.h"
 #include "io/loop.h"
 
 static void
@@ -36,6 +38,11 @@ agent_build_signals(struct agent *agent)
          i < sizeof(table) / sizeof(table[0]) && status == STATUS_OK; i++) {
         status = loop_signal_create(agent->loop, table[i].number, table[i].fn,
                                     agent, &agent->signals[i]);
+    }
+    if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
+        status = log_sink_fold(agent->loop,
+                               agent->configuration->settings.log.fold_ms,
+                               &agent->log);
     }
     return status;
 }

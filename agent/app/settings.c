@@ -496,6 +496,14 @@ static const struct config_key log_keys[] = {
       .choices = log_levels,
       .fallback = "info",
       .doc = "The least important lines that are written." },
+    { .name = "fold",
+      .type = CONFIG_DURATION,
+      .offset = offsetof(struct log_settings, fold_ms),
+      .fallback = "60s",
+      .min = "0s",
+      .max = "1d",
+      .doc = "A line that comes again within this time is counted, and said "
+             "once with how often; 0s: every line is written." },
 };
 
 static const struct config_table log_table = {

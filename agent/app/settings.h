@@ -111,6 +111,7 @@ struct outbound_settings {
 struct log_settings {
     int format; /* 0: as stderr is; else 1 + enum log_format */
     int level;
+    int64_t fold_ms;
 };
 
 struct settings {

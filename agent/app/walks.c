@@ -52,7 +52,7 @@ walk_asked(void *arg, const struct poll_asked *asked)
         log_slice("url", asked->url), log_i64("status", asked->status),
         log_i64("rows", (int64_t)asked->rows),
         log_i64("new", (int64_t)asked->fresh),
-        log_i64("duration_ms", asked->duration_ms));
+        log_figure("duration_ms", asked->duration_ms));
     if (asked->tier == 0) {
         observer->asked(observer->arg, asked);
     }
@@ -73,11 +73,11 @@ log_trouble(const struct poll_ended *ended)
     if (ended->outcome == POLL_FAILED) {
         LOG(LOG_WARN, "walk failed, the watermark stays",
             log_slice("connector", name), log_slice("why", ended->why),
-            log_i64("failures", ended->failures),
-            log_i64("next_in_ms", wait_ms));
+            log_figure("failures", ended->failures),
+            log_figure("next_in_ms", wait_ms));
     } else if (ended->outcome == POLL_LIMITED) {
         LOG(LOG_WARN, "the provider asked to wait",
-            log_slice("connector", name), log_i64("next_in_ms", wait_ms));
+            log_slice("connector", name), log_figure("next_in_ms", wait_ms));
     } else if (ended->outcome == POLL_GONE) {
         LOG(LOG_ERROR, "polling stops", log_slice("connector", name),
             log_slice("why", ended->why));
@@ -142,8 +142,8 @@ watch_overlap(struct walker *first, const struct poll_figures *figures)
                    "covers, or later: raise poll.overlap"
                  : "the overlap covers the list's lag again",
         log_slice("connector", first->connector->name),
-        log_i64("lag_ms", figures->lag_max_ms),
-        log_i64("covered_ms", figures->covered_ms));
+        log_figure("lag_ms", figures->lag_max_ms),
+        log_figure("covered_ms", figures->covered_ms));
 }
 
 static void
@@ -199,8 +199,8 @@ backfill_ended(void *arg, const struct poll_ended *ended)
     } else if (ended->outcome == POLL_FAILED) {
         LOG(LOG_WARN, "backfill failed on a page and tries again",
             log_slice("connector", name), log_slice("why", ended->why),
-            log_i64("failures", ended->failures),
-            log_i64("next_in_ms", ended->next_ms - clock_unix_ms()));
+            log_figure("failures", ended->failures),
+            log_figure("next_in_ms", ended->next_ms - clock_unix_ms()));
     }
 }
 

@@ -7,6 +7,8 @@
  *         log_i64("status", 503));
  *
  * Values are escaped for the format, so nothing from outside can forge a line.
+ * A line that comes again within a while is counted, and said once with how
+ * often (log_set_fold).
  * Call from any thread; the sink is set once, before the others start, and
  * must be safe to call from all of them.
  */
@@ -26,6 +28,7 @@ struct log_field {
     struct slice text; /* used when `is_number` is false */
     int64_t number;
     bool is_number;
+    bool is_figure;
 };
 
 static inline struct log_field
@@ -47,6 +50,16 @@ log_i64(const char *key, int64_t number)
         struct log_field){ .key = key, .number = number, .is_number = true };
 }
 
+/* A number that was measured or counted: two lines that differ in nothing else
+ * say the same. */
+static inline struct log_field
+log_figure(const char *key, int64_t number)
+{
+    return (struct log_field){
+        .key = key, .number = number, .is_number = true, .is_figure = true
+    };
+}
+
 /* Takes one finished line, without its newline; borrows it for the call. */
 typedef void log_sink_fn(void *arg, enum log_level level, struct slice line);
 
@@ -56,7 +69,8 @@ void log_set_sink(log_sink_fn *to, void *arg, enum log_level most);
 /* Whether a line of this level would go anywhere. */
 bool log_enabled(enum log_level level);
 
-/* Hands one line to the sink. `sentence` is ours; the fields are anybody's. */
+/* Hands one line to the sink. `sentence` is ours, and stays; the fields are
+ * anybody's. */
 void log_write(enum log_level level, const char *sentence,
                const struct log_field *fields, size_t count);
 
@@ -71,6 +85,20 @@ void log_render(struct buf *into, enum log_format format, enum log_level level,
 /* How log_write renders what it hands on: the format and the clock. */
 typedef int64_t log_clock_fn(void);
 void log_set_format(enum log_format format, log_clock_fn *clock);
+
+/*
+ * The same line within `window_ms` of its first time is counted, and said once:
+ * "poll failed (repeated 37 times in 60s)". 0, as it is at the start: never.
+ * `clock` goes on evenly.
+ */
+void log_set_fold(int64_t window_ms, log_clock_fn *clock);
+
+/* Says what was counted of lines whose time is over; is to be called now and
+ * then. */
+void log_fold_due(void);
+
+/* Says what was counted of all lines: before the end. */
+void log_fold_flush(void);
 
 #define LOG(level, sentence, ...)                                              \
     do {                                                                       \

@@ -174,7 +174,7 @@ watch_silence(struct book *book, int64_t recovered)
               "events: see whether the provider knows the address",
         log_slice("connector", connector->name),
         log_i64("missed", (int64_t)book->silence.row),
-        log_i64("silent_ms", now_ms - book->silence.hook_ms));
+        log_figure("silent_ms", now_ms - book->silence.hook_ms));
 }
 
 void

@@ -159,7 +159,7 @@ hold(struct brake *brake, int64_t asked_ms, int64_t now_ms)
     if (brake->hold_until_ms <= now_ms) {
         LOG(LOG_WARN, "the handler asked to wait: all its deliveries do",
             log_slice("handler", brake->settings.handler),
-            log_i64("wait_ms", wait_ms));
+            log_figure("wait_ms", wait_ms));
     }
     brake->hold_until_ms = later_of(brake->hold_until_ms, now_ms + wait_ms);
 }
@@ -175,12 +175,12 @@ tell_change(const struct brake *brake, int64_t now_ms)
     } else if (brake->breaker.opened == 1) {
         LOG(LOG_WARN, "the breaker is open: one event after the other failed",
             log_slice("handler", brake->settings.handler),
-            log_i64("failures", brake->breaker.failures),
-            log_i64("wait_ms", brake->breaker.until_ms - now_ms));
+            log_figure("failures", brake->breaker.failures),
+            log_figure("wait_ms", brake->breaker.until_ms - now_ms));
     } else {
         LOG(LOG_INFO, "the breaker stays open: the handler still fails",
             log_slice("handler", brake->settings.handler),
-            log_i64("wait_ms", brake->breaker.until_ms - now_ms));
+            log_figure("wait_ms", brake->breaker.until_ms - now_ms));
     }
 }
 

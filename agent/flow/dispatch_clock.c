@@ -76,7 +76,7 @@ dispatch_note_clock(struct dispatch *dispatch)
         LOG(LOG_WARN,
             "the clock was set back: what waits longer than it can "
             "is due now",
-            log_i64("now_ms", now_ms));
+            log_figure("now_ms", now_ms));
         dispatch->clock.wanted = true;
     }
     if (dispatch->clock.wanted && !dispatch->clock.recalling &&

@@ -210,7 +210,7 @@ log_failure(const struct settle_rules *rules, const struct attempt *attempt)
             log_slice("connector", attempt->delivery.connector),
             log_slice("event", attempt->event->id),
             log_i64("attempt", attempt->delivery.attempt),
-            log_i64("wait_ms", outcome->due_ms - clock_unix_ms()),
+            log_figure("wait_ms", outcome->due_ms - clock_unix_ms()),
             log_slice("detail", outcome->detail), log_slice("output", output));
     }
 }

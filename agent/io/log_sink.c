@@ -9,7 +9,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/instant.h"
+#include "base/mem.h"
 #include "io/clock.h"
+#include "io/loop.h"
+
+/* How late it may be said that a line came again. */
+#define LATE_MS (5 * INSTANT_SECOND_MS)
+
+struct log_attendant {
+    struct loop_timer *timer;
+};
 
 /* sd-daemon(3): the journal reads the priority from the line's beginning. */
 static const char priorities[][4] = {
@@ -79,4 +89,42 @@ log_sink_open(const char *format, enum log_level most)
     /* the journal stamps lines itself */
     log_set_format(chosen, to_journal ? NULL : clock_unix_ms);
     log_set_sink(write_line, NULL, most);
+}
+
+static void
+look(void *arg)
+{
+    struct log_attendant *attendant = arg;
+    log_fold_due();
+    loop_timer_arm(attendant->timer, LATE_MS);
+}
+
+enum status
+log_sink_fold(struct loop *loop, int64_t window_ms, struct log_attendant **ret)
+{
+    struct log_attendant *attendant = mem_zero(sizeof(*attendant));
+    *ret = NULL;
+    if (attendant == NULL) {
+        return STATUS_NOMEM;
+    }
+    enum status status =
+        loop_timer_create(loop, look, attendant, &attendant->timer);
+    if (status != STATUS_OK) {
+        mem_free(attendant);
+        return status;
+    }
+    log_set_fold(window_ms, clock_monotonic_ms);
+    loop_timer_arm(attendant->timer, LATE_MS);
+    *ret = attendant;
+    return STATUS_OK;
+}
+
+void
+log_sink_unfold(struct log_attendant *attendant)
+{
+    if (attendant != NULL) {
+        log_set_fold(0, NULL);
+        loop_timer_destroy(attendant->timer);
+        mem_free(attendant);
+    }
 }

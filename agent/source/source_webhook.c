@@ -346,7 +346,7 @@ log_refusal(const struct source_webhook *webhook, struct route *route,
         log_slice("connector", route->connector->name),
         log_text("outcome", outcome_names[verdict_rows[verdict->kind].outcome]),
         log_slice("why", verdict->why), log_slice("peer", peer),
-        log_i64("untold", route->untold));
+        log_figure("untold", route->untold));
     route->untold = 0;
 }
 

@@ -6,9 +6,11 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/log_fold.h"
 #include "base/mem.h"
 
 #define AT_MS INT64_C(1700000000123)
@@ -16,7 +18,7 @@
 static struct {
     int lines;
     enum log_level level;
-    char text[512];
+    char text[4096];
 } seen;
 
 static void
@@ -50,6 +52,8 @@ static int
 stop(void **state)
 {
     (void)state;
+    (void)mem_fail_after(-1, 0);
+    log_set_fold(0, NULL);
     log_set_sink(NULL, NULL, LOG_ERROR);
     log_set_format(LOG_FORMAT_LOGFMT, NULL);
     (void)mem_fail_after(-1, 0);
@@ -171,6 +175,186 @@ the_clock_stamps_each_line(void **state)
     assert_string_equal(seen.text, "22:13:20.123 info  now n=2");
 }
 
+/* ---- lines that come again ---- */
+
+static int64_t tick_ms;
+
+static int64_t
+tick(void)
+{
+    return tick_ms;
+}
+
+static void
+fold_over(int64_t window_ms)
+{
+    tick_ms = 1000;
+    log_set_fold(window_ms, tick);
+}
+
+static void
+say_failed(const char *connector, int64_t wait_ms)
+{
+    LOG(LOG_WARN, "poll failed", log_text("connector", connector),
+        log_figure("wait_ms", wait_ms));
+}
+
+static void
+a_line_that_comes_again_is_counted_and_said_once(void **state)
+{
+    static const struct {
+        enum log_format format;
+        const char *line;
+    } rows[] = {
+        { LOG_FORMAT_TEXT,
+          "warn  poll failed (repeated 37 times in 37s) connector=shop "
+          "wait_ms=1" },
+        { LOG_FORMAT_LOGFMT,
+          "level=warn msg=\"poll failed (repeated 37 times in 37s)\" "
+          "repeated=37 connector=shop wait_ms=1" },
+        { LOG_FORMAT_JSON,
+          "{\"level\":\"warn\",\"msg\":\"poll failed (repeated 37 times in "
+          "37s)\",\"repeated\":37,\"connector\":\"shop\",\"wait_ms\":1}" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        log_set_format(rows[i].format, NULL);
+        fold_over(60000);
+        seen.lines = 0;
+        say_failed("shop", 1);
+        assert_int_equal(seen.lines, 1); /* the first is said at once */
+        for (int j = 0; j < 37; j++) {
+            tick_ms += 1000;
+            say_failed("shop", 2 + j); /* a figure is no other line */
+        }
+        log_fold_due();
+        assert_int_equal(seen.lines, 1);
+        tick_ms = 61000;
+        log_fold_due();
+        assert_int_equal(seen.lines, 2);
+        assert_string_equal(seen.text, rows[i].line);
+        log_fold_due();
+        log_fold_flush();
+        assert_int_equal(seen.lines, 2); /* once */
+        say_failed("shop", 1);
+        assert_int_equal(seen.lines, 3);
+    }
+}
+
+static void
+lines_that_differ_are_all_said(void **state)
+{
+    (void)state;
+    fold_over(60000);
+    say_failed("shop", 1);
+    say_failed("till", 1);
+    LOG(LOG_ERROR, "poll failed", log_text("connector", "shop"),
+        log_figure("wait_ms", 1));
+    LOG(LOG_WARN, "poll began", log_text("connector", "shop"),
+        log_figure("wait_ms", 1));
+    LOG(LOG_WARN, "poll began", log_text("connector", "shop"),
+        log_i64("event", 1));
+    LOG(LOG_WARN, "poll began", log_text("connector", "shop"),
+        log_i64("event", 2));
+    assert_int_equal(seen.lines, 6);
+    log_fold_flush();
+    assert_int_equal(seen.lines, 6);
+}
+
+static void
+a_line_whose_time_is_over_is_said_at_once_again(void **state)
+{
+    (void)state;
+    fold_over(60000);
+    say_failed("shop", 1);
+    tick_ms += 100;
+    say_failed("shop", 1);
+    tick_ms += 59900;
+    say_failed("shop", 9); /* what was counted, then the line */
+    assert_int_equal(seen.lines, 3);
+    assert_string_equal(seen.text,
+                        "level=warn msg=\"poll failed\" connector=shop "
+                        "wait_ms=9");
+    say_failed("shop", 9);
+    assert_int_equal(seen.lines, 3);
+}
+
+static void
+at_the_end_what_was_counted_is_said(void **state)
+{
+    (void)state;
+    fold_over(60000);
+    say_failed("shop", 1);
+    say_failed("shop", 1);
+    log_set_fold(0, NULL);
+    assert_int_equal(seen.lines, 2);
+    assert_non_null(strstr(seen.text, "(repeated 1 time in 1s)"));
+    say_failed("shop", 1);
+    say_failed("shop", 1);
+    assert_int_equal(seen.lines, 4);
+}
+
+static void
+a_full_table_lets_the_oldest_line_go_and_says_its_count(void **state)
+{
+    char name[24];
+    (void)state;
+    fold_over(60000);
+    say_failed("first", 1);
+    say_failed("first", 1);
+    for (int i = 1; i < LOG_FOLD_LINES; i++) {
+        tick_ms++;
+        (void)snprintf(name, sizeof(name), "shop-%d", i);
+        say_failed(name, 1);
+    }
+    assert_int_equal(seen.lines, LOG_FOLD_LINES);
+    tick_ms++;
+    say_failed("one more", 1); /* and the count of the first */
+    assert_int_equal(seen.lines, LOG_FOLD_LINES + 2);
+    say_failed("first", 1); /* it is forgotten, and said */
+    assert_int_equal(seen.lines, LOG_FOLD_LINES + 3);
+    say_failed("first", 1);
+    assert_int_equal(seen.lines, LOG_FOLD_LINES + 3);
+}
+
+static void
+a_line_too_long_to_keep_is_always_said(void **state)
+{
+    static char words[LOG_FOLD_BYTES + 2];
+    (void)state;
+    memset(words, 'x', sizeof(words) - 1);
+    fold_over(60000);
+    say_failed(words, 1);
+    say_failed(words, 1);
+    assert_int_equal(seen.lines, 2);
+    log_fold_flush();
+    assert_int_equal(seen.lines, 2);
+}
+
+static void
+without_memory_a_line_that_comes_again_is_said(void **state)
+{
+    (void)state;
+    for (long step = 0; step < 12; step++) {
+        fold_over(60000);
+        say_failed("shop", 1);
+        seen.lines = 0;
+        (void)mem_fail_after(step, 0);
+        say_failed("shop", 1);
+        (void)mem_fail_after(-1, 0);
+        log_fold_flush();
+        assert_int_equal(seen.lines, 1); /* itself, or its count */
+    }
+    for (long step = 0; step < 12; step++) {
+        fold_over(60000);
+        seen.lines = 0;
+        (void)mem_fail_after(step, 0);
+        say_failed("shop", 1);
+        (void)mem_fail_after(-1, 0);
+        assert_int_equal(seen.lines, 1);
+    }
+}
+
 static void
 without_memory_the_sentence_still_comes_through(void **state)
 {
@@ -207,6 +391,21 @@ main(void)
                                         start, stop),
         cmocka_unit_test_setup_teardown(the_clock_stamps_each_line, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(
+            a_line_that_comes_again_is_counted_and_said_once, start, stop),
+        cmocka_unit_test_setup_teardown(lines_that_differ_are_all_said, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(
+            a_line_whose_time_is_over_is_said_at_once_again, start, stop),
+        cmocka_unit_test_setup_teardown(at_the_end_what_was_counted_is_said,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(
+            a_full_table_lets_the_oldest_line_go_and_says_its_count, start,
+            stop),
+        cmocka_unit_test_setup_teardown(a_line_too_long_to_keep_is_always_said,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(
+            without_memory_a_line_that_comes_again_is_said, start, stop),
         cmocka_unit_test_setup_teardown(
             without_memory_the_sentence_still_comes_through, start, stop),
     };
