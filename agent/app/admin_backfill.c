@@ -100,8 +100,10 @@ find(struct admin_ask *ask, const struct connector **ret_connector,
                     ? NULL
                     : walks_backfill(admin->settings.walks, *ret_connector);
     if (*ret_poll == NULL) {
-        admin_answer_problem(ask->exchange, 404,
-                             "no connector of this name polls");
+        admin_answer_problem(
+            ask->exchange, 404,
+            "no connector of this name polls; 'longstop check' "
+            "says what each does");
     }
     return *ret_poll != NULL;
 }

@@ -212,13 +212,6 @@ backfill(struct backfill_command *command, const char *name)
     if (command->connector == NULL) {
         return EXIT_USAGE;
     }
-    if (!command->connector->has_poll) {
-        (void)fprintf(stderr,
-                      "longstop backfill: connector '%s' does not poll; "
-                      "'longstop check' says why\n",
-                      name);
-        return EXIT_CONFIG;
-    }
     command->bar = !command->json && !command->detach && !command->cancel &&
                    isatty(STDOUT_FILENO);
     (void)sigaction(SIGINT, &action, NULL);
@@ -264,7 +257,7 @@ cmd_backfill(int argc, char **argv)
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
     struct configuration configuration;
-    enum exit_code code = load_configuration(path, &configuration);
+    enum exit_code code = load_configuration_to_ask(path, &configuration);
     if (code != EXIT_OK) {
         return code;
     }

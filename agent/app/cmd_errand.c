@@ -324,7 +324,7 @@ errand(int argc, char **argv, const struct command_spec *words)
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
     struct configuration configuration;
-    enum exit_code code = load_configuration(path, &configuration);
+    enum exit_code code = load_configuration_to_ask(path, &configuration);
     if (code == EXIT_OK) {
         command.ask = (struct ask){ .configuration = &configuration,
                                     .command = spec.name };

@@ -135,7 +135,7 @@ cmd_export(int argc, char **argv)
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
     struct configuration configuration;
-    enum exit_code code = load_configuration(path, &configuration);
+    enum exit_code code = load_configuration_to_ask(path, &configuration);
     if (code == EXIT_OK) {
         const char *name = operands[0];
         export.ask = (struct ask){ .configuration = &configuration,

@@ -157,7 +157,7 @@ cmd_import(int argc, char **argv)
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
     struct configuration configuration;
-    enum exit_code code = load_configuration(path, &configuration);
+    enum exit_code code = load_configuration_to_ask(path, &configuration);
     if (code == EXIT_OK) {
         struct import import = { .ask = { .configuration = &configuration,
                                           .command = spec.name } };

@@ -146,7 +146,7 @@ run(const struct command_spec *words, int argc, char **argv, struct wish *wish)
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
     struct configuration configuration;
-    enum exit_code code = load_configuration(path, &configuration);
+    enum exit_code code = load_configuration_to_ask(path, &configuration);
     if (code == EXIT_OK) {
         wish->name = operands[0];
         code = ask_for(&configuration, wish, json);

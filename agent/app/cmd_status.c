@@ -415,7 +415,7 @@ cmd_status(int argc, char **argv)
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     }
     struct configuration configuration;
-    enum exit_code code = load_configuration(path, &configuration);
+    enum exit_code code = load_configuration_to_ask(path, &configuration);
     if (code == EXIT_OK) {
         const struct ask ask = { .configuration = &configuration,
                                  .command = spec.name };

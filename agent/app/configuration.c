@@ -487,12 +487,17 @@ bind_connectors(struct configuration *configuration,
          at != NULL && status == STATUS_OK; at = at->next) {
         /* a name is a part of a path, too */
         if (!config_bind_name(binding, at) ||
-            !advice_is_filled(&configuration->report, at)) {
+            (!configuration->asks &&
+             !advice_is_filled(&configuration->report, at))) {
             continue;
         }
-        status = bind_connector(
-            configuration, binding, at,
-            &configuration->connectors[configuration->connector_count++]);
+        struct connector *connector =
+            &configuration->connectors[configuration->connector_count++];
+        if (configuration->asks) {
+            connector->name = at->key;
+        } else {
+            status = bind_connector(configuration, binding, at, connector);
+        }
     }
     return status;
 }
@@ -582,7 +587,7 @@ bind_all(struct configuration *configuration, const struct config_node *root)
     if (status == STATUS_OK) {
         status = read_token(configuration);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !configuration->asks) {
         read_handler_secrets(configuration);
         if (config_report_status(&configuration->report) == STATUS_OK) {
             doors_check(&configuration->settings, root, clock_unix_ms(),
@@ -655,6 +660,14 @@ configuration_load_to_register(const char *path, struct configuration *ret,
                                struct error *err)
 {
     *ret = (struct configuration){ .registers = true };
+    return load(path, ret, err);
+}
+
+enum status
+configuration_load_to_ask(const char *path, struct configuration *ret,
+                          struct error *err)
+{
+    *ret = (struct configuration){ .asks = true };
     return load(path, ret, err);
 }
 

@@ -22,6 +22,7 @@ struct configuration {
     struct slice admin_token; /* empty: none */
     size_t file_count;
     bool registers; /* see configuration_load_to_register */
+    bool asks;      /* see configuration_load_to_ask */
 };
 
 /*
@@ -39,6 +40,16 @@ NODISCARD
 enum status configuration_load_to_register(const char *path,
                                            struct configuration *ret,
                                            struct error *err);
+
+/*
+ * The same for commands that only ask the running agent. Of connectors nothing
+ * but the name is known, and no secret is read but admin.token: who may use the
+ * admin socket need not be able to read what the agent was given.
+ */
+NODISCARD
+enum status configuration_load_to_ask(const char *path,
+                                      struct configuration *ret,
+                                      struct error *err);
 
 /* Also wipes the secrets. */
 void configuration_fini(struct configuration *configuration);

@@ -50,6 +50,14 @@ load_configuration_to_register(const char *path, struct configuration *ret)
 }
 
 enum exit_code
+load_configuration_to_ask(const char *path, struct configuration *ret)
+{
+    struct error err = { 0 };
+    enum status status = configuration_load_to_ask(path, ret, &err);
+    return loaded(ret, status, &err);
+}
+
+enum exit_code
 load_exit_code(enum status status)
 {
     static const struct {

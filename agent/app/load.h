@@ -23,6 +23,10 @@ void load_print_findings(const struct config_report *report);
 enum exit_code load_configuration_to_register(const char *path,
                                               struct configuration *ret);
 
+/* The same by configuration_load_to_ask. */
+enum exit_code load_configuration_to_ask(const char *path,
+                                         struct configuration *ret);
+
 /* The exit code that goes with a status. */
 enum exit_code load_exit_code(enum status status);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/secret.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "io/fs.h"
@@ -21,6 +23,26 @@ cut_newline(struct buf *buf, size_t start)
     }
 }
 
+/* Where systemd puts those of the unit while it runs, for root to read. */
+#define UNIT_CREDENTIALS "/run/credentials/longstop.service"
+
+static enum status
+no_credentials(struct slice name, int why, struct error *err)
+{
+    if (why == EACCES) {
+        return error_set(err, STATUS_DENIED,
+                         "credential:%.*s: $CREDENTIALS_DIRECTORY is not set, "
+                         "and only root may read " UNIT_CREDENTIALS
+                         ": say it with sudo",
+                         SLICE_ARG(name));
+    }
+    return error_set(err, STATUS_NOT_FOUND,
+                     "credential:%.*s: $CREDENTIALS_DIRECTORY is not set, and "
+                     "longstop.service does not run; start the agent by "
+                     "systemd with LoadCredential=%.*s:/path, or use a file",
+                     SLICE_ARG(name), SLICE_ARG(name));
+}
+
 /* systemd.exec(5): a credential is a file of this name, never a path. */
 static enum status
 credential_path(struct slice name, struct buf *path, struct error *err)
@@ -34,11 +56,10 @@ credential_path(struct slice name, struct buf *path, struct error *err)
     }
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     if (folder == NULL || folder[0] == '\0') {
-        return error_set(err, STATUS_NOT_FOUND,
-                         "credential:%.*s: $CREDENTIALS_DIRECTORY is not set; "
-                         "start the agent by systemd with "
-                         "LoadCredential=%.*s:/path, or use a file",
-                         SLICE_ARG(name), SLICE_ARG(name));
+        folder = UNIT_CREDENTIALS;
+        if (access(folder, X_OK) != 0) {
+            return no_credentials(name, errno, err);
+        }
     }
     buf_text(path, folder);
     buf_byte(path, '/');

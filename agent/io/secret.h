@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * secret: reads what a secret's reference points to: the value itself, a file,
- * or a systemd credential ($CREDENTIALS_DIRECTORY/NAME).
+ * or a systemd credential ($CREDENTIALS_DIRECTORY/NAME; in a shell, where that
+ * is not set, what systemd has given the running unit).
  */
 #ifndef IO_SECRET_H
 #define IO_SECRET_H

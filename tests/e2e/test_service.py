@@ -124,6 +124,65 @@ class Activated(harness.Case):
         self.assertEqual(agent.stop()[0], 0)
 
 
+class Shell(harness.Case):
+    """What somebody types beside an agent whose secrets are credentials."""
+
+    def served(self):
+        """An agent that systemd has given its secret."""
+        connector = harness.pet_store()
+        connector["with"]["webhook_secret"] = "credential:shop"
+        agent = self.agent({"shop": connector})
+        os.mkdir(agent.path("given"))
+        with open(agent.path("given/shop"), "w", encoding="ascii") as file:
+            file.write(harness.SECRET)
+        agent.env = {"CREDENTIALS_DIRECTORY": agent.path("given")}
+        return agent.start()
+
+    def test_commands_that_ask_the_agent_need_no_secret(self):
+        agent = self.served()
+        Hook(1, iso()).send(agent)
+        agent.wait_events(1)
+        for words in ("status", "events", "show 1", "gaps", "keys shop",
+                      "refusals", "dead", "errands", "receivers",
+                      "pause shop", "resume shop", "export",
+                      "replay 1 --handler log", "retry --all", "drop --all"):
+            got = agent.command(*words.split())
+            self.assertIn(got.returncode, (0, 1), (words, got))
+            self.assertNotIn(b"credential", got.stderr, words)
+
+    def test_a_broken_connector_does_not_keep_one_from_asking(self):
+        agent = self.served()
+        agent.config["connectors"]["shop"]["use"] = "no-such-file.yaml"
+        agent.write_config()
+        self.assertEqual(agent.command("check").returncode, 78)
+        self.assertEqual(agent.command("status").returncode, 0)
+
+    def test_check_says_where_it_looked_for_the_credential(self):
+        agent = self.served()
+        got = agent.command("check")
+        self.assertEqual(got.returncode, 78)
+        self.assertIn(b"longstop.service does not run", got.stderr)
+
+    def test_root_finds_the_running_units_credentials_by_itself(self):
+        agent = self.served()
+        got = subprocess.run(
+            ["unshare", "--mount", "sh", "-c",
+             "mount -t tmpfs none /run || exit 99; "
+             "mkdir -p /run/credentials && "
+             "cp -R \"$1\" /run/credentials/longstop.service && "
+             "chmod -R go= /run/credentials/longstop.service && "
+             "\"$2\" check -c \"$3\" && exec setpriv --reuid 65534 "
+             "--clear-groups \"$2\" check -c \"$3\"", "sh",
+             agent.path("given"), harness.LONGSTOP, agent.config_path],
+            capture_output=True, env=harness.environment(), cwd="/",
+            timeout=60, check=False)
+        if got.returncode in (1, 99) and b"check" not in got.stderr:
+            self.skipTest("no mount of one's own here")
+        self.assertIn(b"shop", got.stdout)
+        # and somebody else is told that it is root's to read
+        self.assertEqual(got.returncode, 78, got)
+
+
 class Unit(unittest.TestCase):
     def setUp(self):
         with open(os.path.join(BUILD, "systemd", "longstop.service"),

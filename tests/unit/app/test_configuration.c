@@ -351,6 +351,36 @@ secrets_come_from_files_beside_the_one_that_names_them(void **state)
 }
 
 static void
+who_only_asks_needs_no_secret_and_no_connector_file(void **state)
+{
+    (void)state;
+    struct configuration configuration;
+    write_file("tok", "let me in");
+    assert_int_equal(chmod("tok", 0600), 0);
+    write_file("sub/a.yaml",
+               LISTEN "admin: {token_file: ../tok}\n"
+                      "connectors: {shop: {use: petstore, with: "
+                      "{webhook_secret: 'credential:c'}}, "
+                      "till: {use: nowhere.yaml, with: {a: FILL_IN}}}\n"
+                      "handlers: {h: {http: {url: 'http://h', secret_file: "
+                      "gone}}}\n");
+    assert_int_equal(configuration_load("sub/a.yaml", &configuration, NULL),
+                     STATUS_CONFIG);
+    configuration_fini(&configuration);
+    assert_int_equal(
+        configuration_load_to_ask("sub/a.yaml", &configuration, NULL),
+        STATUS_OK);
+    assert_int_equal(configuration.report.warnings, 0);
+    assert_string_equal(configuration.admin_token.ptr, "let me in");
+    assert_string_equal(configuration.places.admin_address.ptr,
+                        "unix:admin.sock");
+    assert_int_equal(configuration.connector_count, 2);
+    assert_non_null(configuration_connector(&configuration, slice_of("till")));
+    assert_null(configuration_connector(&configuration, slice_of("tilt")));
+    configuration_fini(&configuration);
+}
+
+static void
 conf_d_is_laid_beside_and_both_places_of_a_double_are_named(void **state)
 {
     (void)state;
@@ -418,6 +448,7 @@ main(void)
         cmocka_unit_test(places_are_relative_to_the_file_or_given_by_systemd),
         cmocka_unit_test(
             secrets_come_from_files_beside_the_one_that_names_them),
+        cmocka_unit_test(who_only_asks_needs_no_secret_and_no_connector_file),
         cmocka_unit_test(
             conf_d_is_laid_beside_and_both_places_of_a_double_are_named),
         cmocka_unit_test(another_connectors_verification_can_be_used),
