@@ -185,6 +185,9 @@ struct walk_step {
     bool has_gap; /* write this row in the same transaction */
     struct walk_gap gap;
     bool state_changed; /* worth a transaction even without rows */
+    bool is_elsewhere;  /* failed on a full second, and not on the one of the
+                           walk before: that is passed, and no failure of it
+                           makes the next walk wait */
     struct error why;   /* for WALK_FAILED */
 };
 

@@ -59,9 +59,11 @@ ask(struct taking *t)
 /* Counts the walks that end on one full second; true when it is to be passed
  * over. */
 static bool
-tie_is_final(struct walk_state *state, int64_t at_ms)
+tie_is_final(struct taking *t, int64_t at_ms)
 {
-    state->ties = state->tie_ms == at_ms ? state->ties + 1 : 1;
+    struct walk_state *state = t->state;
+    t->step->is_elsewhere = state->tie_ms != at_ms;
+    state->ties = t->step->is_elsewhere ? 1 : state->ties + 1;
     state->tie_ms = at_ms;
     if (state->ties < TIES_MAX) {
         return false;
@@ -77,7 +79,7 @@ take_tie(struct taking *t)
     struct walk_state *state = t->state;
     int64_t unit = walk_cursor_unit_ms(t->cursor);
     int64_t behind = state->cursor_ms + unit;
-    if (!tie_is_final(state, state->cursor_ms)) {
+    if (!tie_is_final(t, state->cursor_ms)) {
         return fail(t, "a whole page has one time stamp and there is no way "
                        "on: raise the page size");
     }
@@ -321,7 +323,7 @@ take_full(struct taking *t)
     if (walk_span_halve(t->connector, state)) {
         return ask(t);
     }
-    if (!tie_is_final(state, state->from_ms)) {
+    if (!tie_is_final(t, state->from_ms)) {
         return fail(t, "the shortest span that can be asked for is full: what "
                        "it leaves out cannot be read");
     }

@@ -314,6 +314,9 @@ count_stored(struct source_poll *poll, const struct verdict *verdict)
     poll->run.known += verdict->known;
     poll->run.seeded += verdict->seeded;
     poll_pace_stored(poll, verdict);
+    if (poll->step.is_elsewhere) {
+        poll->failures = 0; /* whatever failed before is behind */
+    }
     if (poll->step.has_gap) {
         poll->run.has_gap = true;
         poll->run.gap = poll->step.gap;

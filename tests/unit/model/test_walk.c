@@ -383,6 +383,7 @@ a_full_second_fails_twice_and_is_a_gap_the_third_time(void **state)
         begin(f);
         assert_cursor(f, "100");
         page(f, full, WALK_FAILED);
+        assert_int_equal(f->step.is_elsewhere, i == 0);
         assert_false(f->step.has_gap);
         assert_non_null(strstr(f->step.why.text, "page size"));
     }
@@ -390,7 +391,14 @@ a_full_second_fails_twice_and_is_a_gap_the_third_time(void **state)
     page(f, full, WALK_ASK);
     assert_gap(f, GAP_TIE, 100000, 101000);
     assert_cursor(f, "101");
+    assert_false(f->step.is_elsewhere);
+    /* The next one is no failure of this one's. */
+    page(f, "{\"rows\":[{\"at\":101},{\"at\":101}]}", WALK_FAILED);
+    assert_true(f->step.is_elsewhere);
+    assert_int_equal(f->state.ties, 1);
+    begin(f);
     page(f, "{\"rows\":[{\"at\":101}]}", WALK_WHOLE);
+    assert_false(f->step.is_elsewhere);
     assert_int_equal(f->state.ties, 0);
 }
 

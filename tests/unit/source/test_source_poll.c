@@ -183,6 +183,49 @@ a_provider_that_is_not_there_is_a_failure(void **state)
     site_close();
 }
 
+/* A run of full seconds is as many failures as there are seconds, and each of
+ * them is over as soon as the first was. */
+static void
+a_full_second_behind_another_is_tried_again_as_soon_as_the_first(void **state)
+{
+    static const char one_row[] = PARAMS
+        "poll:\n"
+        "  request: {url: '{var:base}/v1/list', query: {since: '{cursor}'}}\n"
+        "  auth: {type: bearer}\n"
+        "  items: '$.rows[*]'\n"
+        "  order: asc\n"
+        "  start: 2026-09-01T00:00:00Z\n"
+        "  cursor: {kind: time, from: at, format: iso8601, inclusive: true}\n"
+        "  pages: {kind: cursor, size: 1}\n"
+        "  record: {id: '{id}', type: t, time: at}\n"
+        "match: {mode: event, same_id: true}\n";
+#define ONE(id, at)                                                            \
+    {                                                                          \
+        200, NULL, NULL, "{\"rows\":[" ROW(id, at) "]}"                        \
+    }
+    static const struct answer script[] = {
+        ONE("a", "02"), ONE("a", "02"),
+        ONE("a", "02"), ONE("a", "02"), /* its gap */
+        ONE("b", "03"), ONE("b", "03"),
+        ONE("b", "03"), { 0, NULL, NULL, NULL },
+    };
+    static const unsigned failures[] = { 1, 2, 1, 2 };
+    (void)state;
+    site_open(one_row, script);
+    source_poll_destroy(site.poll);
+    site.settings.cadence.every_ms = 30; /* no wait is longer */
+    make_poll();
+    start();
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        await_ends(i + 1);
+        assert_int_equal(site.ended.outcome, POLL_FAILED);
+        assert_int_equal(site.ended.failures, failures[i]);
+        assert_int_equal(site.ended.has_gap, i == 2);
+    }
+    site_close();
+#undef ONE
+}
+
 static void
 a_page_the_store_did_not_take_is_asked_again(void **state)
 {
@@ -1001,6 +1044,8 @@ main(void)
             without_a_filter_what_lies_below_is_left_out_and_the_order_turned),
         cmocka_unit_test(a_failed_walk_says_why_and_is_begun_again),
         cmocka_unit_test(a_provider_that_is_not_there_is_a_failure),
+        cmocka_unit_test(
+            a_full_second_behind_another_is_tried_again_as_soon_as_the_first),
         cmocka_unit_test(a_page_the_store_did_not_take_is_asked_again),
         cmocka_unit_test(a_state_that_cannot_be_read_is_read_again),
         cmocka_unit_test(pokes_do_not_put_off_the_walk_after_a_failure),
