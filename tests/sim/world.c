@@ -425,6 +425,7 @@ calm_down(void)
     if (now.up_at_ms != INT64_MAX) {
         run_until(now.up_at_ms);
     }
+    world.calm_ms = vtime_now_ms();
 }
 
 static int64_t

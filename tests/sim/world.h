@@ -46,7 +46,8 @@ struct world {
     struct prng store;
     struct prng handlers;
     bool traced;
-    bool calm; /* nothing goes wrong any more */
+    bool calm;       /* nothing goes wrong any more … */
+    int64_t calm_ms; /* … and nothing does since; 0: not yet */
     /* What goes on now, counted. */
     unsigned down[INCIDENT_KINDS];
     int64_t clock_by_ms; /* our clock is set so when an attempt hangs */
