@@ -28,9 +28,6 @@
 /* While there is no room: how often it is asked whether there is again. */
 #define PROBE_MS 1000
 
-/* Bodies in one transaction: a longer one only makes others wait. */
-#define GROUP_BYTES ((int64_t)4 << 20)
-
 struct store_worker {
     struct loop *loop;
     struct store *store;
@@ -61,57 +58,6 @@ struct store_worker {
     struct store_unit **group;
 };
 
-static struct store_call *
-call_of(struct list *link)
-{
-    return list_entry(link, struct store_call, link);
-}
-
-static int64_t
-bytes_of(const struct store_call *call)
-{
-    int64_t bytes = 0;
-    if (call->kind == STORE_CALL_UNIT) {
-        const struct store_unit *unit = &call->unit;
-        for (size_t i = 0; i < unit->sighting_count; i++) {
-            bytes += (int64_t)unit->sightings[i].body.len;
-        }
-    }
-    return bytes;
-}
-
-static int64_t
-events_of(const struct store_call *call)
-{
-    return call->kind == STORE_CALL_UNIT ? (int64_t)call->unit.sighting_count
-                                         : 0;
-}
-
-/* Takes what makes the next transaction: units that stand in a row, or one
- * call of another kind. */
-static size_t
-take_group(struct store_worker *worker, struct list *taken)
-{
-    size_t count = 0;
-    int64_t bytes = 0;
-    list_for_each_safe(link, &worker->queued) {
-        struct store_call *call = call_of(link);
-        bool is_unit = call->kind == STORE_CALL_UNIT;
-        if (count > 0 && (!is_unit || bytes >= GROUP_BYTES ||
-                          (int64_t)count >= worker->settings.group_units)) {
-            break;
-        }
-        list_remove(link);
-        list_append(taken, link);
-        count++;
-        bytes += bytes_of(call);
-        if (!is_unit) {
-            break;
-        }
-    }
-    return count;
-}
-
 /* Applies a run of units; the last call carries what the loop is told of the
  * commit. */
 static void
@@ -120,7 +66,7 @@ run_units(struct store_worker *worker, struct list *taken, size_t count)
     struct store_call *last = NULL;
     size_t at = 0;
     list_for_each(link, taken) {
-        last = call_of(link);
+        last = store_call_of(link);
         worker->group[at++] = &last->unit;
     }
     int64_t begin_us = clock_monotonic_us();
@@ -132,56 +78,9 @@ run_units(struct store_worker *worker, struct list *taken, size_t count)
         last->commit_units = count;
     }
     list_for_each(link, taken) {
-        struct store_call *call = call_of(link);
+        struct store_call *call = store_call_of(link);
         call->status = call->unit.status;
         call->err = call->unit.err;
-    }
-}
-
-static void
-run_call(struct store_worker *worker, struct store_call *call)
-{
-    struct store *store = worker->store;
-    const struct store_ops *ops = store->ops;
-    struct error *err = &call->err;
-    switch (call->kind) {
-    case STORE_CALL_UNIT: break; /* run_units */
-    case STORE_CALL_CLAIM:
-        call->status =
-            ops->claim(store, call->claim.handler, call->claim.now_ms,
-                       call->claim.lease_until_ms, call->claim.limit,
-                       &call->claim.claims, err);
-        break;
-    case STORE_CALL_AGAIN:
-        call->status = ops->again(store, &call->again, err);
-        break;
-    case STORE_CALL_ERRAND:
-        call->status = ops->errand(store, &call->errand, err);
-        break;
-    case STORE_CALL_KNOWN:
-        call->status = ops->known(store, call->known.sightings,
-                                  call->known.count, call->known.known, err);
-        break;
-    case STORE_CALL_WALK:
-        call->status = ops->walk(store, call->walk.connector, call->walk.tier,
-                                 &call->walk.text, err);
-        break;
-    case STORE_CALL_FIGURES:
-        call->status =
-            ops->figures(store, call->figures.at, call->figures.count, err);
-        break;
-    case STORE_CALL_ACCOUNT:
-        call->status = ops->account(store, &call->account, err);
-        break;
-    case STORE_CALL_UNLISTED:
-        call->status = ops->unlisted(store, &call->unlisted, err);
-        break;
-    case STORE_CALL_PRUNE:
-        call->status = ops->prune(store, &call->prune, err);
-        break;
-    case STORE_CALL_RECEIVER:
-        call->status = ops->receiver(store, &call->receiver, err);
-        break;
     }
 }
 
@@ -189,11 +88,11 @@ static void
 run_group(struct store_worker *worker, struct list *taken, size_t count)
 {
     PRE(count > 0);
-    struct store_call *first = call_of(taken->next);
+    struct store_call *first = store_call_of(taken->next);
     if (first->kind == STORE_CALL_UNIT) {
         run_units(worker, taken, count);
     } else {
-        run_call(worker, first);
+        store_call_run(worker->store, first);
     }
 }
 
@@ -210,7 +109,8 @@ thread_main(void *arg)
             break;
         }
         struct list taken = LIST_INIT(taken);
-        size_t count = take_group(worker, &taken);
+        size_t count = store_call_take(&worker->queued,
+                                       worker->settings.group_units, &taken);
         (void)pthread_mutex_unlock(&worker->lock);
         run_group(worker, &taken, count);
         (void)pthread_mutex_lock(&worker->lock);
@@ -298,8 +198,8 @@ probe(void *arg)
 static void
 complete(struct store_worker *worker, struct store_call *call)
 {
-    worker->figures.queued_events -= events_of(call);
-    worker->figures.queued_bytes -= bytes_of(call);
+    worker->figures.queued_events -= store_call_events(call);
+    worker->figures.queued_bytes -= store_call_bytes(call);
     note_health(worker, call);
     if (call->commit_units > 0) {
         worker->figures.commits++;
@@ -324,7 +224,7 @@ take_finished(void *arg)
     (void)pthread_mutex_unlock(&worker->lock);
     struct list *link;
     while ((link = list_take(&finished)) != NULL) {
-        complete(worker, call_of(link));
+        complete(worker, store_call_of(link));
     }
 }
 
@@ -418,11 +318,11 @@ store_worker_submit(struct store_worker *worker, struct store_call *call)
     if (status_disposition(worker->figures.health) == DISPOSITION_FATAL) {
         return worker->figures.health;
     }
-    if (events_of(call) > 0 && !store_worker_has_room(worker)) {
+    if (store_call_events(call) > 0 && !store_worker_has_room(worker)) {
         return STATUS_BUSY;
     }
-    worker->figures.queued_events += events_of(call);
-    worker->figures.queued_bytes += bytes_of(call);
+    worker->figures.queued_events += store_call_events(call);
+    worker->figures.queued_bytes += store_call_bytes(call);
     call->status = STATUS_OK;
     call->err.text[0] = '\0';
     call->commit_us = 0;

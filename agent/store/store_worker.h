@@ -11,8 +11,7 @@
 #ifndef STORE_STORE_WORKER_H
 #define STORE_STORE_WORKER_H
 
-#include "base/list.h"
-#include "store/store.h"
+#include "store/store_call.h"
 
 struct loop;
 struct store_worker;
@@ -28,62 +27,6 @@ NODISCARD
 enum status store_worker_create(struct loop *loop, struct store *store,
                                 const struct store_worker_settings *settings,
                                 struct store_worker **ret, struct error *err);
-
-/* What is asked of the thread; embed it in what the caller keeps. */
-enum store_call_kind {
-    STORE_CALL_UNIT,
-    STORE_CALL_CLAIM,
-    STORE_CALL_AGAIN,
-    STORE_CALL_ERRAND,
-    STORE_CALL_KNOWN,
-    STORE_CALL_WALK,
-    STORE_CALL_FIGURES,
-    STORE_CALL_ACCOUNT,
-    STORE_CALL_UNLISTED,
-    STORE_CALL_PRUNE,
-    STORE_CALL_RECEIVER
-};
-
-struct store_call {
-    struct list link; /* the worker's while the call is under way */
-    enum store_call_kind kind;
-    void (*done)(struct store_call *call); /* on the loop, exactly once */
-    void *arg;
-    enum status status; /* set before done */
-    struct error err;
-    /* The worker's: on the last call of a group, what its commit took. */
-    int64_t commit_us;
-    size_t commit_units;
-    union {
-        struct store_unit unit; /* its status is copied to `status` */
-        struct {
-            uint32_t handler;
-            int64_t now_ms, lease_until_ms;
-            size_t limit;
-            struct store_claims claims;
-        } claim;
-        struct store_again again;
-        struct store_errand errand;
-        struct {
-            const struct sighting *sightings;
-            size_t count;
-            bool *known;
-        } known;
-        struct {
-            uint32_t connector;
-            unsigned tier;
-            struct buf text;
-        } walk;
-        struct {
-            struct store_figure *at;
-            size_t count;
-        } figures;
-        struct store_account account;
-        struct store_unlisted unlisted;
-        struct store_prune prune;
-        struct store_receiver receiver;
-    };
-};
 
 /*
  * Queues a call. STATUS_OK: done will come. STATUS_BUSY: the queue is over its

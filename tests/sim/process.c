@@ -439,6 +439,7 @@ process_abandon(void)
     process.dying = true;
     begin_end(ignore, 0);
     worker_abandon(process.worker);
+    fills_cancel(process.fills);
     handlers_cut();
     loop_end_turn(process.loop);
     destroy();

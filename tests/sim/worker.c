@@ -28,40 +28,7 @@ struct store_worker {
     struct store_unit *group[64];
 };
 
-static struct store_call *
-call_of(struct list *link)
-{
-    return list_entry(link, struct store_call, link);
-}
-
-static int64_t
-events_of(const struct store_call *call)
-{
-    return call->kind == STORE_CALL_UNIT ? (int64_t)call->unit.sighting_count
-                                         : 0;
-}
-
 /* ---- asking the store ---- */
-
-static size_t
-take_group(struct store_worker *worker, struct list *taken)
-{
-    size_t count = 0;
-    list_for_each_safe(link, &worker->queued) {
-        bool is_unit = call_of(link)->kind == STORE_CALL_UNIT;
-        if (count > 0 &&
-            (!is_unit || (int64_t)count >= worker->settings.group_units)) {
-            break;
-        }
-        list_remove(link);
-        list_append(taken, link);
-        count++;
-        if (!is_unit) {
-            break;
-        }
-    }
-    return count;
-}
 
 static enum status
 run_units(struct store_worker *worker, struct list *taken, size_t count)
@@ -69,12 +36,12 @@ run_units(struct store_worker *worker, struct list *taken, size_t count)
     size_t at = 0;
     struct error err;
     list_for_each(link, taken) {
-        worker->group[at++] = &call_of(link)->unit;
+        worker->group[at++] = &store_call_of(link)->unit;
     }
     enum status status =
         worker->store->ops->apply(worker->store, worker->group, count, &err);
     list_for_each(link, taken) {
-        struct store_call *call = call_of(link);
+        struct store_call *call = store_call_of(link);
         call->status = call->unit.status;
         call->err = call->unit.err;
         if (call->status == STATUS_OK) {
@@ -87,50 +54,9 @@ run_units(struct store_worker *worker, struct list *taken, size_t count)
 static enum status
 run_call(struct store_worker *worker, struct store_call *call)
 {
-    struct store *store = worker->store;
-    const struct store_ops *ops = store->ops;
-    struct error *err = &call->err;
-    switch (call->kind) {
-    case STORE_CALL_UNIT: break;
-    case STORE_CALL_CLAIM:
-        call->status =
-            ops->claim(store, call->claim.handler, call->claim.now_ms,
-                       call->claim.lease_until_ms, call->claim.limit,
-                       &call->claim.claims, err);
-        break;
-    case STORE_CALL_AGAIN:
-        call->status = ops->again(store, &call->again, err);
-        break;
-    case STORE_CALL_ERRAND:
-        call->status = ops->errand(store, &call->errand, err);
-        break;
-    case STORE_CALL_KNOWN:
-        call->status = ops->known(store, call->known.sightings,
-                                  call->known.count, call->known.known, err);
-        break;
-    case STORE_CALL_WALK:
-        call->status = ops->walk(store, call->walk.connector, call->walk.tier,
-                                 &call->walk.text, err);
-        break;
-    case STORE_CALL_FIGURES:
-        call->status =
-            ops->figures(store, call->figures.at, call->figures.count, err);
-        break;
-    case STORE_CALL_ACCOUNT:
-        call->status = ops->account(store, &call->account, err);
-        if (call->status == STATUS_OK) {
-            oracle_account(&call->account);
-        }
-        break;
-    case STORE_CALL_UNLISTED:
-        call->status = ops->unlisted(store, &call->unlisted, err);
-        break;
-    case STORE_CALL_PRUNE:
-        call->status = ops->prune(store, &call->prune, err);
-        break;
-    case STORE_CALL_RECEIVER:
-        call->status = ops->receiver(store, &call->receiver, err);
-        break;
+    store_call_run(worker->store, call);
+    if (call->kind == STORE_CALL_ACCOUNT && call->status == STATUS_OK) {
+        oracle_account(&call->account);
     }
     return call->status;
 }
@@ -157,8 +83,9 @@ static void
 run_group(struct store_worker *worker)
 {
     struct list taken = LIST_INIT(taken);
-    size_t count = take_group(worker, &taken);
-    struct store_call *first = call_of(taken.next);
+    size_t count =
+        store_call_take(&worker->queued, worker->settings.group_units, &taken);
+    struct store_call *first = store_call_of(taken.next);
     enum status status = first->kind == STORE_CALL_UNIT
                              ? run_units(worker, &taken, count)
                              : run_call(worker, first);
@@ -209,7 +136,7 @@ note_health(struct store_worker *worker, const struct store_call *call)
 static void
 complete(struct store_worker *worker, struct store_call *call)
 {
-    worker->figures.queued_events -= events_of(call);
+    worker->figures.queued_events -= store_call_events(call);
     note_health(worker, call);
     call->done(call);
 }
@@ -221,7 +148,7 @@ deliver(void *arg)
     struct list finished = LIST_INIT(finished);
     list_join(&finished, &worker->finished);
     for (struct list *link; (link = list_take(&finished)) != NULL;) {
-        complete(worker, call_of(link));
+        complete(worker, store_call_of(link));
     }
 }
 
@@ -284,10 +211,10 @@ store_worker_submit(struct store_worker *worker, struct store_call *call)
     if (worker->dead) {
         return STATUS_CANCELED;
     }
-    if (events_of(call) > 0 && !store_worker_has_room(worker)) {
+    if (store_call_events(call) > 0 && !store_worker_has_room(worker)) {
         return STATUS_BUSY;
     }
-    worker->figures.queued_events += events_of(call);
+    worker->figures.queued_events += store_call_events(call);
     call->status = STATUS_OK;
     call->err.text[0] = '\0';
     call->commit_us = 0;
@@ -354,7 +281,7 @@ worker_abandon(struct store_worker *worker)
     vtime_alarm_off(&worker->deliver);
     deliver(worker);
     for (struct list *link; (link = list_take(&worker->queued)) != NULL;) {
-        struct store_call *call = call_of(link);
+        struct store_call *call = store_call_of(link);
         call->status = STATUS_IO;
         complete(worker, call);
     }

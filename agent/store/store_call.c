@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/store_call.h"
+
+/* Bodies in one transaction: a longer one only makes others wait. */
+#define GROUP_BYTES ((int64_t)4 << 20)
+
+struct store_call *
+store_call_of(struct list *link)
+{
+    return list_entry(link, struct store_call, link);
+}
+
+int64_t
+store_call_events(const struct store_call *call)
+{
+    return call->kind == STORE_CALL_UNIT ? (int64_t)call->unit.sighting_count
+                                         : 0;
+}
+
+int64_t
+store_call_bytes(const struct store_call *call)
+{
+    int64_t bytes = 0;
+    if (call->kind == STORE_CALL_UNIT) {
+        const struct store_unit *unit = &call->unit;
+        for (size_t i = 0; i < unit->sighting_count; i++) {
+            bytes += (int64_t)unit->sightings[i].body.len;
+        }
+    }
+    return bytes;
+}
+
+size_t
+store_call_take(struct list *queued, int64_t units_max, struct list *taken)
+{
+    size_t count = 0;
+    int64_t bytes = 0;
+    list_for_each_safe(link, queued) {
+        struct store_call *call = store_call_of(link);
+        bool is_unit = call->kind == STORE_CALL_UNIT;
+        if (count > 0 &&
+            (!is_unit || bytes >= GROUP_BYTES || (int64_t)count >= units_max)) {
+            break;
+        }
+        list_remove(link);
+        list_append(taken, link);
+        count++;
+        bytes += store_call_bytes(call);
+        if (!is_unit) {
+            break;
+        }
+    }
+    return count;
+}
+
+void
+store_call_run(struct store *store, struct store_call *call)
+{
+    const struct store_ops *ops = store->ops;
+    struct error *err = &call->err;
+    switch (call->kind) {
+    case STORE_CALL_UNIT: break;
+    case STORE_CALL_CLAIM:
+        call->status =
+            ops->claim(store, call->claim.handler, call->claim.now_ms,
+                       call->claim.lease_until_ms, call->claim.limit,
+                       &call->claim.claims, err);
+        break;
+    case STORE_CALL_AGAIN:
+        call->status = ops->again(store, &call->again, err);
+        break;
+    case STORE_CALL_ERRAND:
+        call->status = ops->errand(store, &call->errand, err);
+        break;
+    case STORE_CALL_KNOWN:
+        call->status = ops->known(store, call->known.sightings,
+                                  call->known.count, call->known.known, err);
+        break;
+    case STORE_CALL_WALK:
+        call->status = ops->walk(store, call->walk.connector, call->walk.tier,
+                                 &call->walk.text, err);
+        break;
+    case STORE_CALL_FIGURES:
+        call->status =
+            ops->figures(store, call->figures.at, call->figures.count, err);
+        break;
+    case STORE_CALL_ACCOUNT:
+        call->status = ops->account(store, &call->account, err);
+        break;
+    case STORE_CALL_UNLISTED:
+        call->status = ops->unlisted(store, &call->unlisted, err);
+        break;
+    case STORE_CALL_PRUNE:
+        call->status = ops->prune(store, &call->prune, err);
+        break;
+    case STORE_CALL_RECEIVER:
+        call->status = ops->receiver(store, &call->receiver, err);
+        break;
+    }
+}
