@@ -2,7 +2,6 @@
 /* agent_receivers: the receivers that the store has, made real. */
 #include "app/agent_private.h"
 
-#include "app/outlets.h"
 #include "flow/receivers.h"
 
 enum status
@@ -13,7 +12,6 @@ agent_build_receivers(struct agent *agent, struct store *store,
     const struct receivers_settings settings = {
         .rules = &configuration->settings.outbound.rules,
         .user_agent = agent->user_agent,
-        .fetch_ms = outlets_fetch_ms(configuration),
         .telemetry = &agent->telemetry,
     };
     enum status status =

@@ -10,8 +10,9 @@
 #include "io/plugin_load.h"
 #include "model/fetch.h"
 
-/* A lease must outlive any attempt: what is fetched first, the deadline, the
- * time to kill, and the time an outcome may wait for the disk. */
+/* A lease must outlive any attempt: the deadline, the time to kill, and the
+ * time an outcome may wait for the disk; dispatch adds what is fetched first.
+ */
 #define LEASE_SLACK_MS (60 * INSTANT_SECOND_MS)
 #define KILL_AFTER_MS  (5 * INSTANT_SECOND_MS)
 #define OUTPUT_LIMIT   4096
@@ -19,7 +20,6 @@
 struct making {
     const struct outlets_parts *parts; /* NULL: no handler is made */
     struct arena *arena;
-    int64_t fetch_ms; /* the longest that may come before a handler */
 };
 
 /* argv[0] with a slash is relative to the file that names it. */
@@ -200,7 +200,7 @@ make_outlet(const struct making *making,
         .concurrency = settings->concurrency,
         .batch = settings->batch,
         .run_ms = run_ms,
-        .attempt_ms = run_ms + making->fetch_ms,
+        .attempt_ms = run_ms,
         .format = (enum delivery_format)settings->format,
     };
     if (settings->batch != NULL) {
@@ -244,8 +244,7 @@ outlets_create(const struct outlets_parts *parts,
     const struct config_list *list = &configuration->settings.handlers;
     const struct handler_settings *all = list->at;
     *ret = (struct outlets){ 0 };
-    const struct making making = { parts, &ret->arena,
-                                   outlets_fetch_ms(configuration) };
+    const struct making making = { parts, &ret->arena };
     ret->at = arena_array(&ret->arena, list->count, sizeof(*ret->at));
     if (ret->at == NULL) {
         return STATUS_NOMEM;

@@ -20,6 +20,7 @@ struct attempt {
     struct batch *batch; /* of the first of those that went together; settle
                             frees it */
     struct outlet *outlet;
+    struct dispatch_epoch *epoch;
     struct event *event;   /* our reference */
     struct fill_wait wait; /* for what the event lacks */
     struct delivery delivery;

@@ -50,7 +50,8 @@ free_slots(const struct outlet *outlet)
 {
     return outlet->gather != NULL
                ? dispatch_batch_room(outlet)
-               : outlet->settings->concurrency - outlet->busy;
+               : outlet->settings->concurrency - outlet->busy -
+                     dispatch_elder_slots(outlet);
 }
 
 static bool
@@ -89,6 +90,7 @@ dispatch_check_stopped(struct dispatch *dispatch)
 void
 dispatch_wake_at(struct outlet *outlet, int64_t due_ms)
 {
+    outlet = dispatch_heir(outlet);
     if (due_ms == 0 || outlet->dispatch->stopping ||
         (outlet->due_ms != 0 && outlet->due_ms <= due_ms)) {
         return;
@@ -125,13 +127,16 @@ attempt_over(void *arg, struct attempt *attempt, int64_t due_ms)
                                          outlet->settings->name, attempt,
                                          due_ms);
     }
+    struct dispatch_epoch *epoch = attempt->epoch;
     attempt_destroy(attempt);
     outlet->alive--;
+    outlet = dispatch_heir(outlet);
     dispatch_wake_at(outlet, due_ms);
     if (outlet->has_lanes) {
         outlet->backlog = true; /* its lane may go on */
         outlet->again.backlog = true;
     }
+    dispatch_epoch_end(epoch);
     dispatch_claim_all(dispatch); /* too much unsettled holds all of them */
     dispatch_check_stopped(dispatch);
 }
@@ -158,7 +163,7 @@ dispatch_end_attempt(struct attempt *attempt,
     dispatch_free_slot(outlet, attempt->again);
     settle_result(dispatch->settle, attempt, &outlet->rules, result,
                   release || dispatch->stopping);
-    dispatch_claim(outlet);
+    dispatch_slot_freed(outlet);
 }
 
 void
@@ -181,17 +186,6 @@ handler_reported(void *arg, const struct handler_result *result)
     struct attempt *attempt = arg;
     dispatch_note_result(attempt->outlet, result);
     dispatch_end_attempt(attempt, result, false);
-}
-
-static const struct connector *
-connector_of(const struct dispatch *dispatch, uint32_t number)
-{
-    for (size_t i = 0; i < dispatch->settings.connector_count; i++) {
-        if (dispatch->settings.connectors[i].id == number) {
-            return &dispatch->settings.connectors[i];
-        }
-    }
-    return NULL;
 }
 
 bool
@@ -217,8 +211,9 @@ start_handler(struct attempt *attempt, const struct connector *connector)
         goes = attempt->braked;
     }
     if (!goes) {
-        attempt->outlet->backlog = true;
-        attempt->outlet->again.backlog = true;
+        struct outlet *heir = dispatch_heir(attempt->outlet);
+        heir->backlog = true;
+        heir->again.backlog = true;
         dispatch_end_attempt(attempt, &untried, true);
         return;
     }
@@ -253,8 +248,8 @@ filled(void *arg, const struct fill_result *result)
     struct attempt *attempt = arg;
     if (result->disposition == DISPOSITION_DONE) {
         attempt_take_whole(attempt, result->event);
-        start_handler(attempt, connector_of(attempt->outlet->dispatch,
-                                            attempt->event->connector));
+        start_handler(attempt, dispatch_connector(attempt->epoch,
+                                                  attempt->event->connector));
         return;
     }
     attempt->outcome.waits = result->waits;
@@ -277,7 +272,9 @@ dispatch_start_attempt(struct outlet *outlet, const struct store_claim *claim,
     struct event *event = claim->event;
     bool again = claim->again != AGAIN_NOT;
     struct attempt *attempt;
-    if (clock_unix_ms() + outlet->settings->attempt_ms > lease_until_ms) {
+    struct dispatch_epoch *epoch = dispatch->epoch;
+    int64_t needs_ms = outlet->settings->attempt_ms + epoch->fetch_ms;
+    if (clock_unix_ms() + needs_ms > lease_until_ms) {
         event_unref(event);
         dispatch_free_slot(outlet, again);
         dispatch_wake_at(outlet, lease_until_ms);
@@ -285,24 +282,26 @@ dispatch_start_attempt(struct outlet *outlet, const struct store_claim *claim,
     }
     if (attempt_create(outlet, claim, &attempt) != STATUS_OK) {
         dispatch_free_slot(outlet, again); /* the lease ends by itself */
-        dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+        dispatch_wake_at(outlet, clock_unix_ms() + dispatch_lease_ms(outlet));
         return;
     }
+    attempt->epoch = epoch;
+    epoch->alive++;
     attempt->outcome.handler = outlet->settings->number;
     attempt->lease_until_ms = lease_until_ms;
     dispatch->running++;
     outlet->alive++;
     const struct connector *connector =
-        connector_of(dispatch, event->connector);
+        dispatch_connector(epoch, event->connector);
     if (connector != NULL) {
         attempt->delivery.connector = connector->name;
     }
-    bool lacks = dispatch->settings.fills != NULL && connector != NULL &&
+    bool lacks = epoch->fills != NULL && connector != NULL &&
                  fetch_spec_of(connector, event) != NULL;
     if (lacks && dispatch_may_go_on(outlet)) {
         attempt->wait.done = filled;
         attempt->wait.arg = attempt;
-        fills_bring(dispatch->settings.fills, connector, event, &attempt->wait);
+        fills_bring(epoch->fills, connector, event, &attempt->wait);
     } else {
         start_handler(attempt, connector);
     }
@@ -396,7 +395,7 @@ dispatch_claim(struct outlet *outlet)
         .arg = outlet,
         .claim = { .handler = outlet->settings->number,
                    .now_ms = now_ms,
-                   .lease_until_ms = now_ms + outlet->settings->lease_ms,
+                   .lease_until_ms = now_ms + dispatch_lease_ms(outlet),
                    .limit = (size_t)limit,
                    .claims = { .again = again } },
     };
@@ -488,8 +487,12 @@ cancel_all(const struct dispatch *dispatch)
             handler->ops->cancel(handler);
         }
     }
-    if (dispatch->settings.fills != NULL) {
-        fills_cancel(dispatch->settings.fills);
+    list_for_each(at, &dispatch->epochs) {
+        struct fills *fills =
+            list_entry(at, struct dispatch_epoch, link)->fills;
+        if (fills != NULL) {
+            fills_cancel(fills);
+        }
     }
 }
 
@@ -520,6 +523,7 @@ dispatch_create(struct loop *loop, struct store_worker *worker,
     dispatch->loop = loop;
     dispatch->worker = worker;
     dispatch->settings = *settings;
+    dispatch_epochs_init(dispatch);
     dispatch->room = settings->outlet_count + settings->spare;
     dispatch->outlets = mem_array(dispatch->room, sizeof(*dispatch->outlets));
     dispatch->clock.recalls =

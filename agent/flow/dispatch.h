@@ -36,7 +36,7 @@ struct outlet_settings {
     struct retry_policy retry;
     struct brake_rules brake;
     int64_t concurrency;
-    int64_t lease_ms;   /* longer than any attempt can last, with what is
+    int64_t lease_ms;   /* longer than any attempt can last, without what is
                            fetched before it */
     int64_t attempt_ms; /* of that, what an attempt may need: none begins on a
                            lease that has less left */
@@ -53,6 +53,22 @@ struct outlet_settings {
      * nobody is. */
     void (*told)(void *arg, const struct handler_result *result);
     void *told_arg;
+};
+
+/*
+ * What attempts see of a configuration: those that begin in it go on with it.
+ * Embedded in whoever has the configuration; `link`, `alive`, `left` and `arg`
+ * are dispatch's.
+ */
+struct dispatch_epoch {
+    struct list link;
+    size_t alive;            /* attempts that began in it */
+    void (*left)(void *arg); /* NULL: it is the one that is entered */
+    void *arg;
+    const struct connector *connectors;
+    size_t connector_count;
+    struct fills *fills; /* NULL: every event goes as it came */
+    int64_t fetch_ms;    /* the longest that what is fetched first may take */
 };
 
 struct dispatch_settings {
@@ -75,6 +91,15 @@ enum status dispatch_create(struct loop *loop, struct store_worker *worker,
                             const struct dispatch_settings *settings,
                             struct dispatch **ret);
 
+/*
+ * What begins from here on sees `epoch`, which is zeroed but for what it says
+ * of the configuration, and borrowed. `left`, perhaps before this returns, says
+ * that nothing is alive that began in the one before; it must not destroy the
+ * dispatch. The first epoch is that of the settings.
+ */
+void dispatch_enter(struct dispatch *dispatch, struct dispatch_epoch *epoch,
+                    void (*left)(void *arg), void *arg);
+
 /* Begins to claim what the store still owes. */
 void dispatch_start(struct dispatch *dispatch);
 
@@ -88,13 +113,27 @@ enum status dispatch_add(struct dispatch *dispatch,
                          const struct outlet_settings *settings);
 
 /*
- * Takes one away that was added: nothing new is owed to it and nothing is
+ * Takes one away: nothing new is owed to it and nothing is
  * started; what runs ends. `gone`, perhaps before this returns, says that
  * nothing of it is left but what the store owes it; no `gone` comes once
  * dispatch_stop was called.
  */
 void dispatch_retire(struct dispatch *dispatch, uint32_t handler,
                      void (*gone)(void *arg), void *arg);
+
+/*
+ * Several that come at once, in two steps so that none of them comes when one
+ * cannot: dispatch_prepare makes one ready, as dispatch_add would, and nothing
+ * is owed to it; then all of them come, or go as if they had never been there.
+ *
+ * One that was retired may come back by its number while attempts of it are
+ * still under way: these take slots of its `concurrency` until they end.
+ */
+NODISCARD
+enum status dispatch_prepare(struct dispatch *dispatch,
+                             const struct outlet_settings *settings);
+void dispatch_let_come(struct dispatch *dispatch);
+void dispatch_let_go(struct dispatch *dispatch);
 
 /* Something may come again, or a dead letter that held its lane has gone:
  * claims what is due then, where slots are left. */

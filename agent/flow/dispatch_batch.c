@@ -17,7 +17,8 @@ int64_t
 dispatch_batch_room(const struct outlet *outlet)
 {
     const struct outlet_settings *settings = outlet->settings;
-    const int64_t slots = settings->concurrency - outlet->batches;
+    const int64_t slots =
+        settings->concurrency - outlet->batches - dispatch_elder_slots(outlet);
     const bool long_ones =
         (int64_t)gather_bytes(outlet->gather) >= slots * settings->batch->bytes;
     return long_ones ? 0 : slots * settings->batch->max - outlet->busy;
@@ -36,7 +37,7 @@ end_batch(struct attempt *first, const struct handler_result *result)
     dispatch_note_result(outlet, result);
     settle_result(dispatch->settle, first, &outlet->rules, result,
                   dispatch->stopping);
-    dispatch_claim(outlet);
+    dispatch_slot_freed(outlet);
 }
 
 static void
@@ -105,7 +106,8 @@ dispatch_batch_start(void *arg)
 {
     struct outlet *outlet = arg;
     while (dispatch_may_go_on(outlet) &&
-           outlet->batches < outlet->settings->concurrency &&
+           outlet->batches + dispatch_elder_slots(outlet) <
+               outlet->settings->concurrency &&
            gather_is_due(outlet->gather) && start_next(outlet)) {
     }
 }

@@ -31,7 +31,8 @@ dispatch_figures(const struct dispatch *dispatch, uint32_t handler,
                  struct brake_figures *ret_figures)
 {
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        if (dispatch->outlets[i].settings->number == handler) {
+        if (dispatch->outlets[i].settings->number == handler &&
+            !dispatch->outlets[i].retired) {
             *ret_figures = brake_figures(dispatch->outlets[i].brake);
             return true;
         }

@@ -13,7 +13,7 @@
 static bool
 is_free(const struct outlet *outlet)
 {
-    return outlet->retired && outlet->gone == NULL;
+    return outlet->retired && outlet->gone == NULL && !outlet->prepared;
 }
 
 /* Returns a place where one went, or one that was never taken; NULL: none. */
@@ -29,8 +29,10 @@ find_place(struct dispatch *dispatch)
     return count < dispatch->room ? &dispatch->outlets[count] : NULL;
 }
 
-enum status
-dispatch_add(struct dispatch *dispatch, const struct outlet_settings *settings)
+/* Opens one in an empty place. */
+static enum status
+open_one(struct dispatch *dispatch, const struct outlet_settings *settings,
+         struct outlet **ret)
 {
     struct outlet *outlet = find_place(dispatch);
     if (outlet == NULL) {
@@ -48,10 +50,66 @@ dispatch_add(struct dispatch *dispatch, const struct outlet_settings *settings)
         outlet->own = (struct outlet_settings){ 0 };
         return status;
     }
+    *ret = outlet;
+    return STATUS_OK;
+}
+
+static void
+begin(struct outlet *outlet)
+{
     outlet->backlog = true;
     outlet->again.backlog = true;
     dispatch_claim(outlet);
-    return STATUS_OK;
+}
+
+enum status
+dispatch_add(struct dispatch *dispatch, const struct outlet_settings *settings)
+{
+    struct outlet *outlet;
+    enum status status = open_one(dispatch, settings, &outlet);
+    if (status == STATUS_OK) {
+        begin(outlet);
+    }
+    return status;
+}
+
+enum status
+dispatch_prepare(struct dispatch *dispatch,
+                 const struct outlet_settings *settings)
+{
+    struct outlet *outlet;
+    enum status status = open_one(dispatch, settings, &outlet);
+    if (status == STATUS_OK) {
+        outlet->retired = true;
+        outlet->prepared = true;
+    }
+    return status;
+}
+
+void
+dispatch_let_come(struct dispatch *dispatch)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct outlet *outlet = &dispatch->outlets[i];
+        if (outlet->prepared) {
+            outlet->prepared = false;
+            outlet->retired = false;
+            begin(outlet);
+        }
+    }
+}
+
+void
+dispatch_let_go(struct dispatch *dispatch)
+{
+    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
+        struct outlet *outlet = &dispatch->outlets[i];
+        if (outlet->prepared) {
+            outlet->prepared = false;
+            outlet->pause = NULL;
+            outlet->own = (struct outlet_settings){ 0 };
+        }
+    }
 }
 
 /* Nothing runs, is held, asked for, or on its way to the disk. */
@@ -78,6 +136,7 @@ dispatch_check_retired(struct dispatch *dispatch)
         outlet->gone = NULL;
         outlet->pause = NULL;
         outlet->own = (struct outlet_settings){ 0 };
+        outlet->settings = &outlet->own;
         gone(arg);
     }
 }
@@ -89,7 +148,7 @@ dispatch_retire(struct dispatch *dispatch, uint32_t handler,
     bool is_here = false;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         struct outlet *outlet = &dispatch->outlets[i];
-        if (outlet->settings->number != handler) {
+        if (outlet->settings->number != handler || outlet->prepared) {
             continue;
         }
         is_here = true;

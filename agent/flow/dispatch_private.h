@@ -13,8 +13,9 @@
 struct outlet {
     struct dispatch *dispatch;
     const struct outlet_settings *settings;
-    struct outlet_settings own; /* of one that was added */
+    struct outlet_settings own; /* of one that came later */
     bool retired;               /* it is going, or gone: its place is free */
+    bool prepared;              /* retired, but it is to come */
     size_t alive;               /* attempts until their outcome is durable */
     void (*gone)(void *arg);    /* NULL: it is gone, or stays */
     void *gone_arg;
@@ -48,6 +49,9 @@ struct dispatch {
     struct outlet *outlets; /* room for outlet_count and those that come */
     size_t room;
     size_t retiring;
+    struct dispatch_epoch first; /* that of the settings */
+    struct dispatch_epoch *epoch;
+    struct list epochs; /* all in which anything is alive, and that one */
     struct jumps jumps;
     struct {
         struct store_recall *recalls; /* one for each outlet */
@@ -114,6 +118,31 @@ enum status dispatch_open_outlet(struct dispatch *dispatch,
                                  struct outlet *outlet,
                                  const struct outlet_settings *settings);
 void dispatch_close_outlet(struct outlet *outlet);
+
+/* dispatch_change: what changes while others go on. */
+
+void dispatch_epochs_init(struct dispatch *dispatch);
+const struct connector *dispatch_connector(const struct dispatch_epoch *epoch,
+                                           uint32_t number);
+
+/* How long a delivery is leased, with what is fetched before it. */
+int64_t dispatch_lease_ms(const struct outlet *outlet);
+
+/* An attempt that began in it is over. */
+void dispatch_epoch_end(struct dispatch_epoch *epoch);
+
+/* The outlet itself; where it is retired, the one that has come in its place if
+ * there is one. */
+struct outlet *dispatch_heir(struct outlet *outlet);
+
+/* The outlet that takes what is owed to a handler; NULL: there is none. */
+struct outlet *dispatch_outlet_of(struct dispatch *dispatch, uint32_t number);
+
+/* Slots that attempts of those before it take. */
+int64_t dispatch_elder_slots(const struct outlet *outlet);
+
+/* A slot has become free: claims for whoever may use it. */
+void dispatch_slot_freed(struct outlet *outlet);
 
 /* dispatch_guests: outlets that come and go. Tells of those that are gone. */
 void dispatch_check_retired(struct dispatch *dispatch);

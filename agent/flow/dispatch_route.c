@@ -46,7 +46,7 @@ list_owed(struct dispatch *dispatch, const struct connector *connector,
             (outlet->pause != NULL && outlet->pause->is_paused)) {
             continue;
         }
-        *next = (struct owed){ .handler = outlet->number };
+        *next = (struct owed){ .handler = outlet->number, .place = i };
         enum status status = route_wants(&outlet->route, &input, &wants,
                                          &next->has_lane, &next->lane);
         if (status != STATUS_OK) {
@@ -89,14 +89,10 @@ dispatch_owed(struct dispatch *dispatch, const struct connector *connector,
 /* The outlet that routing wrote into `owed`: it is there, unless it went while
  * the transaction was under way, and then it held nothing. */
 static struct outlet *
-outlet_of(struct dispatch *dispatch, uint32_t number)
+outlet_of(struct dispatch *dispatch, const struct owed *owed)
 {
-    for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        if (dispatch->outlets[i].settings->number == number) {
-            return &dispatch->outlets[i];
-        }
-    }
-    return NULL;
+    struct outlet *outlet = &dispatch->outlets[owed->place];
+    return outlet->settings->number == owed->handler ? outlet : NULL;
 }
 
 /* Holds slots for what can be started at once. */
@@ -104,7 +100,7 @@ static void
 hold(struct dispatch *dispatch, struct owed *owed, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct outlet *outlet = outlet_of(dispatch, owed[i].handler);
+        struct outlet *outlet = outlet_of(dispatch, &owed[i]);
         PRE(outlet != NULL);
         owed[i].hot = !owed[i].has_lane && !outlet->backlog &&
                       dispatch_may_start(outlet) &&
@@ -123,7 +119,7 @@ dispatch_route(struct dispatch *dispatch, const struct connector *connector,
 {
     int64_t longest_ms = 0;
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
-        int64_t lease_ms = dispatch->outlets[i].settings->lease_ms;
+        int64_t lease_ms = dispatch_lease_ms(&dispatch->outlets[i]);
         longest_ms = lease_ms > longest_ms ? lease_ms : longest_ms;
     }
     for (size_t i = 0; i < count; i++) {
@@ -146,8 +142,7 @@ free_held(struct dispatch *dispatch, const struct sighting *sighting)
 {
     for (size_t i = 0; i < sighting->owed_count; i++) {
         if (sighting->owed[i].hot) {
-            struct outlet *outlet =
-                outlet_of(dispatch, sighting->owed[i].handler);
+            struct outlet *outlet = outlet_of(dispatch, &sighting->owed[i]);
             PRE(outlet != NULL); /* what holds a slot keeps it */
             outlet->busy--;
             brake_give(outlet->brake, 1);
@@ -165,11 +160,32 @@ start_hot(struct outlet *outlet, const struct connector *connector,
     from.number = sighting->number;
     if (event_create(&from, &event) != STATUS_OK) {
         outlet->busy--; /* the lease ends by itself */
-        dispatch_wake_at(outlet, clock_unix_ms() + outlet->settings->lease_ms);
+        dispatch_wake_at(outlet, clock_unix_ms() + dispatch_lease_ms(outlet));
         return;
     }
     const struct store_claim claim = { .event = event, .attempt = 1 };
     dispatch_start_attempt(outlet, &claim, lease_until_ms);
+}
+
+/* A new event is owed to a handler: starts it, or leaves it to a claim. */
+static void
+owe(struct dispatch *dispatch, const struct connector *connector,
+    const struct sighting *sighting, const struct owed *owed,
+    int64_t lease_until_ms)
+{
+    struct outlet *outlet = outlet_of(dispatch, owed);
+    if (outlet == NULL || (outlet->retired && !owed->hot)) {
+        outlet = dispatch_outlet_of(dispatch, owed->handler);
+    }
+    if (outlet == NULL) {
+        return;
+    }
+    metric_add(outlet->counts.pending, 1);
+    if (owed->hot) {
+        start_hot(outlet, connector, sighting, lease_until_ms);
+    } else {
+        outlet->backlog = true;
+    }
 }
 
 void
@@ -187,17 +203,8 @@ dispatch_stored(struct dispatch *dispatch, const struct connector *connector,
             continue;
         }
         for (size_t j = 0; j < sighting->owed_count; j++) {
-            struct outlet *outlet =
-                outlet_of(dispatch, sighting->owed[j].handler);
-            if (outlet == NULL) {
-                continue;
-            }
-            metric_add(outlet->counts.pending, 1);
-            if (sighting->owed[j].hot) {
-                start_hot(outlet, connector, sighting, lease_until_ms);
-            } else {
-                outlet->backlog = true;
-            }
+            owe(dispatch, connector, sighting, &sighting->owed[j],
+                lease_until_ms);
         }
     }
     dispatch_claim_all(dispatch);

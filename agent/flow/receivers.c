@@ -210,8 +210,7 @@ receivers_give(struct receivers_place *place)
     const struct receivers *receivers = place->receivers;
     const struct receiver_rules *rules = receivers->settings.rules;
     const struct receiver *receiver = &place->receiver;
-    int64_t attempt_ms = rules->timeout_ms + 5 * INSTANT_SECOND_MS +
-                         receivers->settings.fetch_ms;
+    int64_t attempt_ms = rules->timeout_ms + 5 * INSTANT_SECOND_MS;
     const struct outlet_settings outlet = {
         .name = receiver->id,
         .number = place->number,

@@ -21,7 +21,6 @@ struct receivers;
 struct receivers_settings {
     const struct receiver_rules *rules;
     const char *user_agent;
-    int64_t fetch_ms; /* the longest that may come before an attempt */
     const struct telemetry *telemetry;
 };
 

@@ -47,6 +47,7 @@ struct owed {
     bool hot;         /* a slot is held for it: born leased, attempt 1 */
     bool has_lane;    /* order_by: never hot */
     int64_t lane;
+    size_t place; /* dispatch's: where it found the handler */
 };
 
 struct sighting {
