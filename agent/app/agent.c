@@ -5,44 +5,33 @@
 #include <string.h>
 
 #include "app/admin.h"
-#include "app/fetch_key.h"
 #include "app/heartbeat.h"
 #include "app/live_tell.h"
 #include "app/naming.h"
 #include "app/outlets.h"
-#include "app/streams.h"
-#include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
-#include "flow/accounting.h"
 #include "flow/dispatch.h"
 #include "flow/errands.h"
-#include "flow/fill.h"
-#include "flow/ingest.h"
 #include "flow/pauses.h"
 #include "flow/receivers.h"
-#include "flow/refusals.h"
-#include "flow/registrar.h"
-#include "flow/retention.h"
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/process.h"
-#include "source/access.h"
 #include "source/source_webhook.h"
 #include "store/store_reader.h"
 #include "store/store_worker.h"
 #include "wire/digest.h"
 
 /*
- * From top to bottom: the loop; the store and its thread; the outside (HTTP
- * client, child processes, handlers); the street (dispatch, ingest); the
- * sources; the listeners. Destroying goes the other way.
+ * The frame, which stays, from top to bottom: the loop; the outside (HTTP
+ * client, child processes); the store and its thread; dispatch; the listeners.
+ * Between them stands the generation, made of the configuration: the sources
+ * and what they need. Destroying goes the other way.
  */
-
-#define RETRY_AFTER_S 5
 
 /* After the first error of the disk nothing may be acknowledged any more. What
  * runs is asked to end at once: its outcome has no place to go. */
@@ -117,34 +106,6 @@ trial_ended(void *arg, const struct poll_ended *ended)
     admin_poll_ended(agent->admin, ended, true);
 }
 
-/* A webhook that only says that something changed. */
-static void
-webhook_signalled(void *arg, const struct connector *connector)
-{
-    const struct agent *agent = arg;
-    walks_signal(agent->walks, connector);
-}
-
-/* `refused` of source_webhook and source_stream. */
-static void
-webhook_refused(void *arg, const struct refusal *refusal)
-{
-    const struct agent *agent = arg;
-    if (refusals_note(agent->refusals, refusal)) {
-        live_tell_refusal(agent->live, refusal);
-    }
-}
-
-/* ingest's `hooked`. */
-static void
-webhook_stored(void *arg, const struct connector *connector, size_t fresh,
-               size_t caught_up)
-{
-    const struct agent *agent = arg;
-    walks_hooked(agent->walks, connector, fresh, caught_up);
-    accounting_hooked(agent->accounting, connector, fresh + caught_up);
-}
-
 /* ---- building ---- */
 
 static uint64_t
@@ -184,9 +145,9 @@ build_store(struct agent *agent, struct error *err)
     if (status == STATUS_OK) {
         const struct outlets_parts parts = { agent->loop, agent->user_agent,
                                              agent->spawner };
-        status =
-            outlets_create(agent->settings.mode == AGENT_RUN ? &parts : NULL,
-                           configuration, store, &agent->outlets, err);
+        status = outlets_create(
+            agent->settings.mode == AGENT_RUN ? &parts : NULL, configuration,
+            store, &agent->generation.outlets, err);
     }
     if (status == STATUS_OK) {
         status = agent_build_pauses(agent, store, err);
@@ -229,149 +190,56 @@ commit_took(void *arg, double seconds, size_t units)
 }
 
 static enum status
-build_flow(struct agent *agent)
+build_dispatch(struct agent *agent)
 {
     const struct configuration *configuration = agent->configuration;
-    enum status status =
-        fills_create(agent->loop, agent->access, configuration->connectors,
-                     configuration->connector_count, &agent->fills);
-    status = status != STATUS_OK
-                 ? status
-                 : fetch_key_links(agent->loop, agent->client, configuration,
-                                   &agent->links);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct dispatch_settings dispatch = {
-        .outlets = agent->outlets.at,
-        .outlet_count = agent->outlets.count,
+    const struct dispatch_settings settings = {
+        .outlets = agent->generation.outlets.at,
+        .outlet_count = agent->generation.outlets.count,
         .spare = (size_t)configuration->settings.outbound.rules.most,
-        .connectors = configuration->connectors,
-        .connector_count = configuration->connector_count,
         .telemetry = &agent->telemetry,
-        .fills = agent->fills,
         .watch = live_watch(agent->live),
         .pauses = agent->pauses,
         .owe_only = agent->settings.mode != AGENT_RUN,
         .seed = random_seed(),
     };
-    status = dispatch_create(agent->loop, agent->worker, &dispatch,
-                             &agent->dispatch);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct ingest_settings ingest = {
-        .links = agent->links,
-        .connectors = configuration->connectors,
-        .connector_count = configuration->connector_count,
+    return dispatch_create(agent->loop, agent->worker, &settings,
+                           &agent->dispatch);
+}
+
+/* Nothing has begun in the epoch of the settings. */
+static void
+ignore_left(void *arg)
+{
+    (void)arg;
+}
+
+static enum status
+build_generation(struct agent *agent)
+{
+    const bool runs = agent->settings.mode == AGENT_RUN;
+    agent->frame = (struct generation_frame){
+        .loop = agent->loop,
+        .worker = agent->worker,
+        .client = agent->client,
         .telemetry = &agent->telemetry,
         .dispatch = agent->dispatch,
-        .hooked = webhook_stored,
-        .hooked_arg = agent,
-        .watch = live_watch(agent->live),
-        .dry_run = agent->settings.mode == AGENT_POLL_DRY,
+        .live = agent->live,
+        .runs = runs,
+        .dry = agent->settings.mode == AGENT_POLL_DRY,
+        .only = agent->settings.only,
+        .walks = { agent, walk_asked, walk_ended },
+        .trials = { agent, trial_asked, trial_ended },
     };
-    status = ingest_create(agent->loop, agent->worker, &ingest, &agent->ingest);
-    if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
-        ingest.dry_run = true;
-        status = ingest_create(agent->loop, agent->worker, &ingest,
-                               &agent->rehearsal);
-    }
+    enum status status =
+        generation_build(&agent->generation, &agent->frame,
+                         agent->configuration, agent->floor_ms);
     if (status == STATUS_OK) {
-        ingest_set_floor(agent->ingest, agent->floor_ms);
-        ingest_set_floor(agent->rehearsal, agent->floor_ms);
+        dispatch_enter(agent->dispatch, &agent->generation.epoch, ignore_left,
+                       NULL);
         store_worker_on_commit(agent->worker, commit_took, agent);
     }
     return status;
-}
-
-static enum status
-build_walks(struct agent *agent)
-{
-    const struct configuration *configuration = agent->configuration;
-    struct walks_settings settings = {
-        .loop = agent->loop,
-        .access = agent->access,
-        .connectors = configuration->connectors,
-        .connector_count = configuration->connector_count,
-        .only = agent->settings.only,
-        .once = agent->settings.mode != AGENT_RUN,
-        .sink = ingest_sink(agent->ingest),
-        .trial_sink =
-            agent->rehearsal == NULL ? NULL : ingest_sink(agent->rehearsal),
-        .telemetry = &agent->telemetry,
-        .observer = { agent, walk_asked, walk_ended },
-        .trial_observer = { agent, trial_asked, trial_ended },
-        .seed = random_seed(),
-    };
-    enum status status = walks_create(&settings, &agent->walks);
-    fills_share(agent->fills, walks_host, agent->walks);
-    return status;
-}
-
-static enum status
-build_streams(struct agent *agent)
-{
-    const struct streams_settings settings = {
-        .loop = agent->loop,
-        .client = agent->client,
-        .connectors = agent->configuration->connectors,
-        .connector_count = agent->configuration->connector_count,
-        .sink = ingest_sink(agent->ingest),
-        .telemetry = &agent->telemetry,
-        .signal = webhook_signalled,
-        .signal_arg = agent,
-        .refused = webhook_refused,
-        .refused_arg = agent,
-        .seed = random_seed(),
-    };
-    return streams_create(&settings, &agent->streams);
-}
-
-static enum status
-build_retention(struct agent *agent)
-{
-    const struct keep_settings *keep = &agent->configuration->settings.keep;
-    struct retention_settings settings = {
-        .keep_ids_ms =
-            retention_keep_ids(agent->configuration->connectors,
-                               agent->configuration->connector_count),
-        .keep_events_ms = retention_keep_events(
-            keep->events_ms, agent->configuration->connectors,
-            agent->configuration->connector_count),
-        .keep_attempts_ms = keep->attempts_ms,
-        .keep_dead_ms = keep->dead_ms,
-        .polls = walks_polls(agent->walks),
-        .poll_count = walks_count(agent->walks),
-        .ingest = agent->ingest,
-        .dispatch = agent->dispatch,
-    };
-    return retention_create(agent->loop, agent->worker, &settings,
-                            &agent->retention);
-}
-
-/* accounting's `behind`. */
-static bool
-behind_walks(void *arg, const struct connector *connector, int64_t *ret_from_ms,
-             int64_t *ret_until_ms)
-{
-    const struct agent *agent = arg;
-    return walks_behind(agent->walks, connector, ret_from_ms, ret_until_ms);
-}
-
-static enum status
-build_accounting(struct agent *agent)
-{
-    const struct configuration *configuration = agent->configuration;
-    const struct accounting_settings settings = {
-        .connectors = configuration->connectors,
-        .connector_count = configuration->connector_count,
-        .telemetry = &agent->telemetry,
-        .behind = behind_walks,
-        .behind_arg = agent,
-    };
-    return accounting_create(agent->loop, agent->worker, &settings,
-                             &agent->accounting);
 }
 
 static enum status
@@ -390,34 +258,6 @@ build_errands(struct agent *agent)
 }
 
 static enum status
-build_registrar(struct agent *agent)
-{
-    const struct configuration *configuration = agent->configuration;
-    const struct registrar_settings settings = {
-        .loop = agent->loop,
-        .access = agent->access,
-        .connectors = configuration->connectors,
-        .connector_count = configuration->connector_count,
-        .secrets = configuration->places.secrets.ptr,
-        .telemetry = &agent->telemetry,
-    };
-    return registrar_create(&settings, &agent->registrar);
-}
-
-static enum status
-build_refusals(struct agent *agent)
-{
-    const struct configuration *configuration = agent->configuration;
-    const struct refusals_settings settings = {
-        .connectors = configuration->connectors,
-        .connector_count = configuration->connector_count,
-        .keep = (size_t)configuration->settings.keep.refusals,
-    };
-    return refusals_create(agent->loop, agent->worker, &settings,
-                           &agent->refusals);
-}
-
-static enum status
 build_listener(struct agent *agent, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
@@ -425,32 +265,11 @@ build_listener(struct agent *agent, struct error *err)
     if (listen == NULL) {
         return STATUS_OK;
     }
-    struct source_webhook_settings settings = {
-        .connectors = configuration->connectors,
-        .connector_count = configuration->connector_count,
-        .trusted_proxies = listen->trusted,
-        .trusted_count = listen->trusted_count,
-        .address_rate = listen->address_rate,
-        .address_rate_per_ms = listen->address_rate_per_ms,
-        .max_body = (size_t)listen->max_body,
-        .gzip_ratio = (unsigned)listen->gzip_ratio,
-        .retry_after_s = RETRY_AFTER_S,
-        .requests = agent->telemetry.webhook_requests,
-        .secrets = configuration->places.secrets.ptr,
-        .signal = webhook_signalled,
-        .signal_arg = agent,
-        .refused = webhook_refused,
-        .refused_arg = agent,
-    };
-    enum status status = source_webhook_create(
-        agent->loop, &settings, ingest_sink(agent->ingest), &agent->webhook);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct http_server_handler handler = source_webhook_handler(agent->webhook);
-    status = http_server_create(agent->loop,
-                                configuration->places.listen_address.ptr, 0660,
-                                &listen->limits, &handler, &agent->server, err);
+    struct http_server_handler handler =
+        source_webhook_handler(agent->generation.webhook);
+    enum status status = http_server_create(
+        agent->loop, configuration->places.listen_address.ptr, 0660,
+        &listen->limits, &handler, &agent->server, err);
     if (status != STATUS_OK) {
         return error_wrap(err, status, "listen.address");
     }
@@ -472,12 +291,12 @@ build_admin(struct agent *agent, struct error *err)
         .errands = agent->errands,
         .pauses = agent->pauses,
         .receivers = agent->receivers,
-        .outlets = agent->outlets.at,
-        .outlet_count = agent->outlets.count,
+        .outlets = agent->generation.outlets.at,
+        .outlet_count = agent->generation.outlets.count,
         .connectors = agent->configuration->connectors,
         .connector_count = agent->configuration->connector_count,
-        .walks = agent->walks,
-        .streams = agent->streams,
+        .walks = agent->generation.walks,
+        .streams = agent->generation.streams,
         .live = agent->live,
         .live_streams = (size_t)agent->configuration->settings.admin.streams,
         .is_listening = agent->configuration->settings.listen != NULL,
@@ -499,11 +318,6 @@ build_outside(struct agent *agent, struct error *err)
     };
     enum status status =
         http_client_create(agent->loop, &http, &agent->client, err);
-    status = status != STATUS_OK
-                 ? status
-                 : access_create(agent->loop, agent->client,
-                                 agent->configuration->places.secrets.ptr,
-                                 &agent->access);
     if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
         status = process_spawner_create(agent->loop, &agent->spawner, err);
     }
@@ -517,9 +331,9 @@ build_heartbeat(struct agent *agent)
         .loop = agent->loop,
         .worker = agent->worker,
         .configuration = agent->configuration,
-        .outlets = &agent->outlets,
+        .outlets = &agent->generation.outlets,
         .dispatch = agent->dispatch,
-        .walks = agent->walks,
+        .walks = agent->generation.walks,
     };
     return heartbeat_create(&settings, &agent->heartbeat);
 }
@@ -528,12 +342,7 @@ build_heartbeat(struct agent *agent)
 static enum status
 build_service(struct agent *agent, struct error *err)
 {
-    enum status status = build_retention(agent);
-    status = status != STATUS_OK ? status : build_accounting(agent);
-    status = status != STATUS_OK ? status : build_registrar(agent);
-    status = status != STATUS_OK ? status : build_refusals(agent);
-    status = status != STATUS_OK ? status : build_streams(agent);
-    status = status != STATUS_OK ? status : build_reader(agent, err);
+    enum status status = build_reader(agent, err);
     status = status != STATUS_OK ? status : build_errands(agent);
     status = status != STATUS_OK ? status
                                  : doors_open(&agent->configuration->settings,
@@ -557,8 +366,8 @@ build(struct agent *agent, struct error *err)
         status = live_create(agent->loop, clock_unix_ms(), LIVE_LINGER_MS,
                              &agent->live);
     }
-    status = status != STATUS_OK ? status : build_flow(agent);
-    status = status != STATUS_OK ? status : build_walks(agent);
+    status = status != STATUS_OK ? status : build_dispatch(agent);
+    status = status != STATUS_OK ? status : build_generation(agent);
     return status == STATUS_OK && agent->settings.mode == AGENT_RUN
                ? build_service(agent, err)
                : status;
@@ -600,7 +409,7 @@ say_ready(const struct agent *agent)
         log_slice("admin", configuration->places.admin_address),
         log_slice("store", configuration->places.store_url),
         log_i64("connectors", (int64_t)configuration->connector_count),
-        log_i64("handlers", (int64_t)agent->outlets.count));
+        log_i64("handlers", (int64_t)agent->generation.outlets.count));
     notify_send("READY=1");
 }
 
@@ -614,13 +423,10 @@ agent_run(struct agent *agent)
     if (agent->settings.mode == AGENT_RUN) {
         agent_pause_walks(agent);
         dispatch_start(agent->dispatch);
-        retention_start(agent->retention);
-        accounting_start(agent->accounting);
-        refusals_start(agent->refusals);
+        generation_start_service(&agent->generation);
         errands_look(agent->errands);
     }
-    walks_start(agent->walks);
-    streams_start(agent->streams);
+    generation_start_sources(&agent->generation);
     say_ready(agent);
     heartbeat_start(agent->heartbeat);
     loop_run(agent->loop);
@@ -642,28 +448,17 @@ agent_destroy(struct agent *agent)
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
     heartbeat_destroy(agent->heartbeat);
-    source_webhook_destroy(agent->webhook);
     errands_destroy(agent->errands);
-    retention_destroy(agent->retention);
-    accounting_destroy(agent->accounting);
-    registrar_destroy(agent->registrar);
-    refusals_destroy(agent->refusals);
-    walks_destroy(agent->walks);
-    streams_destroy(agent->streams);
-    ingest_destroy(agent->ingest);
-    ingest_destroy(agent->rehearsal);
+    generation_destroy_sources(&agent->generation);
     log_sink_unfold(agent->log);
     if (agent_still_runs(agent)) {
         return;
     }
-    outlets_fini(&agent->outlets);
     receivers_destroy(agent->receivers);
     dispatch_destroy(agent->dispatch);
     pauses_destroy(agent->pauses);
-    fills_destroy(agent->fills);
+    generation_destroy(&agent->generation);
     process_spawner_destroy(agent->spawner);
-    access_destroy(agent->access);
-    links_destroy(agent->links);
     http_client_destroy(agent->client);
     telemetry_fini(&agent->telemetry);
     for (size_t i = 0; i < 3; i++) {

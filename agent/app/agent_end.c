@@ -2,18 +2,11 @@
 /* The agent's end: in order, by force, and what it leaves to its destruction.
  */
 #include "app/agent_private.h"
-#include "app/streams.h"
-#include "app/walks.h"
 #include "base/instant.h"
 #include "base/log.h"
-#include "flow/accounting.h"
 #include "flow/dispatch.h"
 #include "flow/errands.h"
-#include "flow/links.h"
 #include "flow/receivers.h"
-#include "flow/refusals.h"
-#include "flow/registrar.h"
-#include "flow/retention.h"
 #include "io/http_server.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -59,17 +52,11 @@ agent_begin_end(struct agent *agent)
     /* One for ourselves, so that no part that stops at once ends it all. */
     agent->ending = 1 + 1 + (agent->server != NULL);
     loop_timer_arm(agent->end_timer, END_MS);
-    retention_stop(agent->retention);
     errands_stop(agent->errands);
-    accounting_stop(agent->accounting);
-    links_stop(agent->links);
-    registrar_destroy(agent->registrar);
-    agent->registrar = NULL;
     if (agent->server != NULL) {
         http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
     }
-    agent->ending += walks_stop(agent->walks, part_stopped, agent);
-    agent->ending += streams_stop(agent->streams, part_stopped, agent);
+    agent->ending += generation_stop(&agent->generation, part_stopped, agent);
     dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
     part_stopped(agent);
 }
@@ -96,15 +83,8 @@ void
 agent_halt(struct agent *agent)
 {
     agent->stopping = true;
-    retention_stop(agent->retention);
     errands_stop(agent->errands);
-    accounting_stop(agent->accounting);
-    links_stop(agent->links);
-    refusals_flush(agent->refusals);
-    if (agent->walks != NULL) {
-        (void)walks_stop(agent->walks, ignore_stopped, NULL);
-    }
-    (void)streams_stop(agent->streams, ignore_stopped, NULL);
+    generation_halt(&agent->generation);
     if (agent->dispatch != NULL) {
         dispatch_stop(agent->dispatch, 0, ignore_stopped, NULL);
     }

@@ -18,7 +18,7 @@ agent_pause_changed(void *arg, const struct pause *pause)
     for (size_t i = 0; i < configuration->connector_count; i++) {
         const struct connector *connector = &configuration->connectors[i];
         if (connector->id == pause->number) {
-            walks_pause(agent->walks, connector, pause->is_paused);
+            walks_pause(agent->generation.walks, connector, pause->is_paused);
         }
     }
 }
@@ -27,7 +27,7 @@ enum status
 agent_build_pauses(struct agent *agent, struct store *store, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
-    const struct outlets *outlets = &agent->outlets;
+    const struct outlets *outlets = &agent->generation.outlets;
     enum status status =
         pauses_create(configuration->connector_count + outlets->count,
                       &agent->telemetry, &agent->pauses);
@@ -52,6 +52,6 @@ agent_pause_walks(const struct agent *agent)
         const struct connector *connector = &configuration->connectors[i];
         const struct pause *pause =
             pauses_find(agent->pauses, STORE_CONNECTOR, connector->id);
-        walks_pause(agent->walks, connector, pause->is_paused);
+        walks_pause(agent->generation.walks, connector, pause->is_paused);
     }
 }

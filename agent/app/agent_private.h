@@ -8,7 +8,7 @@
 #include "app/agent.h"
 
 #include "app/doors.h"
-#include "app/outlets.h"
+#include "app/generation.h"
 #include "flow/telemetry.h"
 
 #include <stdbool.h>
@@ -23,26 +23,15 @@ struct agent {
     struct store_worker *worker;
     struct store_reader *reader;
     struct http_client *client;
-    struct access *access;
     struct process_spawner *spawner;
-    struct outlets outlets;
     struct pauses *pauses;
     struct receivers *receivers;
-    struct fills *fills;
     struct dispatch *dispatch;
-    struct links *links;
-    struct ingest *ingest;
-    struct ingest *rehearsal; /* the sink of walks that store nothing */
-    struct walks *walks;
-    struct streams *streams;
-    struct retention *retention;
+    struct generation_frame frame;
+    struct generation generation;
     struct errands *errands;
-    struct accounting *accounting;
-    struct registrar *registrar;
-    struct refusals *refusals;
     struct live *live;
     struct heartbeat *heartbeat; /* NULL: nobody listens */
-    struct source_webhook *webhook;
     struct http_server *server;
     struct doors doors;
     struct admin *admin;
