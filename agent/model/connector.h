@@ -97,6 +97,7 @@ struct verify_rule {
     const struct template *from; /* where the signature or token stands */
     char split;                  /* 0: one signature */
     char kv;                     /* 0: no names */
+    bool trim;                   /* blanks around elements do not count */
     struct slice name;           /* the element that counts: "v1" */
     enum encoding signature_encoding;
     bool compare_bytes;               /* else the encoded texts are compared */

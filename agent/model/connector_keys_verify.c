@@ -37,6 +37,8 @@ static const struct config_key signature_keys[] = {
            "What stands between a name and its value."),
     KEY(verify_rule, "name", CONFIG_TEXT, name,
         .doc = "The name of the elements that count."),
+    KEY(verify_rule, "trim", CONFIG_BOOL, trim, .fallback = "false",
+        .doc = "Whether blanks around elements do not count."),
     KEY(verify_rule, "encoding", CONFIG_CHOICE, signature_encoding,
         .choices = encodings, .fallback = "hex",
         .doc = "How the signature is written."),

@@ -144,7 +144,9 @@ find_sig(const struct scope *scope, const struct template_ref *ref,
         } else if (!slice_split(&rest, scope->split, &part)) {
             break;
         }
-        part = slice_trim(part); /* "t=1, v1=…" is written, too */
+        if (scope->trim) {
+            part = slice_trim(part);
+        }
         const size_t at = slice_find(part, scope->kv);
         if (at != SIZE_MAX && slice_equal(slice_first(part, at), ref->name)) {
             *ret_value = slice_from(part, at + 1);

@@ -18,7 +18,8 @@ struct scope {
     struct slice signature;            /* for sig:, as received */
     char split;                        /* how `signature` is cut, see */
     char kv;                           /* struct verify_rule */
-    struct slice secret;               /* for {secret} and the filter hmac */
+    bool trim;
+    struct slice secret; /* for {secret} and the filter hmac */
     int64_t now_ms;
 };
 

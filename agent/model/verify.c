@@ -114,8 +114,10 @@ take_candidates(struct trial *trial)
         } else if (!slice_split(&rest, rule->split, &part)) {
             break;
         }
-        if (rule->kv != 0) {
+        if (rule->trim) {
             part = slice_trim(part);
+        }
+        if (rule->kv != 0) {
             const size_t at = slice_find(part, rule->kv);
             if (at == SIZE_MAX ||
                 !slice_equal(slice_first(part, at), rule->name)) {
@@ -529,6 +531,7 @@ verify_request(const struct connector *connector, const struct inbound *request,
     }
     trial.scope.split = rule->split;
     trial.scope.kv = rule->kv;
+    trial.scope.trim = rule->trim;
     status = check_headers(&trial);
     if (status == STATUS_OK) {
         status = rule->each != NULL ? judge_each(&trial) : judge(&trial);

@@ -20,6 +20,7 @@ struct vector {
     struct slice spec;
     struct slice url;
     struct slice secret;
+    struct slice secrets; /* a list, in rotation, in place of it */
     bool genuine;
     int64_t now_ms;
     struct slice certs; /* an object of URLs and PEM; empty: none */
@@ -94,6 +95,7 @@ vectors_read_head(struct slice object, struct vector *vector,
     int64_t now;
     memset(vector, 0, sizeof(*vector));
     (void)json_member(object, slice_of("certs"), &vector->certs);
+    (void)json_member(object, slice_of("secrets"), &vector->secrets);
     vector->id = vectors_member(object, "id", arena);
     vector->spec = vectors_member(object, "spec", arena);
     vector->secret = vectors_member(object, "secret", arena);
@@ -115,6 +117,10 @@ vectors_bind(struct bound *bound, const struct vector *vector, const char *spec)
     if (vector->secret.len > 0) {
         buf_text(&entry, "webhook_secret: ");
         buf_json(&entry, vector->secret);
+    }
+    if (vector->secrets.len > 0) {
+        buf_text(&entry, "webhook_secret: ");
+        buf_append(&entry, vector->secrets);
     }
     if (strstr(spec, "{var:topic_arn}") != NULL) {
         buf_text(&entry, "topic_arn: "
@@ -166,19 +172,25 @@ vectors_verify(const struct connector *connector, const struct vector *vector,
                      STATUS_OK);
 }
 
+/* Opens one of the files of tests/data/vectors. */
 static inline int
-vectors_open(void **state)
+vectors_open_file(const char *path)
 {
-    (void)state;
     size_t len = 0;
-    char *text =
-        bound_read(TEST_DATA_DIR "/vectors/vectors.json", &vectors_arena, &len);
+    char *text = bound_read(path, &vectors_arena, &len);
     vectors_text = (struct slice){ text, len };
     return digest_init(NULL) == STATUS_OK &&
                    json_check(vectors_text, 64, NULL) == STATUS_OK &&
                    json_member(vectors_text, slice_of("vectors"), &vectors_list)
                ? 0
                : -1;
+}
+
+static inline int
+vectors_open(void **state)
+{
+    (void)state;
+    return vectors_open_file(TEST_DATA_DIR "/vectors/vectors.json");
 }
 
 static inline int
