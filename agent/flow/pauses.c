@@ -10,6 +10,10 @@
  * The happy path: a change goes to the store as a unit of its own; when it is
  * durable it holds, is logged, and `changed` is told.
  *
+ * Changes are numbered as they go to the store, which applies them in that
+ * order. What holds here already may be behind one that is still on its way
+ * back: that one is older than what the store has by then, and changes nothing.
+ *
  * What can go wrong: the store has no room; who asked is told. A pause that a
  * handler asked for holds in memory all the same: after a restart its next
  * answer pauses it again.
@@ -20,6 +24,7 @@ struct pauses {
     struct store_worker *worker;
     void (*changed)(void *arg, const struct pause *pause);
     void *changed_arg;
+    uint64_t changes; /* numbers given so far */
     size_t most;
     size_t count;
     struct pause at[];
@@ -29,6 +34,7 @@ struct pauses {
 struct change {
     struct pauses *pauses;
     struct pause *pause;
+    uint64_t number;
     struct buf reason;
     struct store_pause stored;
     struct store_call call;
@@ -125,6 +131,7 @@ hold(struct change *change)
     pause->reason = change->reason;
     change->reason = (struct buf){ 0 };
     pause->is_paused = change->stored.is_paused;
+    pause->change = change->number;
     pause->since_ms = pause->is_paused ? change->stored.since_ms : 0;
     metric_set(pause->gauge, pause->is_paused);
     log_change(pause, change->done == NULL);
@@ -143,7 +150,7 @@ stored(struct store_call *call)
                 log_text("why", error_text(&call->err, call->status)));
         }
     } else {
-        if (call->status == STATUS_OK &&
+        if (call->status == STATUS_OK && change->number > pause->change &&
             pause->is_paused != change->stored.is_paused) {
             hold(change);
             pauses->changed(pauses->changed_arg, pause);
@@ -164,6 +171,7 @@ make_change(struct pauses *pauses, const struct pause *pause, bool is_paused,
         return NULL;
     }
     change->pauses = pauses;
+    change->number = ++pauses->changes;
     change->pause = &pauses->at[pause - pauses->at];
     buf_append(&change->reason, is_paused ? reason : (struct slice)SLICE(""));
     if (buf_status(&change->reason) != STATUS_OK) {
@@ -224,6 +232,7 @@ pauses_take(struct pauses *pauses, const struct pause *pause,
     struct buf words = { 0 };
     buf_append(&words, reason);
     struct change now = { .pause = change->pause,
+                          .number = change->number,
                           .reason = words,
                           .stored = change->stored };
     hold(&now);

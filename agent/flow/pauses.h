@@ -22,6 +22,7 @@ struct pause {
     struct slice name;
     bool is_paused;
     int64_t since_ms; /* while it is; Unix ms */
+    uint64_t change;  /* the number of the one that made it so */
     struct buf reason;
     struct metric *gauge;
 };

@@ -126,6 +126,35 @@ a_handler_that_asks_for_it_is_paused_over_restarts(void **state)
     flow_close();
 }
 
+/* A resume is on its way to the store when the handler says that it is gone:
+ * what came last holds, here and after a restart. */
+static void
+a_handler_that_asks_while_it_is_resumed_stays_paused(void **state)
+{
+    (void)state;
+    flow_open(1);
+    for (unsigned resumed = 0; resumed < 2; resumed++) {
+        if (resumed > 0) {
+            change(false, "");
+        }
+        told.calls = 0;
+        assert_int_equal(pauses_change(flow.pauses, pause_of(0), false,
+                                       slice_of(""), done, NULL),
+                         STATUS_OK);
+        pauses_take(flow.pauses, pause_of(0), slice_of("410"));
+        flow_run(is_told);
+        flow_sleep(20);
+        assert_int_equal(told.status, STATUS_OK);
+        assert_true(pause_of(0)->is_paused);
+        assert_true(gauge() == 1);
+        flow_close_store();
+        flow_open_store();
+        assert_true(pause_of(0)->is_paused);
+        assert_true(slice_equal_text(buf_slice(&pause_of(0)->reason), "410"));
+    }
+    flow_close();
+}
+
 static void
 what_cannot_be_stored_is_told_and_does_not_hold(void **state)
 {
@@ -166,6 +195,7 @@ main(void)
             nothing_is_given_to_a_paused_handler_until_it_is_resumed),
         cmocka_unit_test(a_pause_survives_a_restart_with_its_reason),
         cmocka_unit_test(a_handler_that_asks_for_it_is_paused_over_restarts),
+        cmocka_unit_test(a_handler_that_asks_while_it_is_resumed_stays_paused),
         cmocka_unit_test(what_cannot_be_stored_is_told_and_does_not_hold),
         cmocka_unit_test(what_is_not_configured_is_not_found),
     };
