@@ -10,6 +10,7 @@
 #include "io/http_server.h"
 #include "io/loop.h"
 #include "io/notify.h"
+#include "io/process.h"
 
 /*
  * An orderly end: the listener takes nothing new and answers what it has, walks
@@ -21,6 +22,7 @@
 #define GRACE_MS        (3 * INSTANT_SECOND_MS)
 #define END_MS          (9500 * (int64_t)1)
 #define SERVER_GRACE_MS (3 * INSTANT_SECOND_MS)
+#define LAST_GRACE_MS   (INSTANT_SECOND_MS / 4) /* of children, where no more */
 
 static void
 part_stopped(void *arg)
@@ -98,6 +100,7 @@ agent_still_runs(struct agent *agent)
         return false;
     }
     dispatch_cancel(agent->dispatch);
+    process_spawner_kill(agent->spawner, LAST_GRACE_MS);
     LOG(LOG_WARN, "handlers are still running, their deliveries are owed",
         log_i64("attempts", (int64_t)dispatch_running(agent->dispatch)));
     return true;

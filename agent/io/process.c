@@ -4,11 +4,13 @@
 #include "io/process.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/clock.h"
 #include "io/loop.h"
 #include "io/offload.h"
 #include "io/process_private.h"
@@ -73,7 +75,7 @@ finish(struct process *process, struct process_end end)
 {
     end.output = kept(process);
     end.duration_ms = loop_now_ms(process->spawner->loop) - process->started_ms;
-    process->spawner->alive--;
+    list_remove(&process->link);
     process->done(process->arg, &end);
     free_process(process);
 }
@@ -287,6 +289,7 @@ process_spawner_create(struct loop *loop, struct process_spawner **ret,
         return error_set(err, STATUS_NOMEM, "spawner: out of memory");
     }
     spawner->loop = loop;
+    list_init(&spawner->alive);
     keep_exit_codes();
     /* One at a time: a child that runs is watched at once. */
     const struct offload_spec spec = {
@@ -311,9 +314,47 @@ process_spawner_destroy(struct process_spawner *spawner)
     if (spawner == NULL) {
         return;
     }
-    PRE(spawner->alive == 0);
+    PRE(list_empty(&spawner->alive));
     offload_destroy(spawner->thread);
     mem_free(spawner);
+}
+
+/* Waits, at most so long, for a child to end by itself. */
+static void
+await_end(const struct process *process, int64_t until_ms)
+{
+    struct pollfd polled = { .fd = process->pidfd, .events = POLLIN };
+    int64_t left_ms;
+    int ready = 0;
+    do {
+        left_ms = until_ms - clock_monotonic_ms();
+        ready = poll(&polled, 1, left_ms > 0 ? (int)left_ms : 0);
+    } while (ready < 0 && errno == EINTR && left_ms > 0);
+}
+
+void
+process_spawner_kill(struct process_spawner *spawner, int64_t wait_ms)
+{
+    if (spawner == NULL) {
+        return;
+    }
+    /* Behind this, each child that was begun is known here. */
+    offload_destroy(spawner->thread);
+    spawner->thread = NULL;
+    list_for_each(link, &spawner->alive) {
+        struct process *process = list_entry(link, struct process, link);
+        if (process->pid > 0) {
+            (void)kill(-process->pid, SIGTERM);
+        }
+    }
+    int64_t until_ms = clock_monotonic_ms() + wait_ms;
+    list_for_each(link, &spawner->alive) {
+        struct process *process = list_entry(link, struct process, link);
+        if (process->pid > 0) {
+            await_end(process, until_ms);
+            process_abandon(process);
+        }
+    }
 }
 
 static char **
@@ -378,7 +419,7 @@ process_start(struct process_spawner *spawner, const struct process_spec *spec,
         return STATUS_NOMEM;
     }
     process->is_queued = true;
-    spawner->alive++;
+    list_append(&spawner->alive, &process->link);
     offload_put(spawner->thread, &process->call);
     *ret = process;
     return STATUS_OK;

@@ -27,6 +27,13 @@ NODISCARD
 enum status process_spawner_create(struct loop *loop,
                                    struct process_spawner **ret,
                                    struct error *err);
+/*
+ * Ends them all without the loop, which does not run any more: SIGTERM to each
+ * group, and SIGKILL to what is left of it after `wait_ms` in all. No `done`
+ * comes; nothing may be done with the spawner or its processes but to end the
+ * program. NULL is allowed.
+ */
+void process_spawner_kill(struct process_spawner *spawner, int64_t wait_ms);
 /* Every process must have ended. NULL is allowed. */
 void process_spawner_destroy(struct process_spawner *spawner);
 

@@ -16,11 +16,12 @@
 struct process_spawner {
     struct loop *loop;
     struct offload *thread;
-    size_t alive;
+    struct list alive;
 };
 
 struct process {
     struct list call; /* while it is with the thread */
+    struct list link; /* of those that are alive */
     struct process_spawner *spawner;
     struct arena arena; /* the copies of the spec */
     char **argv;

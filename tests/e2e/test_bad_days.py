@@ -194,6 +194,35 @@ class Ending(harness.Case):
         self.assertLess(took, 10.5)
         self.assertEqual(agent.query("SELECT count(*) FROM delivery"), [(1,)])
 
+    def test_a_second_signal_ends_it_at_once_and_leaves_no_child(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        program = agent.script(
+            "hang.sh", 'trap "" TERM INT\n'
+            f"echo $$ >>{agent.dir}/pids\n"
+            "while :; do sleep 1; done\n")
+        agent.config["handlers"] = {
+            "alone": {"exec": [program]},
+            "kept": {"exec": [program], "worker": True}}
+        agent.write_config()
+        agent.start()
+        Hook(1, iso()).send(agent)
+
+        def pids():
+            if not os.path.exists(agent.path("pids")):
+                return []
+            with open(agent.path("pids"), encoding="ascii") as lines:
+                return [int(pid) for pid in lines]
+        wait_until(lambda: len(pids()) == 2, "both hang")
+        agent.child.send_signal(signal.SIGTERM)
+        wait_until(lambda: "stopping" in agent.log(), "it was heard")
+        agent.child.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        agent.wait_end()
+        self.assertLess(time.monotonic() - began, 3)
+        for pid in pids():
+            self.assertFalse(os.path.exists(f"/proc/{pid}"), pid)
+        self.assertEqual(agent.query("SELECT count(*) FROM delivery"), [(2,)])
+
     def test_sigint_is_an_orderly_end_too(self):
         agent = self.pet_shop()
         agent.child.send_signal(signal.SIGINT)
