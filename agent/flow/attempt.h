@@ -31,7 +31,7 @@ struct attempt {
     struct arena parts; /* of it, in binary mode */
     struct buf key;
     int64_t started_ms;     /* Unix ms */
-    int64_t lease_until_ms; /* Unix ms */
+    int64_t lease_until_ms; /* by clock_steady_ms */
     int64_t ready_ms;       /* loop's, in gather */
     bool braked;            /* brake_begin has let it through */
     bool asked;             /* its handler was given it */

@@ -274,10 +274,11 @@ dispatch_start_attempt(struct outlet *outlet, const struct store_claim *claim,
     struct attempt *attempt;
     struct dispatch_epoch *epoch = dispatch->epoch;
     int64_t needs_ms = outlet->settings->attempt_ms + epoch->fetch_ms;
-    if (clock_unix_ms() + needs_ms > lease_until_ms) {
+    int64_t left_ms = lease_until_ms - clock_steady_ms();
+    if (needs_ms > left_ms) {
         event_unref(event);
         dispatch_free_slot(outlet, again);
-        dispatch_wake_at(outlet, lease_until_ms);
+        dispatch_wake_at(outlet, clock_unix_ms() + left_ms);
         return;
     }
     if (attempt_create(outlet, claim, &attempt) != STATUS_OK) {
@@ -395,9 +396,11 @@ dispatch_claim(struct outlet *outlet)
         .arg = outlet,
         .claim = { .handler = outlet->settings->number,
                    .now_ms = now_ms,
-                   .lease_until_ms = now_ms + dispatch_lease_ms(outlet),
+                   .lease_until_ms =
+                       clock_steady_ms() + dispatch_lease_ms(outlet),
                    .limit = (size_t)limit,
-                   .claims = { .again = again } },
+                   .claims = { .again = again,
+                               .leases_ms = clock_steady_ms() } },
     };
     if (store_worker_submit(outlet->dispatch->worker, &outlet->call) !=
         STATUS_OK) {

@@ -85,9 +85,9 @@ start_next(struct outlet *outlet)
         dispatch_batch_give_back(outlet);
         return false;
     }
-    enum status status =
-        gather_take(outlet->gather, clock_unix_ms() + outlet->settings->run_ms,
-                    &late, &batch);
+    enum status status = gather_take(
+        outlet->gather, clock_steady_ms() + outlet->settings->run_ms, &late,
+        &batch);
     if (batch != NULL) {
         batch->at[0]->is_probe = is_probe;
         start_batch(outlet, batch);

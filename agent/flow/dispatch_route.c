@@ -132,7 +132,7 @@ dispatch_route(struct dispatch *dispatch, const struct connector *connector,
         }
         hold(dispatch, owed, sightings[i].owed_count);
     }
-    *ret_lease_until_ms = clock_unix_ms() + longest_ms;
+    *ret_lease_until_ms = clock_steady_ms() + longest_ms;
     return STATUS_OK;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gather: attempts of one handler that wait until enough of them are there to
- * go together (model/gather decides how many, and when).
+ * go together (model/gather decides how many, and when). What comes again never
+ * goes with what does not.
  */
 #ifndef FLOW_GATHER_H
 #define FLOW_GATHER_H
@@ -27,8 +28,8 @@ bool gather_is_due(struct gather *gather);
 
 /*
  * Makes a batch of those that are to go now; NULL: none is. Those whose lease
- * ends before `until_ms` (Unix ms) are moved to `late` instead. STATUS_NOMEM:
- * the others stay.
+ * ends before `until_ms` (clock_steady_ms) are moved to `late` instead.
+ * STATUS_NOMEM: the others stay.
  */
 NODISCARD
 enum status gather_take(struct gather *gather, int64_t until_ms,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/clock.h"
 
+#include <stdbool.h>
 #include <time.h>
 
 static int64_t
@@ -27,4 +28,16 @@ int64_t
 clock_monotonic_us(void)
 {
     return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_steady_ms(void)
+{
+    static int64_t ahead_ms;
+    static bool is_known;
+    if (!is_known) {
+        ahead_ms = clock_unix_ms() - clock_monotonic_ms();
+        is_known = true;
+    }
+    return clock_monotonic_ms() + ahead_ms;
 }

@@ -226,7 +226,10 @@ struct store_claim {
 };
 
 struct store_claims {
-    bool again; /* asks for what comes again; else for what does not */
+    bool again;        /* asks for what comes again; else for what does not */
+    int64_t leases_ms; /* what the clock says that leases are written by, where
+                          that is another one than `now_ms` is of; 0: it is not
+                        */
     /* The answer. */
     struct store_claim *at; /* mem_alloc'ed, the receiver frees it */
     size_t count;
@@ -381,7 +384,9 @@ struct store_ops {
 
     /*
      * Gives out at most `limit` deliveries of `handler` due at `now_ms`, oldest
-     * due first, leased until `lease_until_ms`; attempt goes up by one. Events
+     * due first, leased until `lease_until_ms`; attempt goes up by one. What is
+     * leased is due when its lease is over by the clock of leases: a wall clock
+     * that is set ahead ends none. Events
      * say what they need, until an outcome or a webhook brought it. What
      * comes again, and what does not, are asked for apart.
      *

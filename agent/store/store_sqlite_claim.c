@@ -72,6 +72,7 @@ read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
     sql_i64(&use, handler);
     sql_i64(&use, now_ms);
     sql_i64(&use, (int64_t)limit);
+    sql_i64(&use, claims->leases_ms);
     bool row;
     enum status status = store_sqlite_sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
@@ -142,7 +143,10 @@ store_sqlite_claim(struct store *base, uint32_t handler, int64_t now_ms,
     }
     /* Nobody else writes, so what is read before the transaction still holds
      * in it, and a claim that finds nothing writes nothing. */
-    struct store_claims claims = { .again = ret_claims->again };
+    struct store_claims claims = { .again = ret_claims->again,
+                                   .leases_ms = ret_claims->leases_ms != 0
+                                                    ? ret_claims->leases_ms
+                                                    : now_ms };
     status = read_due(store, handler, now_ms, limit, &claims, err);
     if (status == STATUS_OK && claims.count < limit) {
         status = read_next_due(store, handler, now_ms, &claims, err);

@@ -19,7 +19,8 @@
     "f.needs,f.filled,f.asked_ms,d.again,d.base,d.since_ms"                    \
     " FROM delivery d JOIN event e ON e.id=d.event"                            \
     " LEFT JOIN fill f ON f.event=e.id WHERE " which                           \
-    " AND d.handler=?1 AND d.due<=?2 ORDER BY d.due,d.event LIMIT ?3"
+    " AND d.handler=?1 AND d.due<=?2 AND (d.owner=0 OR d.due<=?4)"             \
+    " ORDER BY d.due,d.event LIMIT ?3"
 
 static const char *const texts[SQL_COUNT] = {
     /* Never deferred: a read that turns into a write fails at once with

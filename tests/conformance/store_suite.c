@@ -664,6 +664,31 @@ a_hot_delivery_is_born_leased(void **state)
     assert_int_equal(claim_one(mail, FAR_MS, 2), sighting.number);
 }
 
+/* The wall clock is set ahead, beyond every lease: what waits is due by it,
+ * what is leased is not, until its own clock says so. */
+static void
+a_lease_ends_by_the_clock_of_leases(void **state)
+{
+    (void)state;
+    struct sighting hot = accept(CHANNEL_WEBHOOK, "e1", hot_to_mail());
+    struct sighting waits = accept(CHANNEL_WEBHOOK, "e2", to_mail());
+    static const struct {
+        int64_t leases_ms;
+        size_t due;
+    } looks[] = { { FAR_MS - 1, 1 }, { FAR_MS - 1, 0 }, { FAR_MS, 1 } };
+    const uint64_t due[] = { waits.number, 0, hot.number };
+    for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+        struct store_claims claims = { .leases_ms = looks[i].leases_ms };
+        struct error err = { 0 };
+        assert_ok(store->ops->claim(store, mail, FAR_MS * 3, FAR_MS * 2, 10,
+                                    &claims, &err));
+        assert_int_equal(claims.count, looks[i].due);
+        assert_int_equal(claims.count == 0 ? 0 : claims.at[0].event->number,
+                         due[i]);
+        drop(&claims);
+    }
+}
+
 static void
 a_claim_leases_and_counts_the_attempt(void **state)
 {
@@ -1263,6 +1288,7 @@ store_suite_run(const struct store_suite_host *of)
         ROW(an_outcome_of_another_attempt_changes_nothing),
         ROW(an_outcome_counts_once),
         ROW(a_hot_delivery_is_born_leased),
+        ROW(a_lease_ends_by_the_clock_of_leases),
         ROW(a_claim_leases_and_counts_the_attempt),
         ROW(a_claim_gives_the_oldest_due_first_and_no_more_than_asked),
         ROW(a_claim_that_finds_nothing_says_when_to_ask_again),

@@ -187,3 +187,9 @@ clock_monotonic_us(void)
 {
     return vtime_steady_ms() * 1000;
 }
+
+int64_t
+clock_steady_ms(void)
+{
+    return vtime.epoch_ms + vtime_steady_ms();
+}
