@@ -36,15 +36,6 @@
 #define AGAIN_PAST     16 /* claims */
 #define RETRY_CLAIM_MS INSTANT_SECOND_MS
 
-/* Deliveries it may have at a time. */
-static int64_t
-capacity(const struct outlet *outlet)
-{
-    const struct outlet_settings *settings = outlet->settings;
-    return settings->concurrency *
-           (outlet->gather != NULL ? settings->batch->max : 1);
-}
-
 static int64_t
 free_slots(const struct outlet *outlet)
 {
@@ -357,14 +348,14 @@ static int64_t
 claim_next(struct outlet *outlet, bool *ret_again)
 {
     int64_t most = free_slots(outlet);
-    int64_t share = (capacity(outlet) + 1) / 2;
-    int64_t again_most = outlet->again.backlog ? share - outlet->again.busy : 0;
-    again_most = again_most < most ? again_most : most;
+    int64_t again_most =
+        outlet->again.backlog ? dispatch_again_room(outlet) : 0;
+    int64_t attempt = outlet->gather == NULL ? 1 : outlet->settings->batch->max;
     bool turn = !outlet->backlog || outlet->again.past >= AGAIN_PAST;
     *ret_again = again_most > 0 && turn;
     if (*ret_again) {
         outlet->again.past = 0;
-        most = outlet->backlog ? 1 : again_most;
+        most = outlet->backlog && attempt < again_most ? attempt : again_most;
     } else if (!outlet->backlog) {
         return 0;
     }

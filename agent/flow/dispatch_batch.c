@@ -21,7 +21,30 @@ dispatch_batch_room(const struct outlet *outlet)
         settings->concurrency - outlet->batches - dispatch_elder_slots(outlet);
     const bool long_ones =
         (int64_t)gather_bytes(outlet->gather) >= slots * settings->batch->bytes;
-    return long_ones ? 0 : slots * settings->batch->max - outlet->busy;
+    const int64_t first = outlet->busy - outlet->again.busy;
+    return long_ones ? 0 : slots * settings->batch->max - first;
+}
+
+static int64_t
+lesser(int64_t left, int64_t right)
+{
+    return left < right ? left : right;
+}
+
+/* Half of the slots. Whole batches, whatever waits for others of its own. */
+int64_t
+dispatch_again_room(const struct outlet *outlet)
+{
+    const struct outlet_settings *settings = outlet->settings;
+    const int64_t share = (settings->concurrency + 1) / 2;
+    if (outlet->gather == NULL) {
+        return lesser(share - outlet->again.busy,
+                      settings->concurrency - outlet->busy);
+    }
+    return lesser(share - outlet->again.batches,
+                  settings->concurrency - outlet->batches) *
+               settings->batch->max -
+           outlet->again.busy;
 }
 
 /* To the brake a batch is one attempt: that of its first. */
@@ -31,6 +54,7 @@ end_batch(struct attempt *first, const struct handler_result *result)
     struct outlet *outlet = first->outlet;
     struct dispatch *dispatch = outlet->dispatch;
     outlet->batches--;
+    outlet->again.batches -= first->again;
     dispatch->running -= first->batch->count;
     brake_end(outlet->brake, first->is_probe, first->event->number,
               dispatch->stopping ? NULL : result);
@@ -56,6 +80,7 @@ start_batch(struct outlet *outlet, struct batch *batch)
     struct handler *handler = outlet->settings->handler;
     struct error err = { 0 };
     outlet->batches++;
+    outlet->again.batches += batch->at[0]->again;
     for (size_t i = 0; i < batch->count; i++) {
         dispatch_free_slot(outlet, batch->at[i]->again);
         batch->at[i]->started_ms = clock_unix_ms();

@@ -30,10 +30,11 @@ struct outlet {
     bool backlog;
     struct {
         bool backlog;
-        int64_t busy;  /* slots of those that it has: at most half of them */
-        unsigned past; /* claims that went past it */
-    } again;           /* what comes again */
-    bool has_lanes;    /* by order_by, or still owed from when it had one */
+        int64_t busy;    /* slots of those that it has: at most half of them */
+        int64_t batches; /* of those with their handler */
+        unsigned past;   /* claims that went past it */
+    } again;             /* what comes again */
+    bool has_lanes;      /* by order_by, or still owed from when it had one */
     const struct pause *pause; /* NULL: it never is */
     struct loop_timer *timer;  /* the earliest due of what waits */
     int64_t due_ms;            /* Unix ms it is armed for, 0: not armed */
@@ -151,6 +152,9 @@ void dispatch_check_retired(struct dispatch *dispatch);
 
 /* How many deliveries it may take, beside those it has. */
 int64_t dispatch_batch_room(const struct outlet *outlet);
+
+/* How many of what comes again. */
+int64_t dispatch_again_room(const struct outlet *outlet);
 
 /* Takes an attempt that is rendered. */
 void dispatch_batch_add(struct outlet *outlet, struct attempt *attempt);

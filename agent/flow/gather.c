@@ -5,6 +5,10 @@
 
 #define RETRY_MS ((int64_t)1000)
 
+/* What comes again goes by itself: it has half of the slots at most, and is
+ * marked as what it is. */
+#define HEAPS (2 * GATHER_SIZES)
+
 /* What goes together: deliveries of one size of batch. */
 struct heap {
     struct list attempts; /* in order of coming */
@@ -18,7 +22,7 @@ struct gather {
     loop_fn *ready;
     void *arg;
     struct loop_timer *timer;
-    struct heap heaps[GATHER_SIZES];
+    struct heap heaps[HEAPS];
     size_t bytes;
 };
 
@@ -33,7 +37,7 @@ static struct heap *
 next_heap(struct gather *gather, int64_t *ret_due_ms)
 {
     struct heap *next = NULL;
-    for (size_t i = 0; i < GATHER_SIZES; i++) {
+    for (size_t i = 0; i < HEAPS; i++) {
         struct heap *heap = &gather->heaps[i];
         if (list_empty(&heap->attempts)) {
             continue;
@@ -91,7 +95,9 @@ gather_add(struct gather *gather, struct attempt *attempt)
         gather->policy, attempt->delivery.attempt - attempt->base,
         gather->retry->attempts);
     attempt->ready_ms = loop_now_ms(gather->loop);
-    enter(gather, &gather->heaps[halvings], attempt);
+    enter(gather,
+          &gather->heaps[halvings + (attempt->again ? GATHER_SIZES : 0)],
+          attempt);
     arm(gather);
 }
 
@@ -155,7 +161,7 @@ gather_take(struct gather *gather, int64_t until_ms, struct list *late,
 struct attempt *
 gather_drop(struct gather *gather)
 {
-    for (size_t i = 0; i < GATHER_SIZES; i++) {
+    for (size_t i = 0; i < HEAPS; i++) {
         struct heap *heap = &gather->heaps[i];
         if (!list_empty(&heap->attempts)) {
             struct attempt *attempt = first_of(heap);
@@ -185,9 +191,9 @@ gather_create(struct loop *loop, const struct gather_policy *policy,
     gather->loop = loop;
     gather->policy = policy;
     gather->retry = retry;
-    for (unsigned i = 0; i < GATHER_SIZES; i++) {
+    for (unsigned i = 0; i < HEAPS; i++) {
         list_init(&gather->heaps[i].attempts);
-        gather->heaps[i].of.halvings = i;
+        gather->heaps[i].of.halvings = i % GATHER_SIZES;
     }
     enum status status = loop_timer_create(loop, ready, arg, &gather->timer);
     if (status != STATUS_OK) {

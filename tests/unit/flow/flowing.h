@@ -481,13 +481,13 @@ flow_close_store(void)
     telemetry_fini(&flow.telemetry);
 }
 
+/* Behind flow_close_store. */
 static inline void
-flow_close(void)
+flow_close_loop(void)
 {
     static const char *const files[] = { "store.db", "store.db-wal",
                                          "store.db-shm", "store.db.lock",
                                          "store.db-lock" };
-    flow_close_store();
     loop_timer_destroy(flow.guard);
     loop_turn_destroy(flow.turn);
     loop_destroy(flow.loop);
@@ -498,6 +498,13 @@ flow_close(void)
         (void)unlink(path);
     }
     assert_int_equal(rmdir(flow.folder), 0);
+}
+
+static inline void
+flow_close(void)
+{
+    flow_close_store();
+    flow_close_loop();
 }
 
 /* ---- arrivals ---- */
