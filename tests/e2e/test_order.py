@@ -100,8 +100,11 @@ class Lanes(harness.Case):
     def test_a_dead_letter_blocks_its_lane_and_no_other(self):
         agent = self.agent_that_refuses(1, on_dead="block")
         done = {"ann": "0", "bob": "0123"}
+        # durable too: what a kill cuts off is done once more
         wait_until(lambda: self.lanes(agent) == done and agent.query(
-            "SELECT count(*) FROM dead") == [(1,)], "the other lane is done")
+            "SELECT (SELECT count(*) FROM dead),"
+            " (SELECT count(*) FROM delivery)") == [(1, 2)],
+            "the other lane is done")
         agent.kill()
         agent.start()
         stays(lambda: self.lanes(agent) == done, "the lane is blocked", 0.5)
