@@ -15,8 +15,10 @@ static void
 asked_to_reopen(void *arg)
 {
     struct agent *agent = arg;
+    log_fold_flush();
     dispatch_reopen(agent->dispatch);
     doors_reload(&agent->doors, clock_unix_ms());
+    doors_show(&agent->doors, &agent->telemetry);
     LOG(LOG_INFO, "files reopened", log_text("why", "SIGHUP"));
 }
 

@@ -194,13 +194,15 @@ put_repeats(struct log_fold_entry *over)
     log_fold_entry_fini(over);
 }
 
+/* Of lines whose time is over at `now_ms`, or that `line` puts an end to. */
 static void
-put_over(int64_t now_ms)
+put_over(int64_t now_ms, const struct log_fold_line *line)
 {
     for (bool more = true; more;) {
         struct log_fold_entry over;
         fold_lock();
-        more = log_fold_over(&fold, now_ms, &over);
+        more = line != NULL ? log_fold_end(&fold, line, &over)
+                            : log_fold_over(&fold, now_ms, &over);
         fold_unlock();
         put_repeats(&over);
     }
@@ -218,35 +220,54 @@ void
 log_fold_due(void)
 {
     if (fold_clock != NULL) {
-        put_over(fold_clock());
+        put_over(fold_clock(), NULL);
     }
 }
 
 void
 log_fold_flush(void)
 {
-    put_over(INT64_MAX);
+    put_over(INT64_MAX, NULL);
+}
+
+static bool
+take_line(const struct log_fold_line *line)
+{
+    struct log_fold_entry over = { 0 };
+    int64_t now_ms = fold_clock();
+    if (line->level >= LOG_INFO) {
+        put_over(now_ms, line);
+        return true;
+    }
+    fold_lock();
+    bool now = log_fold_take(&fold, now_ms, line, &over);
+    fold_unlock();
+    put_repeats(&over);
+    return now;
 }
 
 /* Whether the line is to be said; what must be said before it is. */
 static bool
-take_line(enum log_level level, const char *sentence,
-          const struct log_field *fields, size_t count)
+is_news(enum log_level level, const char *sentence,
+        const struct log_field *fields, size_t count)
 {
-    struct buf same = { 0 }, tail = { 0 };
-    struct log_fold_entry over = { 0 };
+    struct buf subject = { 0 }, same = { 0 }, tail = { 0 };
     bool now = true;
+    if (fold_clock == NULL || level == LOG_DEBUG) {
+        return true;
+    }
+    render_fields(&subject, sink_format, fields, count > 0, true);
     render_fields(&same, sink_format, fields, count, false);
     render_fields(&tail, sink_format, fields, count, true);
-    if (buf_status(&same) == STATUS_OK && buf_status(&tail) == STATUS_OK) {
-        const struct log_fold_line line = { level, sentence, buf_slice(&same),
+    if (buf_status(&subject) == STATUS_OK && buf_status(&same) == STATUS_OK &&
+        buf_status(&tail) == STATUS_OK) {
+        const struct log_fold_line line = { level, sentence,
+                                            buf_slice(&subject),
+                                            buf_slice(&same),
                                             buf_slice(&tail) };
-        int64_t now_ms = fold_clock();
-        fold_lock();
-        now = log_fold_take(&fold, now_ms, &line, &over);
-        fold_unlock();
+        now = take_line(&line);
     }
-    put_repeats(&over);
+    buf_fini(&subject);
     buf_fini(&same);
     buf_fini(&tail);
     return now;
@@ -257,8 +278,7 @@ log_write(enum log_level level, const char *sentence,
           const struct log_field *fields, size_t count)
 {
     struct buf line = { 0 };
-    if (!log_enabled(level) ||
-        (fold_clock != NULL && !take_line(level, sentence, fields, count))) {
+    if (!log_enabled(level) || !is_news(level, sentence, fields, count)) {
         return;
     }
     log_render(&line, sink_format, level, stamp_ms(), sentence, fields, count);

@@ -89,6 +89,7 @@ void log_set_format(enum log_format format, log_clock_fn *clock);
 /*
  * The same line within `window_ms` of its first time is counted, and said once:
  * "poll failed (repeated 37 times in 60s)". 0, as it is at the start: never.
+ * That is for warnings and errors only, see log_fold.h.
  * `clock` goes on evenly.
  */
 void log_set_fold(int64_t window_ms, log_clock_fn *clock);
@@ -97,7 +98,8 @@ void log_set_fold(int64_t window_ms, log_clock_fn *clock);
  * then. */
 void log_fold_due(void);
 
-/* Says what was counted of all lines: before the end. */
+/* Says what was counted of all lines: before the end, and where a person wants
+ * something, so that no answer passes for a repeat. */
 void log_fold_flush(void);
 
 #define LOG(level, sentence, ...)                                              \

@@ -83,6 +83,30 @@ log_fold_take(struct log_fold *fold, int64_t now_ms,
     return true;
 }
 
+/* Whether it is about the same, and not only about what begins alike. */
+static bool
+is_about(const struct log_fold_entry *entry, struct slice subject)
+{
+    struct slice same = buf_slice(&entry->same);
+    return slice_starts(same, subject) &&
+           (same.len == subject.len || same.ptr[subject.len] == ' ' ||
+            same.ptr[subject.len] == ',');
+}
+
+bool
+log_fold_end(struct log_fold *fold, const struct log_fold_line *line,
+             struct log_fold_entry *ret_over)
+{
+    *ret_over = (struct log_fold_entry){ 0 };
+    for (size_t i = 0; i < LOG_FOLD_LINES && ret_over->sentence == NULL; i++) {
+        struct log_fold_entry *entry = &fold->entries[i];
+        if (entry->sentence != NULL && is_about(entry, line->subject)) {
+            take_out(entry, ret_over);
+        }
+    }
+    return ret_over->sentence != NULL;
+}
+
 bool
 log_fold_over(struct log_fold *fold, int64_t now_ms,
               struct log_fold_entry *ret_over)

@@ -3,6 +3,11 @@
  * log_fold: lines that come again and again: the first is said at once, the
  * others are counted, and said once when their time is over.
  *
+ * Only what is wrong comes in floods: warnings and errors are counted. A line
+ * of information is always said, and ends what is counted of its subject, its
+ * first field: after "resumed", "paused" is news again. Lines for debugging are
+ * all said.
+ *
  * Two lines are the same when level, sentence and all fields are that tell
  * lines apart (see log_figure). The table is bounded: where it is full, the
  * oldest line makes room, and what was counted of it is said then. Not safe to
@@ -23,6 +28,7 @@
 struct log_fold_line {
     enum log_level level;
     const char *sentence; /* stays */
+    struct slice subject; /* the first field, rendered */
     struct slice same;    /* the fields that tell lines apart, rendered */
     struct slice tail;    /* all fields, rendered */
 };
@@ -52,6 +58,11 @@ struct log_fold {
 bool log_fold_take(struct log_fold *fold, int64_t now_ms,
                    const struct log_fold_line *line,
                    struct log_fold_entry *ret_over);
+
+/* Takes one line out that `line` of information puts an end to, and that came
+ * again; false when there is none. The caller ends *ret_over. */
+bool log_fold_end(struct log_fold *fold, const struct log_fold_line *line,
+                  struct log_fold_entry *ret_over);
 
 /* Takes one line out whose time is over at `now_ms` and that came again; false
  * when there is none. The caller ends *ret_over. */

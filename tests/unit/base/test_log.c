@@ -262,6 +262,33 @@ lines_that_differ_are_all_said(void **state)
 }
 
 static void
+what_is_no_trouble_is_always_said_and_makes_trouble_news(void **state)
+{
+    (void)state;
+    log_set_sink(see, &seen, LOG_DEBUG);
+    fold_over(60000);
+    for (int i = 0; i < 3; i++) {
+        LOG(LOG_INFO, "resumed", log_text("connector", "shop"));
+        LOG(LOG_DEBUG, "asked", log_text("connector", "shop"));
+    }
+    assert_int_equal(seen.lines, 6);
+    seen.lines = 0;
+    say_failed("shop", 1);
+    say_failed("shopping", 1);
+    say_failed("shop", 1);
+    assert_int_equal(seen.lines, 2);
+    LOG(LOG_DEBUG, "asked", log_text("connector", "shop"));
+    assert_int_equal(seen.lines, 3);
+    LOG(LOG_INFO, "resumed", log_text("connector", "shop"));
+    assert_int_equal(seen.lines, 5); /* the count, and itself */
+    assert_non_null(strstr(seen.text, "resumed"));
+    say_failed("shopping", 1); /* was not meant */
+    assert_int_equal(seen.lines, 5);
+    say_failed("shop", 1);
+    assert_int_equal(seen.lines, 6);
+}
+
+static void
 a_line_whose_time_is_over_is_said_at_once_again(void **state)
 {
     (void)state;
@@ -395,6 +422,9 @@ main(void)
             a_line_that_comes_again_is_counted_and_said_once, start, stop),
         cmocka_unit_test_setup_teardown(lines_that_differ_are_all_said, start,
                                         stop),
+        cmocka_unit_test_setup_teardown(
+            what_is_no_trouble_is_always_said_and_makes_trouble_news, start,
+            stop),
         cmocka_unit_test_setup_teardown(
             a_line_whose_time_is_over_is_said_at_once_again, start, stop),
         cmocka_unit_test_setup_teardown(at_the_end_what_was_counted_is_said,
