@@ -2,6 +2,7 @@
 #include "app/admin_private.h"
 
 #include "io/loop.h"
+#include "model/address.h"
 #include "wire/encode.h"
 
 /*
@@ -109,23 +110,13 @@ answer_request(void *arg, struct http_exchange *exchange)
     }
 }
 
-/* Whether Host names this machine's loopback, with or without a port. */
+/* Whether Host names this machine's loopback. */
 static bool
 host_is_local(const struct http_request *request)
 {
-    static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
     struct slice host;
-    if (!http_field_find(request->fields, "Host", &host)) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        struct slice name = slice_of(names[i]);
-        if (slice_equal_nocase(slice_first(host, name.len), name) &&
-            (host.len == name.len || host.ptr[name.len] == ':')) {
-            return true;
-        }
-    }
-    return false;
+    return http_field_find(request->fields, "Host", &host) &&
+           address_host_is_local(host);
 }
 
 static bool

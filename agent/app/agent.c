@@ -15,6 +15,7 @@
 #include "flow/errands.h"
 #include "flow/pauses.h"
 #include "flow/receivers.h"
+#include "flow/refusals.h"
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/log_sink.h"
@@ -347,6 +348,7 @@ build_service(struct agent *agent, struct error *err)
     status = status != STATUS_OK ? status
                                  : doors_open(&agent->configuration->settings,
                                               &agent->doors, err);
+    doors_show(&agent->doors, &agent->telemetry);
     status = status != STATUS_OK ? status : build_admin(agent, err);
     status = status != STATUS_OK ? status : build_heartbeat(agent);
     return status != STATUS_OK ? status : build_listener(agent, err);
@@ -445,6 +447,7 @@ agent_destroy(struct agent *agent)
     agent->admin = NULL;
     doors_close(&agent->doors);
     store_reader_destroy(agent->reader);
+    refusals_end(agent->generation.refusals); /* nobody can send any more */
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
     heartbeat_destroy(agent->heartbeat);

@@ -5,12 +5,12 @@
 #include "app/redact.h"
 #include "io/clock.h"
 #include "io/fs.h"
+#include "io/fs_look.h"
 #include "wire/gzip.h"
 #include "wire/tar.h"
 
-#define ASK_MS         (5 * INSTANT_SECOND_MS)
-#define LOG_BYTES      ((size_t)262144)
-#define LOG_READ_BYTES ((size_t)67108864)
+#define ASK_MS    (5 * INSTANT_SECOND_MS)
+#define LOG_BYTES ((size_t)262144)
 
 struct bundle {
     const struct doctor *doctor;
@@ -107,11 +107,11 @@ part_log(const struct bundle *bundle, struct buf *into, struct error *err)
     if (bundle->log_path == NULL) {
         return STATUS_OK;
     }
-    enum status status = fs_read(bundle->log_path, LOG_READ_BYTES, &log, err);
+    enum status status =
+        fs_look_end(bundle->log_path, LOG_BYTES + 1, &log, err);
     if (status == STATUS_OK) {
         struct slice text = buf_slice(&log);
         if (text.len > LOG_BYTES) {
-            text = slice_from(text, text.len - LOG_BYTES);
             text = slice_from(text, slice_find(text, '\n') + 1);
         }
         buf_append(into, text);

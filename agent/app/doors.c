@@ -140,6 +140,23 @@ doors_reload(const struct doors *doors, int64_t now_ms)
 }
 
 void
+doors_show(const struct doors *doors, const struct telemetry *telemetry)
+{
+    struct tls_server *const at[DOOR_COUNT] = { doors->listen, doors->admin };
+    int64_t first_ms = INT64_MAX;
+    struct tls_term term;
+    for (size_t i = 0; i < DOOR_COUNT; i++) {
+        for (size_t j = 0; at[i] != NULL && tls_server_term(at[i], j, &term);
+             j++) {
+            first_ms = term.to_ms < first_ms ? term.to_ms : first_ms;
+        }
+    }
+    if (first_ms < INT64_MAX) {
+        telemetry_certificate_expiry(telemetry, first_ms);
+    }
+}
+
+void
 doors_close(struct doors *doors)
 {
     tls_server_destroy(doors->listen);

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "config/config_report.h"
 #include "config/config_yaml.h"
+#include "flow/telemetry.h"
 #include "io/tls.h"
 
 #include <stdint.h>
@@ -34,6 +35,9 @@ enum status doors_open(const struct settings *settings, struct doors *doors,
 /* Reads all files again and logs what came of it; what cannot be read stays as
  * it was. */
 void doors_reload(const struct doors *doors, int64_t now_ms);
+
+/* Has the metrics say until when the certificates are good. */
+void doors_show(const struct doors *doors, const struct telemetry *telemetry);
 
 void doors_close(struct doors *doors);
 

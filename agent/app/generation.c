@@ -342,7 +342,6 @@ void
 generation_halt(struct generation *generation)
 {
     stop_service(generation);
-    refusals_flush(generation->refusals);
     if (generation->walks != NULL) {
         (void)walks_stop(generation->walks, ignore_stopped, NULL);
     }

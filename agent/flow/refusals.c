@@ -43,7 +43,9 @@ struct refusals {
     struct batch batches[2];
     size_t trimmed; /* connectors whose old ones have been told to go */
     bool is_open;   /* the call is under way */
+    bool is_ended;
     struct store_call call;
+    struct store_call last; /* the one of the end, behind `call` */
     struct loop_timer *timer;
 };
 
@@ -94,7 +96,28 @@ stored(struct store_call *call)
         count_lost(refusals, refusals->stored);
     }
     clear(refusals->stored);
-    trim_more(refusals);
+    if (!refusals->is_ended) {
+        trim_more(refusals);
+    }
+}
+
+static void
+last_stored(struct store_call *call)
+{
+    (void)call; /* its batch goes with the refusals */
+}
+
+static struct store_call
+call_of(struct refusals *refusals, const struct batch *batch,
+        void (*done)(struct store_call *call))
+{
+    return (struct store_call){
+        .kind = STORE_CALL_UNIT,
+        .done = done,
+        .arg = refusals,
+        .unit = { .refusals = { batch->rows, batch->count,
+                                refusals->settings.keep } },
+    };
 }
 
 static void
@@ -103,13 +126,7 @@ submit(struct refusals *refusals)
     struct batch *batch = refusals->gathering;
     refusals->gathering = refusals->stored;
     refusals->stored = batch;
-    refusals->call = (struct store_call){
-        .kind = STORE_CALL_UNIT,
-        .done = stored,
-        .arg = refusals,
-        .unit = { .refusals = { batch->rows, batch->count,
-                                refusals->settings.keep } },
-    };
+    refusals->call = call_of(refusals, batch, stored);
     if (store_worker_submit(refusals->worker, &refusals->call) == STATUS_OK) {
         refusals->is_open = true;
     } else {
@@ -141,21 +158,44 @@ add_more(struct refusals *refusals, size_t index)
     return true;
 }
 
+static bool
+add_all_more(struct refusals *refusals)
+{
+    bool fits = true;
+    for (size_t i = 0; i < refusals->settings.connector_count && fits; i++) {
+        fits = add_more(refusals, i);
+    }
+    return fits;
+}
+
+void
+refusals_end(struct refusals *refusals)
+{
+    if (refusals == NULL || refusals->is_ended) {
+        return;
+    }
+    refusals->is_ended = true;
+    loop_timer_disarm(refusals->timer);
+    (void)add_all_more(refusals);
+    if (refusals->gathering->count > 0) {
+        refusals->last = call_of(refusals, refusals->gathering, last_stored);
+        enum status status =
+            store_worker_submit(refusals->worker, &refusals->last);
+        (void)status; /* a store that failed for good takes nothing more */
+    }
+}
+
 void
 refusals_flush(struct refusals *refusals)
 {
-    if (refusals == NULL) {
+    if (refusals == NULL || refusals->is_ended) {
         return;
     }
     if (refusals->is_open) {
         loop_timer_arm(refusals->timer, FLUSH_MS);
         return;
     }
-    bool fits = true;
-    for (size_t i = 0; i < refusals->settings.connector_count && fits; i++) {
-        fits = add_more(refusals, i);
-    }
-    if (!fits) {
+    if (!add_all_more(refusals)) {
         loop_timer_arm(refusals->timer, FLUSH_MS);
     }
     if (refusals->gathering->count > 0) {
@@ -225,7 +265,8 @@ keep(struct refusals *refusals, struct tally *tally,
 bool
 refusals_note(struct refusals *refusals, const struct refusal *refusal)
 {
-    if (refusals == NULL || refusals->settings.keep == 0) {
+    if (refusals == NULL || refusals->settings.keep == 0 ||
+        refusals->is_ended) {
         return false;
     }
     struct tally *tally =

@@ -42,6 +42,11 @@ bool refusals_note(struct refusals *refusals, const struct refusal *refusal);
 /* Hands over what has gathered. NULL is allowed. */
 void refusals_flush(struct refusals *refusals);
 
+/* Hands over all that has gathered, also where a call is under way: before the
+ * worker is destroyed. Nothing is taken note of from now on. NULL is allowed.
+ */
+void refusals_end(struct refusals *refusals);
+
 /* The worker is gone. NULL is allowed. */
 void refusals_destroy(struct refusals *refusals);
 

@@ -40,6 +40,7 @@ enum family {
     FAMILY_BREAKER_STATE,
     FAMILY_HANDLER_PAUSED,
     FAMILY_CONNECTOR_PAUSED,
+    FAMILY_CERTIFICATE_EXPIRY,
     FAMILY_COMMIT_SECONDS,
     FAMILY_COUNT
 };
@@ -134,6 +135,12 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                          "subscribe made is as it should be.",
                                  .kind = METRIC_GAUGE,
                                  .labels = { "connector" } },
+    [FAMILY_CERTIFICATE_EXPIRY] = { .name = "longstop_certificate_expiry_"
+                                            "timestamp_seconds",
+                                    .help = "Until when the listeners' "
+                                            "certificates are good: the first "
+                                            "that ends.",
+                                    .kind = METRIC_GAUGE },
     [FAMILY_STREAM_CONNECTED] = { .name = "longstop_stream_connected",
                                   .help = "1 while the relay's stream is "
                                           "open.",
@@ -234,6 +241,7 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->overlap_short = families[FAMILY_OVERLAP_SHORT];
     telemetry->gaps = families[FAMILY_GAPS];
     telemetry->subscription_ok = families[FAMILY_SUBSCRIPTION_OK];
+    telemetry->certificate_expiry = families[FAMILY_CERTIFICATE_EXPIRY];
     telemetry->stream_connected = families[FAMILY_STREAM_CONNECTED];
     telemetry->stream_reconnects = families[FAMILY_STREAM_RECONNECTS];
     telemetry->stream_events = families[FAMILY_STREAM_EVENTS];
@@ -334,6 +342,14 @@ telemetry_subscription(const struct telemetry *telemetry,
                        const struct connector *connector)
 {
     return series(telemetry->subscription_ok, connector->name, NULL);
+}
+
+void
+telemetry_certificate_expiry(const struct telemetry *telemetry,
+                             int64_t until_ms)
+{
+    metric_set(series(telemetry->certificate_expiry, slice_of(""), NULL),
+               (double)until_ms / 1000);
 }
 
 struct metric *

@@ -49,6 +49,7 @@ struct telemetry {
     struct metric_family *breaker_state;
     struct metric_family *handler_paused;
     struct metric_family *connector_paused;
+    struct metric_family *certificate_expiry;
     struct metric *commit_seconds;
 };
 
@@ -97,6 +98,11 @@ void telemetry_complete_until(const struct telemetry *telemetry,
  * be. Its series is there once that was looked at. */
 struct metric *telemetry_subscription(const struct telemetry *telemetry,
                                       const struct connector *connector);
+
+/* Tells until when the listeners' certificates are good: the first of them that
+ * ends. Its series is there from the first time on. */
+void telemetry_certificate_expiry(const struct telemetry *telemetry,
+                                  int64_t until_ms);
 
 /* Returns the gauge of a handler, or of a connector: 1 while it is paused. */
 struct metric *telemetry_paused(const struct telemetry *telemetry,

@@ -206,3 +206,44 @@ address_of_sender(struct slice peer, struct http_fields fields,
     }
     return sender;
 }
+
+/* Cuts ":80" off; false when what stands there is no port. */
+static bool
+cut_port(struct slice *host)
+{
+    size_t colon = host->len;
+    while (colon > 0 && host->ptr[colon - 1] >= '0' &&
+           host->ptr[colon - 1] <= '9') {
+        colon--;
+    }
+    if (colon == 0 || host->ptr[colon - 1] != ':') {
+        return false;
+    }
+    *host = slice_first(*host, colon - 1);
+    return true;
+}
+
+bool
+address_host_is_local(struct slice host)
+{
+    static const struct cidr loopback[] = {
+        { { [10] = 0xff, [11] = 0xff, [12] = 127 }, 104 },
+        { { [15] = 1 }, 128 },
+    };
+    bool is_six = host.len > 0 && host.ptr[0] == '[';
+    if (!is_six || host.ptr[host.len - 1] != ']') {
+        bool cut = cut_port(&host);
+        if (is_six && (!cut || host.ptr[host.len - 1] != ']')) {
+            return false;
+        }
+    }
+    if (is_six) {
+        host = slice_first(slice_from(host, 1), host.len - 2);
+    } else if (slice_equal_nocase(host, slice_of("localhost"))) {
+        return true;
+    } else if (slice_find(host, ':') < host.len) {
+        return false; /* RFC 3986 §3.2.2: IPv6 stands in brackets */
+    }
+    return address_allowed(loopback, sizeof(loopback) / sizeof(loopback[0]),
+                           host);
+}

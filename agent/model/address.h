@@ -41,6 +41,11 @@ bool address_is_public(const unsigned char address[16]);
 bool address_lies_in(const struct cidr *ranges, size_t count,
                      const unsigned char address[16]);
 
+/* Whether the field Host (RFC 9110 §7.2), with or without a port, is
+ * `localhost` or a literal loopback address: what no name of a web page's own
+ * can be. */
+bool address_host_is_local(struct slice host);
+
 /*
  * Returns the sender's address: the peer, or, when the peer is a trusted proxy,
  * the right-most address of X-Forwarded-For that is not trusted itself. What

@@ -307,6 +307,11 @@ class Bundle(harness.Case):
         self.assertRegex(text, r"^line \d+\n")
         self.assertTrue(text.endswith("line 39999\n"))
         self.assertLessEqual(len(text), 262144)
+        os.truncate(agent.path("a.log"), 1 << 36)  # longer than memory
+        with open(agent.path("a.log"), "a", encoding="utf-8") as log:
+            log.write("\nline 40000\n")
+        text = self.bundle(agent, 0, "--log", agent.path("a.log"))["log.txt"]
+        self.assertEqual(text, "line 40000\n")
         got = agent.command("doctor", "--offline", "--bundle",
                             agent.path("no/b.tar.gz"))
         self.assertEqual(got.returncode, 1)

@@ -57,6 +57,15 @@ class Refusals(harness.Case):
         self.assertIn("  Authorization: ***\n", shown)
         self.assertIn(f"body of {len(PARCEL)} bytes is not kept", shown)
 
+    def test_what_came_just_before_the_end_is_kept_too(self):
+        agent = self.pet_shop()
+        for _ in range(12):  # more than are kept in a minute
+            self.forge(agent)
+        self.assertEqual(agent.stop()[0], 0)
+        agent.start()
+        items = self.listed(agent)
+        self.assertEqual(sum(1 + item["more"] for item in items), 12, items)
+
     def test_neither_bodies_nor_credentials_are_kept(self):
         agent = self.pet_shop()
         self.forge(agent, body=PARCEL.encode())

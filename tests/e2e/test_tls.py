@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import tarfile
 import tempfile
+import time
 import unittest
 
 import harness
@@ -416,7 +417,13 @@ class Tls(harness.Case):
         half = socket.create_connection(("127.0.0.1", agent.port), PEERS)
         self.addCleanup(half.close)
         half.sendall(b"\x16\x03\x01")  # a handshake that has only begun
+        ends = agent.metric("certificate_expiry_timestamp_seconds")
+        self.assertAlmostEqual(ends, time.time() + 40 * 86400, delta=3600)
+        self.papers.issue("second", dates=("20250101000000Z",
+                                           "20400101000000Z"))
         self.renew(agent, "second", "certificates read again")
+        self.assertEqual(agent.metric("certificate_expiry_timestamp_seconds"),
+                         2208988800)
         self.assertEqual(self.common_name(self.connect(agent)), "second")
         self.assertEqual(self.hand_in(old, Hook(1, iso())), 202)
 

@@ -131,7 +131,7 @@ open_refusals(size_t connector_count, size_t keep)
 static void
 close_refusals(void)
 {
-    refusals_flush(refusals);
+    refusals_end(refusals);
     store_worker_destroy(worker);
     refusals_destroy(refusals);
     loop_destroy(loop);
@@ -163,6 +163,24 @@ a_refusal_is_stored_without_being_asked_for(void **state)
     assert_string_equal(fake.head, "POST /hooks/shop?token=***\n");
     assert_string_equal(fake.why, "no signature fits");
     close_refusals();
+}
+
+static void
+at_the_end_what_has_gathered_is_stored_behind_what_is_under_way(void **state)
+{
+    (void)state;
+    open_refusals(2, 7);
+    assert_true(note(0, REFUSAL_STALE));
+    refusals_flush(refusals); /* under way */
+    assert_true(note(0, REFUSAL_STALE));
+    for (size_t i = 0; i < REFUSALS_A_MINUTE + 5; i++) {
+        (void)note(1, REFUSAL_BAD_SIGNATURE);
+    }
+    refusals_end(refusals);
+    assert_false(note(0, REFUSAL_STALE));
+    close_refusals();
+    assert_int_equal(fake.rows, 2 + REFUSALS_A_MINUTE);
+    assert_int_equal(fake.more, 5);
 }
 
 /* However many there are: a few rows, a few transactions, and the number. */
@@ -274,6 +292,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_is_stored_without_being_asked_for),
+        cmocka_unit_test(
+            at_the_end_what_has_gathered_is_stored_behind_what_is_under_way),
         cmocka_unit_test(a_flood_costs_next_to_nothing_and_is_counted),
         cmocka_unit_test(a_flood_over_all_connectors_is_bounded_too),
         cmocka_unit_test(what_cannot_be_stored_is_counted),

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "io/clock.h"
 #include "io/fs_look.h"
 
@@ -47,6 +48,37 @@ what_is_not_there_is_said_with_its_path(void **state)
 }
 
 static void
+of_a_file_that_is_too_long_the_end_is_read(void **state)
+{
+    static const struct {
+        size_t most;
+        const char *end;
+    } rows[] = { { 0, "" }, { 3, "n77" }, { 7, "seven77" }, { 99, "seven77" } };
+    char path[64];
+    struct buf text = { 0 };
+    (void)state;
+    (void)snprintf(path, sizeof(path), "fs_look-%ld", (long)getpid());
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fputs("seven77", file) >= 0, 1);
+    assert_int_equal(fclose(file), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        buf_clear(&text);
+        assert_int_equal(fs_look_end(path, rows[i].most, &text, NULL),
+                         STATUS_OK);
+        assert_string_equal(buf_slice(&text).ptr, rows[i].end);
+    }
+    buf_fini(&text);
+    (void)mem_fail_after(0, 0);
+    assert_int_equal(fs_look_end(path, 7, &text, NULL), STATUS_NOMEM);
+    (void)mem_fail_after(-1, 0);
+    buf_fini(&text);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(fs_look_end(path, 7, &text, NULL), STATUS_NOT_FOUND);
+    assert_int_equal(fs_look_end("/dev/null", 7, &text, NULL), STATUS_INVALID);
+}
+
+static void
 room_is_that_of_the_file_system(void **state)
 {
     int64_t bytes = -1;
@@ -63,6 +95,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_looked_at_without_being_opened),
         cmocka_unit_test(what_is_not_there_is_said_with_its_path),
+        cmocka_unit_test(of_a_file_that_is_too_long_the_end_is_read),
         cmocka_unit_test(room_is_that_of_the_file_system),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

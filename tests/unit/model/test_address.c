@@ -248,10 +248,54 @@ only_what_is_given_out_to_the_world_is_public(void **state)
     }
 }
 
+static void
+only_localhost_and_loopback_literals_are_local_hosts(void **state)
+{
+    static const struct {
+        const char *host;
+        bool is_local;
+    } rows[] = {
+        { "localhost", true },
+        { "LocalHost:8080", true },
+        { "127.0.0.1", true },
+        { "127.0.0.1:80", true },
+        { "127.8.9.10:80", true },
+        { "[::1]", true },
+        { "[::1]:8080", true },
+        { "[0:0:0:0:0:0:0:1]:1", true },
+        { "", false },
+        { ":80", false },
+        { "localhost.", false },
+        { "localhost:80.evil.example", false },
+        { "localhost:", true },
+        { "127.0.0.1.evil.example", false },
+        { "127.evil.example:80", false },
+        { "127.1", false },
+        { "126.0.0.1", false },
+        { "128.0.0.1", false },
+        { "::1", false },
+        { "[::1", false },
+        { "[::1]x", false },
+        { "[::2]:80", false },
+        { "[localhost]", false },
+        { "[", false },
+        { "0.0.0.0", false },
+        { "evil.example", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool is_local = address_host_is_local(slice_of(rows[i].host));
+        if (is_local != rows[i].is_local) {
+            fail_msg("%s", rows[i].host);
+        }
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_localhost_and_loopback_literals_are_local_hosts),
         cmocka_unit_test(a_range_is_an_address_and_the_bits_that_count),
         cmocka_unit_test(an_address_lies_in_a_range_or_does_not),
         cmocka_unit_test(any_of_several_ranges_will_do_and_none_allows_nobody),
