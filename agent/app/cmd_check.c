@@ -251,6 +251,24 @@ print_kept(const struct configuration *configuration,
     }
 }
 
+/* What a pause costs: rows that fell out of the list are a gap; of those that
+ * were shown late, behind the watermark, nobody can tell. */
+static void
+print_retention(const struct poll_spec *poll, const struct promise *promise)
+{
+    char reach[INSTANT_TEXT_BYTES], pause[INSTANT_TEXT_BYTES];
+    (void)printf("  retention: the list reaches back %s; what a longer pause "
+                 "lets fall out of it is logged as a gap",
+                 instant_span_text(poll->retention_ms, reach));
+    if (promise->shown_ms > 0 && promise->shown_ms < poll->retention_ms) {
+        (void)printf(
+            "; a pause of more than %s is longer than the loss bound "
+            "leaves",
+            instant_span_text(poll->retention_ms - promise->shown_ms, pause));
+    }
+    (void)printf("\n");
+}
+
 /* What its list makes up for, and what it costs to read it. */
 static void
 print_list(const struct hosts *hosts, size_t at)
@@ -258,16 +276,13 @@ print_list(const struct hosts *hosts, size_t at)
     const struct connector *connector = &hosts->configuration->connectors[at];
     const struct poll_spec *poll = &connector->poll;
     const struct promise promise = promise_of(connector);
-    char reach[INSTANT_TEXT_BYTES];
     print_loss(&promise);
     print_staleness(poll, &promise);
     print_unlisted(&poll->record);
     print_walks(connector, &promise);
     print_budget(hosts, at);
     if (poll->retention_ms > 0) {
-        (void)printf("  retention: the list reaches back %s; what a longer "
-                     "pause lets fall out of it is logged as a gap\n",
-                     instant_span_text(poll->retention_ms, reach));
+        print_retention(poll, &promise);
     }
     if (poll->order != ORDER_ASC) {
         (void)printf("  order: a walk may bring newer events before older; "

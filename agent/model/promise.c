@@ -37,6 +37,27 @@ interval_of(const struct connector *connector)
     return of;
 }
 
+/* How late the list may show an event that walks so far apart still find: what
+ * it drops before the next one comes, no overlap brings back. */
+static int64_t
+bound_of(const struct poll_spec *poll, int64_t overlap_ms, int64_t apart_ms)
+{
+    int64_t bound_ms = overlap_ms + poll->settle_ms;
+    int64_t kept_ms = longer_of(poll->retention_ms - apart_ms, 0);
+    return poll->retention_ms > 0 && kept_ms < bound_ms ? kept_ms : bound_ms;
+}
+
+static void
+take_tier(struct promise *promise, const struct poll_spec *poll,
+          const struct sweep_spec *tier)
+{
+    int64_t most_ms = longer_of(tier->overlap_ms, tier->overlap_most_ms);
+    promise->shown_ms = longer_of(
+        promise->shown_ms, bound_of(poll, tier->overlap_ms, tier->every_ms));
+    promise->shown_most_ms = longer_of(promise->shown_most_ms,
+                                       bound_of(poll, most_ms, tier->every_ms));
+}
+
 struct promise
 promise_of(const struct connector *connector)
 {
@@ -44,9 +65,7 @@ promise_of(const struct connector *connector)
     const struct sweep_spec *sweeps = poll->sweeps.at;
     struct interval interval = interval_of(connector);
     struct promise promise = {
-        .shown_ms = connector_overlap_ms(connector) + poll->settle_ms,
-        .shown_most_ms = connector_overlap_most_ms(connector) + poll->settle_ms,
-        .walk_ms = poll->overlap_ms + poll->settle_ms,
+        .walk_ms = bound_of(poll, poll->overlap_ms, interval.longest_ms),
         .interval_ms = interval.longest_ms,
         .stale_ms = interval.longest_ms + poll->timeout_ms + COMMIT_MS,
         .calls_least = INSTANT_DAY_MS / interval.longest_ms,
@@ -56,7 +75,12 @@ promise_of(const struct connector *connector)
         /* The clock is looked at between two questions to the gate. */
         promise.stale_ms += poll->gate.timeout_ms;
     }
+    take_tier(&promise, poll,
+              &(struct sweep_spec){ .every_ms = interval.longest_ms,
+                                    .overlap_ms = poll->overlap_ms,
+                                    .overlap_most_ms = poll->overlap_most_ms });
     for (size_t i = 0; i < poll->sweeps.count; i++) {
+        take_tier(&promise, poll, &sweeps[i]);
         promise.calls_least += INSTANT_DAY_MS / sweeps[i].every_ms;
         promise.calls_most += INSTANT_DAY_MS / sweeps[i].every_ms;
     }

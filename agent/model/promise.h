@@ -12,7 +12,8 @@
 
 struct promise {
     int64_t shown_ms;      /* nothing is lost that the list shows within so long
-                              of its time */
+                              of its time: the deepest overlap and settle, or
+                              what retention leaves between two walks */
     int64_t shown_most_ms; /* the same where every `overlap: auto` is as deep as
                               it may become */
     int64_t walk_ms;       /* the part of shown_ms that walks of the first tier

@@ -91,6 +91,16 @@ take_tie(struct taking *t)
     return status == STATUS_OK ? ask(t) : status;
 }
 
+/* Tells that a list which keeps only so many rows has dropped some. */
+static void
+tell_count(struct taking *t, int64_t whole_ms, int64_t to_ms)
+{
+    struct walk_state *state = t->state;
+    int64_t from_ms = walk_window_late_from(t->plan, state, whole_ms);
+    walk_window_tell(t->step, GAP_COUNT, from_ms, to_ms);
+    state->told_ms = to_ms > state->told_ms ? to_ms : state->told_ms;
+}
+
 /* A full answer of a list without pages that does not run upwards: what it did
  * not show cannot be asked for. */
 static enum status
@@ -106,7 +116,7 @@ take_cut(struct taking *t)
                               "and they do not reach back to 'since'");
     }
     if (t->oldest_ms > reached) {
-        walk_window_tell(t->step, GAP_COUNT, reached, t->oldest_ms);
+        tell_count(t, reached, t->oldest_ms);
     }
     return walk_page_whole(t);
 }
@@ -282,8 +292,7 @@ look_for_dropped(struct taking *t)
         return;
     }
     int64_t to_ms = timed ? state->oldest_ms : state->s_ms;
-    walk_window_tell(t->step, GAP_COUNT, state->hw_ms,
-                     to_ms > state->hw_ms ? to_ms : state->hw_ms);
+    tell_count(t, state->hw_ms, to_ms > state->hw_ms ? to_ms : state->hw_ms);
 }
 
 /* Nothing that follows can lie in the span. */

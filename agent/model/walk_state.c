@@ -35,6 +35,7 @@ static const struct member members[] = {
     MEMBER("seen", KIND_I64, seen_ms),
     MEMBER("complete", KIND_I64, complete_ms),
     MEMBER("largest", KIND_I64, largest_ms),
+    MEMBER("told", KIND_I64, told_ms),
     MEMBER("again", KIND_I64, again_ms),
     MEMBER("token", KIND_TEXT, token),
     MEMBER("has_token", KIND_BOOL, has_token),

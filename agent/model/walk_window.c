@@ -192,6 +192,18 @@ has_fallen_behind(const struct walk_plan *plan, const struct walk_state *state,
            read_ms < date_ms - retention - FALL_BEHIND_MS;
 }
 
+int64_t
+walk_window_late_from(const struct walk_plan *plan,
+                      const struct walk_state *state, int64_t whole_ms)
+{
+    int64_t from_ms = whole_ms - (RULE(RULE_OVERLAP) ? plan->overlap_ms : 0);
+    if (state->again_ms > 0) {
+        from_ms = earlier_of(from_ms, state->again_ms);
+    }
+    from_ms = later_of(from_ms, later_of(state->start_ms, state->told_ms));
+    return earlier_of(from_ms, whole_ms);
+}
+
 void
 walk_window_tell(struct walk_step *step, enum gap_kind kind, int64_t from_ms,
                  int64_t to_ms)
@@ -215,6 +227,7 @@ tell_gap(struct walk_state *state, int64_t from, int64_t to, int64_t cut,
     step->gap = (struct walk_gap){ GAP_RETENTION, from, to };
     step->state_changed = true;
     state->now_theirs = true;
+    state->told_ms = later_of(state->told_ms, cut);
     state->hw_ms = later_of(state->hw_ms, cut);
 }
 
@@ -245,6 +258,8 @@ cut_window(const struct walk_plan *plan, struct walk_state *state,
     int64_t from = later_of(later_of(whole, state->seen_ms), known.read_ms);
     if ((state->now_theirs || known.at_end) &&
         has_dropped(state, now, retention, whole, from)) {
+        from = known.read_ms == from ? from
+                                     : walk_window_late_from(plan, state, from);
         tell_gap(state, from, now->provider_ms - retention, cut, step);
     }
     state->a_ms = later_of(state->a_ms, cut);

@@ -36,6 +36,15 @@ enum status walk_window_open(const struct walk_plan *plan,
 void walk_window_cut(const struct walk_plan *plan, struct walk_state *state,
                      const struct walk_now *now, struct walk_step *step);
 
+/*
+ * Returns where a row begins that tells what is missing behind `whole_ms`, up
+ * to which walks have read all that was shown to them: `overlap` earlier, for
+ * what the list shows late stands there, and nobody looks for it any more.
+ * Never below `start`, nor in what an earlier row tells.
+ */
+int64_t walk_window_late_from(const struct walk_plan *plan,
+                              const struct walk_state *state, int64_t whole_ms);
+
 /* Tells of a gap. There is one row for a step: what is told already, such as
  * what an answer's Date has shown to be dropped, is taken in. */
 void walk_window_tell(struct walk_step *step, enum gap_kind kind,

@@ -235,7 +235,8 @@ f07_what_the_provider_no_longer_keeps_becomes_one_gap_row(void **state)
     site_begin(site);
     assert_true(site->step.has_gap);
     assert_int_equal(site->step.gap.kind, GAP_RETENTION);
-    assert_int_equal(site->step.gap.from_ms, NOW - 40 * DAY);
+    assert_int_equal(site->step.gap.from_ms,
+                     NOW - 40 * DAY - site->plan.overlap_ms);
     assert_int_equal(site->step.gap.to_ms, NOW - 30 * DAY);
     /* Once, however often the walk has to begin. */
     site->answer = "";

@@ -27,6 +27,15 @@ static const struct {
       { 120000, 120000, 120000, 60000, 91000, 1440, 1440 } },
     { "sweeps: {every: 1d, overlap: auto}, overlap: 10m, settle: 1s",
       { 601000, 3601000, 601000, 60000, 91000, 1441, 1441 } },
+    /* What the list drops between two walks no overlap brings back. */
+    { "every: 30m, overlap: 2h, settle: 1m, retention: 2h",
+      { 5400000, 5400000, 5400000, 1800000, 1831000, 48, 48 } },
+    { "sweeps: [{every: 6h, overlap: 1d}, {every: 1d, overlap: 3d}], "
+      "retention: 3d",
+      { 2 * INSTANT_DAY_MS, 2 * INSTANT_DAY_MS, 120000, 60000, 91000, 1445,
+        1445 } },
+    { "cron: '@daily', retention: 12h",
+      { 0, 0, 0, INSTANT_DAY_MS, INSTANT_DAY_MS + 31000, 1, 1 } },
     { "cron: '0 9 * * mon-fri'",
       { 120000, 120000, 120000, 3 * INSTANT_DAY_MS, 3 * INSTANT_DAY_MS + 31000,
         0, 1 } },

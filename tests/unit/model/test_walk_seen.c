@@ -73,7 +73,7 @@ a_list_that_dropped_what_the_last_walk_saw_has_a_gap(void **state)
             fail_msg("%s: %s gap", rows[i].name, f->step.has_gap ? "a" : "no");
         }
         if (f->step.has_gap) {
-            assert_gap(f, GAP_COUNT, NOW - HOUR,
+            assert_gap(f, GAP_COUNT, NOW - HOUR - MINUTE,
                        NOW - rows[i].gap_to_s * SECOND);
         }
         assert_int_equal(f->state.hw_ms, NOW - 1500);
@@ -109,7 +109,7 @@ what_retention_and_the_list_dropped_is_one_gap(void **state)
     begin(f);
     assert_false(f->step.has_gap);
     seen(f, "10 3600", "nn", WALK_WHOLE);
-    assert_gap(f, GAP_COUNT, NOW - 30 * HOUR, NOW - HOUR);
+    assert_gap(f, GAP_COUNT, NOW - 30 * HOUR - MINUTE, NOW - HOUR);
 }
 
 static void
@@ -123,7 +123,7 @@ a_row_from_the_future_hides_no_gap(void **state)
     /* What was read is there no more, and a webhook brought one of these. */
     begin(f);
     seen(f, "-30 -20", "kn", WALK_WHOLE);
-    assert_gap(f, GAP_COUNT, NOW - 1500, NOW + 20 * SECOND);
+    assert_gap(f, GAP_COUNT, NOW - 1500 - MINUTE, NOW + 20 * SECOND);
 }
 
 static void
@@ -242,7 +242,7 @@ a_list_that_is_begun_again_has_to_reach_back_again(void **state)
     assert_page(f, NULL);
     f->link = NULL;
     seen(f, "-300 -20", "nn", WALK_WHOLE);
-    assert_gap(f, GAP_COUNT, NOW - HOUR, NOW + 20 * SECOND);
+    assert_gap(f, GAP_COUNT, NOW - HOUR - MINUTE, NOW + 20 * SECOND);
 }
 
 static void
@@ -264,7 +264,7 @@ what_came_while_a_later_page_was_waited_for_is_no_anchor(void **state)
     assert_false(f->step.has_gap);
     begin(f);
     seen(f, "-3010 -3000", "nk", WALK_WHOLE);
-    assert_gap(f, GAP_COUNT, NOW - 1500, NOW + 3000 * SECOND);
+    assert_gap(f, GAP_COUNT, NOW - 1500 - MINUTE, NOW + 3000 * SECOND);
     /* Read in one go the same rows are. */
     begin(f);
     seen(f, "-3010 -3000", "kk", WALK_WHOLE);
@@ -284,7 +284,7 @@ rows_without_a_time_are_known_by_the_ledger_alone(void **state)
         seen(f, "1 2", i == 0 ? "nk" : "nn", WALK_WHOLE);
         assert_int_equal(f->step.has_gap, i == 1);
     }
-    assert_gap(f, GAP_COUNT, NOW - HOUR, NOW - 1500);
+    assert_gap(f, GAP_COUNT, NOW - HOUR - MINUTE, NOW - 1500);
 }
 
 static void

@@ -222,7 +222,7 @@ what_the_provider_has_forgotten_is_one_gap_row(void **state)
     f->poll->retention_ms = 3 * DAY;
     set_hw(f, NOW - 5 * DAY);
     begin(f);
-    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY - MINUTE, NOW - 3 * DAY);
     assert_int_equal(f->state.a_ms, NOW - 3 * DAY);
     assert_cursor(f, "1699740800");
     begin(f);
@@ -232,6 +232,36 @@ what_the_provider_has_forgotten_is_one_gap_row(void **state)
     begin(f);
     assert_false(f->step.has_gap);
     assert_int_equal(f->state.a_ms, NOW - 3 * DAY);
+}
+
+/* What the list shows late stands below the watermark, where walks looked while
+ * they came, and where nobody can look any more. */
+static void
+a_gap_begins_where_the_walk_would_have(void **state)
+{
+    struct fixture *f = *state;
+    f->poll->retention_ms = DAY;
+    f->plan.overlap_ms = 6 * HOUR;
+    set_hw(f, NOW - 3 * DAY);
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 3 * DAY - 6 * HOUR, NOW - DAY);
+    /* Not where an earlier row has told of it … */
+    f->now = (struct walk_now){ NOW + HOUR, NOW + HOUR };
+    f->state.open = false;
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - DAY, NOW - DAY + HOUR);
+    /* … nor where nothing was to be read … */
+    memset(&f->state, 0, sizeof f->state);
+    set_hw(f, NOW - 3 * DAY);
+    f->state.start_ms = NOW - 3 * DAY - HOUR;
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 3 * DAY - HOUR, NOW - DAY + HOUR);
+    /* … but where the next walk was to read deeper. */
+    memset(&f->state, 0, sizeof f->state);
+    set_hw(f, NOW - 3 * DAY);
+    f->state.again_ms = NOW - 4 * DAY;
+    begin(f);
+    assert_gap(f, GAP_RETENTION, NOW - 4 * DAY, NOW - DAY + HOUR);
 }
 
 static void
@@ -244,7 +274,7 @@ retention_waits_for_the_providers_clock(void **state)
     begin(f);
     assert_false(f->step.has_gap);
     page(f, "{\"rows\":[]}", WALK_WHOLE);
-    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY - MINUTE, NOW - 3 * DAY);
     assert_int_equal(f->state.hw_ms, NOW - 1500);
 }
 
@@ -281,7 +311,7 @@ a_clock_of_ours_that_is_years_slow_makes_no_gaps(void **state)
     f->now.our_ms = NOW;
     set_hw(f, NOW - 5 * DAY);
     begin(f);
-    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY - MINUTE, NOW - 3 * DAY);
 }
 
 static void
@@ -294,7 +324,7 @@ a_gap_is_told_whole_by_a_clock_of_ours_that_is_slow(void **state)
     begin(f);
     assert_false(f->step.has_gap); /* the rows may say more */
     page(f, "{\"rows\":[]}", WALK_WHOLE);
-    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY, NOW - 3 * DAY);
+    assert_gap(f, GAP_RETENTION, NOW - 5 * DAY - MINUTE, NOW - 3 * DAY);
     /* What is read again costs requests and hides nothing. */
     assert_int_equal(f->state.hw_ms, NOW - 7 * HOUR);
 }
@@ -309,7 +339,7 @@ rows_bear_out_a_date_that_a_slow_clock_does_not_believe(void **state)
     begin(f);
     assert_false(f->step.has_gap);
     page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
-    assert_gap(f, GAP_RETENTION, NOW - DAY - 2 * HOUR, NOW - DAY);
+    assert_gap(f, GAP_RETENTION, NOW - DAY - 2 * HOUR - MINUTE, NOW - DAY);
 }
 
 static void
@@ -339,7 +369,7 @@ a_slow_clock_alone_tells_an_outage_from_what_was_seen_last(void **state)
     f->state.seen_ms = NOW - 25 * HOUR - MINUTE;
     begin(f);
     page(f, "{\"rows\":[]}", WALK_WHOLE);
-    assert_gap(f, GAP_RETENTION, NOW - 25 * HOUR - MINUTE, NOW - DAY);
+    assert_gap(f, GAP_RETENTION, NOW - 25 * HOUR - 2 * MINUTE, NOW - DAY);
 }
 
 static void
@@ -382,7 +412,7 @@ a_start_that_was_learnt_hides_no_outage_from_a_slow_clock(void **state)
     f->state.seen_ms = NOW - DAY - 8 * MINUTE;
     begin(f);
     page(f, "{\"rows\":[]}", WALK_WHOLE);
-    assert_gap(f, GAP_RETENTION, NOW - DAY - 8 * MINUTE, NOW - DAY);
+    assert_gap(f, GAP_RETENTION, NOW - DAY - 9 * MINUTE, NOW - DAY);
 }
 
 /* No walk was whole yet, and an outage is one all the same. */
@@ -432,7 +462,7 @@ a_clock_of_ours_that_was_fast_at_the_start_hides_no_outage(void **state)
     assert_int_equal(f->state.hw_ms, NOW - 1500);
     f->now = (struct walk_now){ NOW + 367 * DAY, NOW + 2 * DAY };
     begin(f);
-    assert_gap(f, GAP_RETENTION, NOW - 1500, NOW + DAY);
+    assert_gap(f, GAP_RETENTION, NOW - 1500 - MINUTE, NOW + DAY);
 }
 
 static void
@@ -446,7 +476,7 @@ what_is_dropped_while_it_is_read_newest_first_is_a_gap(void **state)
     assert_false(f->step.has_gap);
     f->date = "Tue, 14 Nov 2023 22:17:20 GMT"; /* four minutes later */
     page(f, "{\"rows\":[{\"at\":1700000000}]}", WALK_WHOLE);
-    assert_gap(f, GAP_RETENTION, NOW - DAY + MINUTE, NOW - DAY + 4 * MINUTE);
+    assert_gap(f, GAP_RETENTION, NOW - DAY, NOW - DAY + 4 * MINUTE);
 }
 
 static void
@@ -563,7 +593,8 @@ stamps_tell_an_outage_where_no_answer_has_a_date(void **state)
             fail_msg("%s: %s gap", cases[i].what, f->step.has_gap ? "a" : "no");
         }
         if (cases[i].to_ms != 0) {
-            assert_gap(f, GAP_RETENTION, cases[i].hw_ms, cases[i].to_ms);
+            assert_gap(f, GAP_RETENTION, cases[i].hw_ms - MINUTE,
+                       cases[i].to_ms);
             assert_int_equal(f->state.hw_ms, cases[i].to_ms);
         }
         /* The row is not written again. */
@@ -589,6 +620,7 @@ main(void)
         TEST(start_may_be_a_point_or_an_age),
         TEST(no_walk_reads_below_start),
         TEST(what_the_provider_has_forgotten_is_one_gap_row),
+        TEST(a_gap_begins_where_the_walk_would_have),
         TEST(retention_waits_for_the_providers_clock),
         TEST(a_clock_years_ahead_cuts_nothing_off),
         TEST(a_clock_of_ours_that_is_years_slow_makes_no_gaps),
