@@ -165,7 +165,10 @@ store_sqlite_lanes(struct store *base, uint32_t handler, bool dead_hold,
     struct store_sqlite *store = store_sqlite_of(base);
     struct tally *tally;
     bool more = !dead_hold;
-    enum status status = store_sqlite_tally_of(store, handler, &tally, err);
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status == STATUS_OK) {
+        status = store_sqlite_tally_of(store, handler, &tally, err);
+    }
     if (status != STATUS_OK) {
         return status;
     }

@@ -23,11 +23,15 @@ store_sqlite_paused(struct store *base, enum store_name_kind kind,
                     struct buf *into_reason, struct error *err)
 {
     struct store_sqlite *store = store_sqlite_of(base);
+    enum status status = store_sqlite_sql_usable(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct sql_use use = sql_use(store, SQL_PAUSE_GET);
     sql_i64(&use, kind);
     sql_i64(&use, number);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    status = store_sqlite_sql_row(&use, &row, err);
     if (status != STATUS_OK) {
         return status;
     }

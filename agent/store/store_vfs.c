@@ -5,8 +5,10 @@
 
 #    include <sqlite3.h>
 #    include <stdatomic.h>
+#    include <stdlib.h>
 #    include <string.h>
 
+#    include "base/bytes.h"
 #    include "io/fs.h"
 
 /* The file of the VFS below lies behind ours, in the room SQLite gives. */
@@ -21,7 +23,24 @@ static atomic_uint fail_kinds;
 static atomic_long fail_left = -1;
 static atomic_int fail_rc;
 static atomic_bool fail_always;
+static atomic_bool held;
 static atomic_long steps;
+
+/* LONGSTOP_STORE_FAULT's words. */
+static const struct {
+    const char *name;
+    unsigned kinds;
+    int rc;
+} faults[] = {
+    { "write", STORE_VFS_WRITE, SQLITE_IOERR_WRITE },
+    { "torn", STORE_VFS_TORN, SQLITE_IOERR_WRITE },
+    { "sync", STORE_VFS_SYNC, SQLITE_IOERR_FSYNC },
+    { "truncate", STORE_VFS_TRUNCATE, SQLITE_IOERR_TRUNCATE },
+    { "delete", STORE_VFS_DELETE, SQLITE_IOERR_DELETE },
+    { "read", STORE_VFS_READ, SQLITE_IOERR_READ },
+    { "lock", STORE_VFS_LOCK, SQLITE_IOERR_LOCK },
+    { "full", STORE_VFS_WRITE, SQLITE_FULL },
+};
 
 static sqlite3_file *
 real(sqlite3_file *file)
@@ -33,7 +52,7 @@ real(sqlite3_file *file)
 static int
 verdict_on(unsigned kind)
 {
-    if ((atomic_load(&fail_kinds) & kind) == 0) {
+    if (atomic_load(&held) || (atomic_load(&fail_kinds) & kind) == 0) {
         return SQLITE_OK;
     }
     (void)atomic_fetch_add(&steps, 1);
@@ -61,6 +80,12 @@ store_vfs_fail_after(unsigned kinds, long after, int rc, bool always)
     return atomic_exchange(&steps, 0);
 }
 
+void
+store_vfs_hold(bool holds)
+{
+    atomic_store(&held, holds);
+}
+
 static int
 shim_close(sqlite3_file *file)
 {
@@ -70,13 +95,21 @@ shim_close(sqlite3_file *file)
 static int
 shim_read(sqlite3_file *file, void *into, int count, sqlite3_int64 at)
 {
-    return real(file)->pMethods->xRead(real(file), into, count, at);
+    int rc = verdict_on(STORE_VFS_READ);
+    return rc == SQLITE_OK
+               ? real(file)->pMethods->xRead(real(file), into, count, at)
+               : rc;
 }
 
 static int
 shim_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 at)
 {
-    int rc = verdict_on(STORE_VFS_WRITE);
+    int rc = verdict_on(STORE_VFS_TORN);
+    if (rc != SQLITE_OK) {
+        (void)real(file)->pMethods->xWrite(real(file), bytes, count / 2, at);
+        return rc;
+    }
+    rc = verdict_on(STORE_VFS_WRITE);
     if (rc == SQLITE_OK) {
         rc = real(file)->pMethods->xWrite(real(file), bytes, count, at);
         fs_durable_step();
@@ -109,13 +142,17 @@ shim_sync(sqlite3_file *file, int flags)
 static int
 shim_size(sqlite3_file *file, sqlite3_int64 *ret_size)
 {
-    return real(file)->pMethods->xFileSize(real(file), ret_size);
+    int rc = verdict_on(STORE_VFS_SIZE);
+    return rc == SQLITE_OK
+               ? real(file)->pMethods->xFileSize(real(file), ret_size)
+               : rc;
 }
 
 static int
 shim_lock(sqlite3_file *file, int how)
 {
-    return real(file)->pMethods->xLock(real(file), how);
+    int rc = verdict_on(STORE_VFS_LOCK);
+    return rc == SQLITE_OK ? real(file)->pMethods->xLock(real(file), how) : rc;
 }
 
 static int
@@ -152,13 +189,20 @@ static int
 shim_shm_map(sqlite3_file *file, int page, int size, int extend,
              void volatile **ret)
 {
-    return real(file)->pMethods->xShmMap(real(file), page, size, extend, ret);
+    int rc = verdict_on(STORE_VFS_SHARED);
+    return rc == SQLITE_OK ? real(file)->pMethods->xShmMap(real(file), page,
+                                                           size, extend, ret)
+                           : rc;
 }
 
 static int
 shim_shm_lock(sqlite3_file *file, int offset, int count, int flags)
 {
-    return real(file)->pMethods->xShmLock(real(file), offset, count, flags);
+    int rc = (flags & SQLITE_SHM_UNLOCK) != 0 ? SQLITE_OK
+                                              : verdict_on(STORE_VFS_LOCK);
+    return rc == SQLITE_OK ? real(file)->pMethods->xShmLock(real(file), offset,
+                                                            count, flags)
+                           : rc;
 }
 
 static void
@@ -199,7 +243,12 @@ shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
           int *ret_flags)
 {
     (void)vfs;
-    int rc = below->xOpen(below, name, real(file), flags, ret_flags);
+    int rc = verdict_on(STORE_VFS_OPEN);
+    if (rc != SQLITE_OK) {
+        file->pMethods = NULL;
+        return rc;
+    }
+    rc = below->xOpen(below, name, real(file), flags, ret_flags);
     file->pMethods = real(file)->pMethods == NULL ? NULL : &methods;
     return rc;
 }
@@ -214,6 +263,26 @@ shim_delete(sqlite3_vfs *vfs, const char *name, int sync)
         fs_durable_step();
     }
     return rc;
+}
+
+/* Takes "KIND:AFTER" or "KIND:AFTER:always". */
+static void
+read_fault(const char *text)
+{
+    struct slice rest = slice_of(text);
+    struct slice kind = rest;
+    struct slice after = rest;
+    uint64_t number = 0;
+    if (!slice_split(&rest, ':', &kind) || !slice_split(&rest, ':', &after) ||
+        slice_to_u64(after, &number) != STATUS_OK) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        if (slice_equal_text(kind, faults[i].name)) {
+            (void)store_vfs_fail_after(faults[i].kinds, (long)number,
+                                       faults[i].rc, rest.len > 0);
+        }
+    }
 }
 
 enum status
@@ -235,6 +304,10 @@ store_vfs_install(void)
     shim.szOsFile = (int)sizeof(struct shim_file) + below->szOsFile;
     shim.xOpen = shim_open;
     shim.xDelete = shim_delete;
+    const char *fault = getenv("LONGSTOP_STORE_FAULT");
+    if (fault != NULL) {
+        read_fault(fault);
+    }
     return sqlite3_vfs_register(&shim, 1) == SQLITE_OK ? STATUS_OK
                                                        : STATUS_NOMEM;
 }
