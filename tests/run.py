@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: MIT
 """Builds what the tests need and runs every suite, whatever fails on the way.
 
-Each suite ends with one line, `name: N passed, N failed (S s)`; the last line
-of all is the sum. A suite that could not be built, crashed or ran out of time
+Suites that look at a clock run one after the other; beside them, with what they
+leave of the processors, those that only compute. Each suite ends with one line,
+`name: N passed, N failed (S s)`; the last line of all is the sum. A suite that could not be built, crashed or ran out of time
 counts as at least one failure. What a suite printed is kept in
 build-tests/logs/ and shown when it failed.
 """
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -49,8 +52,23 @@ TSAN_TESTS = (r"^(conformance\.store_.*|unit\.store\..*|unit\.io\.process"
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 
 
+# Ctrl-C: what runs is ended, and nothing more is begun.
+STOP = threading.Event()
+
+
 class Failed(Exception):
     """A suite that cannot go on; its words are its one failure."""
+
+
+def step_back(pid):
+    """Lets a new process have what others leave. Where sessions are groups of
+    their own to the scheduler, its niceness is the one that counts."""
+    try:
+        os.setpriority(os.PRIO_PGRP, pid, 10)
+        with open(f"/proc/{pid}/autogroup", "w", encoding="ascii") as file:
+            file.write("10")
+    except OSError:
+        pass
 
 
 class Suite:
@@ -58,6 +76,7 @@ class Suite:
 
     def __init__(self, name):
         self.name = name
+        self.beside = name in BESIDE
         self.passed = 0
         self.failed = 0
         self.path = os.path.join(LOGS, name + ".log")
@@ -76,13 +95,17 @@ class Suite:
 
     def run(self, argv, limit=900, env=None):
         """Runs a program with its output in the log; its exit code."""
+        if STOP.is_set():
+            raise Failed("stopped")
         self.say("$ " + " ".join(argv))
         child = subprocess.Popen(
             argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=self.log,
             stderr=subprocess.STDOUT, start_new_session=True,
             env=dict(os.environ, **(env or {})))
+        if self.beside:
+            step_back(child.pid)
         try:
-            return child.wait(limit)
+            return self.wait(child, limit)
         except subprocess.TimeoutExpired:
             self.say(f"no end after {limit} s")
             return -signal.SIGKILL
@@ -93,6 +116,18 @@ class Suite:
             except ProcessLookupError:
                 pass
             child.wait()
+
+    @staticmethod
+    def wait(child, limit):
+        """The exit code; looks up every second whether all is to stop."""
+        end = time.monotonic() + limit
+        while not STOP.is_set():
+            try:
+                return child.wait(min(1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= end:
+                    raise
+        raise Failed("stopped")
 
     def text_since(self, start):
         self.log.flush()
@@ -116,8 +151,17 @@ def tree_path(tree):
     return os.path.join(TREE, tree)
 
 
+# Two suites never build in one tree at a time.
+BUILDING = {tree: threading.Lock() for tree in TREES}
+
+
 def build(suite, tree, targets=()):
     """Configures and builds a tree; raises Failed with the log in place."""
+    with BUILDING[tree]:
+        build_alone(suite, tree, targets)
+
+
+def build_alone(suite, tree, targets):
     path = tree_path(tree)
     if not os.path.exists(os.path.join(path, "build.ninja")):
         argv = ["cmake", "-S", ".", "-B", path, "-G", "Ninja",
@@ -353,6 +397,13 @@ SUITES = {
     "bench": (suite_bench, "tests/bench/run.py"),
 }
 
+# Need the machine for themselves: trees that others use, figures.
+FIRST = ["build"]
+LAST = ["packages", "bench"]
+
+# Look at no clock, and so run beside those that do.
+BESIDE = ["lint", "analysis", "tsan", "sim", "fuzz", "planted"]
+
 
 def wanted(options):
     if options.only:
@@ -388,6 +439,26 @@ def run_suite(name, options):
     return suite
 
 
+def run_all(names, options):
+    """Runs the suites, two lanes of them at a time; in the order they ended."""
+    lanes = [[name for name in names
+              if (name in BESIDE) == beside and name not in FIRST + LAST]
+             for beside in (False, True)]
+    suites = [run_suite(name, options) for name in names if name in FIRST]
+    with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
+        begun = [pool.submit(lambda lane: [run_suite(name, options)
+                                           for name in lane], lane)
+                 for lane in lanes]
+        try:
+            for lane in begun:
+                suites += lane.result()
+        except KeyboardInterrupt:
+            STOP.set()
+            raise
+    return suites + [run_suite(name, options) for name in names
+                     if name in LAST]
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="tests/run.sh", description="Runs every test there is.")
@@ -410,7 +481,7 @@ def main():
         print("\n".join(names))
         return 0
     os.makedirs(LOGS, exist_ok=True)
-    suites = [run_suite(name, options) for name in names]
+    suites = run_all(names, options)
     passed = sum(suite.passed for suite in suites)
     failed = sum(suite.failed for suite in suites)
     print(f"{passed} passed, {failed} failed")
