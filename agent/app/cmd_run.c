@@ -10,6 +10,7 @@
 #include "app/load.h"
 #include "app/options.h"
 #include "io/log_sink.h"
+#include "io/privacy.h"
 
 static void
 open_log(const struct configuration *configuration, const char *format,
@@ -82,6 +83,7 @@ cmd_run(int argc, char **argv)
     if (code != EXIT_OK) {
         return code;
     }
+    privacy_begin();
     open_log(&configuration, format, verbose);
     code = run(&configuration);
     configuration_fini(&configuration);

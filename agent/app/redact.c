@@ -263,13 +263,21 @@ add_other(struct others *others, struct slice secret)
         (struct connector_param){ .secret = true, .values = value, .count = 1 };
 }
 
+/* What a program has in its environment, or a server is sent. */
+static const struct config_node *
+values_of(const struct handler_settings *handler)
+{
+    const struct config_node *map =
+        handler->http != NULL ? handler->http->headers : handler->env;
+    return map == NULL ? NULL : map->children;
+}
+
 static size_t
-count_env(const struct handler_settings *handler)
+count_values(const struct handler_settings *handler)
 {
     size_t count = 0;
-    const struct config_node *at =
-        handler->env == NULL ? NULL : handler->env->children;
-    for (; at != NULL; at = at->next) {
+    for (const struct config_node *at = values_of(handler); at != NULL;
+         at = at->next) {
         count++;
     }
     return count;
@@ -278,10 +286,9 @@ count_env(const struct handler_settings *handler)
 static void
 add_handler(struct others *others, const struct handler_settings *handler)
 {
-    const struct config_node *at =
-        handler->env == NULL ? NULL : handler->env->children;
     add_other(others, handler->http_secret);
-    for (; at != NULL; at = at->next) {
+    for (const struct config_node *at = values_of(handler); at != NULL;
+         at = at->next) {
         add_other(others, at->text);
     }
     for (size_t i = 0; handler->broker != NULL && i < BROKER_VALUES_MAX; i++) {
@@ -300,7 +307,7 @@ collect(const struct configuration *configuration, struct others *others)
     const struct handler_settings *all = handlers->at;
     size_t room = 1;
     for (size_t i = 0; i < handlers->count; i++) {
-        room += 1 + BROKER_VALUES_MAX + count_env(&all[i]);
+        room += 1 + BROKER_VALUES_MAX + count_values(&all[i]);
     }
     others->room = room;
     others->as.params =

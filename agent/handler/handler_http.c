@@ -12,6 +12,7 @@
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "model/conceal.h"
 #include "wire/cloudevents.h"
 #include "wire/digest.h"
 #include "wire/encode.h"
@@ -45,6 +46,8 @@ struct http {
     struct slice url;
     struct http_field *fields; /* configured ones, room for our own behind */
     size_t field_count;
+    struct slice *secrets; /* among their values */
+    size_t secret_count;
     int64_t *dead_on;
     size_t dead_on_count;
     struct signer signers[HANDLER_HTTP_SECRETS];
@@ -129,12 +132,27 @@ finish(struct attempt *attempt, struct handler_result *result)
     mem_free(attempt);
 }
 
+/* The end of the answer, without what we sent it of our secrets: a server may
+ * say what it was asked. */
+static struct slice
+output_of(const struct http *http, struct slice body, struct buf *concealed)
+{
+    if (http->secret_count > 0) {
+        conceal_each(http->secrets, http->secret_count, body, concealed);
+        body = buf_status(concealed) == STATUS_OK ? buf_slice(concealed)
+                                                  : slice_of("");
+    }
+    return body.len > OUTPUT_BYTES ? slice_from(body, body.len - OUTPUT_BYTES)
+                                   : body;
+}
+
 static void
 answered(void *arg, enum status status, const struct http_reply *reply,
          const struct error *err)
 {
     struct attempt *attempt = arg;
     struct handler_result result = { .disposition = DISPOSITION_LATER };
+    struct buf concealed = { 0 };
     char detail[DETAIL_BYTES];
     char span[INSTANT_TEXT_BYTES];
     result.duration_ms = loop_now_ms(attempt->http->loop) - attempt->started_ms;
@@ -142,11 +160,7 @@ answered(void *arg, enum status status, const struct http_reply *reply,
         judge(attempt->http, reply, &result);
         describe(reply, detail, sizeof(detail));
         result.duration_ms = reply->duration_ms;
-        result.output = reply->body;
-        if (result.output.len > OUTPUT_BYTES) {
-            result.output =
-                slice_from(reply->body, reply->body.len - OUTPUT_BYTES);
-        }
+        result.output = output_of(attempt->http, reply->body, &concealed);
     } else if (status == STATUS_TIMEOUT &&
                result.duration_ms >= attempt->http->timeout_ms) {
         (void)snprintf(detail, sizeof(detail), "timed out after %s",
@@ -156,6 +170,7 @@ answered(void *arg, enum status status, const struct http_reply *reply,
     }
     result.detail = slice_of(detail);
     finish(attempt, &result);
+    buf_fini(&concealed);
 }
 
 static void
@@ -380,6 +395,26 @@ static const struct handler_ops ops = {
     .destroy = destroy,
 };
 
+/* The value of a field, and what follows its scheme ("Bearer …"), unless the
+ * field is one that never is a secret. */
+static void
+add_secret(struct http *http, const struct http_field *field)
+{
+    static const char *const plain[] = { "accept", "content-type",
+                                         "user-agent" };
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        if (slice_equal_nocase(field->name, slice_of(plain[i]))) {
+            return;
+        }
+    }
+    size_t space = slice_find(field->value, ' ');
+    http->secrets[http->secret_count++] = field->value;
+    if (space < field->value.len) {
+        http->secrets[http->secret_count++] =
+            slice_from(field->value, space + 1);
+    }
+}
+
 static enum status
 copy_fields(struct http *http, const struct config_node *headers)
 {
@@ -391,7 +426,9 @@ copy_fields(struct http *http, const struct config_node *headers)
     http->fields =
         arena_array(&http->arena, count + OWN_FIELDS + CLOUDEVENT_FIELDS,
                     sizeof(*http->fields));
-    if (http->fields == NULL) {
+    http->secrets =
+        arena_array(&http->arena, 2 * count + 1, sizeof(*http->secrets));
+    if (http->fields == NULL || http->secrets == NULL) {
         return STATUS_NOMEM;
     }
     for (; at != NULL; at = at->next) {
@@ -400,6 +437,7 @@ copy_fields(struct http *http, const struct config_node *headers)
             arena_copy(&http->arena, at->text, &field->value) != STATUS_OK) {
             return STATUS_NOMEM;
         }
+        add_secret(http, field);
     }
     return STATUS_OK;
 }

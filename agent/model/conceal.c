@@ -49,32 +49,58 @@ begins_with(struct slice text, struct slice secret)
     return used;
 }
 
+/* How much of `text` the longest of the secrets is that it begins with. */
+static size_t
+longest_of(const struct slice *secrets, size_t count, struct slice text)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t len = secrets[i].len < CONCEAL_BYTES_MIN
+                               ? 0
+                               : begins_with(text, secrets[i]);
+        longest = len > longest ? len : longest;
+    }
+    return longest;
+}
+
 static size_t
 secret_at(const struct connector *connector, struct slice text)
 {
     size_t longest = 0;
     for (size_t i = 0; i < connector->param_count; i++) {
         const struct connector_param *param = &connector->params[i];
-        for (size_t v = 0; param->secret && v < param->count; v++) {
-            const size_t len = param->values[v].len < CONCEAL_BYTES_MIN
-                                   ? 0
-                                   : begins_with(text, param->values[v]);
-            longest = len > longest ? len : longest;
-        }
+        const size_t len =
+            param->secret ? longest_of(param->values, param->count, text) : 0;
+        longest = len > longest ? len : longest;
     }
     return longest;
+}
+
+/* Writes what `text` begins with, a secret of so many bytes or a byte. */
+static struct slice
+write_first(struct slice text, size_t secret, struct buf *into)
+{
+    if (secret > 0) {
+        buf_text(into, "***");
+    } else {
+        buf_byte(into, text.ptr[0]);
+    }
+    return slice_from(text, secret > 0 ? secret : 1);
 }
 
 void
 conceal(const struct connector *connector, struct slice text, struct buf *into)
 {
     while (text.len > 0) {
-        const size_t len = secret_at(connector, text);
-        if (len > 0) {
-            buf_text(into, "***");
-        } else {
-            buf_byte(into, text.ptr[0]);
-        }
-        text = slice_from(text, len > 0 ? len : 1);
+        text = write_first(text, secret_at(connector, text), into);
+    }
+}
+
+void
+conceal_each(const struct slice *secrets, size_t count, struct slice text,
+             struct buf *into)
+{
+    while (text.len > 0) {
+        text = write_first(text, longest_of(secrets, count, text), into);
     }
 }

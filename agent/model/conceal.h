@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conceal: takes a connector's secrets out of a text that people read: some
- * APIs want the token in the URL.
+ * conceal: takes secrets out of a text that people read: some APIs want the
+ * token in the URL, and some servers say what they were sent.
  */
 #ifndef MODEL_CONCEAL_H
 #define MODEL_CONCEAL_H
@@ -15,5 +15,9 @@
  * percent-encoded. */
 void conceal(const struct connector *connector, struct slice text,
              struct buf *into);
+
+/* The same for secrets that are no connector's. */
+void conceal_each(const struct slice *secrets, size_t count, struct slice text,
+                  struct buf *into);
 
 #endif

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+import unittest
 
 import harness
 from harness import Hook, iso, replies, row, stays, wait_until
@@ -133,6 +134,8 @@ def github(secret, number, body=None):
 
 def listening_sockets(pid):
     """The addresses on which the process accepts TCP connections."""
+    if os.getuid() != 0:
+        raise unittest.SkipTest("an agent's descriptors are root's to see")
     inodes = set()
     for fd in os.listdir(f"/proc/{pid}/fd"):
         try:

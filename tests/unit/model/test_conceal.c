@@ -41,6 +41,11 @@ no_secret_is_shown_however_it_is_written(void **state)
         if (!slice_equal_text(buf_slice(&text), rows[i][1])) {
             fail_msg("%s: %s", rows[i][0], text.ptr);
         }
+        buf_clear(&text);
+        conceal_each(values, 4, slice_of(rows[i][0]), &text);
+        if (!slice_equal_text(buf_slice(&text), rows[i][1])) {
+            fail_msg("%s: %s", rows[i][0], text.ptr);
+        }
         buf_fini(&text);
     }
 }
