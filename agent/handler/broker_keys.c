@@ -62,6 +62,21 @@ parse_to(struct config_binding *binding, const struct config_node *node,
     TEXT_KEY(at, "user", .doc = "User, when the server asks for one."),        \
         SECRET_KEY((at) + 1, "password", "The user's password.")
 
+#define BATCH_KEYS()                                                           \
+    { .name = "batch_max",                                                     \
+      .type = CONFIG_INT,                                                      \
+      .offset = offsetof(struct broker_settings, batch_max),                   \
+      .fallback = "256",                                                       \
+      .min = "1",                                                              \
+      .max = "4096",                                                           \
+      .doc = "Entries handed to the broker at once, at most." },               \
+    {                                                                          \
+        .name = "batch_bytes", .type = CONFIG_SIZE,                            \
+        .offset = offsetof(struct broker_settings, batch_bytes),               \
+        .fallback = "4MiB", .min = "1KiB", .max = "1GiB",                      \
+        .doc = "Bytes of their bodies, at most; a longer one goes alone."      \
+    }
+
 static const struct config_key amqp_keys[] = {
     TEXT_KEY(0, "url", .required = true,
              .doc = "amqp://HOST:5672/VHOST, or amqps:."),
@@ -73,6 +88,7 @@ static const struct config_key amqp_keys[] = {
                   "it."),
     USER_KEYS(3),
     TLS_KEYS(5),
+    BATCH_KEYS(),
 };
 
 static const char *const mechanisms[] = { "PLAIN", "SCRAM-SHA-256",
@@ -112,6 +128,7 @@ static const struct config_key kafka_keys[] = {
       .max = "1GB",
       .doc = "Largest record; the brokers have a limit of their own "
              "(message.max.bytes)." },
+    BATCH_KEYS(),
 };
 
 static const char *const subscribers[] = { "required", "optional", NULL };
@@ -138,6 +155,7 @@ static const struct config_key mqtt_keys[] = {
     TEXT_KEY(4, "client_id", .doc = "Client id; default: a random one."),
     USER_KEYS(5),
     TLS_KEYS(7),
+    BATCH_KEYS(),
 };
 
 static const struct config_key postgresql_keys[] = {
@@ -148,6 +166,7 @@ static const struct config_key postgresql_keys[] = {
            .doc = "[SCHEMA.]TABLE with the columns key (unique), type, source "
                   "and body; with {type}, {connector}, {via} and {id}."),
     SECRET_KEY(2, "password", "The user's password."),
+    BATCH_KEYS(),
 };
 
 static const struct config_key nats_keys[] = {
@@ -161,6 +180,7 @@ static const struct config_key nats_keys[] = {
     SECRET_KEY(4, "token", "Token, when the server asks for one."),
     PATH_KEY(5, "credentials", "A .creds file, with JWT and seed."),
     TLS_KEYS(6),
+    BATCH_KEYS(),
 };
 
 static const struct config_key redis_keys[] = {
@@ -185,6 +205,7 @@ static const struct config_key redis_keys[] = {
       .max = "365d",
       .doc = "For how long the server remembers each key, so that what is "
              "repeated is added once; 0: not at all." },
+    BATCH_KEYS(),
 };
 
 #define TABLE(kind, words)                                                     \
@@ -214,6 +235,13 @@ broker_secret(enum broker_kind kind, const struct broker_settings *settings,
                    secret->from != SECRET_NONE
                ? secret
                : NULL;
+}
+
+/* Whether a key's value is the plugin's, one of `values`. */
+static bool
+is_plugins(const struct config_key *key)
+{
+    return key->offset >= offsetof(struct broker_settings, values);
 }
 
 /* Writes a value as text; false when it was not given. */
@@ -265,6 +293,7 @@ broker_settings_list(enum broker_kind kind,
         struct buf text = { 0 };
         struct slice copy = { NULL, 0 };
         bool is_given =
+            is_plugins(&table->keys[i]) &&
             write_value(&table->keys[i], &settings->values[i], &text);
         enum status status = buf_status(&text);
         if (status == STATUS_OK && is_given) {

@@ -35,6 +35,9 @@ struct broker_value {
 /* The section of one broker, bound by broker_tables[kind]. */
 struct broker_settings {
     const struct template *to; /* where an entry goes: subject, topic, … */
+    /* Of what is handed to the plugin at once; not among its settings. */
+    int64_t batch_max;
+    int64_t batch_bytes; /* of bodies; a longer one goes alone */
     struct broker_value values[BROKER_VALUES_MAX]; /* in order of the keys */
 };
 

@@ -15,8 +15,13 @@
 
 /*
  * The happy path: start puts a line into the thread's queue; the thread takes
- * what waits, up to BATCH_MOST, has the plugin publish it, and gives it back
- * with what the broker said of each.
+ * what waits, has the plugin publish it in batches, and gives it back with what
+ * the broker said of each.
+ *
+ * A batch in whose midst the broker went away says nothing of which line is at
+ * fault, if any is: a body that is too large for the broker costs the
+ * connection, and all behind it. So what it has not taken is asked for again at
+ * once, in half as many, down to one line; then in twice as many each time.
  *
  * Of `timeout` one half is for waiting behind an earlier batch and the other
  * for the broker, so that no line stays longer than its handler may: one that
@@ -27,7 +32,6 @@
  * that batch. Cancel ends every wait.
  */
 
-#define BATCH_MOST     ((size_t)256)
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MOST_MS  5000
 #define NAP_MS         50
@@ -40,12 +44,16 @@ struct broker {
     const struct template *to;
     struct longstop_host host;
     void *session;
+    size_t batch_max;
+    size_t batch_bytes;
     int64_t timeout_ms;
     size_t running;
     unsigned long long started; /* lines so far; a line's number */
     atomic_ullong stopped;      /* lines up to this one are to end soon */
     /* Of the thread. */
-    struct longstop_entry *entries; /* BATCH_MOST */
+    struct longstop_entry *entries; /* batch_max, as `asked` */
+    struct line **asked;            /* whose they are */
+    size_t most;                    /* lines of the next batch */
     unsigned long long first;       /* line of the batch at hand */
     int64_t pause_ms;               /* before the broker is asked again */
     int64_t failed_ms;              /* when it was not there, monotonic */
@@ -110,32 +118,42 @@ remember(struct broker *broker, bool was_there)
     }
 }
 
-/* Whether the line is still to be asked for. */
+/* Whether the line is still to be asked for. What was said of it before is told
+ * rather than that there is no time left. */
 static bool
 may_ask(const struct broker *broker, struct line *line)
 {
+    const char *words = NULL;
     if (line->number <= atomic_load(&broker->stopped)) {
-        (void)snprintf(line->words, sizeof(line->words), "stopped");
-        return false;
+        words = "stopped";
+    } else if (clock_monotonic_ms() - line->started_ms >
+               broker->timeout_ms / 2) {
+        words = "not asked in time: the broker is slow";
     }
-    if (clock_monotonic_ms() - line->started_ms > broker->timeout_ms / 2) {
-        (void)snprintf(line->words, sizeof(line->words),
-                       "%s: not asked in time: the broker is slow",
-                       broker->plugin->kind);
-        return false;
+    if (words != NULL && line->words[0] == '\0') {
+        (void)snprintf(line->words, sizeof(line->words), "%s: %s",
+                       broker->plugin->kind, words);
     }
-    return true;
+    return words == NULL && line->outcome == LONGSTOP_LATER;
 }
 
+/* Makes entries of the lines from `*at` on, as many as go at once; moves `*at`
+ * behind them. Lines that are not asked get their words. */
 static size_t
-gather(struct broker *broker, const struct list *batch)
+gather(struct broker *broker, const struct list *batch, struct list **at)
 {
     size_t count = 0;
-    list_for_each(call, batch) {
-        struct line *line = list_entry(call, struct line, call);
+    size_t bytes = 0;
+    for (; *at != batch && count < broker->most; *at = (*at)->next) {
+        struct line *line = list_entry(*at, struct line, call);
         if (!may_ask(broker, line)) {
             continue;
         }
+        if (count > 0 && bytes + line->body.len > broker->batch_bytes) {
+            break;
+        }
+        bytes += line->body.len;
+        broker->asked[count] = line;
         broker->entries[count++] = (struct longstop_entry){
             .key = bytes_of(line->key),
             .to = bytes_of(line->to),
@@ -149,22 +167,30 @@ gather(struct broker *broker, const struct list *batch)
     return count;
 }
 
-/* Lines that were not asked have their words already. */
+/* Gives each line what was said of it. */
 static void
-spread(const struct broker *broker, const struct list *batch)
+spread(const struct broker *broker, size_t count)
 {
-    const struct longstop_entry *entry = broker->entries;
-    list_for_each(call, batch) {
-        struct line *line = list_entry(call, struct line, call);
-        if (line->words[0] == '\0') {
-            /* A plugin may be anybody's. */
-            line->outcome = (unsigned)entry->outcome > LONGSTOP_DEAD
-                                ? LONGSTOP_LATER
-                                : entry->outcome;
-            memcpy(line->words, entry->words, sizeof(line->words));
-            line->words[sizeof(line->words) - 1] = '\0';
-            entry++;
-        }
+    for (size_t i = 0; i < count; i++) {
+        const struct longstop_entry *entry = &broker->entries[i];
+        struct line *line = broker->asked[i];
+        /* A plugin may be anybody's. */
+        line->outcome = (unsigned)entry->outcome > LONGSTOP_DEAD
+                            ? LONGSTOP_LATER
+                            : entry->outcome;
+        memcpy(line->words, entry->words, sizeof(line->words));
+        line->words[sizeof(line->words) - 1] = '\0';
+    }
+}
+
+static void
+resize(struct broker *broker, size_t count, enum longstop_broker became)
+{
+    size_t twice = broker->most * 2;
+    if (became == LONGSTOP_LOST) {
+        broker->most = count > 1 ? count / 2 : 1;
+    } else if (became == LONGSTOP_THERE) {
+        broker->most = twice < broker->batch_max ? twice : broker->batch_max;
     }
 }
 
@@ -172,15 +198,22 @@ static void
 publish_batch(void *arg, struct list *batch)
 {
     struct broker *broker = arg;
-    broker->first = list_entry(batch->next, struct line, call)->number;
-    wait_out(broker);
-    size_t count = gather(broker, batch);
-    if (count > 0) {
-        remember(broker,
-                 broker->plugin->publish(broker->session, broker->entries,
-                                         count, broker->timeout_ms / 2));
+    struct list *at = batch->next;
+    while (at != batch) {
+        struct list *from = at;
+        broker->first = list_entry(at, struct line, call)->number;
+        wait_out(broker);
+        size_t count = gather(broker, batch, &at);
+        if (count == 0) {
+            continue;
+        }
+        enum longstop_broker became = broker->plugin->publish(
+            broker->session, broker->entries, count, broker->timeout_ms / 2);
+        remember(broker, became != LONGSTOP_ABSENT);
+        spread(broker, count);
+        resize(broker, count, became);
+        at = became == LONGSTOP_LOST && count > 1 ? from : at;
     }
-    spread(broker, batch);
 }
 
 /* On the loop */
@@ -310,6 +343,7 @@ free_broker(struct broker *broker)
         broker->plugin->close(broker->session);
     }
     mem_free(broker->entries);
+    mem_free(broker->asked);
     mem_free(broker);
 }
 
@@ -389,14 +423,20 @@ handler_broker_create(struct loop *loop, const struct longstop_plugin *plugin,
                       int64_t timeout_ms, struct handler **ret,
                       struct error *err)
 {
+    const size_t most = (size_t)settings->batch_max;
     struct broker *broker = mem_zero(sizeof(*broker));
     if (broker != NULL) {
-        broker->entries = mem_array(BATCH_MOST, sizeof(*broker->entries));
+        broker->entries = mem_array(most, sizeof(*broker->entries));
+        broker->asked = mem_array(most, sizeof(struct line *));
     }
-    if (broker == NULL || broker->entries == NULL) {
-        mem_free(broker);
+    if (broker == NULL || broker->entries == NULL || broker->asked == NULL) {
+        if (broker != NULL) {
+            free_broker(broker);
+        }
         return error_set(err, STATUS_NOMEM, "%s: out of memory", plugin->kind);
     }
+    broker->batch_max = broker->most = most;
+    broker->batch_bytes = (size_t)settings->batch_bytes;
     broker->base.ops = &ops;
     broker->loop = loop;
     broker->plugin = plugin;
@@ -405,7 +445,7 @@ handler_broker_create(struct loop *loop, const struct longstop_plugin *plugin,
     broker->host = (struct longstop_host){ broker, should_stop };
     const struct offload_spec spec = {
         .name = plugin->kind,
-        .batch_most = BATCH_MOST,
+        .batch_most = most,
         .work = publish_batch,
         .done = published,
         .arg = broker,

@@ -396,7 +396,7 @@ take_confirms(struct session *session, struct batch *batch,
     return true;
 }
 
-static bool
+static enum longstop_broker
 publish(void *arg, struct longstop_entry *entries, size_t count,
         int64_t timeout_ms)
 {
@@ -409,7 +409,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
                            .words = "amqp: out of memory" };
     if (batch.tags == NULL) {
         kit_say_all(entries, count, "%s", batch.words);
-        return true;
+        return LONGSTOP_THERE;
     }
     batch.words[0] = '\0';
     const bool was_there = connect_to(session, &deadline, batch.words);
@@ -424,7 +424,10 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
         kit_say_all(entries, count, "%s", batch.words);
         disconnect(session);
     }
-    return was_there;
+    if (!was_there) {
+        return LONGSTOP_ABSENT;
+    }
+    return batch.words[0] == '\0' ? LONGSTOP_THERE : LONGSTOP_LOST;
 }
 
 /* Lifecycle */

@@ -407,7 +407,7 @@ has_answered(const struct longstop_entry *entries, size_t count)
     return false;
 }
 
-static bool
+static enum longstop_broker
 publish(void *arg, struct longstop_entry *entries, size_t count,
         int64_t timeout_ms)
 {
@@ -418,7 +418,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     session->trouble[0] = '\0';
     if (!make_producer(session, timeout_ms, words)) {
         kit_say_all(entries, count, "%s", words);
-        return false;
+        return LONGSTOP_ABSENT;
     }
     bool is_there = produce_all(session, entries, count, &deadline);
     take_reports(session, &deadline);
@@ -436,7 +436,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
         /* A new one asks for the brokers anew, with a sequence of its own. */
         give_up_producer(session);
     }
-    return is_there;
+    return is_there ? LONGSTOP_THERE : LONGSTOP_ABSENT;
 }
 
 /* Lifecycle */

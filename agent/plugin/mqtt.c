@@ -204,10 +204,23 @@ connect_to(struct session *session, const struct kit_deadline *deadline)
 
 /* Publishing */
 
+/* A text that MQTT cannot hold as such (§1.5.4) is left out: the entry has its
+ * key and its body, and no try again would make it better. */
+static bool
+is_text(struct longstop_bytes value)
+{
+    return value.len <= MANY &&
+           mosquitto_validate_utf8(value.at, (int)value.len) ==
+               MOSQ_ERR_SUCCESS;
+}
+
 static int
 add_property(mosquitto_property **list, const char *name,
              struct longstop_bytes value)
 {
+    if (!is_text(value)) {
+        return MOSQ_ERR_SUCCESS;
+    }
     char *text = kit_copy(value);
     int status = MOSQ_ERR_NOMEM;
     if (text != NULL && name == NULL) {
@@ -301,7 +314,7 @@ take_acknowledgements(struct session *session,
     }
 }
 
-static bool
+static enum longstop_broker
 publish(void *arg, struct longstop_entry *entries, size_t count,
         int64_t timeout_ms)
 {
@@ -314,6 +327,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     session->ids = calloc(count, sizeof(*session->ids));
     const bool was_there =
         session->ids != NULL && connect_to(session, &deadline);
+    enum longstop_broker became = was_there ? LONGSTOP_THERE : LONGSTOP_ABSENT;
     if (was_there) {
         session->words[0] = '\0';
         publish_all(session);
@@ -321,13 +335,14 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     }
     if (session->words[0] != '\0') {
         kit_say_all(entries, count, "%s", session->words);
+        became = was_there ? LONGSTOP_LOST : LONGSTOP_ABSENT;
         disconnect(session);
     }
     free(session->ids);
     session->ids = NULL;
     session->entries = NULL;
     session->count = 0;
-    return was_there;
+    return became;
 }
 
 /* Lifecycle */

@@ -432,7 +432,7 @@ begin_batch(struct session *session, struct longstop_entry *entries,
     (void)pthread_mutex_unlock(&session->lock);
 }
 
-static bool
+static enum longstop_broker
 publish(void *arg, struct longstop_entry *entries, size_t count,
         int64_t timeout_ms)
 {
@@ -440,7 +440,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     const struct kit_deadline deadline =
         kit_deadline_in(session->host, timeout_ms);
     if (!connect_to(session, entries, count, &deadline)) {
-        return false;
+        return LONGSTOP_ABSENT;
     }
     begin_batch(session, entries, count);
     for (size_t i = 0; i < count; i++) {
@@ -448,7 +448,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     }
     natsStatus status = wait_for_answers(session, &deadline);
     if (status == NATS_OK) {
-        return true;
+        return LONGSTOP_THERE;
     }
     kit_say_all(entries, count,
                 status == NATS_TIMEOUT
@@ -456,7 +456,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
                     : "nats: the connection was lost before the "
                       "acknowledgement");
     disconnect(session);
-    return status == NATS_TIMEOUT;
+    return status == NATS_TIMEOUT ? LONGSTOP_THERE : LONGSTOP_LOST;
 }
 
 /* Lifecycle */

@@ -48,6 +48,13 @@ enum longstop_outcome {
     LONGSTOP_DEAD = 2   /* it never will: too large, not what it can hold */
 };
 
+/* What became of a batch as a whole. */
+enum longstop_broker {
+    LONGSTOP_ABSENT = 0, /* there was no broker to talk to */
+    LONGSTOP_THERE = 1,  /* each entry has its outcome */
+    LONGSTOP_LOST = 2    /* it went away in the midst of it */
+};
+
 /* One event on its way to the broker. */
 struct longstop_entry {
     struct longstop_bytes key;  /* idempotency key: the same at each try */
@@ -94,12 +101,14 @@ struct longstop_plugin {
      * and fills the outcomes in. DONE is the broker's word alone. Nothing of an
      * entry may be used after the return.
      *
-     * Returns false when there was no broker to talk to, or none any more: the
-     * program then waits a little before it asks again. The session stays
-     * usable and connects anew by itself.
+     * ABSENT: the program waits a little before it asks again. LOST: it asks
+     * again at once for half of what is LATER, and so on, for it may be one
+     * entry that the broker cannot bear. The session stays usable and connects
+     * anew by itself.
      */
-    bool (*publish)(void *session, struct longstop_entry *entries, size_t count,
-                    int64_t timeout_ms);
+    enum longstop_broker (*publish)(void *session,
+                                    struct longstop_entry *entries,
+                                    size_t count, int64_t timeout_ms);
 
     /* Ends the session; waits for nothing. */
     void (*close)(void *session);

@@ -427,7 +427,7 @@ is_same(struct longstop_bytes a, struct longstop_bytes b)
     return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
 }
 
-static bool
+static enum longstop_broker
 publish(void *arg, struct longstop_entry *entries, size_t count,
         int64_t timeout_ms)
 {
@@ -440,7 +440,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     if (rows == NULL || !connect_to(session, &deadline, words)) {
         kit_say_all(entries, count, "%s", words);
         free(rows);
-        return false;
+        return LONGSTOP_ABSENT;
     }
     for (size_t i = 0; i < count && !is_lost(session); i++) {
         size_t found = 0;
@@ -462,12 +462,12 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     }
     free(rows);
     if (!is_lost(session)) {
-        return true;
+        return LONGSTOP_THERE;
     }
     const bool is_gone = PQstatus(session->connection) != CONNECTION_OK;
     kit_say_all(entries, count, "postgresql: the connection was lost");
     disconnect(session);
-    return !is_gone;
+    return is_gone ? LONGSTOP_LOST : LONGSTOP_THERE;
 }
 
 /* Lifecycle */

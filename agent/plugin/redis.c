@@ -283,7 +283,7 @@ take_replies(struct session *session, struct longstop_entry *entries,
     return true;
 }
 
-static bool
+static enum longstop_broker
 publish(void *arg, struct longstop_entry *entries, size_t count,
         int64_t timeout_ms)
 {
@@ -293,7 +293,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     char words[LONGSTOP_WORDS_BYTES] = "";
     if (session->context == NULL && !connect_to(session, &deadline, words)) {
         kit_say_all(entries, count, "%s", words);
-        return false;
+        return LONGSTOP_ABSENT;
     }
     bool is_good = true;
     for (size_t i = 0; i < count && is_good; i++) {
@@ -301,7 +301,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
     }
     if (is_good && flush(session) &&
         take_replies(session, entries, count, &deadline)) {
-        return true;
+        return LONGSTOP_THERE;
     }
     bool is_lost = session->context->err != 0;
     kit_say_all(entries, count,
@@ -309,7 +309,7 @@ publish(void *arg, struct longstop_entry *entries, size_t count,
                         : "redis: no answer in time%s",
                 is_lost ? session->context->errstr : "");
     disconnect(session); /* answers still under way would be taken for others */
-    return !is_lost;
+    return is_lost ? LONGSTOP_LOST : LONGSTOP_THERE;
 }
 
 /* Lifecycle */

@@ -6,6 +6,7 @@ writes that down when it ends in order. So it is ended with SIGTERM here, in the
 midst of it: a kill -9 loses what it had acknowledged, whoever sent it.
 """
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import unittest
 
 import harness
 from contract import Contract, Server
-from harness import wait_until
+from harness import Hook, iso, wait_until
 
 
 class MqttServer(Server):
@@ -105,6 +106,37 @@ class Mqtt(Contract, harness.Case):
                          f"events/shop/order.created key:{key} "
                          "type:order.created source:shop "
                          "application/cloudevents+json")
+
+    def test_a_content_type_that_is_no_utf8_is_left_out(self):
+        server = self.ready_server()
+        agent = self.agent_to(server, format="raw")
+        hook = Hook(1, iso())
+        hook.headers["Content-Type"] = "application/json; x=\xff"
+        self.assertEqual(hook.send(agent).status, 202)
+        self.wait_settled(agent)
+        self.assert_all(server, [f"shop/{hook.delivery}"])
+
+    def test_a_body_that_costs_the_connection_takes_no_other_with_it(self):
+        server = self.server()
+        with open(server.path("mosquitto.conf"), "a", encoding="utf-8") as file:
+            file.write("max_packet_size 20000\n")
+        server.start().read()
+        agent = self.agent_to(server, retry={"first": "100ms", "cap": "100ms",
+                                             "attempts": 4})
+        server.hold()  # so that they go as one batch
+        large = Hook(1, "", body=json.dumps({
+            "event": "order.created", "timestamp": iso(),
+            "data": {"id": 1, "x": "y" * 30000}}).encode())
+        hooks = ([Hook(n, iso()) for n in range(20)] + [large] +
+                 [Hook(n, iso()) for n in range(20, 40)])
+        for hook in hooks:
+            self.assertEqual(hook.send(agent).status, 202)
+        server.release()
+        wait_until(lambda: agent.query("SELECT event FROM delivery") == [] and
+                   agent.query("SELECT count(*) FROM dead") == [(1,)],
+                   "all but the large one")
+        self.assert_all(server, [f"shop/{hook.delivery}" for hook in hooks
+                                 if hook is not large])
 
     def test_what_goes_over_tls_is_acknowledged_as_well(self):
         server = self.server()

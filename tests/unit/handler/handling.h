@@ -23,6 +23,7 @@ struct handling {
     char folder[64];
     /* Of the attempts so far. */
     int calls;
+    int later;  /* of them, those to be tried again */
     int wanted; /* the loop stops at so many */
     enum disposition disposition;
     int64_t not_before_ms;
@@ -84,6 +85,7 @@ handling_keep(void *arg, const struct handler_result *result)
 {
     (void)arg;
     handling.calls++;
+    handling.later += result->disposition == DISPOSITION_LATER;
     handling.disposition = result->disposition;
     handling.not_before_ms = result->not_before_ms;
     handling.pause = result->pause;

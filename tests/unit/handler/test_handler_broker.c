@@ -20,6 +20,8 @@ static struct {
     atomic_int publishes;
     atomic_bool holds; /* publish waits until it should stop, or is let go */
     atomic_bool absent;
+    bool drops; /* the connection, at a key that begins with "large" */
+    size_t sizes[64];
     size_t largest;
     bool was_replay;
     char last[512];
@@ -66,11 +68,12 @@ starts(struct longstop_bytes bytes, const char *text)
            memcmp(bytes.at, text, strlen(text)) == 0;
 }
 
-static bool
+static enum longstop_broker
 publish_fake(void *session, struct longstop_entry *entries, size_t count,
              int64_t timeout_ms)
 {
     assert_ptr_equal(session, &fake);
+    fake.sizes[fake.publishes % 64] = count;
     fake.publishes++;
     fake.timeout_ms = timeout_ms;
     fake.largest = count > fake.largest ? count : fake.largest;
@@ -78,7 +81,16 @@ publish_fake(void *session, struct longstop_entry *entries, size_t count,
         (void)poll(NULL, 0, 5);
     }
     if (fake.absent) {
-        return false;
+        return LONGSTOP_ABSENT;
+    }
+    for (size_t i = 0; fake.drops && i < count; i++) {
+        if (starts(entries[i].key, "large")) {
+            for (size_t k = 0; k < count; k++) {
+                (void)snprintf(entries[k].words, sizeof(entries[k].words),
+                               "the connection was lost");
+            }
+            return LONGSTOP_LOST;
+        }
     }
     for (size_t i = 0; i < count; i++) {
         struct longstop_entry *entry = &entries[i];
@@ -96,7 +108,7 @@ publish_fake(void *session, struct longstop_entry *entries, size_t count,
             memset(entry->words, 'x', sizeof(entry->words)); /* no NUL */
         }
     }
-    return true;
+    return LONGSTOP_THERE;
 }
 
 static const struct longstop_plugin plugin = {
@@ -138,7 +150,9 @@ set_up(void **state)
     handling_open();
     memset(&fake, 0, sizeof(fake));
     settings =
-        (struct broker_settings){ .values = {
+        (struct broker_settings){ .batch_max = 256,
+                                  .batch_bytes = 1 << 20,
+                                  .values = {
                                       [0] = { .text = SLICE("nats://h") },
                                       [2] = { .text = SLICE("") },
                                       [3] = { .text = SLICE("secret") },
@@ -233,6 +247,84 @@ what_waits_goes_as_one_batch(void **state)
     assert_int_equal(fake.largest, 256);
 }
 
+/* Starts one whose publishing waits, and behind it as many as are given. */
+static void
+start_behind_one(size_t count, const char *const *keys)
+{
+    fake.holds = true;
+    handling.wanted = (int)count + 1;
+    handling.calls = handling.later = 0;
+    int publishes = fake.publishes;
+    handling.delivery.key = slice_of("first");
+    assert_int_equal(handling_start(handler, NULL), STATUS_OK);
+    while (fake.publishes == publishes) {
+        (void)poll(NULL, 0, 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        handling.delivery.key = slice_of(keys[i]);
+        assert_int_equal(handling_start(handler, NULL), STATUS_OK);
+    }
+    fake.holds = false;
+    loop_run(handling.loop);
+}
+
+static void
+a_batch_has_no_more_bytes_than_it_may(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "a", "b", "c", "d", "e" };
+    handler->ops->destroy(handler);
+    settings.batch_bytes = (int64_t)handling.delivery.envelope.len * 2 + 1;
+    make(30000);
+    start_behind_one(5, keys);
+    static const size_t sizes[] = { 1, 2, 2, 1 };
+    assert_int_equal(fake.publishes, 4);
+    assert_memory_equal(fake.sizes, sizes, sizeof(sizes));
+    /* One that is longer by itself goes alone. */
+    handler->ops->destroy(handler);
+    settings.batch_bytes = 1;
+    make(30000);
+    fake.publishes = 0;
+    start_behind_one(2, keys);
+    assert_int_equal(fake.publishes, 3);
+    assert_int_equal(handling.disposition, DISPOSITION_DONE);
+}
+
+/* A body that costs the connection takes none of the others with it. */
+static void
+a_line_that_costs_the_connection_is_found_by_halves(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "a",     "b", "c", "d",
+                                        "large", "e", "f", "g" };
+    static const size_t sizes[] = { 1, 8, 4, 4, 2, 1, 1, 2 };
+    fake.drops = true;
+    start_behind_one(8, keys);
+    assert_int_equal(fake.publishes, 8);
+    assert_memory_equal(fake.sizes, sizes, sizeof(sizes));
+    assert_int_equal(handling.later, 1);
+    /* It is whole again soon. */
+    fake.drops = false;
+    fake.publishes = 0;
+    start_behind_one(8, keys);
+    assert_int_equal(handling.later, 0);
+    static const size_t after[] = { 1, 8 };
+    assert_memory_equal(fake.sizes, after, sizeof(after));
+}
+
+/* It says that it is lost with each entry that it is given. */
+static void
+a_broker_that_is_lost_each_time_is_asked_for_each_line_alone(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "large", "large", "large", "large" };
+    fake.drops = true;
+    start_behind_one(4, keys);
+    assert_int_equal(handling.later, 4);
+    assert_true(fake.publishes <= 1 + 8);
+    assert_non_null(strstr(handling.detail, "lost"));
+}
+
 static void
 a_broker_that_is_not_there_is_asked_ever_more_seldom(void **state)
 {
@@ -289,7 +381,7 @@ cancel_ends_what_waits_and_nothing_that_comes_after(void **state)
     loop_run(handling.loop);
     assert_int_equal(handling.calls, 2);
     assert_int_equal(fake.publishes, 1);
-    assert_string_equal(handling.detail, "stopped");
+    assert_string_equal(handling.detail, "fake: stopped");
 
     fake.holds = false;
     fake.absent = false;
@@ -367,6 +459,10 @@ main(void)
         BROKER_TEST(a_plugin_is_told_what_was_given_and_no_more),
         BROKER_TEST(the_brokers_word_becomes_the_outcome),
         BROKER_TEST(what_waits_goes_as_one_batch),
+        BROKER_TEST(a_batch_has_no_more_bytes_than_it_may),
+        BROKER_TEST(a_line_that_costs_the_connection_is_found_by_halves),
+        BROKER_TEST(
+            a_broker_that_is_lost_each_time_is_asked_for_each_line_alone),
         BROKER_TEST(a_broker_that_is_not_there_is_asked_ever_more_seldom),
         BROKER_TEST(what_waited_too_long_is_given_back_unasked),
         BROKER_TEST(cancel_ends_what_waits_and_nothing_that_comes_after),

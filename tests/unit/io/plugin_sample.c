@@ -20,7 +20,7 @@ open_sample(const struct longstop_setting *settings, size_t count,
     return &session;
 }
 
-static bool
+static enum longstop_broker
 publish(void *session, struct longstop_entry *entries, size_t count,
         int64_t timeout_ms)
 {
@@ -29,7 +29,7 @@ publish(void *session, struct longstop_entry *entries, size_t count,
     for (size_t i = 0; i < count; i++) {
         entries[i].outcome = LONGSTOP_DONE;
     }
-    return true;
+    return LONGSTOP_THERE;
 }
 
 static void
