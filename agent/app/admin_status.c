@@ -260,8 +260,20 @@ answer_connector(struct admin_ask *ask)
 struct overview {
     struct admin_look *look;
     struct store_call call;
-    struct store_figure figures[];
+    size_t count;
+    struct store_figure figures[]; /* handlers, and receivers behind them */
 };
+
+/* The next receiver at `*at` or behind it; NULL: there is none any more. */
+static const struct outlet_settings *
+next_receiver(const struct dispatch *dispatch, size_t *at)
+{
+    const struct outlet_settings *outlet = NULL;
+    while ((outlet = dispatch_outlet(dispatch, (*at)++)) != NULL &&
+           (outlet->number == 0 || outlet->series.len == 0)) {
+    }
+    return outlet;
+}
 
 /* When the next delivery is tried, as far as that is known: not before the
  * handler may be given one. */
@@ -325,6 +337,25 @@ add_handler(struct admin_look *look, struct json_node *handlers,
     add_doing(look, item, outlet, figure);
 }
 
+/* One that has come or gone since is not there. */
+static void
+add_receivers(struct admin_look *look, const struct overview *overview,
+              size_t handlers)
+{
+    struct json_node *list =
+        json_add_array(look->tree, json_tree_root(look->tree), "receivers");
+    const struct outlet_settings *outlet = NULL;
+    for (size_t at = 0;
+         (outlet = next_receiver(look->wait.admin->settings.dispatch, &at)) !=
+         NULL;) {
+        for (size_t i = handlers; i < overview->count; i++) {
+            if (overview->figures[i].handler == outlet->number) {
+                add_handler(look, list, outlet, &overview->figures[i]);
+            }
+        }
+    }
+}
+
 static int64_t
 open_gaps(const struct view_totals *totals)
 {
@@ -382,6 +413,7 @@ figures_came(struct store_call *call)
             add_handler(look, handlers, &admin->settings.outlets[i],
                         &overview->figures[i]);
         }
+        add_receivers(look, overview, admin->settings.outlet_count);
         admin_look_again(look);
     }
     mem_free(overview);
@@ -391,9 +423,11 @@ static void
 answer_status(struct admin_ask *ask)
 {
     const struct admin_settings_of_agent *settings = &ask->admin->settings;
-    size_t count = settings->outlet_count;
+    const size_t most =
+        settings->outlet_count + dispatch_outlets_most(settings->dispatch);
+    const struct outlet_settings *outlet = NULL;
     struct overview *overview =
-        mem_zero(sizeof(*overview) + count * sizeof(overview->figures[0]));
+        mem_zero(sizeof(*overview) + most * sizeof(overview->figures[0]));
     if (overview == NULL) {
         admin_answer_status(ask->exchange, STATUS_NOMEM, NULL);
         return;
@@ -403,14 +437,19 @@ answer_status(struct admin_ask *ask)
         mem_free(overview);
         return;
     }
-    for (size_t i = 0; i < count; i++) {
+    while (overview->count < settings->outlet_count) {
+        const size_t i = overview->count++;
         overview->figures[i].handler = settings->outlets[i].number;
     }
-    overview->call =
-        (struct store_call){ .kind = STORE_CALL_FIGURES,
-                             .done = figures_came,
-                             .arg = overview,
-                             .figures = { overview->figures, count } };
+    for (size_t at = 0;
+         (outlet = next_receiver(settings->dispatch, &at)) != NULL;) {
+        overview->figures[overview->count++].handler = outlet->number;
+    }
+    overview->call = (struct store_call){ .kind = STORE_CALL_FIGURES,
+                                          .done = figures_came,
+                                          .arg = overview,
+                                          .figures = { overview->figures,
+                                                       overview->count } };
     enum status status = store_worker_submit(settings->worker, &overview->call);
     if (status != STATUS_OK) {
         admin_look_destroy(overview->look);

@@ -285,13 +285,12 @@ rate_cell(struct table *table, struct slice handler)
 }
 
 static void
-handlers_text(struct slice body, struct arena *arena, int64_t now_ms,
-              struct buf *into)
+handlers_text(struct slice handlers, const char *head, struct arena *arena,
+              int64_t now_ms, struct buf *into)
 {
-    static const char *const heads[] = { "HANDLER", "OWED",  "OLDEST", "NEXT",
-                                         "RUNS",    "RATE",  "P50",    "P99",
-                                         "DEAD",    "STATE", NULL };
-    struct slice handlers = told_array(body, "handlers");
+    const char *const heads[] = { head,   "OWED",  "OLDEST", "NEXT",
+                                  "RUNS", "RATE",  "P50",    "P99",
+                                  "DEAD", "STATE", NULL };
     struct slice handler;
     struct table table = { 0 };
     size_t at = 0;
@@ -341,6 +340,7 @@ status_text_of(struct slice body, const void *arg, struct buf *into)
     struct slice connectors = told_array(body, "connectors");
     struct slice connector;
     size_t at = 0;
+    size_t first = 0;
     int64_t now_ms = told_time(body, "now");
     int64_t up_ms = (now_ms - told_time(body, "started")) / INSTANT_SECOND_MS *
                     INSTANT_SECOND_MS;
@@ -355,7 +355,12 @@ status_text_of(struct slice body, const void *arg, struct buf *into)
         tiers_text(&lines);
         counts_text(&lines);
     }
-    handlers_text(body, &arena, now_ms, into);
+    handlers_text(told_array(body, "handlers"), "HANDLER", &arena, now_ms,
+                  into);
+    if (json_next_element(told_array(body, "receivers"), &first, &connector)) {
+        handlers_text(told_array(body, "receivers"), "RECEIVER", &arena, now_ms,
+                      into);
+    }
     const struct lines lines = { body, &arena, now_ms, into };
     paused_text(body, "connectors", &lines);
     paused_text(body, "handlers", &lines);

@@ -155,7 +155,9 @@ enum store_receiver_act {
     STORE_RECEIVER_ADD,    /* a new one gets a number, by its name */
     STORE_RECEIVER_PUT,    /* its state changes */
     STORE_RECEIVER_REMOVE, /* it is to go; its number stays taken */
-    STORE_RECEIVER_FORGET  /* so does what is owed to it, a slice at a call */
+    STORE_RECEIVER_FORGET  /* so does what is owed to it, a slice at a call,
+                              and at last its name; its number is given to
+                              nobody else */
 };
 
 struct store_receiver {

@@ -132,6 +132,7 @@ enum sql {
     SQL_RECEIVER_NEXT,
     SQL_RECEIVER_OWED_DROP,
     SQL_RECEIVER_DEAD_DROP,
+    SQL_RECEIVER_NAME_DROP,
     SQL_COUNT
 };
 
@@ -338,6 +339,8 @@ enum status store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
 /* The same, without making one: NULL. */
 struct tally *store_sqlite_tally_find(struct store_sqlite *store,
                                       uint32_t handler);
+/* Forgets a handler that has gone, of which nothing is left. */
+void store_sqlite_tally_forget(struct store_sqlite *store, uint32_t handler);
 /* Takes over what the transaction changed, or forgets it. */
 void store_sqlite_tally_settle(struct store_sqlite *store, bool committed);
 enum status store_sqlite_tally_figures(struct store *base,

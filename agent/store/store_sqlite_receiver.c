@@ -77,9 +77,14 @@ forget(struct store_sqlite *store, struct store_receiver *receiver,
     if (receiver->more) {
         return STATUS_OK;
     }
-    struct sql_use use = sql_use(store, SQL_RECEIVER_DROP);
-    sql_i64(&use, receiver->number);
-    return store_sqlite_sql_run(&use, err);
+    static const enum sql last[] = { SQL_RECEIVER_DROP,
+                                     SQL_RECEIVER_NAME_DROP };
+    for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
+        struct sql_use use = sql_use(store, last[i]);
+        sql_i64(&use, receiver->number);
+        status = store_sqlite_sql_run(&use, err);
+    }
+    return status;
 }
 
 enum status
@@ -100,7 +105,12 @@ store_sqlite_receiver(struct store *base, struct store_receiver *receiver,
     case STORE_RECEIVER_REMOVE: status = change(store, receiver, err); break;
     case STORE_RECEIVER_FORGET: status = forget(store, receiver, err); break;
     }
-    return store_sqlite_sql_end(store, status, err);
+    status = store_sqlite_sql_end(store, status, err);
+    if (status == STATUS_OK && receiver->act == STORE_RECEIVER_FORGET &&
+        !receiver->more) {
+        store_sqlite_tally_forget(store, receiver->number);
+    }
+    return status;
 }
 
 enum status

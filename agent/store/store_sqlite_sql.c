@@ -233,6 +233,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_RECEIVER_DEAD_DROP] =
         "DELETE FROM dead WHERE handler=?1 AND event IN (SELECT event"
         " FROM dead WHERE handler=?1 LIMIT ?2)",
+    [SQL_RECEIVER_NAME_DROP] = "DELETE FROM name WHERE id=?1 AND kind=2",
     [SQL_OWED] = "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery"
                  " WHERE handler=?1 AND event=?2) OR EXISTS(SELECT 1 FROM dead"
                  " WHERE handler=?1 AND event=?2)",

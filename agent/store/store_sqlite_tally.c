@@ -33,6 +33,15 @@ store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
 }
 
 void
+store_sqlite_tally_forget(struct store_sqlite *store, uint32_t handler)
+{
+    struct tally *tally = store_sqlite_tally_find(store, handler);
+    if (tally != NULL) {
+        *tally = store->tallies[--store->tally_count];
+    }
+}
+
+void
 store_sqlite_tally_settle(struct store_sqlite *store, bool committed)
 {
     for (size_t i = 0; i < store->tally_count; i++) {
@@ -109,16 +118,12 @@ static enum status
 read_figure(struct store_sqlite *store, struct store_figure *figure,
             struct error *err)
 {
-    struct tally *tally;
-    enum status status =
-        store_sqlite_tally_of(store, figure->handler, &tally, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    figure->pending = tally->pending;
-    figure->dead = tally->dead;
-    status = read_number(store, SQL_FIGURE_OLDEST, figure->handler,
-                         &figure->oldest_ms, err);
+    /* Whoever asks for what was never owed anything makes no tally of it. */
+    const struct tally *tally = store_sqlite_tally_find(store, figure->handler);
+    figure->pending = tally == NULL ? 0 : tally->pending;
+    figure->dead = tally == NULL ? 0 : tally->dead;
+    enum status status = read_number(store, SQL_FIGURE_OLDEST, figure->handler,
+                                     &figure->oldest_ms, err);
     if (status != STATUS_OK) {
         return status;
     }

@@ -227,6 +227,38 @@ one_that_is_removed_is_forgotten_a_slice_at_a_call(void **state)
     assert_owed(two, 5, 0);
 }
 
+static void
+removed(uint32_t number)
+{
+    bool more = true;
+    assert_ok(act(STORE_RECEIVER_REMOVE, number, "", NULL));
+    for (int calls = 0; more && calls < 10; calls++) {
+        assert_ok(act(STORE_RECEIVER_FORGET, number, "", &more));
+    }
+    assert_false(more);
+}
+
+/* Whatever is left of its attempts is taken for nobody else's. */
+static void
+a_forgotten_ones_number_is_given_to_nobody_else_and_its_name_is_free(
+    void **state)
+{
+    (void)state;
+    uint32_t last = 0;
+    for (int i = 0; i < 3; i++) {
+        uint32_t number = add("rcv_1", "one");
+        assert_true(number > last);
+        last = number;
+        removed(number);
+        reopen();
+    }
+    struct error err = { 0 };
+    uint32_t other;
+    assert_ok(store->ops->name(store, STORE_HANDLER, slice_of("rcv_1"), &other,
+                               &err));
+    assert_true(other > last);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, set_up, deeds_close)
 
 int
@@ -238,6 +270,7 @@ receiver_suite_run(const struct store_suite_host *of)
         ROW(a_name_is_given_to_one_only),
         ROW(a_state_is_changed_in_its_place),
         ROW(one_that_is_removed_is_forgotten_a_slice_at_a_call),
+        ROW(a_forgotten_ones_number_is_given_to_nobody_else_and_its_name_is_free),
     };
     return cmocka_run_group_tests_name("receivers", tests, NULL, NULL);
 }

@@ -132,6 +132,28 @@ class Api(Case):
         self.assertNotIn(told["secret"], json.dumps(listed))
         self.assertNotIn(told["secret"][6:], agent.log())
 
+    def test_status_shows_the_queue_of_each(self):
+        agent = self.shop()
+        good, bad = Receiver(self), Receiver(self, 500)
+        ids = [self.register(agent, one)["id"] for one in (good, bad)]
+        for n in range(3):
+            self.assertEqual(Hook(n, iso()).send(agent).status, 202)
+
+        def told():
+            status = json.loads(agent.admin("/api/v1/status").body)
+            self.assertEqual(status["handlers"], [])
+            return {one["name"]: one for one in status["receivers"]}
+        wait_until(lambda: [told()[name]["pending"] for name in ids] == [0, 3],
+                   "what each is owed")
+        one, other = (told()[name] for name in ids)
+        self.assertIsNone(one["oldest"])
+        self.assertIsNotNone(other["oldest"])
+        wait_until(lambda: told()[ids[1]]["next_try"], "it is tried again")
+        text = agent.command("status").stdout.decode()
+        self.assertRegex(text, rf"RECEIVER .*OWED(?s:.*)\n{ids[1]} +3 ")
+        self.ask(agent, "/" + ids[0], "DELETE")
+        wait_until(lambda: list(told()) == ids[1:], "it is gone")
+
     def test_delete_ends_it_and_drops_what_it_is_owed(self):
         agent = self.shop(handlers={"log": {"file": "events.jsonl"}})
         receiver = Receiver(self, 500)

@@ -327,8 +327,15 @@ a_store_of_every_earlier_number_is_brought_up(void **state)
         run_sql(text);
         run_sql("INSERT INTO gap(connector,kind,from_ms,to_ms,found_ms)"
                 " VALUES(1,1,5,6,7)");
-        run_sql("INSERT INTO dead(handler,event,attempt,at_ms,reason)"
-                " VALUES(1,9,16,8,'all'),(1,7,16,7,'all')");
+        run_sql(have < 4
+                    ? "INSERT INTO dead(handler,event,attempt,at_ms,reason)"
+                      " VALUES(1,9,16,8,'all'),(1,7,16,7,'all')"
+                    : "INSERT INTO dead(handler,event,attempt,at_ms,reason,"
+                      "detail) VALUES(1,7,16,7,'all',''),"
+                      "(1,9,16,8,'all','exit 2')");
+        run_sql(
+            "INSERT INTO name(id,kind,name) VALUES(1,2,'log'),(2,2,'rcv_a'),"
+            "(3,2,'rcv_0123456789abcdef01234567')");
         run_sql(
             "INSERT INTO attempt(event,handler,attempt,started_ms,"
             "duration_ms,kind,detail,output)"
@@ -343,8 +350,55 @@ a_store_of_every_earlier_number_is_brought_up(void **state)
                                        " (id,event,detail) IN (VALUES(1,7,''),"
                                        "(2,9,'exit 2')) AND lane IS NULL"),
                          2);
+        /* The name of a receiver that went; its number stays taken. */
+        assert_int_equal(number(store, "SELECT max(id) FROM name"), 2);
+        uint32_t next;
+        struct error err = { 0 };
+        assert_int_equal(store->store.ops->name(&store->store, STORE_HANDLER,
+                                                slice_of("new"), &next, &err),
+                         STATUS_OK);
+        assert_int_equal(next, 4);
         close_store(store);
     }
+}
+
+/* However many come and go. */
+static void
+a_receiver_that_is_forgotten_leaves_nothing(void **state)
+{
+    (void)state;
+    struct store_sqlite *store = open_store();
+    const struct store_ops *ops = store->store.ops;
+    struct error err = { 0 };
+    for (int i = 0; i < 20; i++) {
+        struct store_receiver receiver = { .act = STORE_RECEIVER_ADD,
+                                           .name = SLICE("rcv_1"),
+                                           .state = SLICE("{}"),
+                                           .limit = 10 };
+        assert_int_equal(ops->receiver(&store->store, &receiver, &err),
+                         STATUS_OK);
+        struct owed owed = { .handler = receiver.number };
+        struct sighting sighting = sighting_of((uint32_t)i, slice_of("{}"));
+        sighting.owed = &owed;
+        sighting.owed_count = 1;
+        assert_int_equal(apply_one(store, &sighting), STATUS_OK);
+        receiver.act = STORE_RECEIVER_REMOVE;
+        assert_int_equal(ops->receiver(&store->store, &receiver, &err),
+                         STATUS_OK);
+        receiver.act = STORE_RECEIVER_FORGET;
+        do {
+            assert_int_equal(ops->receiver(&store->store, &receiver, &err),
+                             STATUS_OK);
+        } while (receiver.more);
+        struct store_figure figure = { .handler = receiver.number };
+        assert_int_equal(ops->figures(&store->store, &figure, 1, &err),
+                         STATUS_OK);
+        assert_int_equal(figure.pending, 0);
+    }
+    assert_int_equal(store->tally_count, 0);
+    assert_int_equal(number(store, "SELECT count(*) FROM name"), 0);
+    assert_int_equal(number(store, "SELECT count(*) FROM delivery"), 0);
+    close_store(store);
 }
 
 static void
@@ -834,6 +888,7 @@ main(void)
         ROW(a_damaged_file_is_found_after_an_end_that_was_not_clean),
         ROW(another_programs_database_is_left_as_it_is),
         ROW(a_store_of_every_earlier_number_is_brought_up),
+        ROW(a_receiver_that_is_forgotten_leaves_nothing),
         ROW(a_store_newer_than_the_program_is_refused),
         ROW(what_an_event_needed_goes_with_it),
         ROW(numbers_grow_though_the_clock_went_back),
