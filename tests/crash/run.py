@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,20 @@ handlers:
 """
 
 
+FANOUT_CONFIG = """
+store: sqlite:{dir}/longstop.db
+listen: {{address: "{host}:{port}"}}
+admin: {{address: "unix:{dir}/admin.sock"}}
+outbound:
+  allow: [127.0.0.0/8]
+  http: true
+connectors:
+  shop:
+    use: petstore
+    with: {{webhook_secret: {secret}}}
+"""
+
+
 def stamp(number):
     base = int(time.time()) - 3600 + number
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(base))
@@ -105,6 +120,36 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Link", '<%s>; rel="next"' % link)
         self.end_headers()
         self.wfile.write(body)
+
+
+class Inbox(http.server.ThreadingHTTPServer):
+    """Receivers of all lives: what comes to /DIRECTORY/NAME stands in a file of
+    that name there; test events are not kept."""
+
+    daemon_threads = True
+    lock = threading.Lock()
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), InboxHandler)
+
+    def handle_error(self, *_):
+        """An agent that crashes hangs up; that is meant."""
+
+
+class InboxHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if json.loads(body)["source"] == "longstop/shop":
+            with self.server.lock, open(self.path, "ab") as file:
+                file.write(body + b"\n")
+        self.send_response(204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 def address_of(step):
@@ -188,6 +233,9 @@ class Life:
                 pass
             time.sleep(0.01)
 
+    def begin(self, agent, deadline):
+        """What comes before the first hook."""
+
     def missing(self):
         want = self.acked | self.rows
         return {name: want - set(keys_of(os.path.join(self.dir, name)))
@@ -208,6 +256,7 @@ class Life:
         agent = self.start(crash_at)
         deadline = time.monotonic() + 30
         try:
+            self.begin(agent, deadline)
             for number in range(self.hooks):
                 self.send(agent, number, deadline)
             self.wait_done(agent, deadline)
@@ -286,6 +335,98 @@ class AgainLife(Life):
         return {k: n for k, n in before.items() if n > most}
 
 
+class FanoutLife(Life):
+    """Two receivers register, all comes to both, one changes its secret, and the
+    other goes. `exec.out` and `file.out` are what they were given."""
+
+    hooks = 4
+    inbox = None
+
+    def __init__(self, options, provider, directory, step):
+        super().__init__(options, provider, directory, step)
+        self.rows = set()
+        self.ids = {}          # of those that are known to be registered
+        self.rotated = False
+        self.leaves = False    # it was asked for
+        self.gone = False
+        with open(os.path.join(directory, "longstop.yaml"), "w") as config:
+            config.write(FANOUT_CONFIG.format(
+                dir=directory, host=self.host, port=self.port, secret=SECRET))
+
+    def ask(self, method, path="", body=None):
+        """(status, answer); (0, None) where nobody answered."""
+        try:
+            conn = UnixConnection(os.path.join(self.dir, "admin.sock"))
+            conn.request(method, "/api/v1/subscriptions" + path,
+                         json.dumps(body) if body else None)
+            answer = conn.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0, None
+
+    def url(self, name):
+        return "http://127.0.0.1:%d%s/%s" % (self.inbox.server_port, self.dir,
+                                             name)
+
+    def begin(self, agent, deadline):
+        """Registers both. One that was stored and not heard of is not
+        registered again; none is there twice."""
+        self.ids = {}
+        while agent.poll() is None and time.monotonic() < deadline:
+            status, listed = self.ask("GET")
+            if status == 200:
+                there = {one["url"]: one["id"] for one in listed["items"]}
+                assert len(there) == len(listed["items"]), listed
+                self.ids = {name: there[self.url(name)]
+                            for name in ("exec.out", "file.out")
+                            if self.url(name) in there}
+                self.gone = self.leaves and "file.out" not in self.ids
+                wanted = ["exec.out"] + ["file.out"] * (not self.leaves)
+                missing = [name for name in wanted if name not in self.ids]
+                if not missing:
+                    return
+                self.ask("POST", body={"url": self.url(missing[0])})
+            time.sleep(0.02)
+
+    def missing(self):
+        return {name: self.acked - set(keys_of(os.path.join(self.dir, name)))
+                for name in ("exec.out", "file.out")}
+
+    def wait_done(self, agent, deadline):
+        while agent.poll() is None and time.monotonic() < deadline:
+            if any(self.missing().values()):
+                pass
+            elif not self.rotated:
+                self.rotated = self.ask(
+                    "POST", "/%s/rotate" % self.ids["exec.out"])[0] == 200
+            elif not self.gone:
+                self.leaves = True
+                self.gone = self.ask(
+                    "DELETE", "/" + self.ids["file.out"])[0] in (200, 404)
+            elif self.is_settled():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def is_settled(self):
+        """Nothing is owed, and of the one that left nothing is there."""
+        store = sqlite3.connect("file:%s/longstop.db?mode=ro" % self.dir,
+                                uri=True)
+        try:
+            found = [store.execute("SELECT count(*) FROM " + what).fetchone()[0]
+                     for what in ("delivery", "dead", "receiver",
+                                  "name WHERE kind=2")]
+        except sqlite3.Error:
+            return False
+        finally:
+            store.close()
+        return found == [0, 0, 1, 1]
+
+    def too_often(self, name, before):
+        return {k: n for k, n in before.items() if n > 2}
+
+
 def check_step(options, provider, step):
     """Returns (finished by itself, list of what is wrong)."""
     directory = tempfile.mkdtemp(prefix="longstop-crash-")
@@ -312,6 +453,8 @@ def check_step(options, provider, step):
         if twice > (4 if name == "exec.out" else HOOKS + ROWS):
             wrong.append("%s: %d handed over twice" % (name, twice))
     third = life.play(0)
+    if options.life == "fanout" and not life.is_settled():
+        wrong.append("something of the receiver that left is there")
     if third != 0:
         wrong.append("a further run ended with %s" % third)
     for name, given in before.items():
@@ -324,7 +467,7 @@ def check_step(options, provider, step):
     return code != CRASHED, wrong
 
 
-LIVES = {"street": Life, "again": AgainLife}
+LIVES = {"street": Life, "again": AgainLife, "fanout": FanoutLife}
 
 
 def main():
@@ -338,7 +481,9 @@ def main():
     options = parser.parse_args()
     options.bin = os.path.abspath(options.bin)
     provider = Provider()
-    threading.Thread(target=provider.serve_forever, daemon=True).start()
+    FanoutLife.inbox = Inbox()
+    for server in (provider, FanoutLife.inbox):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     passed = failed = count = 0
     finished = False
     steps = range(options.first, options.most + 1, options.every)
