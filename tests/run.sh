@@ -12,6 +12,7 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     python3-jsonschema nghttp2-server libnats-dev nats-server libhiredis-dev redis-server
     libpq-dev postgresql libmosquitto-dev mosquitto mosquitto-clients
     librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika prometheus
+    prometheus-alertmanager
     mandoc groff-base zsh fish
     systemd debhelper lintian"
 

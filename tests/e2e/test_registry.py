@@ -32,18 +32,24 @@ notifications:
 class Registry:
     """The registry as a process, and the few requests that fill it."""
 
-    def __init__(self, case, hooks):
+    def __init__(self, case, hooks=None):
         self.dir = tempfile.mkdtemp(prefix="longstop-registry-")
         self.port = harness.free_port()
+        self.child = None
+        self.log = open(os.path.join(self.dir, "log"), "wb")
+        case.addCleanup(self.clean_up)
+        if hooks is None:
+            return  # until it is told by which configuration
         path = os.path.join(self.dir, "config.yml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(directory=self.dir, port=self.port,
                                      hooks=hooks))
-        self.log = open(os.path.join(self.dir, "log"), "wb")
+        self.serve(path)
+
+    def serve(self, path):
         self.child = subprocess.Popen([REGISTRY, "serve", path],
                                       stdout=self.log, stderr=self.log,
                                       stdin=subprocess.DEVNULL)
-        case.addCleanup(self.clean_up)
         wait_until(self.is_up, "the registry is up")
 
     def is_up(self):
@@ -82,8 +88,9 @@ class Registry:
         assert put.status == 201, put
 
     def clean_up(self):
-        self.child.kill()
-        self.child.wait()
+        if self.child:
+            self.child.kill()
+            self.child.wait()
         self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
