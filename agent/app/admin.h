@@ -51,6 +51,7 @@ struct admin_settings_of_agent {
     struct live *live;             /* what /api/v1/stream shows */
     size_t live_streams;           /* that may be open at a time */
     bool is_listening;             /* for webhooks */
+    const char *sandbox;           /* in words, see confine.h */
     const char *version;
     int64_t started_ms; /* Unix ms */
 };

@@ -388,6 +388,7 @@ add_agent(struct admin_look *look)
     admin_add_time(look->tree, root, "started", settings->started_ms);
     json_add_text(look->tree, root, "store",
                   slice_of(status_text(figures.health)));
+    json_add_text(look->tree, root, "sandbox", slice_of(settings->sandbox));
 }
 
 static void

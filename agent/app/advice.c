@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "app/paths.h"
+#include "io/account.h"
 #include "io/fs.h"
 #include "model/fetch.h"
 #include "wire/url.h"
@@ -223,6 +224,19 @@ has_connectors(const struct advice *advice)
     return false;
 }
 
+static void
+check_account(const struct advice *advice, struct slice user,
+              struct config_mark mark)
+{
+    struct account account;
+    struct error err = { "" };
+    if (user.len > 0 &&
+        account_find(user, advice->arena, &account, &err) != STATUS_OK) {
+        config_report_add(advice->report, CONFIG_ERROR, mark, "user: %s",
+                          err.text);
+    }
+}
+
 static enum status
 check_handlers(const struct advice *advice)
 {
@@ -239,6 +253,7 @@ check_handlers(const struct advice *advice)
     for (size_t i = 0; i < list->count && status == STATUS_OK; i++) {
         if (all[i].exec.count > 0) {
             status = check_program(advice, &all[i]);
+            check_account(advice, all[i].user, list->marks[i]);
         } else if (all[i].file.len > 0) {
             status = check_folder(advice, &all[i], list->marks[i]);
             status = status == STATUS_OK ? check_alone(advice, i) : status;

@@ -301,6 +301,7 @@ build_admin(struct agent *agent, struct error *err)
         .live = agent->live,
         .live_streams = (size_t)agent->configuration->settings.admin.streams,
         .is_listening = agent->configuration->settings.listen != NULL,
+        .sandbox = agent->sandbox,
         .version = agent->settings.version,
         .started_ms = clock_unix_ms(),
     };
@@ -319,10 +320,9 @@ build_outside(struct agent *agent, struct error *err)
     };
     enum status status =
         http_client_create(agent->loop, &http, &agent->client, err);
-    if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
-        status = process_spawner_create(agent->loop, &agent->spawner, err);
-    }
-    return status;
+    return status == STATUS_OK && agent->settings.mode == AGENT_RUN
+               ? agent_build_hands(agent, err)
+               : status;
 }
 
 static enum status

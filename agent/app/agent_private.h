@@ -7,6 +7,7 @@
 
 #include "app/agent.h"
 
+#include "app/confine.h"
 #include "app/doors.h"
 #include "app/generation.h"
 #include "flow/telemetry.h"
@@ -34,6 +35,7 @@ struct agent {
     struct heartbeat *heartbeat; /* NULL: nobody listens */
     struct http_server *server;
     struct doors doors;
+    char sandbox[CONFINE_TEXT_BYTES]; /* what it is, in words */
     struct admin *admin;
     struct loop_signal *signals[3];
     struct loop_timer *end_timer;
@@ -55,6 +57,10 @@ enum status agent_build_pauses(struct agent *agent, struct store *store,
 /* Listens to signals, makes the timer of the end, and sees to the log. */
 NODISCARD
 enum status agent_build_signals(struct agent *agent);
+
+/* Makes the spawner, and enters the sandbox, before any other thread is. */
+NODISCARD
+enum status agent_build_hands(struct agent *agent, struct error *err);
 
 /* Reads the receivers that the store has, while it is the caller's. */
 NODISCARD

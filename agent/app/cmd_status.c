@@ -348,6 +348,8 @@ status_text_of(struct slice body, const void *arg, struct buf *into)
                SLICE_ARG(told_text(body, "version", &arena)),
                instant_span_text(up_ms, span),
                SLICE_ARG(told_text(body, "store", &arena)));
+    buf_format(into, "sandbox: %.*s\n",
+               SLICE_ARG(told_text(body, "sandbox", &arena)));
     while (json_next_element(connectors, &at, &connector)) {
         const struct lines lines = { connector, &arena, now_ms, into };
         title_text(&lines);

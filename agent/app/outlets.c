@@ -7,6 +7,7 @@
 #include "handler/handler_file.h"
 #include "handler/handler_unix.h"
 #include "handler/handler_worker.h"
+#include "io/account.h"
 #include "io/plugin_load.h"
 #include "model/fetch.h"
 
@@ -103,6 +104,13 @@ make_exec(const struct making *making, const struct handler_settings *settings,
     if (status == STATUS_OK) {
         status = list_env(making, settings->env, &env, &env_count);
     }
+    struct account *account = NULL;
+    if (status == STATUS_OK && settings->user.len > 0) {
+        account = arena_alloc(making->arena, sizeof(*account));
+        status = account == NULL ? STATUS_NOMEM
+                                 : account_find(settings->user, making->arena,
+                                                account, err);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -112,6 +120,7 @@ make_exec(const struct making *making, const struct handler_settings *settings,
         .argc = settings->exec.count,
         .env = env,
         .env_count = env_count,
+        .account = account,
         .timeout_ms = settings->timeout_ms,
         .kill_after_ms = KILL_AFTER_MS,
         .output_limit = OUTPUT_LIMIT,

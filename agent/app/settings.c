@@ -78,6 +78,11 @@ static const struct config_key handler_keys[] = {
       .schema = "{\"type\":\"object\",\"additionalProperties\":{\"type\":"
                 "[\"string\",\"number\",\"boolean\"]}}",
       .doc = "What an exec handler's environment has besides its own." },
+    { .name = "user",
+      .type = CONFIG_TEXT,
+      .offset = offsetof(struct handler_settings, user),
+      .doc = "The account that the program of exec runs as, with its groups; "
+             "the agent needs root, or CAP_SETUID and CAP_SETGID." },
     { .name = "worker",
       .type = CONFIG_BOOL,
       .offset = offsetof(struct handler_settings, is_worker),
@@ -187,6 +192,9 @@ check_kind(struct config_binding *binding, const struct config_node *node,
     bool is_unix = handler->kind == HANDLER_UNIX;
     if (handler->is_worker && !is_worker) {
         refuse(binding, node, "worker", "worker is for exec handlers");
+    }
+    if (handler->kind != HANDLER_EXEC) {
+        refuse(binding, node, "user", "user is for exec handlers");
     }
     if (!is_worker && !is_unix) {
         refuse(binding, node, "ahead",
@@ -516,6 +524,9 @@ static const struct config_table log_table = {
 
 /* ---- the root ---- */
 
+/* enum confinement */
+static const char *const confinements[] = { "auto", "off", "require", NULL };
+
 static const struct config_key root_keys[] = {
     { .name = "store",
       .type = CONFIG_TEXT,
@@ -565,6 +576,15 @@ static const struct config_key root_keys[] = {
       .offset = offsetof(struct settings, log),
       .table = &log_table,
       .doc = "The program's own log." },
+    { .name = "sandbox",
+      .type = CONFIG_CHOICE,
+      .offset = offsetof(struct settings, sandbox),
+      .choices = confinements,
+      .fallback = "auto",
+      .doc = "Whether 'run' gives up what it has no use for: writing but to "
+             "its own directories, system calls of intruders, core dumps. "
+             "auto: as far as the kernel can; require: all of it, or no "
+             "start." },
 };
 
 /* The connector that was probably meant, or NULL. */

@@ -95,6 +95,7 @@ struct handler_settings {
     struct config_texts exec;
     bool is_worker;
     const struct config_node *env;
+    struct slice user;                  /* empty: ours */
     struct handler_http_settings *http; /* NULL: not an http handler */
     struct slice http_secret;           /* as it was read; empty for none */
     struct slice file;
@@ -107,6 +108,9 @@ struct outbound_settings {
     struct config_texts allow;
     struct receiver_rules rules; /* with what `allow` says */
 };
+
+/* What the agent does about a sandbox of its own, see confine.h. */
+enum confinement { CONFINE_AUTO, CONFINE_OFF, CONFINE_REQUIRE };
 
 struct log_settings {
     int format; /* 0: as stderr is; else 1 + enum log_format */
@@ -124,6 +128,7 @@ struct settings {
     struct limit_settings limits;
     struct outbound_settings outbound;
     struct log_settings log;
+    int sandbox; /* enum confinement */
 };
 
 extern const struct config_table settings_table;

@@ -204,6 +204,7 @@ arena_fini(struct arena *arena)
     struct arena_block *block = arena->blocks;
     while (block != NULL) {
         struct arena_block *next = block->next;
+        mem_wipe(block->bytes, block->used);
         mem_free(block);
         block = next;
     }

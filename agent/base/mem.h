@@ -75,7 +75,8 @@ char *arena_text(struct arena *arena, struct slice from);
 /* Moves all of `from`'s memory to `into`; `from` is empty afterwards. */
 void arena_join(struct arena *into, struct arena *from);
 
-/* Frees everything; the arena may be used again. */
+/* Wipes and frees everything, since much of what is kept in arenas is a secret
+ * or came with one; the arena may be used again. */
 void arena_fini(struct arena *arena);
 
 #endif

@@ -151,6 +151,7 @@ start(struct handler *handler, const struct delivery *delivery,
     const struct process_spec spec = {
         .argv = exec->program.argv,
         .env = env,
+        .account = exec->program.account,
         .input = delivery->envelope,
         .timeout_ms = exec->timeout_ms,
         .kill_after_ms = exec->kill_after_ms,

@@ -15,6 +15,7 @@
 
 #include "handler/handler.h"
 
+struct account;
 struct process_spawner;
 
 struct handler_exec_settings {
@@ -23,6 +24,7 @@ struct handler_exec_settings {
     size_t argc;
     const struct slice *env; /* "NAME=value" */
     size_t env_count;
+    const struct account *account; /* NULL: ours; borrowed, with its groups */
     int64_t timeout_ms;
     int64_t kill_after_ms; /* 5 s */
     size_t output_limit;   /* 4 KiB */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "io/account.h"
 #include "io/process.h"
 
 static const char standard_path[] =
@@ -12,10 +13,18 @@ enum status
 handler_program_check(const struct handler_exec_settings *settings,
                       struct error *err)
 {
-    return settings->argc > 0 && settings->argv[0].len > 0
+    if (settings->argc == 0 || settings->argv[0].len == 0) {
+        return error_set(err, STATUS_CONFIG,
+                         "handler %.*s: exec names no program",
+                         SLICE_ARG(settings->name));
+    }
+    return settings->account == NULL || account_may_become(settings->account)
                ? STATUS_OK
                : error_set(err, STATUS_CONFIG,
-                           "handler %.*s: exec names no program",
+                           "handler %.*s: its `user` is another than ours, "
+                           "which takes root, or CAP_SETUID and CAP_SETGID "
+                           "(systemd: AmbientCapabilities= and "
+                           "CapabilityBoundingSet=)",
                            SLICE_ARG(settings->name));
 }
 
@@ -84,6 +93,7 @@ handler_program_copy(struct arena *arena,
     ret->argv = copy_texts(arena, NULL, settings->argv, settings->argc);
     ret->env = copy_texts(arena, path, settings->env, settings->env_count);
     ret->env_count = settings->env_count + (path != NULL ? 1 : 0);
+    ret->account = settings->account;
     return ret->argv != NULL && ret->env != NULL;
 }
 

@@ -15,9 +15,11 @@ struct handler_program {
     const char **argv; /* ends in NULL */
     const char **env;  /* likewise */
     size_t env_count;
+    const struct account *account; /* whom it runs as; NULL: as we do */
 };
 
-/* STATUS_CONFIG where no program is named. */
+/* STATUS_CONFIG where no program is named, or where we may not become its
+ * account. */
 NODISCARD
 enum status handler_program_check(const struct handler_exec_settings *settings,
                                   struct error *err);

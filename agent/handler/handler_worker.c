@@ -77,6 +77,7 @@ open_child(void *arg, struct lines_peer *peer, void **data, struct error *err)
     const struct process_spec spec = {
         .argv = worker->program.argv,
         .env = worker->program.env,
+        .account = worker->program.account,
         .kill_after_ms = worker->kill_after_ms,
         .output_limit = worker->output_limit,
         .opened = opened,

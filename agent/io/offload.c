@@ -44,6 +44,7 @@ run(void *arg)
     struct offload *offload = arg;
     struct list batch;
     list_init(&batch);
+    (void)pthread_setname_np(pthread_self(), offload->spec.name);
 
     (void)pthread_mutex_lock(&offload->lock);
     for (;;) {
@@ -97,9 +98,6 @@ start_thread(struct offload *offload)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&offload->thread, NULL, run, offload);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed == 0) {
-        (void)pthread_setname_np(offload->thread, offload->spec.name);
-    }
     return failed;
 }
 

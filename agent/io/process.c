@@ -386,6 +386,7 @@ copy_spec(struct process *process, const struct process_spec *spec)
         process->directory =
             arena_text(&process->arena, slice_of(spec->directory));
     }
+    process->account = spec->account;
     process->input = spec->input;
     process->timeout_ms = spec->timeout_ms;
     process->kill_after_ms = spec->kill_after_ms;

@@ -9,7 +9,8 @@
  * Timeout: SIGTERM to the group, after `kill_after_ms` SIGKILL. When the child
  * itself has ended, nobody waits for grandchildren that hold its output open.
  *
- * A child may also be talked to: its stdin and stdout are then the caller's.
+ * A child may also be talked to: its stdin and stdout are then the caller's. It
+ * may run as another account; then a fork of ours becomes that first.
  */
 #ifndef IO_PROCESS_H
 #define IO_PROCESS_H
@@ -19,6 +20,7 @@
 
 #include <stdint.h>
 
+struct account;
 struct loop;
 struct process_spawner;
 struct process;
@@ -46,9 +48,10 @@ struct process_spec {
                                 only if it holds no '/' */
     const char *const *env;  /* NULL-terminated, "NAME=value" */
     const char *directory;   /* NULL: ours */
-    struct slice input;      /* borrowed until the callback */
-    int64_t timeout_ms;      /* 0: no limit */
-    int64_t kill_after_ms;   /* 5 s */
+    const struct account *account; /* NULL: ours; outlives the child */
+    struct slice input;            /* borrowed until the callback */
+    int64_t timeout_ms;            /* 0: no limit */
+    int64_t kill_after_ms;         /* 5 s */
     size_t output_limit;     /* the last so many bytes of stdout and stderr,
                                 together: 4 KiB */
     process_open_fn *opened; /* or NULL; comes once before `done`, with the

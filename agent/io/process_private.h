@@ -27,6 +27,7 @@ struct process {
     char **argv;
     char **env;
     char *directory;
+    const struct account *account;
     struct slice input; /* what is not written yet */
     int64_t timeout_ms;
     int64_t kill_after_ms;
@@ -68,6 +69,12 @@ bool process_write_input(struct process *process);
 
 /* Spawns, or sets `failed` and `reason`. On the thread. */
 void process_spawn(struct process *process);
+
+/*
+ * As posix_spawn, but that the child becomes `process->account` first, which
+ * posix_spawn cannot say: a fork. `ends` are its 0, 1 and 2. Returns an errno.
+ */
+int process_fork(struct process *process, const char *path, const int ends[3]);
 
 /* Kills and reaps a child that nobody could watch. */
 void process_abandon(struct process *process);

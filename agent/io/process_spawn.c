@@ -148,6 +148,11 @@ spawn(struct process *process, const struct ends *child)
     if (path == NULL) {
         return ENOENT;
     }
+    if (process->account != NULL) {
+        const int ends[3] = { child->in, child->out,
+                              child->err >= 0 ? child->err : child->out };
+        return process_fork(process, path, ends);
+    }
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
     int failed = posix_spawnattr_init(&attributes);
@@ -186,6 +191,9 @@ way_out(const struct process *process, int failed)
     case EACCES:
         return "make it executable (chmod +x), and let the agent's user enter "
                "the directories above it";
+    case EPERM:
+        return "start the agent as root or with CAP_SETUID and CAP_SETGID, or "
+               "leave out `user`";
     case ENOEXEC:
         return "it is no program: a script needs a first line such as "
                "#!/bin/sh";
