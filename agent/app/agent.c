@@ -311,12 +311,16 @@ build_admin(struct agent *agent, struct error *err)
 static enum status
 build_outside(struct agent *agent, struct error *err)
 {
+    const struct outbound_settings *outbound =
+        &agent->configuration->settings.outbound;
     (void)snprintf(agent->user_agent, sizeof(agent->user_agent), "longstop/%s",
                    agent->settings.version);
     const struct http_client_settings http = {
         .connections = 64,
         .connections_per_host = 8,
         .user_agent = agent->user_agent,
+        .allowed = outbound->rules.allowed,
+        .allowed_count = outbound->rules.allowed_count,
     };
     enum status status =
         http_client_create(agent->loop, &http, &agent->client, err);

@@ -8,9 +8,10 @@ static const struct config_key outbound_keys[] = {
     { .name = "allow",
       .type = CONFIG_TEXTS,
       .offset = offsetof(struct outbound_settings, allow),
-      .doc = "Networks of ours that receivers may lie in, such as "
-             "10.20.0.0/16; all others that are not of the Internet are "
-             "refused." },
+      .doc =
+          "Networks of ours that receivers may lie in, and what requests and "
+          "answers name at other hosts, such as 10.20.0.0/16; all others "
+          "that are not of the Internet are refused." },
     { .name = "http",
       .type = CONFIG_BOOL,
       .offset = offsetof(struct outbound_settings, rules.http),

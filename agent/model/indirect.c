@@ -71,6 +71,7 @@ check_file(const struct connector *connector, struct slice list_url,
                          "the answer names a file at '%.*s' without https",
                          SLICE_ARG(at.host));
     }
+    file->is_foreign = slice_equal_nocase(at.scheme, slice_of("https"));
     return STATUS_OK;
 }
 

@@ -12,7 +12,9 @@
 struct indirect_file {
     struct rendered_request request; /* in the arena */
     struct slice host;               /* for words; the URL may be a secret */
-    bool is_own; /* at the list's origin: its limits are the list's */
+    bool is_own;     /* at the list's origin: its limits are the list's */
+    bool is_foreign; /* elsewhere, by https: it must not be in a private
+                        network, since data chose its host */
 };
 
 /*

@@ -80,6 +80,7 @@ poll_indirect_ask(struct source_poll *poll)
     }
     if (status == STATUS_OK) {
         page->file_is_own = file.is_own;
+        page->file_is_foreign = file.is_foreign;
         status = poll_ask_start(poll, &file.request, file_came, &err);
     }
     if (status != STATUS_OK) {

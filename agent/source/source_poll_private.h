@@ -19,6 +19,7 @@ struct poll_page {
     struct slice *headers; /* one per row: its webhook's, from follow */
     bool *wanted;          /* one per row: below the walk, or known: not */
     bool file_is_own;      /* its rows' file is at the list's origin */
+    bool file_is_foreign;  /* see struct indirect_file */
     size_t at;             /* row whose detail is being asked */
     size_t details;        /* asked so far in this page */
     struct walk_answer answer; /* what walk_page will be told */

@@ -155,6 +155,25 @@ a_file_at_another_host_is_not_asked_for(void **state)
     site_close();
 }
 
+/* Its host is data: names of the Internet may lead to this machine. */
+static void
+a_file_at_a_host_that_leads_to_a_private_network_is_not_asked_for(void **state)
+{
+    (void)state;
+    static const struct answer script[] = {
+        { 200, NULL, NULL,
+          "{\"url\":\"https://localhost:1/steal\",\"at\":\"o1\"}" },
+        { 0, NULL, NULL, NULL },
+    };
+    site_open(JOURNAL(", allow: '^[a-z]+:1$'"), script);
+    start();
+    await_ends(1);
+    assert_int_equal(site.outcomes[POLL_FAILED], 1);
+    assert_non_null(strstr(site.why, "private network"));
+    assert_int_equal(site.requests, 1);
+    site_close();
+}
+
 static void
 a_file_gets_the_credential_only_where_that_is_said(void **state)
 {
@@ -230,6 +249,8 @@ main(void)
         cmocka_unit_test(a_file_that_fails_leaves_the_cursor_and_is_named_anew),
         cmocka_unit_test(a_file_without_an_end_fails_as_a_page_does),
         cmocka_unit_test(a_file_at_another_host_is_not_asked_for),
+        cmocka_unit_test(
+            a_file_at_a_host_that_leads_to_a_private_network_is_not_asked_for),
         cmocka_unit_test(a_file_gets_the_credential_only_where_that_is_said),
         cmocka_unit_test(a_limit_before_the_file_is_waited_for),
         cmocka_unit_test(it_stops_while_the_file_is_on_its_way),
