@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/http_client.h"
 
+#include <string.h>
+
 #include "io/http_client_private.h"
 #include "io/loop.h"
+#include "model/address.h"
 
 /*
  * The happy path: http_client_start gives a handle to curl's multi interface,
@@ -210,6 +213,19 @@ cleanup_curl:
     return error_set(err, status, "libcurl could not be set up");
 }
 
+static bool
+copy_networks(struct http_client *client)
+{
+    struct http_client_settings *settings = &client->settings;
+    const size_t count = settings->allowed_count;
+    struct cidr *copy = arena_array(&client->texts, count, sizeof(*copy));
+    if (copy != NULL && count > 0) {
+        memcpy(copy, settings->allowed, count * sizeof(*copy));
+    }
+    settings->allowed = copy;
+    return copy != NULL;
+}
+
 /* The settings are a copy already, but their texts are borrowed. */
 static bool
 copy_texts(struct http_client *client)
@@ -229,7 +245,7 @@ copy_texts(struct http_client *client)
             }
         }
     }
-    return true;
+    return copy_networks(client);
 }
 
 enum status

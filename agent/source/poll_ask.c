@@ -28,8 +28,7 @@ poll_ask_start(struct source_poll *poll, const struct rendered_request *request,
     call.timeout_ms = timeout_ms;
     call.stall_timeout_ms = timeout_ms;
     call.is_held = is_held;
-    call.public_only =
-        poll->phase == PHASE_FILE && poll->page.file_is_foreign;
+    call.public_only = poll->phase == PHASE_FILE && poll->page.file_is_foreign;
     const struct access_need need = { poll->settings.connector,
                                       request->oauth };
     return access_start(poll->access, &need, &call, done, poll, &poll->call,
