@@ -141,7 +141,6 @@ confine_enter(const struct configuration *configuration,
     }
     enum status status = find_places(configuration, &places);
     if (status == STATUS_OK) {
-        sandbox_keep_memory();
         sandbox_enter(places.at, places.count, &sandbox);
         describe(&sandbox, confine_runs_programs(configuration), ret_text);
         status = judge(&sandbox, wanted, ret_text, err);

@@ -582,9 +582,8 @@ static const struct config_key root_keys[] = {
       .choices = confinements,
       .fallback = "auto",
       .doc = "Whether 'run' gives up what it has no use for: writing but to "
-             "its own directories, system calls of intruders, core dumps. "
-             "auto: as far as the kernel can; require: all of it, or no "
-             "start." },
+             "its own directories, system calls of intruders. auto: as far "
+             "as the kernel can; require: all of it, or no start." },
 };
 
 /* The connector that was probably meant, or NULL. */

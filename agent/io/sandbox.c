@@ -2,11 +2,8 @@
 #include "io/sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 static void
 note(struct sandbox *sandbox, const char *what, int failed)
@@ -69,21 +66,4 @@ sandbox_text(const struct sandbox *sandbox, struct buf *into)
     if (before[0] == '\0') {
         buf_text(into, "none");
     }
-}
-
-void
-sandbox_keep_memory(void)
-{
-    struct rlimit limit;
-    for (int fd = 0; fd < 3; fd++) {
-        if (fcntl(fd, F_GETFD) < 0) {
-            (void)open("/dev/null", O_RDWR); /* the lowest that is free */
-        }
-    }
-    /* The hard limit stays: a handler's program may raise its own. */
-    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
-        limit.rlim_cur = 0;
-        (void)setrlimit(RLIMIT_CORE, &limit);
-    }
-    (void)prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
 }

@@ -38,11 +38,6 @@ bool sandbox_is_whole(const struct sandbox *sandbox);
 /* In a few words: "no-new-privs, seccomp, landlock", or "none". */
 void sandbox_text(const struct sandbox *sandbox, struct buf *into);
 
-/* Keeps this process's memory from core dumps, debuggers and /proc/PID of
- * others of the same user; and takes /dev/null for each of 0, 1 and 2 that is
- * closed, so that no file of ours is ever taken for one of them. */
-void sandbox_keep_memory(void);
-
 /* Parts of the above. Each returns 0 or an errno. */
 int sandbox_filter_calls(void);
 int sandbox_limit_writing(const struct slice *writable, size_t count,

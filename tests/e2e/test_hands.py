@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the agent can reach of its machine: accounts of programs, the sandbox,
-memory that nobody else reads."""
+the modes of files."""
 import ctypes
 import json
 import os
@@ -194,34 +194,7 @@ class Sandbox(Hands):
         self.assertIn(b"sandbox", done.stderr)
 
 
-class Memory(Hands):
-    def limits(self, agent):
-        with open(f"/proc/{agent.child.pid}/limits", encoding="ascii") as file:
-            return re.search(r"Max core file size\s+(\S+)", file.read())[1]
-
-    def test_no_core_is_dumped_and_no_other_reads_its_memory(self):
-        agent = self.pet_shop()
-        self.assertEqual(self.limits(agent), "0")
-        # files of a process that is not dumpable are root's
-        if not IS_ROOT:
-            self.assertEqual(os.stat(f"/proc/{agent.child.pid}/mem").st_uid, 0)
-
-    @unittest.skipUnless(IS_ROOT, "needs an agent of another user")
-    def test_its_files_in_proc_are_roots_whoever_it_runs_as(self):
-        for sandbox, owner in (("auto", 0), ("off", None)):
-            agent = self.agent({"shop": harness.pet_store()}, sandbox=sandbox)
-            nobody = pwd.getpwnam("nobody")
-            os.chown(agent.dir, nobody.pw_uid, nobody.pw_gid)
-            with open(agent.path("agent.log"), "wb") as log:
-                agent.child = subprocess.Popen(
-                    [harness.LONGSTOP, "run", "-c", agent.config_path],
-                    env=harness.environment(), stdin=subprocess.DEVNULL,
-                    stdout=log, stderr=log, user="nobody", group="nogroup",
-                    extra_groups=[])
-            wait_until(agent.is_ready, "the agent is ready")
-            self.assertEqual(os.stat(f"/proc/{agent.child.pid}/mem").st_uid,
-                             nobody.pw_uid if owner is None else owner)
-
+class Files(Hands):
     def test_what_it_keeps_is_its_own_whatever_the_umask(self):
         before = os.umask(0)
         self.addCleanup(os.umask, before)

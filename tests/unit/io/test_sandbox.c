@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -189,25 +188,6 @@ calls_of_intruders_are_denied(void **state)
     in_a_child(make_forbidden_calls);
 }
 
-static int
-keep_memory(void)
-{
-    struct rlimit limit;
-    (void)close(0);
-    (void)close(2);
-    sandbox_keep_memory();
-    HOLDS(fcntl(0, F_GETFD) == 0 && fcntl(2, F_GETFD) == 0);
-    HOLDS(getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0);
-    return 0;
-}
-
-static void
-no_core_is_dumped_and_the_first_three_are_taken(void **state)
-{
-    (void)state;
-    in_a_child(keep_memory);
-}
-
 static void
 what_took_effect_is_said_in_words(void **state)
 {
@@ -238,7 +218,6 @@ main(void)
         cmocka_unit_test(files_are_made_below_the_named_directory_only),
         cmocka_unit_test(of_a_directory_that_is_not_there_the_one_above_counts),
         cmocka_unit_test(calls_of_intruders_are_denied),
-        cmocka_unit_test(no_core_is_dumped_and_the_first_three_are_taken),
         cmocka_unit_test(what_took_effect_is_said_in_words),
     };
     return cmocka_run_group_tests(tests, make_folders, drop_folders);
