@@ -311,13 +311,11 @@ def suite_providers(suite, options):
 
 
 def suite_crash(suite, options):
-    del options
     build(suite, "dev")
-    suite.run_counted(["python3", "tests/crash/run.py", "--bin",
-                       program("dev")], limit=900)
-    suite.run_counted(["python3", "tests/crash/run.py", "--bin",
-                       program("dev"), "--life", "again", "--every", "5"],
-                      limit=900)
+    for life, every in (("street", "1"), ("again", "5"), ("fanout", "10")):
+        suite.run_counted(["python3", "tests/crash/run.py", "--bin",
+                           program("dev"), "--life", life, "--every",
+                           "1" if options.long else every], limit=1800)
 
 
 def suite_demo(suite, options):
