@@ -285,12 +285,14 @@ def suite_tsan(suite, options):
 
 def suite_e2e(suite, options):
     """The program with its sanitizers; at leisure the hardened one as well."""
+    if options.long:
+        os.environ["LONGSTOP_LETTERS"] = "100000"  # of test_replay_load
     for tree in ("dev", "release") if options.long else ("dev",):
         build(suite, tree)
         argv = ["python3", "tests/e2e/run.py", "--bin", program(tree)]
         if options.match and "e2e" in (options.only or []):
             argv += ["--match", options.match]
-        suite.run_counted(argv, limit=900)
+        suite.run_counted(argv, limit=1800 if options.long else 900)
 
 
 def suite_brokers(suite, options):
