@@ -405,9 +405,20 @@ connector_awaits_handshake(const struct connector *connector)
     bool awaits = false;
     for (size_t i = 0; i < connector->handshake_count; i++) {
         const struct handshake *shake = &connector->handshakes[i];
-        awaits |= shake->pending || shake->store_secret != NULL;
+        awaits |=
+            shake->pending || shake->leaving || shake->store_secret != NULL;
     }
     return awaits;
+}
+
+bool
+connector_is_asked_to_leave(const struct connector *connector)
+{
+    bool is_asked = false;
+    for (size_t i = 0; i < connector->handshake_count; i++) {
+        is_asked |= connector->handshakes[i].leaving;
+    }
+    return is_asked;
 }
 
 static void

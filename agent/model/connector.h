@@ -156,6 +156,7 @@ struct handshake {
     bool verify;
     struct confirm_spec confirm;
     bool pending; /* answered only while `subscribe` is at it */
+    bool leaving; /* the same while `subscribe --remove` is */
     const struct template *(*asserts)[2]; /* pairs that must be equal then */
     size_t assert_count;
     const struct template *store_secret; /* the secret that it brings; NULL */
@@ -652,6 +653,9 @@ bool glob_meet(struct slice a, struct slice b);
 /* Whether it can be given its secret, or asked whether it meant it, while a
  * registration is under way. */
 bool connector_awaits_handshake(const struct connector *connector);
+
+/* Whether the provider may ask whether it meant to leave. */
+bool connector_is_asked_to_leave(const struct connector *connector);
 
 /* Frees what the arena does not hold: compiled patterns, prepared keys. */
 void connector_fini(struct connector *connector);

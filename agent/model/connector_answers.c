@@ -32,7 +32,8 @@ warn_of_oracle(struct config_binding *binding, struct connector_draft *draft,
                const struct handshake *shake)
 {
     static const char *const names[] = { "handshake" };
-    if (!shake->verify && !shake->pending && signs(&shake->respond)) {
+    if (!shake->verify && !shake->pending && !shake->leaving &&
+        signs(&shake->respond)) {
         config_report_add(
             binding->report, CONFIG_WARNING,
             connector_tree_mark(draft, names, 1),

@@ -145,9 +145,12 @@ static const struct config_key handshake_keys[] = {
         .doc = "Whether the request must be genuine."),
     KEY(handshake, "pending", CONFIG_BOOL, pending, .fallback = "false",
         .doc = "It is answered only while `subscribe` is at it."),
-    CUSTOM(handshake, "assert", asserts, connector_verify_intent,
-           "{\"type\":\"array\"}",
-           "With `pending`: pairs of templates that must be equal."),
+    KEY(handshake, "leaving", CONFIG_BOOL, leaving, .fallback = "false",
+        .doc = "It is answered only while `subscribe --remove` is at it."),
+    CUSTOM(
+        handshake, "assert", asserts, connector_verify_intent,
+        "{\"type\":\"array\"}",
+        "With `pending` or `leaving`: pairs of templates that must be equal."),
     CUSTOM(handshake, "store_secret", store_secret, connector_parse_hook_source,
            STRING,
            "The secret that it brings: kept while `subscribe` is at it, where "

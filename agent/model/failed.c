@@ -6,6 +6,7 @@
 #include "model/next_page.h"
 #include "model/request_private.h"
 #include "model/scope.h"
+#include "model/walk_paging.h"
 #include "wire/json.h"
 
 bool
@@ -29,6 +30,16 @@ failed_is_asked_by_time(const struct connector *connector)
 }
 
 /* ---- the list ---- */
+
+/* Whether it is the list itself, whose pages are named by a token. */
+static bool
+has_tokens(const struct connector *connector)
+{
+    const enum page_kind kind = connector->poll.pages.kind;
+    return connector->recover.list_failed.request.url == NULL &&
+           connector->recover.list_failed.next == NULL &&
+           (kind == PAGE_TOKEN || kind == PAGE_LAST_ID);
+}
 
 /* The list's own request, or one in its place; `{cursor}` is absent, so that
  * what names it is left out. */
@@ -61,7 +72,8 @@ failed_list(const struct connector *connector, struct slice next,
     struct request_spec bare = { .method = failed->request.method,
                                  .headers = fields->headers,
                                  .header_count = fields->header_count };
-    const struct walk_state state = { 0 };
+    const bool is_link = next.len > 0 && !has_tokens(connector);
+    const struct walk_state state = { .page = next, .has_page = next.len > 0 };
     struct rendering r = { .connector = connector,
                            .auth = &connector->poll.auth,
                            .state = &state,
@@ -71,7 +83,7 @@ failed_list(const struct connector *connector, struct slice next,
     struct buf url = { 0 };
     r.scope = (struct template_scope){ .lookup = request_look_up, .arg = &r };
     enum status status = STATUS_OK;
-    if (next.len > 0) {
+    if (is_link) {
         buf_append(&url, next);
         status = request_add_auth_query(&r, &url);
     } else {
@@ -143,6 +155,35 @@ choose(const struct connector *connector, const struct slice *rows,
     return status;
 }
 
+/* Finds what names the next page. Some lists name one behind the last. */
+static enum status
+find_next(const struct connector *connector, const struct failed_answer *answer,
+          const struct page *page, struct arena *arena, struct slice *ret_next,
+          struct error *err)
+{
+    if (page->row_count == 0) {
+        return STATUS_OK;
+    }
+    if (has_tokens(connector)) {
+        const struct walk_state state = { 0 };
+        const struct walk_answer seen = { .url = answer->url,
+                                          .status = 200,
+                                          .fields = answer->fields,
+                                          .page = page };
+        struct walk_paging next;
+        enum status status =
+            walk_paging_next(connector, &state, &seen, arena, &next, err);
+        if (status == STATUS_OK && next.kind == WALK_PAGING_PAGE) {
+            *ret_next = next.text;
+        }
+        return status;
+    }
+    const struct next_page_answer last = { answer->fields, page->body,
+                                           answer->url };
+    return next_page_find(connector->recover.list_failed.next, &last, arena,
+                          ret_next, err);
+}
+
 enum status
 failed_read(const struct connector *connector,
             const struct failed_answer *answer, struct arena *arena,
@@ -151,32 +192,27 @@ failed_read(const struct connector *connector,
     const struct failed_spec *failed = &connector->recover.list_failed;
     const struct json_path *items =
         failed->items != NULL ? failed->items : connector->poll.items;
-    struct slice copy = { NULL, 0 };
-    struct slice *rows = NULL;
-    size_t count = 0;
+    struct page page = { .body = { NULL, 0 } };
     *ret_page = (struct failed_page){ 0 };
     if (json_check(answer->body, JSON_DEPTH_DEFAULT, err) != STATUS_OK) {
         return error_wrap(err, STATUS_PROTOCOL, "the answer is not JSON");
     }
-    enum status status = arena_copy(arena, answer->body, &copy);
+    enum status status = arena_copy(arena, answer->body, &page.body);
     if (status == STATUS_OK) {
-        status = scope_rows(items, copy, arena, &rows, &count);
+        status =
+            scope_rows(items, page.body, arena, &page.rows, &page.row_count);
     }
     if (status == STATUS_NOT_FOUND) {
         return error_set(err, STATUS_PROTOCOL, "there is nothing at '%.*s'",
                          SLICE_ARG(json_path_source(items)));
     }
     if (status == STATUS_OK) {
-        status = choose(connector, rows, count, arena, ret_page);
+        status = choose(connector, page.rows, page.row_count, arena, ret_page);
     }
     if (status != STATUS_OK) {
         return error_set(err, status, "%s", status_text(status));
     }
-    /* Some name a next page behind the last one. */
-    const struct next_page_answer page = { answer->fields, copy, answer->url };
-    return count == 0 ? STATUS_OK
-                      : next_page_find(failed->next, &page, arena,
-                                       &ret_page->next, err);
+    return find_next(connector, answer, &page, arena, &ret_page->next, err);
 }
 
 enum status

@@ -39,12 +39,13 @@ struct failed_answer {
 struct failed_page {
     struct failed_row *rows;
     size_t count;
-    struct slice next; /* the link to the next page; empty: there is none */
+    struct slice next; /* link to the next page, or its token; empty: none */
 };
 
 /*
  * Renders the request for the first page, or for the one that `next` names:
- * a link of the answer before, which may not leave the list's origin. Without
+ * a link of the answer before, which may not leave the list's origin, or the
+ * token of a list that has pages by token (poll.pages). Without
  * a URL of its own it is the list's, with the query of both.
  */
 NODISCARD

@@ -373,6 +373,14 @@ answered_text(struct registration *r, struct slice *ret_text)
     return keep_buf(r, &text, ret_text);
 }
 
+static enum status
+note_text(const struct registration *r, enum registration_note_kind kind,
+          struct registration_step *step)
+{
+    step->name = slice_of(REGISTRATION_NOTE);
+    return registration_note_text(r, kind, &step->text);
+}
+
 /* What is done here and not at the provider. */
 static enum status
 do_here(struct registration *r, const struct registration_action *action,
@@ -390,11 +398,12 @@ do_here(struct registration *r, const struct registration_action *action,
         r->outcome.has_new_secret = true;
         r->outcome.secret_is_moot = r->secret_is_given;
         return answered_text(r, &step->text);
-    case ACTION_NOTE_PENDING:
-    case ACTION_NOTE_DONE:
-        step->name = slice_of(REGISTRATION_NOTE);
-        return registration_note_text(r, kind == ACTION_NOTE_PENDING,
-                                      &step->text);
+    case ACTION_NOTE_PENDING: return note_text(r, NOTE_PENDING, step);
+    case ACTION_NOTE_DONE: return note_text(r, NOTE_DONE, step);
+    case ACTION_NOTE_LEFT:
+        r->made_text = (struct slice){ NULL, 0 };
+        return note_text(r, NOTE_LEAVING, step);
+    case ACTION_NOTE_LEAVING: return note_text(r, NOTE_LEAVING, step);
     case ACTION_KEEP_ID:
         step->name = r->spec->id_as;
         step->text = action->id.len > 0 ? action->id : r->last_id;

@@ -123,7 +123,8 @@ registration_outcome(const struct registration *registration);
 /* What the note says; nothing of it means that `subscribe` never ran. */
 struct registration_note {
     bool is_there;
-    bool is_pending; /* a hook is about to be made */
+    bool is_pending; /* a hook is about to be made, or */
+    bool is_leaving; /* to be taken away; the provider may ask about that */
     int64_t at_ms;   /* since when; else when it was made or renewed */
     struct slice url;
     struct slice hooks; /* JSON array of {id, event} */

@@ -404,12 +404,26 @@ add_of_hook(struct registration *r, enum registration_action_kind kind,
     r->actions[r->action_count - 1].only = hook->event;
 }
 
+/* The provider asks whether we mean it: before it answers, or a while later.
+ * What is to go stays in the note until it has gone. */
+static enum status
+note_leaving(struct registration *r)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < r->hook_count && status == STATUS_OK; i++) {
+        status = registration_note_hook(r, r->hooks[i].id, r->hooks[i].event);
+    }
+    add(r, ACTION_NOTE_LEAVING, no_id, 0);
+    return status;
+}
+
 static enum status
 decide_remove(struct registration *r, struct error *err)
 {
     const bool names_id =
         connector_request_names(&r->spec->remove.request, "id");
     const bool is_unknown = !r->outcome.is_known && r->hook_count == 0;
+    const bool asks = connector_is_asked_to_leave(r->plan->connector);
     if (!is_given(&r->spec->remove)) {
         return error_set(err, STATUS_INVALID,
                          "the connector has no request that deletes a hook: "
@@ -420,6 +434,10 @@ decide_remove(struct registration *r, struct error *err)
                          "which hook is ours is not known here, and the "
                          "provider does not show it: delete it there");
     }
+    enum status status = asks ? note_leaving(r) : STATUS_OK;
+    if (status != STATUS_OK) {
+        return error_set(err, status, "%s", status_text(status));
+    }
     for (size_t i = 0; i < r->hook_count; i++) {
         add_of_hook(r, ACTION_DELETE, &r->hooks[i]);
     }
@@ -429,7 +447,7 @@ decide_remove(struct registration *r, struct error *err)
     for (size_t event = 0; event < blind; event++) {
         add(r, ACTION_DELETE, no_id, event);
     }
-    add(r, ACTION_FORGET_NOTE, no_id, 0);
+    add(r, asks ? ACTION_NOTE_LEFT : ACTION_FORGET_NOTE, no_id, 0);
     add(r, ACTION_FORGET_SECRET, no_id, 0);
     if (r->spec->id_as.len > 0) {
         add(r, ACTION_FORGET_ID, no_id, 0);

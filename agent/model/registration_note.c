@@ -6,14 +6,16 @@
 #include "wire/json.h"
 
 enum status
-registration_note_text(const struct registration *r, bool is_pending,
-                       struct slice *ret_text)
+registration_note_text(const struct registration *r,
+                       enum registration_note_kind kind, struct slice *ret_text)
 {
     struct buf text = { 0 };
     buf_text(&text, "{\"url\":");
     buf_json(&text, r->places.hook_url);
-    buf_format(&text, ",\"pending\":%s,\"at_ms\":%lld,\"hooks\":[",
-               is_pending ? "true" : "false", (long long)r->plan->now_ms);
+    buf_format(&text, ",\"pending\":%s,%s\"at_ms\":%lld,\"hooks\":[",
+               kind == NOTE_DONE ? "false" : "true",
+               kind == NOTE_LEAVING ? "\"leaving\":true," : "",
+               (long long)r->plan->now_ms);
     buf_append(&text, r->made_text);
     buf_text(&text, "]");
     for (size_t i = 0; r->events_are_said && i < r->event_count; i++) {
@@ -73,6 +75,7 @@ registration_note_read(struct slice text, struct arena *arena,
     }
     ret->is_there = true;
     ret->is_pending = member_is(text, "pending", JSON_TRUE, &value);
+    ret->is_leaving = member_is(text, "leaving", JSON_TRUE, &value);
     if (member_is(text, "hooks", JSON_ARRAY, &value)) {
         ret->hooks = value;
     }

@@ -24,7 +24,9 @@ struct registration_action {
         ACTION_NOTE_DONE,
         ACTION_FORGET_SECRET,
         ACTION_FORGET_ID,
-        ACTION_FORGET_NOTE
+        ACTION_FORGET_NOTE,
+        ACTION_NOTE_LEAVING, /* the provider asks whether we mean it, */
+        ACTION_NOTE_LEFT     /* and may do so later */
     } kind;
     struct slice id;   /* of the hook */
     size_t event;      /* with `per_event`: which one, */
@@ -68,10 +70,12 @@ enum status registration_find_hooks(struct registration *r, struct slice body,
 NODISCARD
 enum status registration_decide(struct registration *r, struct error *err);
 
-/* Writes the note into the arena. `made` is an array's inside. */
+/* Writes the note into the arena. */
+enum registration_note_kind { NOTE_PENDING, NOTE_DONE, NOTE_LEAVING };
 NODISCARD
 enum status registration_note_text(const struct registration *r,
-                                   bool is_pending, struct slice *ret_text);
+                                   enum registration_note_kind kind,
+                                   struct slice *ret_text);
 
 /* Says of the hook `id` that it is there now; `event` counts with `per_event`,
  * where it is known. */

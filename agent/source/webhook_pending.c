@@ -10,15 +10,18 @@
 /* A secret is one line; what a stranger sends may be anything. */
 enum { SECRET_MAX = 512 };
 
-bool
-webhook_pending_is_open(const char *secrets, const struct connector *connector,
-                        int64_t now_ms)
+enum phase { PHASE_NONE, PHASE_MAKING, PHASE_LEAVING };
+
+/* What `subscribe` has begun and the provider may still ask about. Reads a
+ * small file. */
+static enum phase
+phase_of(const char *secrets, const struct connector *connector, int64_t now_ms)
 {
     struct registration_note note = { 0 };
     struct arena arena = { 0 };
     struct buf text = { 0 };
     if (secrets == NULL) {
-        return false;
+        return PHASE_NONE;
     }
     enum status status = kept_read(secrets, connector->name,
                                    slice_of(REGISTRATION_NOTE), &text, NULL);
@@ -26,13 +29,20 @@ webhook_pending_is_open(const char *secrets, const struct connector *connector,
         status = registration_note_read(buf_slice(&text), &arena, &note);
     }
     const int64_t age_ms = now_ms - note.at_ms;
-    const bool is_open = status == STATUS_OK && note.is_there &&
-                         slice_equal(note.url, connector->public_url) &&
-                         age_ms >= 0 &&
-                         age_ms < connector->registration.pending_ms;
+    const bool is_on = status == STATUS_OK && note.is_there &&
+                       slice_equal(note.url, connector->public_url) &&
+                       age_ms >= 0 &&
+                       age_ms < connector->registration.pending_ms;
     buf_fini(&text);
     arena_fini(&arena);
-    return is_open;
+    return !is_on ? PHASE_NONE : note.is_leaving ? PHASE_LEAVING : PHASE_MAKING;
+}
+
+bool
+webhook_pending_is_open(const char *secrets, const struct connector *connector,
+                        int64_t now_ms)
+{
+    return phase_of(secrets, connector, now_ms) != PHASE_NONE;
 }
 
 /* Whether all pairs are equal; an absent place equals nothing. */
@@ -129,11 +139,13 @@ webhook_pending_judge(const char *secrets, const struct connector *connector,
 {
     const struct scope scope = { .connector = connector, .request = request };
     const struct handshake *shake = verify_handshake(connector, request, arena);
-    if (shake == NULL || !(shake->pending || shake->store_secret != NULL)) {
+    if (shake == NULL ||
+        !(shake->pending || shake->leaving || shake->store_secret != NULL)) {
         return PENDING_OTHER;
     }
     *ret_shake = shake;
-    if (!webhook_pending_is_open(secrets, connector, now_ms) ||
+    const enum phase phase = shake->leaving ? PHASE_LEAVING : PHASE_MAKING;
+    if (phase_of(secrets, connector, now_ms) != phase ||
         !asserts_hold(&scope, shake, arena)) {
         return PENDING_REFUSED;
     }

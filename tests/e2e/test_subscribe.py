@@ -562,9 +562,9 @@ class Pending(Case):
 
     TOPIC = "https://feed.example/news"
 
-    def hub(self, use="websub", **more):
+    def hub(self, use="websub", api=lambda *_: (202, {}), **more):
         """A hub, and an agent that is to be subscribed to it."""
-        registrar = Registrar(lambda *_: (202, {}))
+        registrar = Registrar(api)
         self.addCleanup(registrar.close)
         agent = self.agent({"shop": {"use": use, "with": {
             "hub": registrar.url + "/hub", "topic": self.TOPIC, **more}}})
@@ -605,6 +605,53 @@ class Pending(Case):
                       {"hub.topic": self.TOPIC + "/x"},
                       {"hub.mode": "unsubscribe"}):
             self.assertEqual(self.intent(agent, **wrong)[0], 404, wrong)
+
+    def leave(self, agent, **more):
+        return self.intent(agent, **{"hub.mode": "unsubscribe", **more})
+
+    def test_a_hub_is_told_that_we_meant_to_leave(self):
+        registrar, agent = self.hub()
+        self.subscribe(agent)
+        self.assertEqual(self.leave(agent)[0], 404, "nobody wants to")
+        self.subscribe(agent, "--remove")
+        form = registrar.asked[-1][2]
+        self.assertEqual((form["hub.mode"], form["hub.topic"]),
+                         (["unsubscribe"], [self.TOPIC]))
+        self.assertEqual(self.leave(agent), (200, b"c-42"))
+        self.assertEqual(self.leave(agent, **{"hub.topic": "https://x/"})[0],
+                         404)
+        self.assertEqual(self.intent(agent)[0], 404, "nor to come back")
+        agent.stop()
+        agent.start()
+        self.assertEqual(self.leave(agent), (200, b"c-42"),
+                         "it may ask later")
+        self.past(agent)
+        self.assertEqual(self.leave(agent)[0], 404)
+        self.subscribe(agent)
+        self.assertEqual(self.leave(agent)[0], 404)
+        self.assertEqual(self.intent(agent), (200, b"c-42"))
+
+    def test_a_hub_may_ask_before_it_answers_us(self):
+        asked = []
+        agent = None
+
+        def hub(method, path, query, body):
+            if body["hub.mode"] == ["unsubscribe"]:
+                asked.append(self.leave(agent))
+            return 202, {}
+        registrar, agent = self.hub(api=hub)
+        self.subscribe(agent)
+        self.subscribe(agent, "--remove")
+        self.assertEqual(asked, [(200, b"c-42")])
+
+    def test_who_could_not_leave_can_try_again(self):
+        answers = [(202, {}), (500, {}), (202, {})]
+        registrar, agent = self.hub(api=lambda *_: answers.pop(0))
+        self.subscribe(agent)
+        self.subscribe(agent, "--remove", code=1)
+        self.assertEqual(self.leave(agent), (200, b"c-42"))
+        self.subscribe(agent, "--remove")
+        self.assertEqual(len(registrar.asked), 3)
 
     def test_a_hub_that_asks_later_than_that_is_not_answered(self):
         _, agent = self.hub()
@@ -724,6 +771,34 @@ class Redeliver(Case):
                       self.redeliver(agent, "shop", code=1))
         self.redeliver(agent, "-n", "shop")
         self.assertIn("delivery_success=false", registrar.targets[-1])
+
+    def test_stripes_failures_are_read_to_the_last_page(self):
+        rows = [{"id": f"evt_{n}", "type": "a", "created": 1700000000}
+                for n in range(5)]
+
+        def api(method, path, query, body):
+            after = query.get("starting_after", ["evt_-1"])[0]
+            at = int(after[4:]) + 1
+            return 200, {"data": rows[at:at + 2], "has_more": at + 2 < 5}
+        registrar, agent = self.shop(api, "stripe")
+        said = self.redeliver(agent, "-n", "shop")
+        self.assertIn("evt_0\nevt_1\nevt_2\nevt_3\nevt_4\n5 failed", said)
+        self.assertEqual(sum("delivery_success=false" in target
+                             for target in registrar.targets), 3)
+
+    def test_what_jira_could_not_deliver_is_shown(self):
+        def api(method, path, query, body):
+            if "after" in query:
+                return 200, {"values": [{"id": "2", "url": "x",
+                                         "failureTime": 1}]}
+            return 200, {"values": [{"id": "1", "url": "x", "body": "{}",
+                                     "failureTime": 2}],
+                         "next": "/rest/api/3/webhook/failed?after=2"}
+        registrar, agent = self.shop(api, "jira", with_={
+            "email": "a@b.c", "project": "P"})
+        self.assertIn("1\n2\n2 failed", self.redeliver(agent, "-n", "shop"))
+        self.assertEqual(registrar.targets[0],
+                         "/rest/api/3/webhook/failed?maxResults=100")
 
     def hooks(self, status, asked):
         def api(method, path, query, body):

@@ -26,6 +26,26 @@ bind(struct bound *bound, const char *recover)
     }
 }
 
+/* The same of a list with pages; `rest` goes on in `poll`. */
+static void
+bind_paged(struct bound *bound, const char *rest)
+{
+    char file[2048];
+    (void)snprintf(
+        file, sizeof(file),
+        "params: {base: {default: 'https://api.test'}}\n"
+        "verify: {type: token, from: 'header:X-T'}\nevent: {id: 'json:id'}\n"
+        "poll:\n  request: {url: '{var:base}/log', query: {since: '1', "
+        "until: '{cursor}', after: '{page}'}}\n"
+        "  auth: {type: query, name: key}\n  items: 'rows[*]'\n"
+        "  record: {id: guid}\n%s\n",
+        rest);
+    bound_texts(bound, file, with, "https://h.test");
+    if (bound->status != STATUS_OK) {
+        fail_msg("%s", bound->words.ptr);
+    }
+}
+
 static enum status
 read_page(const struct connector *connector, struct http_fields fields,
           const char *body, struct arena *arena, struct failed_page *page)
@@ -215,6 +235,56 @@ the_next_page_may_stand_in_the_body(void **state)
 }
 
 static void
+the_pages_of_the_list_itself_are_those_of_poll(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pages;
+        const char *body;
+        const char *next; /* NULL: there is none */
+        const char *url;
+    } cases[] = {
+        { "{kind: token, from: last(guid), more: more}",
+          "{\"rows\":[{\"guid\":\"a\"},{\"guid\":\"b&c\"}],\"more\":true}",
+          "b&c", "https://api.test/log?since=1&after=b%26c&bad=1&key=k" },
+        { "{kind: token, from: last(guid), more: more}",
+          "{\"rows\":[{\"guid\":\"a\"}],\"more\":false}", NULL, NULL },
+        { "{kind: token, from: next}",
+          "{\"rows\":[{\"guid\":\"a\"}],\"next\":\"t1\"}", "t1",
+          "https://api.test/log?since=1&after=t1&bad=1&key=k" },
+        { "{kind: token, from: next}", "{\"rows\":[],\"next\":\"t1\"}", NULL,
+          NULL },
+        { "{kind: last_id, from: guid}", "{\"rows\":[{\"guid\":\"z\"}]}", "z",
+          "https://api.test/log?since=1&after=z&bad=1&key=k" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bound bound;
+        struct arena arena = { 0 };
+        struct failed_page page;
+        struct rendered_request request;
+        char recover[512];
+        (void)snprintf(recover, sizeof(recover),
+                       "  pages: %s\n  cursor: {kind: time, from: at}\n"
+                       "recover: {list_failed: {query: {bad: '1'}}}",
+                       cases[i].pages);
+        bind_paged(&bound, recover);
+        assert_int_equal(read_page(&bound.connector, (struct http_fields){ 0 },
+                                   cases[i].body, &arena, &page),
+                         STATUS_OK);
+        assert_true(slice_equal_text(
+            page.next, cases[i].next == NULL ? "" : cases[i].next));
+        if (cases[i].next != NULL) {
+            assert_int_equal(failed_list(&bound.connector, page.next, &arena,
+                                         &request, NULL),
+                             STATUS_OK);
+            assert_string_equal(request.url.ptr, cases[i].url);
+        }
+        arena_fini(&arena);
+        bound_fini(&bound);
+    }
+}
+
+static void
 all_of_a_span_is_asked_for_where_the_request_names_one(void **state)
 {
     (void)state;
@@ -267,6 +337,7 @@ main(void)
         cmocka_unit_test(what_is_no_list_is_an_error),
         cmocka_unit_test(each_row_is_asked_for_by_its_own_values),
         cmocka_unit_test(the_next_page_may_stand_in_the_body),
+        cmocka_unit_test(the_pages_of_the_list_itself_are_those_of_poll),
         cmocka_unit_test(
             all_of_a_span_is_asked_for_where_the_request_names_one),
     };
