@@ -20,7 +20,8 @@
 #define PERIOD_MAX_MS (30 * INSTANT_SECOND_MS)
 #define SLICE_MS      20 /* between two slices of one count */
 #define SLICE_EVENTS  1000
-#define PASS_SHARE    10 /* a pass rests so many times what it took */
+#define PASS_SHARE    10 /* a pass rests so many times what it took … */
+#define PASS_PERIODS  4  /* … and so many periods: it looks at them all */
 
 struct book {
     struct accounting *accounting;
@@ -190,16 +191,20 @@ accounting_hooked(struct accounting *accounting,
     }
 }
 
+static int64_t
+period_of(const struct book *book)
+{
+    int64_t period_ms = book->accounting->settings.period_ms;
+    return period_ms > 0 ? period_ms
+                         : accounting_period(book->connector->grace_ms);
+}
+
 static void
 rest(struct book *book, bool more)
 {
     struct accounting *accounting = book->accounting;
     if (!accounting->stopped && has_both(book->connector)) {
-        int64_t period_ms = accounting->settings.period_ms;
-        if (period_ms <= 0) {
-            period_ms = accounting_period(book->connector->grace_ms);
-        }
-        loop_timer_arm(book->timer, more ? SLICE_MS : period_ms);
+        loop_timer_arm(book->timer, more ? SLICE_MS : period_of(book));
     }
 }
 
@@ -216,7 +221,9 @@ looked(struct store_call *call)
         tell_unlisted(book);
     }
     if (!book->passing) {
-        book->pass_ms = now_ms + PASS_SHARE * (now_ms - book->pass_ms);
+        int64_t least_ms = PASS_PERIODS * period_of(book);
+        int64_t rest_ms = PASS_SHARE * (now_ms - book->pass_ms);
+        book->pass_ms = now_ms + (rest_ms > least_ms ? rest_ms : least_ms);
     }
     rest(book, book->passing);
 }
