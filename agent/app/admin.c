@@ -16,7 +16,7 @@ static const struct admin_table *const tables[] = {
     &admin_status_table, &admin_keys_table,      &admin_gaps_table,
     &admin_events_table, &admin_refusals_table,  &admin_stream_table,
     &admin_dead_table,   &admin_errands_table,   &admin_pause_table,
-    &admin_moving_table, &admin_receivers_table,
+    &admin_moving_table, &admin_receivers_table, &admin_walks_table,
 };
 
 const struct connector *

@@ -24,13 +24,25 @@ add_event(struct json_tree *tree, struct json_node *into,
 
 /* ---- the list ---- */
 
+static void
+add_fate(struct json_tree *tree, struct json_node *item,
+         const struct view_event *event)
+{
+    admin_add_time(tree, item, "other", event->other_ms);
+    json_add_i64(tree, item, "owed", event->owed);
+    json_add_i64(tree, item, "dead", event->dead);
+}
+
 static bool
 events_came(struct admin_look *look)
 {
     struct view_events *events = &look->call.events;
     for (size_t i = 0; i < events->count; i++) {
-        add_event(look->tree, json_add_object(look->tree, look->items, NULL),
-                  &events->at[i]);
+        struct json_node *item = json_add_object(look->tree, look->items, NULL);
+        add_event(look->tree, item, &events->at[i]);
+        if (events->with_fate) {
+            add_fate(look->tree, item, &events->at[i]);
+        }
     }
     look->count += events->count;
     if (events->more && look->count < look->limit &&
@@ -65,7 +77,9 @@ read_via(const struct admin_ask *ask, int *ret_via)
 static void
 answer_events(struct admin_ask *ask)
 {
-    struct view_events events = { .via = -1, .look = ADMIN_SLICE };
+    struct view_events events = { .via = -1,
+                                  .look = ADMIN_SLICE,
+                                  .with_fate = admin_query_flag(ask, "fate") };
     if (!read_via(ask, &events.via) ||
         !admin_query_connector(ask, &events.connector) ||
         !admin_query_time(ask, "since", &events.since_ms) ||

@@ -20,6 +20,7 @@
  * admin_refusals requests that were not accepted
  * admin_receivers receivers that register to be sent events as webhooks
  * admin_stream   what happens, as it happens
+ * admin_walks    the last walks of a connector
  */
 #ifndef APP_ADMIN_PRIVATE_H
 #define APP_ADMIN_PRIVATE_H
@@ -74,6 +75,7 @@ extern const struct admin_table admin_refusals_table;
 extern const struct admin_table admin_stream_table;
 extern const struct admin_table admin_pause_table;
 extern const struct admin_table admin_receivers_table;
+extern const struct admin_table admin_walks_table;
 
 /* ---- admin_stream ---- */
 

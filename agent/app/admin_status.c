@@ -123,6 +123,20 @@ add_tiers(struct portrait *of)
 }
 
 static void
+add_lag(struct portrait *of)
+{
+    struct poll_figures figures;
+    if (!walks_figures(of->settings->walks, of->connector, &figures)) {
+        json_add_null(of->tree, of->node, "lag");
+        return;
+    }
+    struct json_node *lag = json_add_object(of->tree, of->node, "lag");
+    json_add_i64(of->tree, lag, "longest_ms", figures.lag_max_ms);
+    json_add_i64(of->tree, lag, "p99_ms", figures.lag_p99_ms);
+    json_add_i64(of->tree, lag, "covered_ms", figures.covered_ms);
+}
+
+static void
 add_by_channel(struct portrait *of, const char *name,
                struct metric *const *metrics)
 {
@@ -166,7 +180,8 @@ add_totals(struct portrait *of)
 
 /* What a connector's object is made of, in this order. */
 static void (*const parts[])(struct portrait *of) = {
-    add_pause, add_channels, add_stream, add_tiers, add_counts, add_totals,
+    add_pause, add_channels, add_stream, add_tiers,
+    add_lag,   add_counts,   add_totals,
 };
 
 static void

@@ -26,6 +26,7 @@ struct walker {
     struct poll_ended last; /* its `why` lies in last_why */
     int64_t last_ms;
     struct error last_why;
+    struct walk_log log;
     bool is_short; /* of tier 0: the overlap does not cover the lag */
     struct source_poll *trial; /* that runs, or the last one */
     bool trial_runs;
@@ -107,6 +108,7 @@ keep_last(struct walker *walker, const struct poll_ended *ended)
     walker->last.why = slice_of(walker->last_why.text);
     walker->last_ms = clock_unix_ms();
     walker->has_walked = true;
+    walk_log_add(&walker->log, ended, walker->last_ms);
 }
 
 /* What the connector's tiers measure, together. */
@@ -191,9 +193,10 @@ log_backfill(struct slice name, const struct walk_backfill *span)
 static void
 backfill_ended(void *arg, const struct poll_ended *ended)
 {
-    const struct walker *walker = arg;
+    struct walker *walker = arg;
     struct slice name = ended->connector->name;
     const struct walk_state *state = source_poll_backfill(walker->poll);
+    walk_log_add(&walker->log, ended, clock_unix_ms());
     if (state != NULL && state->backfill.phase != BACKFILL_RUNNING) {
         log_backfill(name, &state->backfill);
     } else if (ended->outcome == POLL_FAILED) {
@@ -362,6 +365,7 @@ walks_destroy(struct walks *walks)
     }
     for (size_t i = 0; walks->walkers != NULL && i < walks->count; i++) {
         source_poll_destroy(walks->walkers[i].poll);
+        walk_log_fini(&walks->walkers[i].log);
         source_poll_destroy(walks->walkers[i].trial);
     }
     mem_free(walks->walkers);
@@ -457,6 +461,20 @@ walks_host(void *arg, const struct connector *connector)
     struct walks *walks = arg;
     struct walker *walker = walker_of(walks, connector);
     return walker == NULL ? NULL : walker->account.host;
+}
+
+const struct walk_log *
+walks_log(const struct walks *walks, const struct connector *connector,
+          size_t index, unsigned *ret_tier)
+{
+    for (size_t i = 0; i < walks->count; i++) {
+        const struct walker *walker = &walks->walkers[i];
+        if (walker->connector == connector && index-- == 0) {
+            *ret_tier = walker->tier;
+            return &walker->log;
+        }
+    }
+    return NULL;
 }
 
 bool

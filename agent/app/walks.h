@@ -7,6 +7,7 @@
 #ifndef APP_WALKS_H
 #define APP_WALKS_H
 
+#include "app/walk_log.h"
 #include "flow/telemetry.h"
 #include "source/source_poll.h"
 
@@ -100,6 +101,12 @@ struct walks_tier {
  * no such tier. */
 bool walks_tier(const struct walks *walks, const struct connector *connector,
                 unsigned tier, struct walks_tier *ret_tier);
+
+/* The walks of a connector's tiers, and at last those of past spans: what the
+ * `index`-th of these has in its log. NULL behind the last. */
+const struct walk_log *walks_log(const struct walks *walks,
+                                 const struct connector *connector,
+                                 size_t index, unsigned *ret_tier);
 
 /* Up to when `connector` is complete: the latest of its tiers, never going
  * back; provider's clock, 0: not yet, or it does not poll. */

@@ -506,6 +506,9 @@ begin(struct source_poll *poll)
     poll->at_once = false;
     poll->patient = false;
     poll->started_ms = now.our_ms;
+    if (poll->run.started_ms == 0) {
+        poll->run.started_ms = now.our_ms;
+    }
     poll_lag_follow(poll);
     poll->next = poll->state;
     arena_fini(&poll->next_arena);

@@ -92,6 +92,7 @@ struct poll_ended {
     unsigned failures;         /* in a row, this one included */
     int64_t next_ms;           /* Unix ms when the next walk is due; 0: none */
     int64_t complete_until_ms; /* provider's clock, 0: not yet */
+    int64_t started_ms;        /* Unix ms; where it had to wait, at first */
     bool has_gap;              /* a gap row was written in this walk */
     struct walk_gap gap;
 };

@@ -71,6 +71,13 @@ static const char *const texts[VIEW_SQL_COUNT] = {
                      "headers,"
                      "CASE WHEN ?2 THEN body ELSE '' END FROM event WHERE "
                      "id=?1",
+    [VIEW_SQL_FATE] =
+        "SELECT (SELECT min(at_ms) FROM sighting WHERE event=?1 AND"
+        " (via IN (1,3))<>?2),"
+        "(SELECT count(*) FROM name n JOIN delivery d ON d.handler=n.id"
+        " AND d.event=?1 WHERE n.kind=2),"
+        "(SELECT count(*) FROM name n JOIN dead d ON d.handler=n.id"
+        " AND d.event=?1 WHERE n.kind=2)",
     [VIEW_SQL_FILL] = "SELECT needs,filled,asked_ms,filled_ms FROM fill"
                       " WHERE event=?1 LIMIT ?2",
     [VIEW_SQL_SIGHTINGS] = "SELECT via,at_ms FROM sighting WHERE event=?1"

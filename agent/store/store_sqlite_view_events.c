@@ -60,6 +60,24 @@ take_bytes(const struct sql_use *use, struct arena *arena,
                : status;
 }
 
+/* Adds what became of an event. */
+static enum status
+add_fate(struct sqlite_view *view, struct view_event *event, struct error *err)
+{
+    struct sql_use use = view_use(view, VIEW_SQL_FATE);
+    bool row;
+    sql_event(&use, event->number);
+    sql_i64(&use, channel_is_walk(event->via));
+    enum status status = store_sqlite_sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        event->other_ms = sqlite3_column_int64(use.stmt, 0);
+        event->owed = sqlite3_column_int64(use.stmt, 1);
+        event->dead = sqlite3_column_int64(use.stmt, 2);
+    }
+    sql_stop(&use);
+    return status;
+}
+
 static bool
 is_wanted(const struct sql_use *use, const struct view_events *events)
 {
@@ -133,6 +151,47 @@ scan_events(struct sql_use *use, struct view_events *events, size_t limit,
     return status;
 }
 
+/* Reads the page, with `events->at` in place. */
+static enum status
+read_events(struct sqlite_view *view, struct view_events *events, size_t limit,
+            struct arena *arena, struct error *err)
+{
+    bool up = events->oldest_first;
+    uint64_t since = first_number(events->since_ms);
+    int64_t end = events->until_ms > 0 ? (int64_t)first_number(events->until_ms)
+                                       : INT64_MAX;
+    int64_t before = below(events->before);
+    struct sql_use use =
+        view_use(view, up ? VIEW_SQL_EVENTS_UP : VIEW_SQL_EVENTS);
+    if (up) {
+        /* Above the number, which is a row that was looked at. */
+        sql_event(&use, events->before >= since ? events->before
+                        : since == 0            ? 0
+                                                : since - 1);
+        sql_i64(&use, end);
+    } else {
+        sql_i64(&use, before < end ? before : end);
+        sql_event(&use, since);
+    }
+    sql_i64(&use, (int64_t)events->look);
+    return scan_events(&use, events, limit, arena, err);
+}
+
+/* The page, and what became of each event by the same state of the store. */
+static enum status
+read_fates(struct sqlite_view *view, struct view_events *events, size_t limit,
+           struct arena *arena, struct error *err)
+{
+    enum status status = store_sqlite_view_begin(view, err);
+    if (status == STATUS_OK) {
+        status = read_events(view, events, limit, arena, err);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < events->count; i++) {
+        status = add_fate(view, &events->at[i], err);
+    }
+    return store_sqlite_view_end(view, status, err);
+}
+
 enum status
 store_sqlite_view_events(struct store_view *base, struct view_events *events,
                          struct arena *arena, struct error *err)
@@ -147,25 +206,10 @@ store_sqlite_view_events(struct store_view *base, struct view_events *events,
     if (events->at == NULL) {
         return out_of_memory(err);
     }
-    bool up = events->oldest_first;
-    uint64_t since = first_number(events->since_ms);
-    int64_t end = events->until_ms > 0 ? (int64_t)first_number(events->until_ms)
-                                       : INT64_MAX;
-    int64_t before = below(events->before);
-    struct sql_use use = view_use(sqlite_view_of(base),
-                                  up ? VIEW_SQL_EVENTS_UP : VIEW_SQL_EVENTS);
-    if (up) {
-        /* Above the number, which is a row that was looked at. */
-        sql_event(&use, events->before >= since ? events->before
-                        : since == 0            ? 0
-                                                : since - 1);
-        sql_i64(&use, end);
-    } else {
-        sql_i64(&use, before < end ? before : end);
-        sql_event(&use, since);
-    }
-    sql_i64(&use, (int64_t)events->look);
-    return scan_events(&use, events, limit, arena, err);
+    struct sqlite_view *view = sqlite_view_of(base);
+    return events->with_fate && !events->counts_only
+               ? read_fates(view, events, limit, arena, err)
+               : read_events(view, events, limit, arena, err);
 }
 
 /* ---- one event ---- */

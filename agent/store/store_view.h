@@ -151,6 +151,10 @@ struct view_event {
     struct slice id;
     struct slice type;
     size_t body_bytes;
+    /* Where it is asked for: when a channel of the other sort, webhooks or
+     * walks, showed it first (0: none has), and what became of it. */
+    int64_t other_ms;
+    int64_t owed, dead; /* deliveries */
     /* Of view_detail, the body where it is asked for. */
     struct slice content_type;
     struct slice headers;
@@ -167,6 +171,7 @@ struct view_events {
     bool oldest_first;
     bool with_body;   /* and headers and content type; ends the page behind
                          VIEW_BODY_BYTES of them */
+    bool with_fate;   /* other_ms, owed and dead */
     bool counts_only; /* no rows: only how many, and the highest number */
     uint64_t before; /* only numbers below it; 0: all. Oldest first: above it */
     size_t limit;

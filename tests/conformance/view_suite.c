@@ -334,6 +334,34 @@ events_are_those_asked_for(void **state)
 }
 
 static void
+a_page_tells_what_became_of_each_event_where_that_is_asked(void **state)
+{
+    (void)state;
+    const struct owed owed[] = { { .handler = mail, .hot = true },
+                                 { .handler = log_to, .hot = true } };
+    uint64_t met =
+        show_to(shop, seen(CHANNEL_WEBHOOK, "e1", "order.paid"), owed, 2);
+    (void)show(CHANNEL_STREAM, "e1", "order.paid");
+    (void)show(CHANNEL_POLL, "e1", "order.paid");
+    settle(met, mail, OUTCOME_DEAD);
+    (void)show(CHANNEL_POLL, "e2", "order.paid");
+    (void)show(CHANNEL_BACKFILL, "e2", "order.paid");
+    struct view_events page =
+        events((struct view_events){ .via = -1, .with_fate = true });
+    assert_int_equal(page.count, 2);
+    /* only walks have shown it */
+    assert_int_equal(page.at[0].other_ms, 0);
+    assert_int_equal(page.at[0].owed, 0);
+    assert_int_equal(page.at[0].dead, 0);
+    assert_true(page.at[1].other_ms >= page.at[1].recorded_ms);
+    assert_int_equal(page.at[1].owed, 1);
+    assert_int_equal(page.at[1].dead, 1);
+    page = events((struct view_events){ .via = -1 });
+    assert_int_equal(page.at[1].other_ms, 0);
+    assert_int_equal(page.at[1].owed, 0);
+}
+
+static void
 a_call_looks_at_no_more_rows_than_it_is_told(void **state)
 {
     (void)state;
@@ -712,6 +740,7 @@ view_suite_run(const struct store_suite_host *of)
         ROW(gaps_are_those_asked_for),
         ROW(events_come_newest_first_a_page_at_a_time),
         ROW(events_are_those_asked_for),
+        ROW(a_page_tells_what_became_of_each_event_where_that_is_asked),
         ROW(a_call_looks_at_no_more_rows_than_it_is_told),
         ROW(an_event_is_shown_with_all_that_is_known_of_it),
         ROW(a_body_comes_only_where_it_is_asked_for),
