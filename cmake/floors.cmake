@@ -37,6 +37,7 @@ longstop_floor(source longstop_model longstop_io)
 longstop_floor(handler longstop_model longstop_io)
 longstop_floor(flow longstop_store longstop_source longstop_handler)
 longstop_floor(app longstop_flow)
+longstop_embed_dashboard(longstop_app ${CMAKE_SOURCE_DIR}/agent/dashboard)
 
 # Where the installed program finds its connectors; a development build also
 # looks in its own source tree.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "app/admin_private.h"
 
+#include "app/dashboard.h"
 #include "io/loop.h"
 #include "model/address.h"
 #include "wire/encode.h"
@@ -12,11 +13,12 @@
  */
 
 static const struct admin_table *const tables[] = {
-    &admin_health_table, &admin_poll_table,      &admin_backfill_table,
-    &admin_status_table, &admin_keys_table,      &admin_gaps_table,
-    &admin_events_table, &admin_refusals_table,  &admin_stream_table,
-    &admin_dead_table,   &admin_errands_table,   &admin_pause_table,
-    &admin_moving_table, &admin_receivers_table, &admin_walks_table,
+    &admin_health_table,    &admin_poll_table,      &admin_backfill_table,
+    &admin_status_table,    &admin_keys_table,      &admin_gaps_table,
+    &admin_events_table,    &admin_refusals_table,  &admin_stream_table,
+    &admin_dead_table,      &admin_errands_table,   &admin_pause_table,
+    &admin_moving_table,    &admin_receivers_table, &admin_walks_table,
+    &admin_dashboard_table,
 };
 
 const struct connector *
@@ -173,9 +175,11 @@ check_head(void *arg, const struct http_request *request, struct slice peer,
         ((!asks || holds) && is_from_elsewhere(request))) {
         return 403;
     }
-    /* Asking whether it lives needs no token: a supervisor has none. */
+    /* Asking whether it lives needs no token: a supervisor has none. Nor does
+     * the page, which asks for one. */
     bool open = slice_equal_text(request->path, "/livez") ||
-                slice_equal_text(request->path, "/readyz");
+                slice_equal_text(request->path, "/readyz") ||
+                dashboard_owns(request->path);
     return open || is_authorized(admin, request) ? 0 : 401;
 }
 

@@ -21,6 +21,7 @@
  * admin_receivers receivers that register to be sent events as webhooks
  * admin_stream   what happens, as it happens
  * admin_walks    the last walks of a connector
+ * admin_dashboard the page and its parts
  */
 #ifndef APP_ADMIN_PRIVATE_H
 #define APP_ADMIN_PRIVATE_H
@@ -76,6 +77,7 @@ extern const struct admin_table admin_stream_table;
 extern const struct admin_table admin_pause_table;
 extern const struct admin_table admin_receivers_table;
 extern const struct admin_table admin_walks_table;
+extern const struct admin_table admin_dashboard_table;
 
 /* ---- admin_stream ---- */
 

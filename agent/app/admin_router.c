@@ -8,15 +8,16 @@
 static bool
 meets(const char *pattern, struct slice path, struct slice *ret_segment)
 {
-    static const struct slice hole = SLICE("{}");
+    static const struct slice rest = SLICE("{+}");
     struct slice words = slice_of(pattern);
-    size_t at = slice_find_slice(words, hole);
+    size_t at = slice_find(words, '{');
     *ret_segment = (struct slice){ NULL, 0 };
     if (at == SIZE_MAX) {
         return slice_equal(words, path);
     }
+    bool takes_rest = slice_ends(words, rest);
     struct slice before = slice_first(words, at);
-    struct slice behind = slice_from(words, at + hole.len);
+    struct slice behind = slice_from(words, at + (takes_rest ? rest.len : 2));
     if (path.len <= before.len + behind.len || !slice_starts(path, before) ||
         !slice_ends(path, behind)) {
         return false;
@@ -24,7 +25,7 @@ meets(const char *pattern, struct slice path, struct slice *ret_segment)
     struct slice segment = slice_from(path, before.len);
     segment.len -= behind.len;
     *ret_segment = segment;
-    return slice_find(segment, '/') == SIZE_MAX;
+    return takes_rest || slice_find(segment, '/') == SIZE_MAX;
 }
 
 static bool

@@ -15,7 +15,7 @@ struct admin_ask;
 struct admin_route {
     const char *method; /* "GET" stands for HEAD too */
     /* "/api/v1/gaps/{}/close": {} is one segment that is not empty; at most
-     * one in a pattern. */
+     * one in a pattern. "/assets/{+}": {+} is all that is left, slashes too. */
     const char *pattern;
     void (*answer)(struct admin_ask *ask);
 };

@@ -29,9 +29,10 @@ static const struct admin_route some[] = {
 static const struct admin_route others[] = {
     { "POST", "/api/gaps", two },
     { "GET", "/api/events/{}", one },
+    { "GET", "/assets/{+}", two },
 };
 static const struct admin_table first = { some, 3 };
-static const struct admin_table second = { others, 2 };
+static const struct admin_table second = { others, 3 };
 static const struct admin_table *const tables[] = { &first, &second };
 
 static void
@@ -50,6 +51,8 @@ a_request_finds_its_route_in_any_table(void **state)
         { "POST", "/api/gaps/7/close", &some[2], "7" },
         { "GET", "/api/events/shop%2Fevt_1", &others[1], "shop%2Fevt_1" },
         { "GET", "/api/events/close", &others[1], "close" },
+        { "GET", "/assets/b/app.js", &others[2], "b/app.js" },
+        { "GET", "/assets/", NULL, "" },
         { "GET", "/livez/", NULL, "" },
         { "GET", "/api/events/", NULL, "" },
         { "GET", "/api/events/a/b", NULL, "" },
