@@ -303,6 +303,14 @@ def suite_brokers(suite, options):
                            "tests/brokers", "--bin", program(tree)], limit=600)
 
 
+def suite_dashboard(suite, options):
+    """The page in a headless browser."""
+    del options
+    build(suite, "dev", ["longstop"])
+    suite.run_counted(["python3", "tests/e2e/run.py", "--folder",
+                       "tests/dashboard", "--bin", program("dev")], limit=600)
+
+
 def suite_providers(suite, options):
     """Every provider's list, as its documents say and the other way round."""
     build(suite, "dev", ["longstop"])
@@ -386,6 +394,7 @@ SUITES = {
     "conformance": (suite_conformance, "tests/conformance"),
     "e2e": (suite_e2e, "tests/e2e/run.py"),
     "brokers": (suite_brokers, "tests/brokers/contract.py"),
+    "dashboard": (suite_dashboard, "tests/dashboard/ground.py"),
     "providers": (suite_providers, "tests/providers/run.py"),
     "crash": (suite_crash, "tests/crash/run.py"),
     "tsan": (suite_tsan, "tests/unit"),

@@ -13,7 +13,7 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     libpq-dev postgresql libmosquitto-dev mosquitto mosquitto-clients
     librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika prometheus
     prometheus-alertmanager
-    mandoc groff-base zsh fish
+    mandoc groff-base zsh fish chromium chromium-driver
     systemd debhelper lintian"
 
 fail() {
