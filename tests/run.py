@@ -287,12 +287,13 @@ def suite_e2e(suite, options):
     """The program with its sanitizers; at leisure the hardened one as well."""
     if options.long:
         os.environ["LONGSTOP_LETTERS"] = "100000"  # of test_replay_load
+        os.environ["LONGSTOP_LONG"] = "1"  # what takes minutes, too
     for tree in ("dev", "release") if options.long else ("dev",):
         build(suite, tree)
         argv = ["python3", "tests/e2e/run.py", "--bin", program(tree)]
         if options.match and "e2e" in (options.only or []):
             argv += ["--match", options.match]
-        suite.run_counted(argv, limit=1800 if options.long else 900)
+        suite.run_counted(argv, limit=3600 if options.long else 900)
 
 
 def suite_brokers(suite, options):

@@ -16,6 +16,11 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     mandoc groff-base zsh fish chromium chromium-driver
     systemd debhelper lintian"
 
+# For what is run with --long alone.
+case " $* " in
+*" --long "*) packages="$packages buildah debootstrap" ;;
+esac
+
 fail() {
     printf 'run.sh: %s\n' "$*" >&2
     exit 1

@@ -123,6 +123,37 @@ append_command(void *arg, const struct command_spec *spec)
     }
 }
 
+/* Members of documents, in this order; test_json holds the program to it. */
+static const struct entry documents[] = {
+    { "status, events, show, gaps, dead, refusals, keys, errands, receivers, "
+      "pause, resume",
+      "what the agent's API answers: schema/openapi.yaml says each member. "
+      "Lists are {items, next_cursor}." },
+    { "retry, drop, replay",
+      "the errand that was begun, as the API has it; or {matches}, how many "
+      "there were, with --dry-run." },
+    { "check", "ok, files, findings, store, admin, connectors, handlers; each "
+               "finding has file, line, column, severity, message" },
+    { "doctor", "ok, findings; each has check, about, grade, words, fix" },
+    { "verify", "genuine, why, events" },
+    { "poll", "connector, outcome, error, pages, rows, new, known, "
+              "complete_until, next, gap, requests" },
+    { "backfill", "a line each time: connector, state, since, from, until, at, "
+                  "percent, pages, rows, new, known, rate, started, ended, "
+                  "why" },
+    { "redeliver", "deliveries; each has since, id, status, error" },
+    { "subscribe", "connector, requests, and secret_new, restart_needed, "
+                   "hooks, or error" },
+    { "import", "new, known" },
+    { "tail", "a line for each event of /api/v1/stream: topic, and the members "
+              "of its data" },
+    { "init --list", "connectors; each has name, title, group, webhook, poll, "
+                     "stream" },
+    { "demo", "produced, hooked, recovered, duplicates, delivered, lost, "
+              "twice, seconds and more" },
+    { "version", "version" },
+};
+
 void
 manual_commands(const char *version, struct buf *into)
 {
@@ -139,6 +170,8 @@ manual_commands(const char *version, struct buf *into)
         into);
     buf_text(into, ".SH COMMANDS\n");
     command_table_show(append_command, into);
+    buf_text(into, ".SH DOCUMENTS OF --json\n");
+    append_entries(documents, COUNT(documents), into);
     buf_text(into, ".SH EXIT STATUS\n");
     append_entries(exit_codes, COUNT(exit_codes), into);
     buf_text(into, ".SH ENVIRONMENT\n");

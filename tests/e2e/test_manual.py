@@ -147,6 +147,36 @@ class Completion(unittest.TestCase):
             self.assertEqual(got.stdout.decode()[:-1].split("\n"), wanted,
                              words)
 
+    def options(self):
+        """{command: its options}, as its help has them."""
+        listed = longstop("help").stdout.decode().split("commands:\n")[1]
+        return {name: set(re.findall(
+            r"^  .{4}--([a-z-]+)", longstop(name, "--help").stdout.decode(),
+            re.M)) for name in re.findall(r"^  ([a-z]+) ", listed, re.M)}
+
+    def test_bash_knows_every_command_and_every_option(self):
+        script = self.script("bash")
+        for name, options in self.options().items():
+            got = run("bash", "-c", BASH, "-", script, "longstop", name, "--")
+            self.assertEqual(set(got.stdout.decode().split()),
+                             {"--" + option for option in options}, name)
+
+    def test_zsh_and_fish_know_every_command_and_every_option(self):
+        with open(self.script("zsh"), encoding="utf-8") as file:
+            blocks = dict(re.findall(r"^    ([a-z]+)\)\n(.*?)^        ;;",
+                                     file.read(), re.M | re.S))
+        with open(self.script("fish"), encoding="utf-8") as file:
+            fish = file.read()
+        for name, options in self.options().items():
+            self.assertEqual(set(re.findall(r"--([a-z][a-z-]+)(?==?['},\[])",
+                                            blocks[name])) - {"help"},
+                             options - {"help"}, name)
+            self.assertIn(f"__fish_use_subcommand -a {name} ", fish)
+            lines = [line for line in fish.splitlines()
+                     if f"__fish_seen_subcommand_from {name}" in line]
+            self.assertEqual({word for line in lines for word in re.findall(
+                r" -l ([a-z-]+)", line)} - {"help"}, options - {"help"}, name)
+
     @have("fish")
     def test_fish_completes_commands_options_and_choices(self):
         script = self.script("fish")
