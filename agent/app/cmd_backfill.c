@@ -3,7 +3,6 @@
  * cmd_backfill: a past span of a connector's list, read by the running agent:
  * asks for it, follows it, cancels it.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,6 +11,7 @@
 #include "app/ask.h"
 #include "app/backfill_report.h"
 #include "app/commands.h"
+#include "app/interrupt.h"
 #include "app/load.h"
 #include "app/options.h"
 #include "base/instant.h"
@@ -35,15 +35,6 @@ struct backfill_command {
     bool json;
     bool bar;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void
-interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
 
 /* ---- the agent ---- */
 
@@ -142,7 +133,7 @@ follow(const struct backfill_command *command, struct slice started)
     int64_t next_ms = 0;
     enum exit_code code = EXIT_OK;
     bool is_over = false;
-    while (code == EXIT_OK && !is_over && interrupted == 0) {
+    while (code == EXIT_OK && !is_over && !interrupt_seen()) {
         struct arena arena = { 0 };
         struct buf json = { 0 };
         struct backfill_report report;
@@ -206,7 +197,6 @@ run(const struct backfill_command *command)
 static enum exit_code
 backfill(struct backfill_command *command, const char *name)
 {
-    struct sigaction action = { .sa_handler = interrupt };
     command->connector =
         load_connector(command->configuration, "backfill", name);
     if (command->connector == NULL) {
@@ -214,7 +204,7 @@ backfill(struct backfill_command *command, const char *name)
     }
     command->bar = !command->json && !command->detach && !command->cancel &&
                    isatty(STDOUT_FILENO);
-    (void)sigaction(SIGINT, &action, NULL);
+    interrupt_begin();
     return run(command);
 }
 

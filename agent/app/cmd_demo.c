@@ -60,7 +60,9 @@ on_signal(int signal)
 static void
 catch_signals(void)
 {
-    struct sigaction action = { .sa_handler = on_signal };
+    /* a second one ends it at once */
+    struct sigaction action = { .sa_handler = on_signal,
+                                .sa_flags = (int)SA_RESETHAND };
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);

@@ -3,7 +3,6 @@
  * cmd_errand: retry, drop and replay: one event or all that meet a filter, told
  * how many that is before it begins, followed until it is done.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 #include "app/commands.h"
 #include "app/errand_report.h"
 #include "app/filters.h"
+#include "app/interrupt.h"
 #include "app/load.h"
 #include "app/options.h"
 #include "app/told.h"
@@ -35,15 +35,6 @@ struct errand_command {
     const char *rate;
     bool all, yes, dry, detach, json;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void
-interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
 
 static bool
 is_replay(const struct errand_command *command)
@@ -212,7 +203,7 @@ follow(const struct errand_command *command, struct slice number)
     if (buf_status(&path) == STATUS_OK) {
         code = EXIT_OK;
     }
-    while (code == EXIT_OK && running && interrupted == 0) {
+    while (code == EXIT_OK && running && !interrupt_seen()) {
         struct buf body = { 0 };
         code = ask_agent(&command->ask, "GET", path.ptr, no_body, &body);
         struct slice errand = buf_slice(&body);
@@ -259,7 +250,6 @@ do_it(const struct errand_command *command)
 static enum exit_code
 run(struct errand_command *command)
 {
-    struct sigaction action = { .sa_handler = interrupt };
     bool go = true;
     enum exit_code code = EXIT_OK;
     if (command->event == NULL && !command->all &&
@@ -278,7 +268,7 @@ run(struct errand_command *command)
         code = ask_back(command, &go);
     }
     if (code == EXIT_OK && go) {
-        (void)sigaction(SIGINT, &action, NULL);
+        interrupt_begin();
         code = do_it(command);
     }
     buf_fini(&command->number);

@@ -5,12 +5,14 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/ask.h"
 #include "app/commands.h"
 #include "app/filters.h"
 #include "app/load.h"
 #include "app/options.h"
+#include "app/progress.h"
 #include "app/told.h"
 #include "wire/json.h"
 #include "wire/url.h"
@@ -27,6 +29,7 @@ struct export
     struct buf
         cursor; /* of the next page; empty: the first, or there is none */
     int64_t count;
+    struct progress progress;
 };
 
 static enum exit_code
@@ -45,6 +48,7 @@ write_page(struct export *export, struct slice body)
         }
         export->count++;
     }
+    progress_tell(&export->progress, 0, 0, export->count, "events");
     buf_clear(&export->cursor);
     buf_append(&export->cursor, told_text(body, "next_cursor", &arena));
     arena_fini(&arena);
@@ -83,10 +87,15 @@ export_all(struct export *export, const char *name)
         (void)fprintf(stderr, "longstop export: %s cannot be written\n", name);
         return EXIT_STORE;
     }
+    /* lines on the terminal itself say how far it is */
+    if (name != NULL || isatty(STDOUT_FILENO) == 0) {
+        progress_begin(&export->progress);
+    }
     for (int i = 0; code == EXIT_OK && more && i < PAGES_MOST; i++) {
         code = export_page(export);
         more = export->cursor.len > 0;
     }
+    progress_end(&export->progress);
     bool failed = fflush(export->to) != 0;
     failed = (name != NULL && fclose(export->to) != 0) || failed;
     if (failed || code == EXIT_STORE) {

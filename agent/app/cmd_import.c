@@ -4,11 +4,13 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "app/ask.h"
 #include "app/commands.h"
 #include "app/load.h"
 #include "app/options.h"
+#include "app/progress.h"
 #include "app/told.h"
 #include "wire/json.h"
 
@@ -23,6 +25,8 @@ struct import {
     size_t lines;     /* in the chunk */
     long long before; /* lines read before it */
     long long fresh, known;
+    uint64_t read, size; /* of the file, in bytes; 0: nobody knows */
+    struct progress progress;
 };
 
 static enum exit_code
@@ -102,6 +106,9 @@ read_lines(struct import *import)
     size_t len;
     do {
         len = fread(piece, 1, sizeof(piece), import->from);
+        import->read += len;
+        progress_tell(&import->progress, import->read, import->size,
+                      import->fresh + import->known, "events");
         buf_append(&text, (struct slice){ piece, len });
         code = buf_status(&text) == STATUS_OK
                    ? take_lines(import, &text, len == 0)
@@ -119,7 +126,13 @@ import_all(struct import *import, const char *name, bool json)
         (void)fprintf(stderr, "longstop import: %s cannot be read\n", name);
         return EXIT_STORE;
     }
+    struct stat info;
+    if (fstat(fileno(import->from), &info) == 0 && S_ISREG(info.st_mode)) {
+        import->size = (uint64_t)info.st_size;
+    }
+    progress_begin(&import->progress);
     enum exit_code code = read_lines(import);
+    progress_end(&import->progress);
     if (import->from != stdin) {
         (void)fclose(import->from);
     }
