@@ -30,6 +30,7 @@ const struct command command_table[] = {
     { "tail", cmd_tail, "show events and deliveries as they happen" },
     { "refusals", cmd_refusals, "list requests that were not accepted" },
     { "keys", cmd_keys, "whether ids of both channels meet" },
+    { "store", cmd_store, "back the store up, check it, restore it" },
     { "doctor", cmd_doctor, "look over it all, and say what to do" },
     { "demo", cmd_demo, "lose hooks on purpose and see them recovered" },
     { "schema", cmd_schema, "print a JSON Schema" },

@@ -35,6 +35,7 @@ enum exit_code cmd_refusals(int argc, char **argv);
 enum exit_code cmd_keys(int argc, char **argv);
 enum exit_code cmd_subscribe(int argc, char **argv);
 enum exit_code cmd_redeliver(int argc, char **argv);
+enum exit_code cmd_store(int argc, char **argv);
 enum exit_code cmd_doctor(int argc, char **argv);
 enum exit_code cmd_demo(int argc, char **argv);
 enum exit_code cmd_schema(int argc, char **argv);

@@ -44,6 +44,24 @@ enum status fs_replace(const char *path, struct slice bytes, struct error *err);
 NODISCARD
 enum status fs_remove(const char *path, struct error *err);
 
+/*
+ * Gives the file `from` the name `to`, in the same directory, durably: its
+ * bytes first, then the name. What `to` named before is gone when it
+ * `replaces`, else STATUS_EXISTS and nothing has changed.
+ */
+NODISCARD
+enum status fs_place(const char *from, const char *to, bool replaces,
+                     struct error *err);
+
+/* Gives a file a second name beside it, which must be free, durably. */
+NODISCARD
+enum status fs_link(const char *path, const char *also, struct error *err);
+
+/* Makes `path` the file of whoever `like` is of, where we may; one that is not
+ * there is like nobody. */
+NODISCARD
+enum status fs_own_like(const char *path, const char *like, struct error *err);
+
 /* Makes a directory that is ours alone (0700), durably; one that is there stays
  * as it is. */
 NODISCARD

@@ -89,6 +89,77 @@ fs_remove(const char *path, struct error *err)
     return fs_sync_parent(path, err);
 }
 
+static enum status
+sync_whole(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return fs_fail(err, "sync", path, errno);
+    }
+    enum status status =
+        fsync(fd) == 0 ? STATUS_OK : fs_fail(err, "sync", path, errno);
+    fs_durable_step();
+    (void)close(fd);
+    return status;
+}
+
+static enum status
+add_name(const char *path, const char *also, struct error *err)
+{
+    if (link(path, also) == 0) {
+        fs_durable_step();
+        return STATUS_OK;
+    }
+    return errno == EEXIST
+               ? error_set(err, STATUS_EXISTS,
+                           "%s is there already: name another file", also)
+               : fs_fail(err, "make", also, errno);
+}
+
+enum status
+fs_link(const char *path, const char *also, struct error *err)
+{
+    enum status status = add_name(path, also, err);
+    return status == STATUS_OK ? fs_sync_parent(also, err) : status;
+}
+
+enum status
+fs_place(const char *from, const char *to, bool replaces, struct error *err)
+{
+    enum status status = sync_whole(from, err);
+    if (status == STATUS_OK && !replaces) {
+        status = add_name(from, to, err);
+        if (status == STATUS_OK) {
+            (void)unlink(from);
+        }
+    } else if (status == STATUS_OK) {
+        status = rename(from, to) == 0 ? STATUS_OK
+                                       : fs_fail(err, "replace", to, errno);
+        fs_durable_step();
+    }
+    if (status == STATUS_OK) {
+        status = fs_sync_parent(to, err);
+        if (status != STATUS_OK && !replaces) {
+            (void)unlink(to);
+        }
+    }
+    return status;
+}
+
+enum status
+fs_own_like(const char *path, const char *like, struct error *err)
+{
+    struct stat ours;
+    struct stat theirs;
+    if (stat(like, &theirs) != 0 || stat(path, &ours) != 0 ||
+        (ours.st_uid == theirs.st_uid && ours.st_gid == theirs.st_gid)) {
+        return STATUS_OK;
+    }
+    return lchown(path, theirs.st_uid, theirs.st_gid) == 0
+               ? STATUS_OK
+               : fs_fail(err, "hand over", path, errno);
+}
+
 enum status
 fs_make_directory(const char *path, struct error *err)
 {

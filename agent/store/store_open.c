@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store.h"
 
+#include "store/store_backup.h"
 #include "store/store_sqlite.h"
 #include "store/store_view.h"
 
@@ -64,6 +65,50 @@ store_open(const char *url, const struct store_settings *settings,
     }
     size_t kind = find_kind(slice_of(url));
     return kinds[kind].open(url + kinds[kind].scheme.len, settings, ret, err);
+}
+
+/* Of SQLite alone: who has a server has its tools. Returns what stands behind
+ * the scheme. */
+static enum status
+path_of(const char *url, const char **ret, struct error *err)
+{
+    enum status status = store_known(url, err);
+    if (status == STATUS_OK) {
+        *ret = url + kinds[find_kind(slice_of(url))].scheme.len;
+    }
+    return status;
+}
+
+enum status
+store_backup_take(const char *url, const char *file, struct store_backup *ret,
+                  struct error *err)
+{
+    const char *path = NULL;
+    enum status status = path_of(url, &path, err);
+    return status == STATUS_OK ? store_sqlite_backup_take(path, file, ret, err)
+                               : status;
+}
+
+enum status
+store_backup_check(const char *url, const char *file, struct store_backup *ret,
+                   struct error *err)
+{
+    const char *path = file;
+    enum status status = file != NULL ? STATUS_OK : path_of(url, &path, err);
+    return status == STATUS_OK ? store_sqlite_backup_check(path, ret, err)
+                               : status;
+}
+
+enum status
+store_backup_restore(const char *url, const char *file,
+                     char kept[STORE_BACKUP_KEPT_BYTES],
+                     struct store_backup *ret, struct error *err)
+{
+    const char *path = NULL;
+    enum status status = path_of(url, &path, err);
+    return status == STATUS_OK
+               ? store_sqlite_backup_restore(path, file, kept, ret, err)
+               : status;
 }
 
 enum status

@@ -10,6 +10,7 @@
 #define STORE_STORE_SQLITE_H
 
 #include "store/store.h"
+#include "store/store_backup.h"
 #include "store/store_view.h"
 
 /* store_open's "sqlite:PATH". */
@@ -22,6 +23,21 @@ enum status store_sqlite_open(const char *path,
 NODISCARD
 enum status store_sqlite_view_open(const char *path, struct store_view **ret,
                                    struct error *err);
+
+/* store_backup.h of "sqlite:PATH". */
+NODISCARD
+enum status store_sqlite_backup_take(const char *path, const char *file,
+                                     struct store_backup *ret,
+                                     struct error *err);
+NODISCARD
+enum status store_sqlite_backup_check(const char *path,
+                                      struct store_backup *ret,
+                                      struct error *err);
+NODISCARD
+enum status store_sqlite_backup_restore(const char *path, const char *file,
+                                        char kept[STORE_BACKUP_KEPT_BYTES],
+                                        struct store_backup *ret,
+                                        struct error *err);
 
 /* The name of a network file system by its statfs magic, or NULL: WAL needs
  * shared memory and honest locks, which these do not give. */

@@ -13,6 +13,7 @@
  * store_sqlite_account  what one channel brought and the other showed
  * store_sqlite_pause  what is paused
  * store_sqlite_prune  what is over its time
+ * store_sqlite_backup  copies taken beside the writer, and put in its place
  * store_sqlite_refusal  requests that were not accepted, kept and looked at
  * store_sqlite_view   looking beside the writer: its connection, gaps, totals
  * store_sqlite_view_dead  dead letters, and errands
