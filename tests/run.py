@@ -329,6 +329,21 @@ def suite_crash(suite, options):
                            "1" if options.long else every], limit=1800)
 
 
+def suite_faults(suite, options):
+    """Power losses and faults of the store; at leisure every one there is."""
+    build(suite, "dev")
+    folder = os.path.join(tree_path("dev"), "faults")
+    power = ["--every", "1", "--seeds", "20", "--again", "10"]
+    calls = ["--every", "1"]
+    if not options.long:
+        power = ["--every", "12", "--seeds", "2", "--again", "20"]
+        calls = ["--every", "60"]
+    suite.run_counted([os.path.join(folder, "faults-power"), *power],
+                      limit=7200)
+    suite.run_counted([os.path.join(folder, "faults-calls"), *calls],
+                      limit=7200)
+
+
 def suite_demo(suite, options):
     """The demo of the hardened build, as the quickstart runs it."""
     del options
@@ -398,6 +413,7 @@ SUITES = {
     "dashboard": (suite_dashboard, "tests/dashboard/ground.py"),
     "providers": (suite_providers, "tests/providers/run.py"),
     "crash": (suite_crash, "tests/crash/run.py"),
+    "faults": (suite_faults, "tests/faults/power.c"),
     "tsan": (suite_tsan, "tests/unit"),
     "sim": (suite_sim, "tests/sim/run.py"),
     "fuzz": (suite_fuzz, "tests/fuzz/run.py"),
@@ -412,7 +428,7 @@ FIRST = ["build"]
 LAST = ["packages", "bench"]
 
 # Look at no clock, and so run beside those that do.
-BESIDE = ["lint", "analysis", "tsan", "sim", "fuzz", "planted"]
+BESIDE = ["lint", "analysis", "faults", "tsan", "sim", "fuzz", "planted"]
 
 
 def wanted(options):
