@@ -366,9 +366,13 @@ def suite_sim(suite, options):
 
 
 def suite_fuzz(suite, options):
-    """Every target over its seeds; at leisure what libFuzzer makes of them."""
+    """Every target over its seeds; our HTTP parser beside node's; at leisure
+    what libFuzzer makes of the seeds."""
     build(suite, "dev")
     run_ctest(suite, "dev", "-L", "^fuzz$")
+    suite.run_counted(["python3", "tests/fuzz/against_node.py", "--bin",
+                       tree_path("dev"), "--cases",
+                       "100000" if options.long else "2000"], limit=1800)
     if options.long:
         build(suite, "fuzz")
         suite.run_counted(["python3", "tests/fuzz/run.py", "--bin",

@@ -27,6 +27,19 @@ enum state {
     STATE_COUNT
 };
 
+/* Where in a chunk extension (RFC 9112 §7.1.1). Whoever takes a line end in
+ * quotes for text, or goes on behind what is none, sees another body. */
+enum extension {
+    EXTENSION_NAME_START, /* behind the semicolon */
+    EXTENSION_NAME,
+    EXTENSION_VALUE_START,
+    EXTENSION_VALUE,
+    EXTENSION_QUOTED,
+    EXTENSION_ESCAPED,
+    EXTENSION_QUOTE_END,
+    EXTENSION_NONE /* no extension goes on like this */
+};
+
 /* All extensions of a request together; nobody sends any. */
 #define EXTENSION_BYTES_MAX 1024
 #define SIZE_DIGITS_MAX     16
@@ -177,6 +190,32 @@ line_lf_byte(struct http_scan *scan, unsigned char byte)
     return line_feed(scan, byte, STATE_FIELD_START);
 }
 
+/* Of a trailer's fields; the head's are read by others. */
+static void
+keep_name(struct http_scan *scan, unsigned char byte)
+{
+    if (scan->in_trailer && scan->name_len < sizeof(scan->name)) {
+        scan->name[scan->name_len++] = (char)byte;
+    }
+}
+
+/* A trailer cannot say where the body that it ends has ended: whoever heeds it
+ * reads another request (RFC 9110 §6.5.1). */
+static enum state
+trailer_name_end(struct http_scan *scan)
+{
+    static const char *const framing[] = { "Content-Length",
+                                           "Transfer-Encoding", "Connection",
+                                           "Host" };
+    const struct slice name = { scan->name, scan->name_len };
+    for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++) {
+        if (slice_equal_nocase(name, slice_of(framing[i]))) {
+            return refuse(scan, 400, "a trailer field that frames a request");
+        }
+    }
+    return STATE_FIELD_VALUE;
+}
+
 static enum state
 field_start_byte(struct http_scan *scan, unsigned char byte)
 {
@@ -189,6 +228,8 @@ field_start_byte(struct http_scan *scan, unsigned char byte)
     if (!is_token(byte)) {
         return refuse_byte(scan, byte, "no field name");
     }
+    scan->name_len = 0;
+    keep_name(scan, byte);
     if (++scan->field_count > scan->field_limit) {
         return refuse(scan, 431, "too many fields");
     }
@@ -199,8 +240,9 @@ static enum state
 field_name_byte(struct http_scan *scan, unsigned char byte)
 {
     if (byte == ':') {
-        return STATE_FIELD_VALUE;
+        return scan->in_trailer ? trailer_name_end(scan) : STATE_FIELD_VALUE;
     }
+    keep_name(scan, byte);
     if (byte == ' ' || byte == '\t') {
         return refuse(scan, 400, "a blank before the colon"); /* §5.1 */
     }
@@ -262,6 +304,7 @@ size_byte(struct http_scan *scan, unsigned char byte)
         return size_end(scan, STATE_SIZE_LF);
     }
     if (byte == ';') {
+        scan->extension = EXTENSION_NAME_START;
         return size_end(scan, STATE_EXTENSION);
     }
     if (digit < 0) {
@@ -275,14 +318,48 @@ size_byte(struct http_scan *scan, unsigned char byte)
     return STATE_SIZE;
 }
 
+static enum extension
+extension_next(enum extension at, unsigned char byte)
+{
+    switch (at) {
+    case EXTENSION_NAME_START:
+        return is_token(byte) ? EXTENSION_NAME : EXTENSION_NONE;
+    case EXTENSION_VALUE_START:
+        return byte == '"'      ? EXTENSION_QUOTED
+               : is_token(byte) ? EXTENSION_VALUE
+                                : EXTENSION_NONE;
+    case EXTENSION_QUOTED:
+        return byte == '"'     ? EXTENSION_QUOTE_END
+               : byte == '\\'  ? EXTENSION_ESCAPED
+               : is_text(byte) ? EXTENSION_QUOTED
+                               : EXTENSION_NONE;
+    case EXTENSION_ESCAPED:
+        return is_text(byte) ? EXTENSION_QUOTED : EXTENSION_NONE;
+    case EXTENSION_NAME:
+    case EXTENSION_VALUE:
+    case EXTENSION_QUOTE_END:
+    case EXTENSION_NONE: break;
+    }
+    if (byte == ';') {
+        return EXTENSION_NAME_START;
+    }
+    if (byte == '=' && at == EXTENSION_NAME) {
+        return EXTENSION_VALUE_START;
+    }
+    return is_token(byte) && at != EXTENSION_QUOTE_END ? at : EXTENSION_NONE;
+}
+
 static enum state
 extension_byte(struct http_scan *scan, unsigned char byte)
 {
-    if (byte == '\r') {
+    const enum extension at = (enum extension)scan->extension;
+    if (byte == '\r' && (at == EXTENSION_NAME || at == EXTENSION_VALUE ||
+                         at == EXTENSION_QUOTE_END)) {
         return STATE_SIZE_LF;
     }
-    if (!is_text(byte)) {
-        return refuse_byte(scan, byte, "a control byte in a chunk extension");
+    scan->extension = (unsigned char)extension_next(at, byte);
+    if (scan->extension == EXTENSION_NONE) {
+        return refuse_byte(scan, byte, "no chunk extension");
     }
     if (++scan->extra_used > EXTENSION_BYTES_MAX) {
         return refuse(scan, 400, "chunk extensions over the limit");

@@ -30,7 +30,10 @@ struct http_scan {
     size_t head_limit;
     size_t field_count; /* field lines so far */
     size_t field_limit;
-    size_t extra_used; /* bytes of chunk extensions so far */
+    size_t extra_used;       /* bytes of chunk extensions so far */
+    unsigned char extension; /* where in one: enum extension */
+    unsigned char name_len;  /* of a trailer field, as far as it is kept */
+    char name[20];
     uint64_t chunk_left;
     uint64_t body_left; /* how much more body is allowed */
     unsigned status;    /* of a refusal */

@@ -133,7 +133,7 @@ static const struct row good_rows[] = {
       "03;a=b;c=\"d e\"\r\nabc\r\n0;x\r\n\r\n",
       "PUT / 3:abc; " },
     { "PUT / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
-      "1\r\n\n\r\n2\r\n\r\n\r\n0\r\nX-Sum: 1\r\nContent-Length: 5\r\n\r\n"
+      "1\r\n\n\r\n2\r\n\r\n\r\n0\r\nX-Sum: 1\r\nContent-Length-X: 5\r\n\r\n"
       "GET /b HTTP/1.1\r\n" H "\r\n",
       "PUT / 3:\n\r\n; GET /b 0:; " },
     { "GET /a HTTP/1.1\r\n" H "\r\nPOST /b HTTP/1.1\r\n" H
@@ -334,8 +334,23 @@ static const struct row chunk_rows[] = {
     { C "0\r\n X: a\r\n\r\n", "400; " },
     { C "0\r\nX: a\r\n", "unfinished; " },
     { C "0\r\na:\r\nb:\r\nc:\r\nd:\r\ne:\r\nf:\r\ng:\r\n\r\n", "431; " },
-    { C "0\r\nTransfer-Encoding: chunked\r\n\r\nGET /b HTTP/1.1\r\n" H "\r\n",
-      "POST / 0:; GET /b 0:; " },
+    { C "0\r\nTransfer-Encoding: chunked\r\n\r\n", "400; " },
+    { C "0\r\nX: y\r\ncontent-LENGTH: 5\r\n\r\n", "400; " },
+    { C "0\r\nHost: b\r\n\r\n", "400; " },
+    { C "0\r\nConnection: close\r\n\r\n", "400; " },
+    { C "0\r\nHosts: b\r\nContent-Lengt: 5\r\n\r\n", "POST / 0:; " },
+    { C "0\r\nTransfer-Encodings-And-More: a\r\n\r\n", "POST / 0:; " },
+    { C "0;a;b=c;d=\"e;\\\"=\\\\\"\r\n\r\n", "POST / 0:; " },
+    { C "0;\r\n\r\n", "400; " },
+    { C "0;a;\r\n\r\n", "400; " },
+    { C "0;;a\r\n\r\n", "400; " },
+    { C "0; a\r\n\r\n", "400; " },
+    { C "0;a=\r\n\r\n", "400; " },
+    { C "0;a=b=c\r\n\r\n", "400; " },
+    { C "0;a=\x80\r\n\r\n", "400; " },
+    { C "0;a=\"\r\n\r\n", "400; " },
+    { C "0;a=\"b\"c\r\n\r\n", "400; " },
+    { C "0;a=\"\\\r\n\"\r\n\r\n", "400; " },
 };
 
 static void
