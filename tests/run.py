@@ -351,6 +351,15 @@ def suite_demo(suite, options):
     suite.count(suite.run([program("release"), "demo"], 120) == 0, "demo")
 
 
+def suite_load(suite, options):
+    """Many connections that dawdle, and a flood, of the hardened build."""
+    build(suite, "release", PROGRAMS)
+    argv = ["python3", "tests/load/run.py", "--bin", tree_path("release")]
+    if options.long:
+        argv.append("--long")
+    suite.run_counted(argv, limit=900)
+
+
 def suite_sim(suite, options):
     """Worlds by seed, and each rule removed; at leisure more, and leaks."""
     build(suite, "sim", ["longstop-sim"])
@@ -422,6 +431,7 @@ SUITES = {
     "sim": (suite_sim, "tests/sim/run.py"),
     "fuzz": (suite_fuzz, "tests/fuzz/run.py"),
     "demo": (suite_demo, "agent/app/cmd_demo.c"),
+    "load": (suite_load, "tests/load/run.py"),
     "packages": (suite_packages, "tests/packages/run.py"),
     "planted": (suite_planted, "tests/lint/planted.sh"),
     "bench": (suite_bench, "tests/bench/run.py"),
