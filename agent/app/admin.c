@@ -2,6 +2,7 @@
 #include "app/admin_private.h"
 
 #include "app/dashboard.h"
+#include "app/generation.h"
 #include "io/loop.h"
 #include "model/address.h"
 #include "wire/encode.h"
@@ -18,7 +19,7 @@ static const struct admin_table *const tables[] = {
     &admin_events_table,    &admin_refusals_table,  &admin_stream_table,
     &admin_dead_table,      &admin_errands_table,   &admin_pause_table,
     &admin_moving_table,    &admin_receivers_table, &admin_walks_table,
-    &admin_dashboard_table,
+    &admin_dashboard_table, &admin_reload_table,
 };
 
 const struct connector *
@@ -50,7 +51,20 @@ admin_wait_begin(struct admin_wait *wait, const struct admin_ask *ask)
 {
     wait->admin = ask->admin;
     wait->exchange = ask->exchange;
+    wait->generation = ask->admin->settings.generation;
+    if (wait->generation != NULL) {
+        generation_hold(wait->generation);
+    }
     list_append(&ask->admin->waits, &wait->link);
+}
+
+static void
+release(struct admin_wait *wait)
+{
+    if (wait->generation != NULL) {
+        generation_release(wait->generation);
+        wait->generation = NULL;
+    }
 }
 
 void
@@ -58,6 +72,7 @@ admin_wait_end(struct admin_wait *wait)
 {
     if (wait->admin != NULL) {
         list_remove(&wait->link);
+        release(wait);
     }
 }
 
@@ -227,6 +242,14 @@ admin_create(struct loop *loop, const struct admin_settings_of_agent *settings,
 }
 
 void
+admin_change(struct admin *admin,
+             const struct admin_settings_of_agent *settings)
+{
+    admin->settings = *settings;
+    admin_poll_change(admin);
+}
+
+void
 admin_destroy(struct admin *admin)
 {
     if (admin == NULL) {
@@ -236,6 +259,7 @@ admin_destroy(struct admin *admin)
         struct admin_wait *wait = list_entry(link, struct admin_wait, link);
         admin_answer_problem(wait->exchange, 503, "the agent is stopping");
         wait->admin = NULL;
+        release(wait);
         if (wait->dropped != NULL) {
             wait->dropped(wait);
         }

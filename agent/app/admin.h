@@ -13,6 +13,7 @@
 #ifndef APP_ADMIN_H
 #define APP_ADMIN_H
 
+#include "app/reload.h"
 #include "app/streams.h"
 #include "app/walks.h"
 #include "base/bytes.h"
@@ -27,11 +28,16 @@
 #include <stdbool.h>
 
 struct admin;
+struct generation;
 struct live;
 struct loop;
 struct tls_server;
 
 struct admin_settings_of_agent {
+    /* Held by questions that are under way. NULL: by nothing. */
+    struct generation *generation;
+    reload_fn *reload;
+    void *reload_arg;
     struct slice address;
     struct slice token;     /* empty: none asked for */
     struct tls_server *tls; /* NULL: plain */
@@ -54,6 +60,7 @@ struct admin_settings_of_agent {
     const char *sandbox;           /* in words, see confine.h */
     const char *version;
     int64_t started_ms; /* Unix ms */
+    int64_t loaded_ms;  /* when the configuration was read */
 };
 
 /* Borrows what the settings point to. Listens at once. */
@@ -62,6 +69,11 @@ enum status admin_create(struct loop *loop,
                          const struct admin_settings_of_agent *settings,
                          struct admin **ret, struct error *err);
 void admin_destroy(struct admin *admin); /* NULL is allowed */
+
+/* Goes on with another configuration; the address and whether it is TLS are the
+ * same. Who waits for a walk waits for that of the connector of this name. */
+void admin_change(struct admin *admin,
+                  const struct admin_settings_of_agent *settings);
 
 /* To be told of all walks, so that who asked for one gets its report; `dry`
  * tells those that store nothing from the others. NULL is allowed: a walk may

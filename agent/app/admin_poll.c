@@ -31,6 +31,17 @@ dropped(struct admin_wait *wait)
     forget(list_entry(wait, struct walker, wait));
 }
 
+/* False: it cannot be asked for. */
+static bool
+ask_for(struct admin *admin, const struct walker *walker)
+{
+    if (!walker->dry) {
+        walks_poke(admin->settings.walks, walker->connector);
+        return true;
+    }
+    return walks_try(admin->settings.walks, walker->connector);
+}
+
 static void
 answer_poll(struct admin_ask *ask)
 {
@@ -58,14 +69,30 @@ answer_poll(struct admin_ask *ask)
     walker->dry = admin_query_flag(ask, "dry_run");
     walker->wait.dropped = dropped;
     list_append(&admin->walkers, &walker->link);
-    if (!walker->dry) {
-        walks_poke(admin->settings.walks, connector);
-    } else if (!walks_try(admin->settings.walks, connector)) {
+    if (!ask_for(admin, walker)) {
         forget(walker);
         admin_answer_status(ask->exchange, STATUS_NOMEM, NULL);
         return;
     }
     admin_wait_begin(&walker->wait, ask);
+}
+
+void
+admin_poll_change(struct admin *admin)
+{
+    list_for_each_safe(at, &admin->walkers) {
+        struct walker *walker = list_entry(at, struct walker, link);
+        walker->connector = admin_connector(admin, walker->connector->name);
+        if (walker->connector != NULL && walker->connector->has_poll &&
+            ask_for(admin, walker)) {
+            continue;
+        }
+        admin_wait_end(&walker->wait);
+        admin_answer_problem(walker->wait.exchange, 409,
+                             "the configuration was read again, and no "
+                             "connector of this name polls any more");
+        forget(walker);
+    }
 }
 
 void

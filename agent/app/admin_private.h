@@ -6,6 +6,7 @@
  * admin          listening, who may ask, the way to the route
  * admin_health   whether it lives, whether it is ready, metrics
  * admin_poll     asking for a walk
+ * admin_reload   reading the configuration again
  * admin_pause    pausing handlers and connectors
  * admin_backfill asking for a past span of a list
  * admin_answer   ways to answer, and what answers are made of
@@ -61,6 +62,7 @@ struct admin_ask {
 /* Each file's routes; a new one is listed in admin.c. */
 extern const struct admin_table admin_health_table;
 extern const struct admin_table admin_poll_table;
+extern const struct admin_table admin_reload_table;
 extern const struct admin_table admin_status_table;
 extern const struct admin_table admin_keys_table;
 extern const struct admin_table admin_gaps_table;
@@ -78,6 +80,11 @@ extern const struct admin_table admin_pause_table;
 extern const struct admin_table admin_receivers_table;
 extern const struct admin_table admin_walks_table;
 extern const struct admin_table admin_dashboard_table;
+
+/* ---- admin_poll ---- */
+
+/* Has all that wait for a walk wait for one of the walks there are now. */
+void admin_poll_change(struct admin *admin);
 
 /* ---- admin_stream ---- */
 
@@ -160,6 +167,7 @@ struct admin_wait {
     struct list link;
     struct admin *admin; /* NULL: the admin is gone, 503 was answered */
     struct http_exchange *exchange;
+    struct generation *generation; /* that may be pointed into */
     /* Told when the admin goes first. NULL: whoever has the wait looks at
      * `admin` when its own call comes back. */
     void (*dropped)(struct admin_wait *wait);

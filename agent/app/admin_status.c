@@ -401,9 +401,23 @@ add_agent(struct admin_look *look)
     json_add_text(look->tree, root, "version", slice_of(settings->version));
     admin_add_time(look->tree, root, "now", clock_unix_ms());
     admin_add_time(look->tree, root, "started", settings->started_ms);
+    admin_add_time(look->tree, root, "loaded", settings->loaded_ms);
     json_add_text(look->tree, root, "store",
                   slice_of(status_text(figures.health)));
     json_add_text(look->tree, root, "sandbox", slice_of(settings->sandbox));
+}
+
+/* The configuration may have been read again since it was asked. */
+static const struct store_figure *
+figure_of(const struct overview *overview, uint32_t handler)
+{
+    static const struct store_figure none = { 0 };
+    for (size_t i = 0; i < overview->call.figures.count; i++) {
+        if (overview->figures[i].handler == handler) {
+            return &overview->figures[i];
+        }
+    }
+    return &none;
 }
 
 static void
@@ -426,8 +440,9 @@ figures_came(struct store_call *call)
         struct json_node *handlers =
             json_add_array(look->tree, json_tree_root(look->tree), "handlers");
         for (size_t i = 0; i < admin->settings.outlet_count; i++) {
-            add_handler(look, handlers, &admin->settings.outlets[i],
-                        &overview->figures[i]);
+            const struct outlet_settings *outlet = &admin->settings.outlets[i];
+            add_handler(look, handlers, outlet,
+                        figure_of(overview, outlet->number));
         }
         add_receivers(look, overview, admin->settings.outlet_count);
         admin_look_again(look);

@@ -118,6 +118,42 @@ random_seed(void)
                : (uint64_t)clock_monotonic_us();
 }
 
+struct outlets_parts
+agent_parts(const struct agent *agent)
+{
+    return (struct outlets_parts){ agent->loop, agent->user_agent,
+                                   agent->spawner };
+}
+
+/* Introduces all names of the configuration to the store, and makes the
+ * handlers. */
+static enum status
+name_all(struct agent *agent, struct store *store, struct error *err)
+{
+    const struct outlets_parts parts = agent_parts(agent);
+    const bool runs = agent->settings.mode == AGENT_RUN;
+    struct naming naming = { 0 };
+    enum status status = naming_create(agent->settings.configuration, &naming);
+    if (status == STATUS_OK) {
+        status = naming_read(store, &naming, err);
+    }
+    if (status == STATUS_OK) {
+        status = naming_settle(store, &naming, err);
+    }
+    if (status == STATUS_OK) {
+        status = generation_make_outlets(agent->generation, NULL,
+                                         runs ? &parts : NULL, &naming, err);
+    }
+    if (status == STATUS_OK) {
+        status = pauses_create(naming.count, &agent->telemetry, &agent->pauses);
+    }
+    if (status == STATUS_OK) {
+        status = agent_put_pauses(agent, &naming);
+    }
+    naming_fini(&naming);
+    return status;
+}
+
 static enum status
 build_store(struct agent *agent, struct error *err)
 {
@@ -140,19 +176,8 @@ build_store(struct agent *agent, struct error *err)
     if (status != STATUS_OK) {
         return status;
     }
-    status = naming_connectors(store, configuration->connectors,
-                               configuration->connector_count, err);
+    status = name_all(agent, store, err);
     int64_t floor_ms = store->ops->ledger_floor_ms(store);
-    if (status == STATUS_OK) {
-        const struct outlets_parts parts = { agent->loop, agent->user_agent,
-                                             agent->spawner };
-        status = outlets_create(
-            agent->settings.mode == AGENT_RUN ? &parts : NULL, configuration,
-            store, &agent->generation.outlets, err);
-    }
-    if (status == STATUS_OK) {
-        status = agent_build_pauses(agent, store, err);
-    }
     if (status == STATUS_OK) {
         status = agent_build_receivers(agent, store, err);
     }
@@ -193,11 +218,10 @@ commit_took(void *arg, double seconds, size_t units)
 static enum status
 build_dispatch(struct agent *agent)
 {
-    const struct configuration *configuration = agent->configuration;
     const struct dispatch_settings settings = {
-        .outlets = agent->generation.outlets.at,
-        .outlet_count = agent->generation.outlets.count,
-        .spare = (size_t)configuration->settings.outbound.rules.most,
+        .outlets = agent->generation->listed.at,
+        .outlet_count = agent->generation->listed.count,
+        .spare = (size_t)agent->rules.most + SPARE_HANDLERS,
         .telemetry = &agent->telemetry,
         .watch = live_watch(agent->live),
         .pauses = agent->pauses,
@@ -231,12 +255,12 @@ build_generation(struct agent *agent)
         .only = agent->settings.only,
         .walks = { agent, walk_asked, walk_ended },
         .trials = { agent, trial_asked, trial_ended },
+        .unused = agent_generation_unused,
+        .arg = agent,
     };
-    enum status status =
-        generation_build(&agent->generation, &agent->frame,
-                         agent->configuration, agent->floor_ms);
+    enum status status = generation_build(agent->generation, agent->floor_ms);
     if (status == STATUS_OK) {
-        dispatch_enter(agent->dispatch, &agent->generation.epoch, ignore_left,
+        dispatch_enter(agent->dispatch, &agent->generation->epoch, ignore_left,
                        NULL);
         store_worker_on_commit(agent->worker, commit_took, agent);
     }
@@ -267,7 +291,7 @@ build_listener(struct agent *agent, struct error *err)
         return STATUS_OK;
     }
     struct http_server_handler handler =
-        source_webhook_handler(agent->generation.webhook);
+        source_webhook_handler(agent->generation->webhook);
     enum status status = http_server_create(
         agent->loop, configuration->places.listen_address.ptr, 0660,
         &listen->limits, &handler, &agent->server, err);
@@ -278,10 +302,13 @@ build_listener(struct agent *agent, struct error *err)
     return STATUS_OK;
 }
 
-static enum status
-build_admin(struct agent *agent, struct error *err)
+struct admin_settings_of_agent
+agent_admin_settings(struct agent *agent)
 {
-    struct admin_settings_of_agent settings = {
+    return (struct admin_settings_of_agent){
+        .generation = agent->generation,
+        .reload = agent_reload,
+        .reload_arg = agent,
         .address = agent->configuration->places.admin_address,
         .token = agent->configuration->admin_token,
         .tls = agent->doors.admin,
@@ -292,19 +319,26 @@ build_admin(struct agent *agent, struct error *err)
         .errands = agent->errands,
         .pauses = agent->pauses,
         .receivers = agent->receivers,
-        .outlets = agent->generation.outlets.at,
-        .outlet_count = agent->generation.outlets.count,
+        .outlets = agent->generation->listed.at,
+        .outlet_count = agent->generation->listed.count,
         .connectors = agent->configuration->connectors,
         .connector_count = agent->configuration->connector_count,
-        .walks = agent->generation.walks,
-        .streams = agent->generation.streams,
+        .walks = agent->generation->walks,
+        .streams = agent->generation->streams,
         .live = agent->live,
         .live_streams = (size_t)agent->configuration->settings.admin.streams,
         .is_listening = agent->configuration->settings.listen != NULL,
         .sandbox = agent->sandbox,
         .version = agent->settings.version,
-        .started_ms = clock_unix_ms(),
+        .started_ms = agent->started_ms,
+        .loaded_ms = agent->loaded_ms,
     };
+}
+
+static enum status
+build_admin(struct agent *agent, struct error *err)
+{
+    const struct admin_settings_of_agent settings = agent_admin_settings(agent);
     return admin_create(agent->loop, &settings, &agent->admin, err);
 }
 
@@ -329,17 +363,23 @@ build_outside(struct agent *agent, struct error *err)
                : status;
 }
 
-static enum status
-build_heartbeat(struct agent *agent)
+struct heartbeat_settings
+agent_heartbeat(struct agent *agent)
 {
-    const struct heartbeat_settings settings = {
+    return (struct heartbeat_settings){
         .loop = agent->loop,
         .worker = agent->worker,
         .configuration = agent->configuration,
-        .outlets = &agent->generation.outlets,
+        .outlets = &agent->generation->listed,
         .dispatch = agent->dispatch,
-        .walks = agent->generation.walks,
+        .walks = agent->generation->walks,
     };
+}
+
+static enum status
+build_heartbeat(struct agent *agent)
+{
+    const struct heartbeat_settings settings = agent_heartbeat(agent);
     return heartbeat_create(&settings, &agent->heartbeat);
 }
 
@@ -366,6 +406,10 @@ build(struct agent *agent, struct error *err)
     status = status != STATUS_OK
                  ? status
                  : telemetry_init(&agent->telemetry, agent->settings.version);
+    if (status == STATUS_OK) {
+        telemetry_loaded(&agent->telemetry, true, agent->loaded_ms);
+        status = agent_reload_open(agent);
+    }
     status = status != STATUS_OK ? status : build_outside(agent, err);
     status = status != STATUS_OK ? status : build_store(agent, err);
     if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
@@ -389,7 +433,17 @@ agent_create(const struct agent_settings *settings, struct agent **ret,
     }
     agent->settings = *settings;
     agent->configuration = settings->configuration;
-    enum status status = build(agent, err);
+    agent->started_ms = clock_unix_ms();
+    agent->loaded_ms = agent->started_ms;
+    agent_reload_init(agent);
+    agent->generation =
+        generation_create(&agent->frame, settings->configuration);
+    enum status status = STATUS_NOMEM;
+    if (agent->generation != NULL) {
+        generation_hold(agent->generation);
+        list_append(&agent->generations, &agent->generation->link);
+        status = build(agent, err);
+    }
     if (status != STATUS_OK) {
         agent_destroy(agent);
         return status;
@@ -415,7 +469,7 @@ say_ready(const struct agent *agent)
         log_slice("admin", configuration->places.admin_address),
         log_slice("store", configuration->places.store_url),
         log_i64("connectors", (int64_t)configuration->connector_count),
-        log_i64("handlers", (int64_t)agent->generation.outlets.count));
+        log_i64("handlers", (int64_t)agent->generation->listed.count));
     notify_send("READY=1");
 }
 
@@ -429,10 +483,10 @@ agent_run(struct agent *agent)
     if (agent->settings.mode == AGENT_RUN) {
         agent_pause_walks(agent);
         dispatch_start(agent->dispatch);
-        generation_start_service(&agent->generation);
+        generation_start_service(agent->generation);
         errands_look(agent->errands);
     }
-    generation_start_sources(&agent->generation);
+    generation_start_sources(agent->generation);
     say_ready(agent);
     heartbeat_start(agent->heartbeat);
     loop_run(agent->loop);
@@ -451,12 +505,16 @@ agent_destroy(struct agent *agent)
     agent->admin = NULL;
     doors_close(&agent->doors);
     store_reader_destroy(agent->reader);
-    refusals_end(agent->generation.refusals); /* nobody can send any more */
+    list_for_each(at, &agent->generations) {
+        generation_end_refusals(list_entry(at, struct generation, link));
+    }
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
     heartbeat_destroy(agent->heartbeat);
     errands_destroy(agent->errands);
-    generation_destroy_sources(&agent->generation);
+    list_for_each(at, &agent->generations) {
+        generation_destroy_sources(list_entry(at, struct generation, link));
+    }
     log_sink_unfold(agent->log);
     if (agent_still_runs(agent)) {
         return;
@@ -464,7 +522,12 @@ agent_destroy(struct agent *agent)
     receivers_destroy(agent->receivers);
     dispatch_destroy(agent->dispatch);
     pauses_destroy(agent->pauses);
-    generation_destroy(&agent->generation);
+    agent_reload_fini(agent);
+    list_for_each_safe(at, &agent->generations) {
+        generation_destroy(list_entry(at, struct generation, link));
+    }
+    arena_fini(&agent->arena);
+    arena_fini(&agent->confined.arena);
     process_spawner_destroy(agent->spawner);
     http_client_destroy(agent->client);
     telemetry_fini(&agent->telemetry);

@@ -22,10 +22,14 @@ enum agent_mode {
 
 struct agent_settings {
     enum agent_mode mode;
-    const struct configuration *configuration;
+    struct configuration *configuration; /* AGENT_RUN: what it holds goes when
+                                            another was read, or at the end */
     struct connector *only;        /* AGENT_POLL…: the connector to walk */
     struct poll_observer observer; /* AGENT_POLL…: who wants the report */
     const char *version;
+    /* AGENT_RUN: a configuration was read again, also for the log. */
+    void (*reloaded)(void *arg, const struct configuration *configuration);
+    void *arg;
 };
 
 /*

@@ -58,7 +58,8 @@ agent_begin_end(struct agent *agent)
     if (agent->server != NULL) {
         http_server_stop(agent->server, SERVER_GRACE_MS, part_stopped, agent);
     }
-    agent->ending += generation_stop(&agent->generation, part_stopped, agent);
+    agent->ending += agent_reload_stop(agent, part_stopped);
+    agent->ending += generation_stop(agent->generation, part_stopped, agent);
     dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
     part_stopped(agent);
 }
@@ -86,7 +87,9 @@ agent_halt(struct agent *agent)
 {
     agent->stopping = true;
     errands_stop(agent->errands);
-    generation_halt(&agent->generation);
+    list_for_each(at, &agent->generations) {
+        generation_halt(list_entry(at, struct generation, link));
+    }
     if (agent->dispatch != NULL) {
         dispatch_stop(agent->dispatch, 0, ignore_stopped, NULL);
     }
@@ -96,6 +99,7 @@ bool
 agent_still_runs(struct agent *agent)
 {
     if (agent->dispatch == NULL || (dispatch_running(agent->dispatch) == 0 &&
+                                    agent_reload_closing(agent) == 0 &&
                                     receivers_testing(agent->receivers) == 0)) {
         return false;
     }

@@ -14,8 +14,8 @@ agent_build_hands(struct agent *agent, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
     const bool programs = confine_runs_programs(configuration);
-    enum status status = STATUS_OK;
-    if (!programs) {
+    enum status status = confine_note(configuration, &agent->confined);
+    if (status == STATUS_OK && !programs) {
         status = confine_enter(configuration, agent->sandbox, err);
     }
     if (status == STATUS_OK) {

@@ -18,28 +18,18 @@ agent_pause_changed(void *arg, const struct pause *pause)
     for (size_t i = 0; i < configuration->connector_count; i++) {
         const struct connector *connector = &configuration->connectors[i];
         if (connector->id == pause->number) {
-            walks_pause(agent->generation.walks, connector, pause->is_paused);
+            walks_pause(agent->generation->walks, connector, pause->is_paused);
         }
     }
 }
 
 enum status
-agent_build_pauses(struct agent *agent, struct store *store, struct error *err)
+agent_put_pauses(struct agent *agent, const struct naming *naming)
 {
-    const struct configuration *configuration = agent->configuration;
-    const struct outlets *outlets = &agent->generation.outlets;
-    enum status status =
-        pauses_create(configuration->connector_count + outlets->count,
-                      &agent->telemetry, &agent->pauses);
-    for (size_t i = 0; status == STATUS_OK && i < outlets->count; i++) {
-        status = pauses_add(agent->pauses, store, STORE_HANDLER,
-                            outlets->at[i].number, outlets->at[i].name, err);
-    }
-    for (size_t i = 0;
-         status == STATUS_OK && i < configuration->connector_count; i++) {
-        const struct connector *connector = &configuration->connectors[i];
-        status = pauses_add(agent->pauses, store, STORE_CONNECTOR,
-                            connector->id, connector->name, err);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < naming->count; i++) {
+        status = pauses_put(agent->pauses, &naming->stored[i],
+                            naming_name(naming, i));
     }
     return status;
 }
@@ -52,6 +42,6 @@ agent_pause_walks(const struct agent *agent)
         const struct connector *connector = &configuration->connectors[i];
         const struct pause *pause =
             pauses_find(agent->pauses, STORE_CONNECTOR, connector->id);
-        walks_pause(agent->generation.walks, connector, pause->is_paused);
+        walks_pause(agent->generation->walks, connector, pause->is_paused);
     }
 }

@@ -7,19 +7,20 @@
 
 #include "base/log.h"
 #include "flow/dispatch.h"
-#include "io/clock.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
 
+/* Files are opened anew whatever the configuration says: whoever has moved them
+ * away waits for it. */
 static void
-asked_to_reopen(void *arg)
+asked_to_reload(void *arg)
 {
     struct agent *agent = arg;
     log_fold_flush();
-    dispatch_reopen(agent->dispatch);
-    doors_reload(&agent->doors, clock_unix_ms());
-    doors_show(&agent->doors, &agent->telemetry);
-    LOG(LOG_INFO, "files reopened", log_text("why", "SIGHUP"));
+    if (!agent->stopping) {
+        dispatch_reopen(agent->dispatch);
+        agent_reload(agent, NULL);
+    }
 }
 
 enum status
@@ -30,7 +31,7 @@ agent_build_signals(struct agent *agent)
         loop_fn *fn;
     } table[] = { { SIGTERM, agent_asked_to_end },
                   { SIGINT, agent_asked_to_end },
-                  { SIGHUP, asked_to_reopen } };
+                  { SIGHUP, asked_to_reload } };
     /* A peer that goes away, or a full quota, is an error we look at. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);

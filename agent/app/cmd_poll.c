@@ -21,7 +21,7 @@
 #define WALK_TIMEOUT_MS INSTANT_HOUR_MS
 
 struct poll_command {
-    const struct configuration *configuration;
+    struct configuration *configuration;
     struct connector *connector;
     bool dry_run;
     bool json;
@@ -78,8 +78,7 @@ print_report(struct poll_command *command)
 
 /* The walk in this process, with a store. */
 static enum exit_code
-walk_with(struct poll_command *command,
-          const struct configuration *configuration)
+walk_with(struct poll_command *command, struct configuration *configuration)
 {
     const struct agent_settings settings = {
         .mode = command->dry_run ? AGENT_POLL_DRY : AGENT_POLL,
@@ -164,7 +163,7 @@ walk_there(struct poll_command *command)
 }
 
 static enum exit_code
-poll_connector(const struct configuration *configuration, const char *name,
+poll_connector(struct configuration *configuration, const char *name,
                bool dry_run, bool json)
 {
     struct poll_command command = { .configuration = configuration,

@@ -22,13 +22,28 @@ open_log(const struct configuration *configuration, const char *format,
                   verbose ? LOG_DEBUG : (enum log_level)log->level);
 }
 
+/* What the command line says of the log, which no configuration changes. */
+struct log_wish {
+    const char *format;
+    bool verbose;
+};
+
+static void
+reloaded(void *arg, const struct configuration *configuration)
+{
+    const struct log_wish *wish = arg;
+    open_log(configuration, wish->format, wish->verbose);
+}
+
 static enum exit_code
-run(const struct configuration *configuration)
+run(struct configuration *configuration, struct log_wish *wish)
 {
     const struct agent_settings settings = {
         .mode = AGENT_RUN,
         .configuration = configuration,
         .version = LONGSTOP_VERSION,
+        .reloaded = reloaded,
+        .arg = wish,
     };
     struct agent *agent;
     struct error err = { 0 };
@@ -83,9 +98,10 @@ cmd_run(int argc, char **argv)
     if (code != EXIT_OK) {
         return code;
     }
+    struct log_wish wish = { format, verbose };
     privacy_begin();
     open_log(&configuration, format, verbose);
-    code = run(&configuration);
+    code = run(&configuration, &wish);
     configuration_fini(&configuration);
     return code;
 }

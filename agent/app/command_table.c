@@ -14,6 +14,7 @@ const struct command command_table[] = {
     { "subscribe", cmd_subscribe, "have a provider send its webhooks here" },
     { "redeliver", cmd_redeliver, "have what failed sent again" },
     { "status", cmd_status, "how the running agent stands" },
+    { "reload", cmd_reload, "have the running agent read its configuration" },
     { "pause", cmd_pause, "leave a handler or a connector's list alone" },
     { "resume", cmd_resume, "let go on what is paused" },
     { "events", cmd_events, "list the events that are kept" },

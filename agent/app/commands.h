@@ -16,6 +16,7 @@ enum exit_code cmd_init(int argc, char **argv);
 enum exit_code cmd_verify(int argc, char **argv);
 enum exit_code cmd_poll(int argc, char **argv);
 enum exit_code cmd_backfill(int argc, char **argv);
+enum exit_code cmd_reload(int argc, char **argv);
 enum exit_code cmd_pause(int argc, char **argv);
 enum exit_code cmd_resume(int argc, char **argv);
 enum exit_code cmd_status(int argc, char **argv);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "app/configuration.h"
+#include "app/configuration_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +12,6 @@
 #include "config/config_yaml.h"
 #include "io/clock.h"
 #include "io/fs.h"
-#include "io/kept.h"
-#include "io/plugin_load.h"
-#include "io/secret.h"
 #include "io/zoneinfo.h"
 #include "model/connector_extend.h"
 
@@ -68,6 +65,9 @@ parse_file(struct configuration *configuration, struct slice path,
         return status;
     }
     configuration->file_count++;
+    if (configuration->gathers) {
+        fingerprint_text(source->text, &configuration->gathered);
+    }
     return config_yaml_parse(source, environment, NULL, arena,
                              &configuration->report, ret_root);
 }
@@ -278,55 +278,6 @@ configuration_list_connectors(struct slice directory, struct arena *arena,
     return STATUS_OK;
 }
 
-static bool
-read_secret(void *arg, const struct config_secret *secret,
-            struct config_report *report, struct arena *arena,
-            struct slice *ret_text)
-{
-    struct buf text = { 0 };
-    struct error err = { 0 };
-    bool loose = false;
-    (void)arg;
-    enum status status = secret_read(secret, &text, &loose, &err);
-    if (status != STATUS_OK) {
-        config_report_add(report, CONFIG_ERROR, secret->mark, "%s",
-                          error_text(&err, status));
-    } else {
-        if (loose) {
-            config_report_add(report, CONFIG_WARNING, secret->mark,
-                              "others can read this secret's file; chmod 600 "
-                              "keeps it yours");
-        }
-        status = arena_copy(arena, buf_slice(&text), ret_text);
-    }
-    mem_wipe(text.ptr, text.len);
-    buf_fini(&text);
-    return status == STATUS_OK;
-}
-
-/* A secret that `subscribe` has kept; one that others could have read is
- * refused. */
-static bool
-read_kept(void *arg, struct slice connector, struct slice name,
-          struct config_report *report, struct arena *arena,
-          struct slice *ret_text)
-{
-    const struct configuration *configuration = arg;
-    struct buf text = { 0 };
-    struct error err = { 0 };
-    enum status status = kept_read(configuration->places.secrets.ptr, connector,
-                                   name, &text, &err);
-    if (status == STATUS_OK) {
-        status = arena_copy(arena, buf_slice(&text), ret_text);
-    } else if (status != STATUS_NOT_FOUND) {
-        config_report_add(report, CONFIG_ERROR, no_mark(), "%s",
-                          error_text(&err, status));
-    }
-    mem_wipe(text.ptr, text.len);
-    buf_fini(&text);
-    return status == STATUS_OK;
-}
-
 /* Says where a connector was looked for, and what was probably meant. */
 static void
 report_not_found(struct configuration *configuration, struct slice use,
@@ -439,14 +390,17 @@ bind_connector(struct configuration *configuration,
     struct config_node *use = config_node_child(entry, "use");
     const struct config_node *file = NULL;
     struct connector_env env = {
-        .read_secret = read_secret,
+        .read_secret = configuration_read_secret,
         .read_zone = read_zone,
         .load_file = load_other_file,
-        .read_kept = read_kept,
+        .read_kept = configuration_read_kept,
         .registers = configuration->registers,
         .arg = configuration,
         .public_url = configuration->places.public_url,
     };
+    fingerprint_node(entry, &configuration->gathered);
+    fingerprint_text(env.public_url, &configuration->gathered);
+    configuration->gathers = true;
     if (use != NULL && use->kind == CONFIG_SCALAR) {
         enum status status =
             load_connector_file(configuration, use->text, use->mark, &file);
@@ -456,6 +410,26 @@ bind_connector(struct configuration *configuration,
     }
     return connector_bind(binding, entry->key, entry->key_mark, file, entry,
                           &env, connector);
+}
+
+/* Binds one, and notes what it is made of. */
+static enum status
+add_connector(struct configuration *configuration,
+              struct config_binding *binding, const struct config_node *entry)
+{
+    size_t index = configuration->connector_count++;
+    struct connector *connector = &configuration->connectors[index];
+    if (configuration->asks) {
+        connector->name = entry->key;
+        return STATUS_OK;
+    }
+    enum status status =
+        bind_connector(configuration, binding, entry, connector);
+    configuration->gathers = false;
+    enum status taken =
+        fingerprint_take(&configuration->gathered, entry->key,
+                         &configuration->connector_prints[index]);
+    return status != STATUS_OK ? status : taken;
 }
 
 static enum status
@@ -479,7 +453,10 @@ bind_connectors(struct configuration *configuration,
     }
     configuration->connectors = arena_array(&configuration->arena, count,
                                             sizeof(*configuration->connectors));
-    if (configuration->connectors == NULL) {
+    configuration->connector_prints = arena_array(
+        &configuration->arena, count, sizeof(*configuration->connector_prints));
+    if (configuration->connectors == NULL ||
+        configuration->connector_prints == NULL) {
         return STATUS_NOMEM;
     }
     enum status status = STATUS_OK;
@@ -491,82 +468,12 @@ bind_connectors(struct configuration *configuration,
              !advice_is_filled(&configuration->report, at))) {
             continue;
         }
-        struct connector *connector =
-            &configuration->connectors[configuration->connector_count++];
-        if (configuration->asks) {
-            connector->name = at->key;
-        } else {
-            status = bind_connector(configuration, binding, at, connector);
-        }
+        status = add_connector(configuration, binding, at);
     }
     return status;
 }
 
 /* ---- rules over the whole ---- */
-
-static enum status
-read_token(struct configuration *configuration)
-{
-    const struct config_secret *token = &configuration->settings.admin.token;
-    if (token->from == SECRET_NONE) {
-        return STATUS_OK;
-    }
-    (void)read_secret(NULL, token, &configuration->report,
-                      &configuration->arena, &configuration->admin_token);
-    return STATUS_OK;
-}
-
-/* What a broker is told of who we are, and whether its plugin is there and
- * takes all that. */
-static void
-read_broker(struct configuration *configuration, size_t index)
-{
-    const struct config_list *list = &configuration->settings.handlers;
-    struct handler_settings *handler =
-        &((struct handler_settings *)list->at)[index];
-    const enum broker_kind kind =
-        (enum broker_kind)(handler->kind - HANDLER_BROKERS);
-    const struct longstop_plugin *plugin = NULL;
-    struct error err = { 0 };
-    for (size_t i = 0; i < BROKER_VALUES_MAX; i++) {
-        const struct config_secret *secret =
-            broker_secret(kind, handler->broker, i);
-        if (secret != NULL && !read_secret(NULL, secret, &configuration->report,
-                                           &configuration->arena,
-                                           &handler->broker->values[i].text)) {
-            return;
-        }
-    }
-    enum status status = plugin_load(broker_tables[kind].name, &plugin, &err);
-    if (status == STATUS_OK) {
-        status = handler_broker_check(plugin, kind, handler->broker, &err);
-    }
-    if (status != STATUS_OK) {
-        config_report_add(&configuration->report, CONFIG_ERROR,
-                          list->marks[index], "handler '%.*s': %s",
-                          SLICE_ARG(list->names[index]),
-                          error_text(&err, status));
-    }
-}
-
-/* The secrets that http handlers sign with, and those of brokers. */
-static void
-read_handler_secrets(struct configuration *configuration)
-{
-    const struct config_list *list = &configuration->settings.handlers;
-    struct handler_settings *all = list->at;
-    for (size_t i = 0; i < list->count; i++) {
-        if (all[i].http != NULL && all[i].http->secret.from != SECRET_NONE) {
-            (void)read_secret(NULL, &all[i].http->secret,
-                              &configuration->report, &configuration->arena,
-                              &all[i].http_secret);
-        }
-        if (all[i].broker != NULL &&
-            config_report_status(&configuration->report) == STATUS_OK) {
-            read_broker(configuration, i);
-        }
-    }
-}
 
 static enum status
 bind_all(struct configuration *configuration, const struct config_node *root)
@@ -585,11 +492,12 @@ bind_all(struct configuration *configuration, const struct config_node *root)
         status = bind_connectors(configuration, &binding);
     }
     if (status == STATUS_OK) {
-        status = read_token(configuration);
+        status = configuration_read_token(configuration);
     }
     if (status == STATUS_OK && !configuration->asks) {
-        read_handler_secrets(configuration);
-        if (config_report_status(&configuration->report) == STATUS_OK) {
+        status = configuration_read_handlers(configuration);
+        if (status == STATUS_OK &&
+            config_report_status(&configuration->report) == STATUS_OK) {
             doors_check(&configuration->settings, root, clock_unix_ms(),
                         &configuration->report);
         }

@@ -6,6 +6,7 @@
 #ifndef APP_CONFIGURATION_H
 #define APP_CONFIGURATION_H
 
+#include "app/fingerprint.h"
 #include "app/placement.h"
 #include "app/settings.h"
 
@@ -18,6 +19,10 @@ struct configuration {
     struct settings settings;
     struct connector *connectors;
     size_t connector_count;
+    struct fingerprint *connector_prints; /* one for each connector */
+    struct fingerprint *handler_prints;   /* and for each handler */
+    struct buf gathered; /* for the next of them, while it is bound */
+    bool gathers;
     struct placement places;
     struct slice admin_token; /* empty: none */
     size_t file_count;

@@ -148,3 +148,76 @@ confine_enter(const struct configuration *configuration,
     arena_fini(&places.arena);
     return status;
 }
+
+/* ---- while it runs ---- */
+
+enum status
+confine_note(const struct configuration *configuration, struct confined *ret)
+{
+    struct places places = { 0 };
+    enum status status = find_places(configuration, &places);
+    *ret = (struct confined){
+        .arena = places.arena,
+        .at = places.at,
+        .count = places.count,
+        .is_on = configuration->settings.sandbox != CONFINE_OFF,
+        .runs_programs = confine_runs_programs(configuration),
+    };
+    return status;
+}
+
+/* Whether `path`, a directory, is another or lies below it. */
+static bool
+lies_in(const char *path, struct slice directory)
+{
+    char real[PATH_MAX];
+    struct slice inner = slice_of(path);
+    struct slice outer =
+        slice_of(realpath(directory.ptr, real) == NULL ? "" : real);
+    return outer.len > 0 && slice_starts(inner, outer) &&
+           (inner.len == outer.len || outer.ptr[outer.len - 1] == '/' ||
+            inner.ptr[outer.len] == '/');
+}
+
+/* A link may lead elsewhere, to a file that is there. */
+static bool
+may_write(const struct confined *confined, struct slice path)
+{
+    char real[PATH_MAX];
+    struct arena arena = { 0 };
+    struct slice directory;
+    bool may = realpath(path.ptr, real) != NULL;
+    if (!may && paths_directory(path, &arena, &directory) == STATUS_OK) {
+        may = realpath(directory.ptr, real) != NULL;
+    }
+    arena_fini(&arena);
+    bool found = false;
+    for (size_t i = 0; may && i < confined->count; i++) {
+        found = found || lies_in(real, confined->at[i]);
+    }
+    return found;
+}
+
+void
+confine_check(const struct confined *confined,
+              const struct configuration *configuration,
+              struct config_report *report)
+{
+    const struct config_list *list = &configuration->settings.handlers;
+    const struct handler_settings *handlers = list->at;
+    for (size_t i = 0; confined->is_on && i < list->count; i++) {
+        const char *lacks =
+            handlers[i].kind == HANDLER_EXEC && !confined->runs_programs
+                ? "can start no program"
+            : handlers[i].kind == HANDLER_FILE &&
+                    !may_write(confined, handlers[i].file)
+                ? "cannot write where its file is"
+                : NULL;
+        if (lacks != NULL) {
+            config_report_add(report, CONFIG_ERROR, list->marks[i],
+                              "handler '%.*s': the sandbox of the agent that "
+                              "runs %s: restart it for that",
+                              SLICE_ARG(list->names[i]), lacks);
+        }
+    }
+}

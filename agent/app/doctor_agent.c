@@ -45,7 +45,7 @@ say_no_agent(struct doctor *doctor, enum status status, unsigned http_status,
 
 /* Files that were changed after it had read them. */
 static bool
-is_stale(struct doctor *doctor, int64_t started_ms)
+is_stale(struct doctor *doctor, int64_t loaded_ms)
 {
     const struct config_node *root = doctor->configuration.root;
     for (const struct config_node *at = root->children; at != NULL;
@@ -54,9 +54,8 @@ is_stale(struct doctor *doctor, int64_t started_ms)
         const struct config_source *source = at->key_mark.source;
         if (source != NULL &&
             fs_look(source->name.ptr, &facts, NULL) == STATUS_OK &&
-            facts.changed_ms > started_ms) {
-            doctor_say(doctor, CHECKUP_WARN, source->name,
-                       "'systemctl restart longstop'",
+            facts.changed_ms > loaded_ms) {
+            doctor_say(doctor, CHECKUP_WARN, source->name, "'longstop reload'",
                        "it was changed after the agent had read it");
             return true;
         }
@@ -81,7 +80,7 @@ look_at_agent(struct doctor *doctor)
                    "'systemctl restart longstop'",
                    "version %.*s runs, and " LONGSTOP_VERSION " is installed",
                    SLICE_ARG(version));
-    } else if (!is_stale(doctor, told_time(status, "started"))) {
+    } else if (!is_stale(doctor, told_time(status, "loaded"))) {
         doctor_say(doctor, CHECKUP_OK, address, NULL, "version %.*s runs",
                    SLICE_ARG(version));
     }

@@ -118,25 +118,20 @@ tell_terms(const struct tls_server *server, int64_t now_ms)
 }
 
 void
-doors_reload(const struct doors *doors, int64_t now_ms)
+doors_take(const struct doors *doors, struct doors *others, int64_t now_ms)
 {
     struct tls_server *const at[DOOR_COUNT] = { doors->listen, doors->admin };
+    struct tls_server *const from[DOOR_COUNT] = { others->listen,
+                                                  others->admin };
     for (size_t i = 0; i < DOOR_COUNT; i++) {
-        struct error err = { 0 };
-        if (at[i] == NULL) {
-            continue;
-        }
-        enum status status = tls_server_reload(at[i], &err);
-        if (status == STATUS_OK) {
+        if (at[i] != NULL && from[i] != NULL) {
+            tls_server_take(at[i], from[i]);
             LOG(LOG_INFO, "certificates read again",
                 log_text("listener", sections[i]));
-        } else {
-            LOG(LOG_ERROR, "certificates not read again; those there are stay",
-                log_text("listener", sections[i]),
-                log_text("why", error_text(&err, status)));
+            tell_terms(at[i], now_ms);
         }
-        tell_terms(at[i], now_ms);
     }
+    *others = (struct doors){ 0 };
 }
 
 void

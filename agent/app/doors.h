@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * doors: what the listeners show to who comes by TLS: the certificates of
- * `listen.tls` and `admin.tls`, read at the start and again on SIGHUP.
+ * `listen.tls` and `admin.tls`, read at the start and at each reload.
  */
 #ifndef APP_DOORS_H
 #define APP_DOORS_H
@@ -32,9 +32,10 @@ NODISCARD
 enum status doors_open(const struct settings *settings, struct doors *doors,
                        struct error *err);
 
-/* Reads all files again and logs what came of it; what cannot be read stays as
- * it was. */
-void doors_reload(const struct doors *doors, int64_t now_ms);
+/* Has `doors`, which listeners know, show what `others` have read, and logs it;
+ * these are closed. Both have the same ones. */
+void doors_take(const struct doors *doors, struct doors *others,
+                int64_t now_ms);
 
 /* Has the metrics say until when the certificates are good. */
 void doors_show(const struct doors *doors, const struct telemetry *telemetry);

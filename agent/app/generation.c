@@ -2,10 +2,12 @@
 /* generation: what one configuration is made into, part by part. */
 #include "app/generation.h"
 
+#include "app/difference.h"
 #include "app/fetch_key.h"
 #include "app/live_tell.h"
 #include "app/streams.h"
 #include "app/walks.h"
+#include "base/mem.h"
 #include "flow/accounting.h"
 #include "flow/fill.h"
 #include "flow/ingest.h"
@@ -57,6 +59,105 @@ behind_walks(void *arg, const struct connector *connector, int64_t *ret_from_ms,
     const struct generation *generation = arg;
     return walks_behind(generation->walks, connector, ret_from_ms,
                         ret_until_ms);
+}
+
+/* ---- what it has ---- */
+
+struct generation *
+generation_create(const struct generation_frame *frame,
+                  struct configuration *configuration)
+{
+    struct generation *generation = mem_zero(sizeof(*generation));
+    if (generation != NULL) {
+        list_init(&generation->link);
+        generation->frame = frame;
+        generation->configuration =
+            configuration == NULL ? &generation->own : configuration;
+    }
+    return generation;
+}
+
+void
+generation_hold(struct generation *generation)
+{
+    generation->uses++;
+}
+
+void
+generation_release(struct generation *generation)
+{
+    generation->uses--;
+    if (generation->uses == 0) {
+        generation->frame->unused(generation->frame->arg);
+    }
+}
+
+bool
+generation_has_made(const struct generation *generation, size_t index)
+{
+    return generation->makers[index]->generation == generation;
+}
+
+bool
+generation_has(const struct generation *generation,
+               const struct generation_made *made)
+{
+    for (size_t i = 0; i < generation->listed.count; i++) {
+        if (generation->makers[i] == made) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where each handler is in `before`, and whether it is kept at all. */
+static void
+find_kept(const struct generation *generation, const struct generation *before,
+          bool *kept)
+{
+    for (size_t i = 0; i < generation->listed.count; i++) {
+        size_t at;
+        kept[i] = before != NULL &&
+                  difference_same_handler(before->configuration,
+                                          generation->configuration, i, &at);
+        generation->makers[i] =
+            kept[i] ? before->makers[at] : &generation->made[i];
+    }
+}
+
+enum status
+generation_make_outlets(struct generation *generation,
+                        const struct generation *before,
+                        const struct outlets_parts *parts,
+                        const struct naming *naming, struct error *err)
+{
+    struct arena *arena = &generation->arena;
+    size_t count = generation->configuration->settings.handlers.count;
+    bool *kept = arena_array(arena, count + 1, sizeof(*kept));
+    generation->listed.at =
+        arena_array(arena, count + 1, sizeof(*generation->listed.at));
+    generation->made = arena_array(arena, count + 1, sizeof(*generation->made));
+    generation->makers =
+        arena_array(arena, count + 1, sizeof(struct generation_made *));
+    if (kept == NULL || generation->listed.at == NULL ||
+        generation->made == NULL || generation->makers == NULL) {
+        return STATUS_NOMEM;
+    }
+    generation->listed.count = count;
+    find_kept(generation, before, kept);
+    enum status status =
+        outlets_create(parts, naming, kept, &generation->outlets, err);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct generation_made *made = &generation->made[i];
+        list_init(&made->link);
+        made->generation = generation;
+        made->settings = &generation->outlets.at[i];
+        generation->listed.at[i] = *generation->makers[i]->settings;
+        if (!kept[i]) {
+            generation_hold(generation);
+        }
+    }
+    return status;
 }
 
 /* ---- building ---- */
@@ -276,15 +377,12 @@ build_webhook(struct generation *generation)
 typedef enum status build_fn(struct generation *generation);
 
 enum status
-generation_build(struct generation *generation,
-                 const struct generation_frame *frame,
-                 const struct configuration *configuration, int64_t floor_ms)
+generation_build(struct generation *generation, int64_t floor_ms)
 {
     static build_fn *const service[] = { build_retention, build_accounting,
                                          build_registrar, build_refusals,
                                          build_streams,   build_webhook };
-    generation->frame = frame;
-    generation->configuration = configuration;
+    const struct generation_frame *frame = generation->frame;
     enum status status = build_askers(generation);
     status = status != STATUS_OK ? status : build_ingest(generation, floor_ms);
     status = status != STATUS_OK ? status : build_walks(generation);
@@ -320,6 +418,48 @@ stop_service(struct generation *generation)
     accounting_stop(generation->accounting);
     links_stop(generation->links);
 }
+
+/* ---- handing over ---- */
+
+size_t
+generation_hand_over(struct generation *generation, struct generation *heir,
+                     void (*ended)(void *arg), void *arg)
+{
+    const struct source_sink *sink = ingest_sink(generation->ingest);
+    int64_t floor_ms = sink->floor_ms(sink->self);
+    ingest_set_floor(heir->ingest, floor_ms);
+    ingest_set_floor(heir->rehearsal, floor_ms);
+    /* Keys that requests wait for are still brought. */
+    retention_stop(generation->retention);
+    accounting_stop(generation->accounting);
+    registrar_stop(generation->registrar);
+    return walks_hand_over(generation->walks, heir->walks, ended, arg) +
+           streams_hand_over(generation->streams, heir->streams, ended, arg);
+}
+
+bool
+generation_is_still(const struct generation *generation)
+{
+    bool has_requests = generation->webhook != NULL &&
+                        source_webhook_open(generation->webhook) > 0;
+    return !has_requests && ingest_open(generation->ingest) == 0 &&
+           ingest_open(generation->rehearsal) == 0 &&
+           !registrar_is_busy(generation->registrar);
+}
+
+void
+generation_end_refusals(struct generation *generation)
+{
+    refusals_end(generation->refusals);
+}
+
+void
+generation_hurry(struct generation *generation)
+{
+    walks_hurry(generation->walks);
+}
+
+/* ---- the end ---- */
 
 size_t
 generation_stop(struct generation *generation, void (*stopped)(void *arg),
@@ -369,4 +509,10 @@ generation_destroy(struct generation *generation)
     fills_destroy(generation->fills);
     access_destroy(generation->access);
     links_destroy(generation->links);
+    arena_fini(&generation->arena);
+    if (generation->frame->runs) {
+        configuration_fini(generation->configuration);
+    }
+    list_remove(&generation->link);
+    mem_free(generation);
 }

@@ -205,6 +205,15 @@ heartbeat_create(const struct heartbeat_settings *settings,
 }
 
 void
+heartbeat_change(struct heartbeat *heartbeat,
+                 const struct heartbeat_settings *settings)
+{
+    if (heartbeat != NULL) {
+        heartbeat->settings = *settings;
+    }
+}
+
+void
 heartbeat_start(struct heartbeat *heartbeat)
 {
     if (heartbeat != NULL) {

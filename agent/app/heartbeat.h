@@ -37,6 +37,10 @@ NODISCARD
 enum status heartbeat_create(const struct heartbeat_settings *settings,
                              struct heartbeat **ret);
 
+/* Tells of other connectors and handlers from here on. NULL is allowed. */
+void heartbeat_change(struct heartbeat *heartbeat,
+                      const struct heartbeat_settings *settings);
+
 /* Begins to tell. NULL is allowed. */
 void heartbeat_start(struct heartbeat *heartbeat);
 

@@ -197,12 +197,12 @@ static make_fn *const makers[] = {
 static enum status
 make_outlet(const struct making *making,
             const struct handler_settings *settings, struct slice name,
-            struct store *store, struct outlet_settings *outlet,
-            struct error *err)
+            uint32_t number, struct outlet_settings *outlet, struct error *err)
 {
     const int64_t run_ms = settings->timeout_ms + KILL_AFTER_MS;
     *outlet = (struct outlet_settings){
         .name = name,
+        .number = number,
         .route = settings->route,
         .retry = settings->retry,
         .brake = settings->brake,
@@ -217,13 +217,8 @@ make_outlet(const struct making *making,
         outlet->attempt_ms += settings->batch->wait_ms + run_ms;
     }
     outlet->lease_ms = outlet->attempt_ms + LEASE_SLACK_MS;
-    enum status status =
-        store->ops->name(store, STORE_HANDLER, name, &outlet->number, err);
-    if (status == STATUS_OK) {
-        status = store->ops->lanes(store, outlet->number,
-                                   settings->on_dead == ON_DEAD_BLOCK, err);
-    }
-    if (status == STATUS_OK && making->parts != NULL) {
+    enum status status = STATUS_OK;
+    if (making->parts != NULL) {
         make_fn *make = settings->kind < HANDLER_BROKERS
                             ? makers[settings->kind]
                             : make_broker;
@@ -246,11 +241,10 @@ outlets_fetch_ms(const struct configuration *configuration)
 }
 
 enum status
-outlets_create(const struct outlets_parts *parts,
-               const struct configuration *configuration, struct store *store,
-               struct outlets *ret, struct error *err)
+outlets_create(const struct outlets_parts *parts, const struct naming *naming,
+               const bool *kept, struct outlets *ret, struct error *err)
 {
-    const struct config_list *list = &configuration->settings.handlers;
+    const struct config_list *list = &naming->configuration->settings.handlers;
     const struct handler_settings *all = list->at;
     *ret = (struct outlets){ 0 };
     const struct making making = { parts, &ret->arena };
@@ -260,8 +254,11 @@ outlets_create(const struct outlets_parts *parts,
     }
     for (size_t i = 0; i < list->count; i++) {
         ret->count++;
-        enum status status = make_outlet(&making, &all[i], list->names[i],
-                                         store, &ret->at[i], err);
+        enum status status =
+            kept != NULL && kept[i]
+                ? STATUS_OK
+                : make_outlet(&making, &all[i], list->names[i],
+                              naming_handler(naming, i), &ret->at[i], err);
         if (status != STATUS_OK) {
             outlets_fini(ret);
             return status;

@@ -7,6 +7,7 @@
 #define APP_OUTLETS_H
 
 #include "app/configuration.h"
+#include "app/naming.h"
 #include "flow/dispatch.h"
 
 struct loop;
@@ -26,14 +27,15 @@ struct outlets_parts {
 };
 
 /*
- * Makes them all, numbered by the store. Without `parts` the handlers
- * themselves are left out (NULL): for commands that only let things be owed.
+ * Makes them all, with the numbers that were read, but those that are `kept`,
+ * one flag each: their places stay zeroed. NULL: none is. Without `parts` the
+ * handlers themselves are left out (NULL): for commands that only let things be
+ * owed.
  */
 NODISCARD
 enum status outlets_create(const struct outlets_parts *parts,
-                           const struct configuration *configuration,
-                           struct store *store, struct outlets *ret,
-                           struct error *err);
+                           const struct naming *naming, const bool *kept,
+                           struct outlets *ret, struct error *err);
 
 /* The longest that may come before a handler: what some events lack is fetched
  * first. */

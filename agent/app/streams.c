@@ -2,13 +2,20 @@
 #include "app/streams.h"
 
 #include "base/mem.h"
+#include "model/connector.h"
 
 struct one {
+    struct streams *streams;
     const struct connector *connector;
     struct source_stream *stream;
+    bool has_stopped; /* or was asked to: it is not started any more */
+    bool waits;       /* until what it follows has ended */
+    struct one *heir; /* of other streams: to be started once it has */
 };
 
 struct streams {
+    void (*ended)(void *arg); /* streams_hand_over's */
+    void *ended_arg;
     size_t count;
     struct one at[];
 };
@@ -33,6 +40,7 @@ add(struct streams *streams, const struct streams_settings *settings,
         stream.outcomes[i] = counts.stream_events[i];
     }
     struct one *one = &streams->at[streams->count];
+    one->streams = streams;
     one->connector = connector;
     enum status status =
         source_stream_create(settings->loop, settings->client, &stream,
@@ -70,11 +78,19 @@ streams_destroy(struct streams *streams)
     mem_free(streams);
 }
 
+static void
+start_one(struct one *one)
+{
+    if (!one->has_stopped) {
+        source_stream_start(one->stream);
+    }
+}
+
 void
 streams_start(struct streams *streams)
 {
     for (size_t i = 0; streams != NULL && i < streams->count; i++) {
-        source_stream_start(streams->at[i].stream);
+        start_one(&streams->at[i]);
     }
 }
 
@@ -85,7 +101,52 @@ streams_stop(struct streams *streams, void (*stopped)(void *arg), void *arg)
         return 0;
     }
     for (size_t i = 0; i < streams->count; i++) {
+        streams->at[i].has_stopped = true;
         source_stream_stop(streams->at[i].stream, stopped, arg);
+    }
+    return streams->count;
+}
+
+static void
+has_ended(void *arg)
+{
+    struct one *one = arg;
+    if (one->heir != NULL) {
+        start_one(one->heir);
+    }
+    one->streams->ended(one->streams->ended_arg);
+}
+
+static struct one *
+heir_of(struct streams *heirs, const struct one *one)
+{
+    for (size_t i = 0; i < heirs->count; i++) {
+        if (heirs->at[i].connector->id == one->connector->id) {
+            return &heirs->at[i];
+        }
+    }
+    return NULL;
+}
+
+size_t
+streams_hand_over(struct streams *streams, struct streams *heirs,
+                  void (*ended)(void *arg), void *arg)
+{
+    streams->ended = ended;
+    streams->ended_arg = arg;
+    for (size_t i = 0; i < streams->count; i++) {
+        struct one *one = &streams->at[i];
+        one->has_stopped = true;
+        one->heir = heir_of(heirs, one);
+        if (one->heir != NULL) {
+            one->heir->waits = true;
+        }
+        source_stream_stop(one->stream, has_ended, one);
+    }
+    for (size_t i = 0; i < heirs->count; i++) {
+        if (!heirs->at[i].waits) {
+            start_one(&heirs->at[i]);
+        }
     }
     return streams->count;
 }

@@ -47,6 +47,14 @@ void streams_start(struct streams *streams);
 size_t streams_stop(struct streams *streams, void (*stopped)(void *arg),
                     void *arg);
 
+/*
+ * Ends `streams`, and starts those of `heirs` as soon as what they follow has
+ * nothing on its way to the store any more: they go on behind it. Returns how
+ * often `ended` will be called, never before this has returned.
+ */
+size_t streams_hand_over(struct streams *streams, struct streams *heirs,
+                         void (*ended)(void *arg), void *arg);
+
 /* How the stream of `connector` stands; false when it has none. */
 bool streams_figures(const struct streams *streams,
                      const struct connector *connector,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "app/walks.h"
+#include "app/walks_private.h"
 
 #include "base/instant.h"
 #include "base/log.h"
@@ -12,35 +12,6 @@
 
 /* The longest wait between two attempts at one page of a span. */
 #define BACKFILL_RETRY_MS (5 * INSTANT_MINUTE_MS)
-
-/* One tier of a connector; the first one holds what all of them share. */
-struct walker {
-    struct walks *walks;
-    const struct connector *connector;
-    unsigned tier;
-    struct walker *first;        /* tier's of the connector */
-    struct poll_account account; /* of tier 0, for all tiers */
-    struct source_poll *poll;
-    struct telemetry_connector counts;
-    bool has_walked;
-    struct poll_ended last; /* its `why` lies in last_why */
-    int64_t last_ms;
-    struct error last_why;
-    struct walk_log log;
-    bool is_short; /* of tier 0: the overlap does not cover the lag */
-    struct source_poll *trial; /* that runs, or the last one */
-    bool trial_runs;
-};
-
-struct walks {
-    struct walks_settings settings;
-    struct walker *walkers;
-    struct poll_host *hosts; /* at the first connector of each */
-    struct source_poll **polls;
-    size_t count;
-    void (*stopped)(void *arg); /* NULL until asked to stop */
-    void *stopped_arg;
-};
 
 /* ---- what a walk tells ---- */
 
@@ -391,7 +362,7 @@ void
 walks_start(struct walks *walks)
 {
     for (size_t i = 0; i < walks->count; i++) {
-        source_poll_start(walks->walkers[i].poll);
+        walks_start_one(&walks->walkers[i]);
     }
 }
 
@@ -490,8 +461,8 @@ walks_figures(const struct walks *walks, const struct connector *connector,
     return false;
 }
 
-static void
-trial_stopped(void *arg)
+void
+walks_trial_stopped(void *arg)
 {
     struct walker *walker = arg;
     struct walks *walks = walker->walks;
@@ -517,7 +488,7 @@ trial_ended(void *arg, const struct poll_ended *ended)
     const struct poll_observer *observer =
         &walker->walks->settings.trial_observer;
     observer->ended(observer->arg, ended);
-    source_poll_stop(walker->trial, trial_stopped, walker);
+    source_poll_stop(walker->trial, walks_trial_stopped, walker);
 }
 
 bool
@@ -554,10 +525,11 @@ walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg)
     walks->stopped_arg = arg;
     for (size_t i = 0; i < walks->count; i++) {
         struct walker *walker = &walks->walkers[i];
+        walker->has_stopped = true;
         source_poll_stop(walker->poll, stopped, arg);
         calls++;
         if (walker->trial_runs) {
-            source_poll_stop(walker->trial, trial_stopped, walker);
+            source_poll_stop(walker->trial, walks_trial_stopped, walker);
             calls++;
         }
     }

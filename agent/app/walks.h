@@ -78,6 +78,18 @@ bool walks_try(struct walks *walks, const struct connector *connector);
  * returned. */
 size_t walks_stop(struct walks *walks, void (*stopped)(void *arg), void *arg);
 
+/*
+ * Ends `walks`, each once what it has asked is stored, and starts those of
+ * `heirs` as soon as what they follow has ended: two walks of one tier are
+ * never on their way. Returns how often `ended` will be called, never before
+ * this has returned.
+ */
+size_t walks_hand_over(struct walks *walks, struct walks *heirs,
+                       void (*ended)(void *arg), void *arg);
+
+/* Cuts what walks_hand_over waits for. */
+void walks_hurry(struct walks *walks);
+
 /* One tier as it stands, for people. */
 struct walks_tier {
     int64_t overlap_ms;

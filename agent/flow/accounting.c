@@ -34,7 +34,6 @@ struct book {
     struct store_unlisted next; /* slice */
     size_t unlisted;            /* so far */
     int64_t pass_ms;            /* monotonic: its begin, or the next one's */
-    int64_t shown;              /* recovered, as the metric says it */
     struct silence silence;     /* of its webhooks */
     bool has_totals;            /* of the processes before */
     /* What was said in the log. */
@@ -97,9 +96,7 @@ make_up(struct metric *metric, int64_t total)
 static void
 show_totals(struct book *book, const struct store_account *account)
 {
-    metric_add(book->counts.recovered,
-               (double)(account->recovered - book->shown));
-    book->shown = account->recovered;
+    make_up(book->counts.recovered, account->recovered);
     if (!book->has_totals) {
         make_up(book->counts.late, account->late);
         make_up(book->counts.confirmed, account->confirmed);

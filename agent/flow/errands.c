@@ -562,6 +562,12 @@ free_errands:
 }
 
 void
+errands_change(struct errands *errands, const struct errands_settings *settings)
+{
+    errands->settings = *settings;
+}
+
+void
 errands_stop(struct errands *errands)
 {
     if (errands != NULL) {

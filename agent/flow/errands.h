@@ -29,6 +29,12 @@ enum status errands_create(struct loop *loop, struct store_worker *worker,
                            const struct errands_settings *settings,
                            struct errands **ret);
 
+/* Goes on with other connectors, and another `open_most`; the rest is as it
+ * was.
+ */
+void errands_change(struct errands *errands,
+                    const struct errands_settings *settings);
+
 /* Looks for errands that go on and are not known here: at the start, and when
  * one was stored. */
 void errands_look(struct errands *errands);

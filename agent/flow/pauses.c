@@ -27,7 +27,8 @@ struct pauses {
     uint64_t changes; /* numbers given so far */
     size_t most;
     size_t count;
-    struct pause at[];
+    struct pause **at;  /* none of them ever moves */
+    struct arena arena; /* the pauses, and their names */
 };
 
 /* A change on its way; owns its words. */
@@ -46,32 +47,70 @@ enum status
 pauses_create(size_t most, const struct telemetry *telemetry,
               struct pauses **ret)
 {
-    struct pauses *pauses =
-        mem_zero(sizeof(*pauses) + most * sizeof(pauses->at[0]));
+    struct pauses *pauses = mem_zero(sizeof(*pauses));
     if (pauses == NULL) {
         return STATUS_NOMEM;
     }
     pauses->telemetry = telemetry;
-    pauses->most = most;
+    enum status status = pauses_grow(pauses, most);
+    if (status != STATUS_OK) {
+        mem_free(pauses);
+        return status;
+    }
     *ret = pauses;
     return STATUS_OK;
 }
 
 enum status
-pauses_add(struct pauses *pauses, struct store *store,
-           enum store_name_kind kind, uint32_t number, struct slice name,
-           struct error *err)
+pauses_grow(struct pauses *pauses, size_t more)
 {
+    size_t most = pauses->count + more;
+    struct pause **at = mem_array(most + 1, sizeof(struct pause *));
+    if (at == NULL) {
+        return STATUS_NOMEM;
+    }
+    for (size_t i = 0; i < pauses->count; i++) {
+        at[i] = pauses->at[i];
+    }
+    mem_free(pauses->at);
+    pauses->at = at;
+    pauses->most = most;
+    return STATUS_OK;
+}
+
+static enum status
+add(struct pauses *pauses, const struct store_pause *stored, struct slice name)
+{
+    struct pause *pause = arena_array(&pauses->arena, 1, sizeof(*pause));
+    if (pause == NULL) {
+        return STATUS_NOMEM;
+    }
     PRE(pauses->count < pauses->most);
-    struct pause *pause = &pauses->at[pauses->count++];
-    *pause = (struct pause){ .kind = kind, .number = number, .name = name };
-    pause->gauge =
-        telemetry_paused(pauses->telemetry, kind == STORE_HANDLER, name);
-    enum status status = store->ops->paused(
-        store, kind, number, &pause->since_ms, &pause->reason, err);
-    pause->is_paused = status == STATUS_OK;
+    *pause = (struct pause){ .kind = stored->kind,
+                             .number = stored->number,
+                             .is_paused = stored->is_paused,
+                             .since_ms = stored->since_ms };
+    buf_append(&pause->reason, stored->reason);
+    enum status status = arena_copy(&pauses->arena, name, &pause->name);
+    status = status == STATUS_OK ? buf_status(&pause->reason) : status;
+    if (status != STATUS_OK) {
+        buf_fini(&pause->reason);
+        return status;
+    }
+    pause->gauge = telemetry_paused(pauses->telemetry,
+                                    stored->kind == STORE_HANDLER, name);
     metric_set(pause->gauge, pause->is_paused);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    pauses->at[pauses->count++] = pause;
+    return STATUS_OK;
+}
+
+enum status
+pauses_put(struct pauses *pauses, const struct store_pause *stored,
+           struct slice name)
+{
+    return pauses_find(pauses, stored->kind, stored->number) != NULL
+               ? STATUS_OK
+               : add(pauses, stored, name);
 }
 
 void
@@ -86,9 +125,14 @@ pauses_begin(struct pauses *pauses, struct store_worker *worker,
 void
 pauses_destroy(struct pauses *pauses)
 {
-    for (size_t i = 0; pauses != NULL && i < pauses->count; i++) {
-        buf_fini(&pauses->at[i].reason);
+    if (pauses == NULL) {
+        return;
     }
+    for (size_t i = 0; i < pauses->count; i++) {
+        buf_fini(&pauses->at[i]->reason);
+    }
+    arena_fini(&pauses->arena);
+    mem_free(pauses->at);
     mem_free(pauses);
 }
 
@@ -97,7 +141,7 @@ pauses_find(const struct pauses *pauses, enum store_name_kind kind,
             uint32_t number)
 {
     for (size_t i = 0; pauses != NULL && i < pauses->count; i++) {
-        const struct pause *pause = &pauses->at[i];
+        const struct pause *pause = pauses->at[i];
         if (pause->kind == kind && pause->number == number) {
             return pause;
         }
@@ -161,6 +205,17 @@ stored(struct store_call *call)
     mem_free(change);
 }
 
+static struct pause *
+own(struct pauses *pauses, const struct pause *pause)
+{
+    for (size_t i = 0; i < pauses->count; i++) {
+        if (pauses->at[i] == pause) {
+            return pauses->at[i];
+        }
+    }
+    return NULL;
+}
+
 /* The places are pauses' own: what is found is what is kept. */
 static struct change *
 make_change(struct pauses *pauses, const struct pause *pause, bool is_paused,
@@ -172,7 +227,8 @@ make_change(struct pauses *pauses, const struct pause *pause, bool is_paused,
     }
     change->pauses = pauses;
     change->number = ++pauses->changes;
-    change->pause = &pauses->at[pause - pauses->at];
+    change->pause = own(pauses, pause);
+    PRE(change->pause != NULL);
     buf_append(&change->reason, is_paused ? reason : (struct slice)SLICE(""));
     if (buf_status(&change->reason) != STATUS_OK) {
         buf_fini(&change->reason);

@@ -15,7 +15,7 @@
 
 struct pauses;
 
-/* One connector or handler. Its name is borrowed. */
+/* One connector or handler. */
 struct pause {
     enum store_name_kind kind;
     uint32_t number;
@@ -27,16 +27,20 @@ struct pause {
     struct metric *gauge;
 };
 
-/* Holds up to `most` of them. */
+/* Holds up to `most` of them, until pauses_grow. */
 NODISCARD
 enum status pauses_create(size_t most, const struct telemetry *telemetry,
                           struct pauses **ret);
 
-/* Adds one as the store knows it. Blocks: before the store is its worker's. */
+/* Makes room for so many more. */
 NODISCARD
-enum status pauses_add(struct pauses *pauses, struct store *store,
-                       enum store_name_kind kind, uint32_t number,
-                       struct slice name, struct error *err);
+enum status pauses_grow(struct pauses *pauses, size_t more);
+
+/* Adds one that was read from the store, where there is room; copies what it is
+ * given. One that is known stays as it is here. */
+NODISCARD
+enum status pauses_put(struct pauses *pauses, const struct store_pause *stored,
+                       struct slice name);
 
 /* From here on changes go to the store; `changed` is told of each, once it
  * holds. */

@@ -33,6 +33,7 @@ struct registrar {
     struct registrar_settings settings;
     struct watched *watched;
     size_t count;
+    bool stopped;
 };
 
 static int64_t
@@ -107,6 +108,9 @@ may_look(const struct watched *watched)
 static void
 arm(struct watched *watched, int64_t wait_ms)
 {
+    if (watched->registrar->stopped) {
+        return;
+    }
     wait_ms = shorter_of(wait_ms, LONGEST_MS);
     loop_timer_arm(watched->timer,
                    wait_ms < INSTANT_SECOND_MS ? INSTANT_SECOND_MS : wait_ms);
@@ -268,6 +272,27 @@ registrar_create(const struct registrar_settings *settings,
     }
     *ret = registrar;
     return STATUS_OK;
+}
+
+void
+registrar_stop(struct registrar *registrar)
+{
+    for (size_t i = 0; registrar != NULL && i < registrar->count; i++) {
+        loop_timer_disarm(registrar->watched[i].timer);
+    }
+    if (registrar != NULL) {
+        registrar->stopped = true;
+    }
+}
+
+bool
+registrar_is_busy(const struct registrar *registrar)
+{
+    bool is_busy = false;
+    for (size_t i = 0; registrar != NULL && i < registrar->count; i++) {
+        is_busy = is_busy || registrar->watched[i].subscription != NULL;
+    }
+    return is_busy;
 }
 
 void

@@ -32,6 +32,10 @@ NODISCARD
 enum status registrar_create(const struct registrar_settings *settings,
                              struct registrar **ret);
 
+/* Begins nothing more; what runs may end. NULL is allowed here and below. */
+void registrar_stop(struct registrar *registrar);
+bool registrar_is_busy(const struct registrar *registrar);
+
 /* Cuts off what runs; a renewal may have been done. NULL is allowed. */
 void registrar_destroy(struct registrar *registrar);
 

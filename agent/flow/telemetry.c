@@ -42,6 +42,8 @@ enum family {
     FAMILY_CONNECTOR_PAUSED,
     FAMILY_CERTIFICATE_EXPIRY,
     FAMILY_COMMIT_SECONDS,
+    FAMILY_RELOAD_OK,
+    FAMILY_RELOAD_TIME,
     FAMILY_COUNT
 };
 
@@ -189,6 +191,15 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                 .bounds = commit_bounds,
                                 .bound_count = sizeof(commit_bounds) /
                                                sizeof(commit_bounds[0]) },
+    [FAMILY_RELOAD_OK] = { .name = "longstop_config_last_reload_successful",
+                           .help = "1 while the configuration that was read "
+                                   "last is the one that runs.",
+                           .kind = METRIC_GAUGE },
+    [FAMILY_RELOAD_TIME] = { .name = "longstop_config_last_reload_success_"
+                                     "timestamp_seconds",
+                             .help = "When the configuration that runs was "
+                                     "read.",
+                             .kind = METRIC_GAUGE },
 };
 
 static enum status
@@ -219,6 +230,14 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     if (status == STATUS_OK) {
         status = metric_series(families[FAMILY_COMMIT_SECONDS], NULL,
                                &telemetry->commit_seconds);
+    }
+    if (status == STATUS_OK) {
+        status = metric_series(families[FAMILY_RELOAD_OK], NULL,
+                               &telemetry->reload_ok);
+    }
+    if (status == STATUS_OK) {
+        status = metric_series(families[FAMILY_RELOAD_TIME], NULL,
+                               &telemetry->reload_time);
     }
     if (status != STATUS_OK) {
         telemetry_fini(telemetry);
@@ -259,6 +278,15 @@ telemetry_fini(struct telemetry *telemetry)
 {
     metric_registry_destroy(telemetry->registry);
     *telemetry = (struct telemetry){ 0 };
+}
+
+void
+telemetry_loaded(const struct telemetry *telemetry, bool good, int64_t at_ms)
+{
+    metric_set(telemetry->reload_ok, good);
+    if (good) {
+        metric_set(telemetry->reload_time, (double)at_ms / 1000);
+    }
 }
 
 static struct metric *

@@ -51,6 +51,8 @@ struct telemetry {
     struct metric_family *connector_paused;
     struct metric_family *certificate_expiry;
     struct metric *commit_seconds;
+    struct metric *reload_ok;
+    struct metric *reload_time;
 };
 
 struct telemetry_connector {
@@ -84,6 +86,10 @@ struct telemetry_handler {
 NODISCARD
 enum status telemetry_init(struct telemetry *telemetry, const char *version);
 void telemetry_fini(struct telemetry *telemetry);
+
+/* The configuration was read: it runs now, or the one before goes on. */
+void telemetry_loaded(const struct telemetry *telemetry, bool good,
+                      int64_t at_ms);
 
 struct telemetry_connector
 telemetry_of_connector(const struct telemetry *telemetry,

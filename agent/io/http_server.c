@@ -354,6 +354,27 @@ http_server_speak_tls(struct http_server *server, struct tls_server *tls)
     server->tls = tls;
 }
 
+static void
+set_limits(struct http_server *server, const struct http_server_limits *limits)
+{
+    server->limits = *limits;
+    server->bodies.limit = (size_t)limits->bodies_bytes;
+    server->limits.request.share =
+        limits->bodies_bytes > 0 ? &server->bodies : NULL;
+}
+
+void
+http_server_serve(struct http_server *server,
+                  const struct http_server_limits *limits,
+                  const struct http_server_handler *handler)
+{
+    server->handler = *handler;
+    set_limits(server, limits);
+    while (server->spare_count > 0) {
+        http_parser_destroy(server->spare[--server->spare_count]);
+    }
+}
+
 uint16_t
 http_server_port(const struct http_server *server)
 {
@@ -414,11 +435,8 @@ http_server_create(struct loop *loop, const char *address, unsigned unix_mode,
                          status_text(STATUS_NOMEM));
     }
     server->loop = loop;
-    server->limits = *limits;
     server->handler = *handler;
-    server->bodies.limit = (size_t)limits->bodies_bytes;
-    server->limits.request.share =
-        limits->bodies_bytes > 0 ? &server->bodies : NULL;
+    set_limits(server, limits);
     server->listener.fd = -1;
     server->reserve_fd = -1;
     list_init(&server->conns);

@@ -86,6 +86,13 @@ enum status http_server_create(struct loop *loop, const char *address,
  * turns. Borrows `tls`. */
 void http_server_speak_tls(struct http_server *server, struct tls_server *tls);
 
+/* What is read from here on goes to `handler`, within `limits`, on connections
+ * that are open too. A request whose head the one before has seen may come to
+ * this one. */
+void http_server_serve(struct http_server *server,
+                       const struct http_server_limits *limits,
+                       const struct http_server_handler *handler);
+
 /* The port that is bound, for "host:0"; 0 for a unix socket. */
 uint16_t http_server_port(const struct http_server *server);
 

@@ -2,6 +2,7 @@
 #include "io/notify.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "io/clock.h"
 
 /* sd_listen_fds(3): inherited descriptors begin here. */
 enum { LISTEN_FD_FIRST = 3, LISTEN_FDS_MAX = 1024 };
@@ -57,6 +59,15 @@ notify_send(const char *state)
     (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
                  (const struct sockaddr *)&to, size);
     (void)close(fd);
+}
+
+void
+notify_reloading(void)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)clock_monotonic_us());
+    notify_send(text);
 }
 
 int64_t

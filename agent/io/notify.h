@@ -13,6 +13,9 @@
 /* Sends "READY=1", "STOPPING=1", "STATUS=…"; nothing without $NOTIFY_SOCKET. */
 void notify_send(const char *state);
 
+/* Says that a reload has begun, with the time that systemd wants to see. */
+void notify_reloading(void);
+
 /* Returns half of $WATCHDOG_USEC in ms when it is for us, else 0. */
 int64_t notify_watchdog_ms(void);
 

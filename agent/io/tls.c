@@ -316,6 +316,18 @@ tls_server_create(const struct tls_settings *settings, struct tls_server **ret,
 }
 
 void
+tls_server_take(struct tls_server *server, struct tls_server *other)
+{
+    const struct tls_server before = *server;
+    *server = *other;
+    *other = before;
+    for (size_t i = 0; i < server->count; i++) {
+        (void)SSL_CTX_set_tlsext_servername_arg(server->at[i].ctx, server);
+    }
+    tls_server_destroy(other);
+}
+
+void
 tls_server_destroy(struct tls_server *server)
 {
     if (server != NULL) {

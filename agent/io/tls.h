@@ -47,6 +47,10 @@ enum status tls_server_create(const struct tls_settings *settings,
 NODISCARD
 enum status tls_server_reload(struct tls_server *server, struct error *err);
 
+/* Has `server` show what `other`, which is destroyed, has read: for sessions to
+ * come, likewise. */
+void tls_server_take(struct tls_server *server, struct tls_server *other);
+
 /* Sessions may outlive it, but not in the midst of their handshakes. NULL is
  * allowed. */
 void tls_server_destroy(struct tls_server *server);

@@ -338,6 +338,10 @@ poll_ask(struct source_poll *poll)
 {
     struct error err = { 0 };
     struct rendered_request request;
+    if (poll->stopped != NULL) {
+        source_poll_stopped(poll);
+        return;
+    }
     poll->phase = PHASE_WAITING;
     if (!poll_ask_may_store(poll) || !poll_ask_may(poll)) {
         return;

@@ -12,7 +12,7 @@ static void
 rows_looked_up(void *arg, enum status status, const bool *known)
 {
     struct source_poll *poll = arg;
-    if (poll->stopped != NULL) {
+    if (poll->stopped != NULL && !poll->finishing) {
         poll_page_drop(poll);
         source_poll_tell_stopped(poll);
         return;

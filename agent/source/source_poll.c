@@ -119,16 +119,6 @@ source_poll_wait_ms(struct source_poll *poll, int64_t wait_ms)
     wait_for(poll, clock_unix_ms() + wait_ms);
 }
 
-/* Nothing is with the sink any more. */
-void
-source_poll_tell_stopped(struct source_poll *poll)
-{
-    poll->phase = PHASE_STOPPED;
-    void (*stopped)(void *) = poll->stopped;
-    poll->stopped = NULL;
-    stopped(poll->stopped_arg);
-}
-
 /* Ends this run of the walk and waits for the next. */
 static void
 end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
@@ -154,6 +144,10 @@ end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
     }
     arena_fini(&poll->request_arena);
     arena_fini(&poll->detail_arena);
+    if (poll->stopped != NULL) {
+        poll->rests = outcome != POLL_GONE;
+        source_poll_stopped(poll);
+    }
     if (poll->settings.observer.ended != NULL) {
         poll->settings.observer.ended(poll->settings.observer.arg, &ended);
     }
@@ -373,7 +367,7 @@ stored(void *arg, const struct verdict *verdict)
     buf_fini(&poll->state_text);
     poll->page = (struct poll_page){ 0 };
     poll->ending = false;
-    if (poll->stopped != NULL) {
+    if (poll->stopped != NULL && !poll->finishing) {
         source_poll_tell_stopped(poll);
     } else if (durable && poll_backfill_cancelled(poll)) {
         return;
@@ -562,7 +556,9 @@ source_poll_loaded(struct source_poll *poll)
     poll_lag_follow(poll);
     note_complete(poll);
     poll->phase = PHASE_IDLE;
-    if (!poll->settings.is_backfill || poll_backfill_goes_on(poll)) {
+    if (poll->follows) {
+        source_poll_wait(poll);
+    } else if (!poll->settings.is_backfill || poll_backfill_goes_on(poll)) {
         begin(poll);
     }
 }
@@ -636,8 +632,10 @@ void
 source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
                  void *arg)
 {
+    poll->rests = poll_follow_rests(poll);
     poll->stopped = stopped;
     poll->stopped_arg = arg;
+    poll->finishing = false;
     count_walking(poll, false);
     loop_timer_disarm(poll->timer);
     poll_ask_leave(poll);
@@ -645,9 +643,7 @@ source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
     poll->call = NULL;
     if (poll->phase != PHASE_LOADING && poll->phase != PHASE_LOOKING &&
         poll->phase != PHASE_STORING) {
-        /* Never before this returns. */
-        poll->phase = PHASE_STOPPED;
-        loop_timer_arm(poll->timer, 0);
+        source_poll_stopped(poll);
     }
 }
 

@@ -175,6 +175,22 @@ struct walk_now source_poll_now(const struct source_poll *poll);
 void source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
                       void *arg);
 
+/* The same, but what is asked of the provider is waited for and stored, unless
+ * the list holds such requests. */
+void source_poll_finish(struct source_poll *poll, void (*stopped)(void *arg),
+                        void *arg);
+
+/* Cuts what source_poll_finish waits for. */
+void source_poll_hurry(struct source_poll *poll);
+
+/*
+ * To be started in the place of `before`, which has stopped, of the same
+ * connector and tier: the next walk is due as if `before` went on, and as far
+ * as the provider has asked to be left alone.
+ */
+void source_poll_follow(struct source_poll *poll,
+                        const struct source_poll *before);
+
 /* Only after `stopped`, or before start. NULL is allowed. */
 void source_poll_destroy(struct source_poll *poll);
 

@@ -71,6 +71,9 @@ struct source_poll {
     struct quota spacing; /* of a span's requests */
     void (*stopped)(void *arg); /* set: stop when nothing is with the sink */
     void *stopped_arg;
+    bool finishing; /* it stops, but first what was asked is stored */
+    bool rests;     /* it stopped while it waited for its next walk */
+    bool follows;   /* the first walk is due when another poll had it due */
 
     struct walk_state state; /* durable; its texts live in state_arena */
     struct arena state_arena;
@@ -107,6 +110,12 @@ void poll_load(struct source_poll *poll);
 
 /* The state is known: begins. */
 void source_poll_loaded(struct source_poll *poll);
+
+/* Whether it waits for its next walk. */
+bool poll_follow_rests(const struct source_poll *poll);
+
+/* Stopped, and nothing is under way: says so, never before this returns. */
+void source_poll_stopped(struct source_poll *poll);
 
 /* Makes a page of an answer: copies the body, finds the rows. STATUS_PROTOCOL
  * when it is no page; words in err. */

@@ -20,7 +20,8 @@ enum store_call_kind {
     STORE_CALL_ACCOUNT,
     STORE_CALL_UNLISTED,
     STORE_CALL_PRUNE,
-    STORE_CALL_RECEIVER
+    STORE_CALL_RECEIVER,
+    STORE_CALL_RUN
 };
 
 /* Embed it in what the caller keeps. */
@@ -62,6 +63,13 @@ struct store_call {
         struct store_unlisted unlisted;
         struct store_prune prune;
         struct store_receiver receiver;
+        /* Anything with the store, on its thread; also nothing (NULL): done
+         * comes when all that was asked before is answered. */
+        struct {
+            enum status (*fn)(struct store *store, void *arg,
+                              struct error *err);
+            void *arg;
+        } run;
     };
 };
 

@@ -195,8 +195,8 @@ class Unit(unittest.TestCase):
         self.addCleanup(shutil.rmtree, place)
         path = os.path.join(place, "longstop.service")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(re.sub(r"(?m)^ExecStart=\S+",
-                              f"ExecStart={harness.LONGSTOP}", self.text))
+            file.write(re.sub(r"(?m)^(Exec\w+)=\S+",
+                              rf"\1={harness.LONGSTOP}", self.text))
         return path
 
     def test_it_starts_the_program_where_it_is_installed(self):

@@ -430,7 +430,7 @@ class Tls(harness.Case):
         with open(agent.path("cert.pem"), "w", encoding="utf-8") as file:
             file.write("damaged\n")
         agent.child.send_signal(signal.SIGHUP)
-        wait_until(lambda: "those there are stay" in agent.log(), "said so")
+        wait_until(lambda: "was not taken up" in agent.log(), "said so")
         self.assertIn("cert.pem", agent.log())
         self.assertEqual(self.common_name(self.connect(agent)), "second")
         self.assertEqual(self.hand_in(old, Hook(2, iso())), 202)

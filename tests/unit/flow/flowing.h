@@ -371,10 +371,16 @@ flow_open_pauses(struct store *store)
         pauses_create(flow.outlet_count, &flow.telemetry, &flow.pauses),
         STATUS_OK);
     for (size_t i = 0; i < flow.outlet_count; i++) {
-        assert_int_equal(pauses_add(flow.pauses, store, STORE_HANDLER,
-                                    flow.outlets[i].number,
-                                    flow.outlets[i].name, &err),
+        struct store_pause stored = { .kind = STORE_HANDLER,
+                                      .number = flow.outlets[i].number };
+        struct buf reason = { 0 };
+        stored.is_paused =
+            store->ops->paused(store, stored.kind, stored.number,
+                               &stored.since_ms, &reason, &err) == STATUS_OK;
+        stored.reason = buf_slice(&reason);
+        assert_int_equal(pauses_put(flow.pauses, &stored, flow.outlets[i].name),
                          STATUS_OK);
+        buf_fini(&reason);
     }
 }
 

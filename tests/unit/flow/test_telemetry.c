@@ -41,6 +41,8 @@ static const char *const lines[] = {
     "longstop_pending_deliveries{handler=\"h\"} 0\n",
     "longstop_oldest_pending_seconds{handler=\"h\"} 0\n",
     "# TYPE longstop_commit_seconds histogram\n",
+    "# TYPE longstop_config_last_reload_successful gauge\n",
+    "# TYPE longstop_config_last_reload_success_timestamp_seconds gauge\n",
 };
 
 static void
