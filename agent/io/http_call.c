@@ -52,23 +52,13 @@ meaning_of(CURLcode code)
     return STATUS_PROTOCOL;
 }
 
-static CURL *
-take_easy(struct http_client *client)
-{
-    return client->spare_count > 0 ? client->spare[--client->spare_count]
-                                   : curl_easy_init();
-}
-
-/* Keeps it for another call, without anything of this one. */
 static void
-give_easy(struct http_client *client, CURL *easy)
+free_lines(struct http_call *call)
 {
-    if (easy == NULL || client->spare_count == HTTP_CLIENT_SPARE) {
-        curl_easy_cleanup(easy);
-        return;
+    if (call->lines != NULL) {
+        mem_wipe(call->lines, call->line_bytes); /* keys are among them */
     }
-    curl_easy_reset(easy);
-    client->spare[client->spare_count++] = easy;
+    mem_free(call->lines);
 }
 
 void
@@ -77,8 +67,8 @@ http_call_destroy(struct http_call *call)
     if (call == NULL) {
         return;
     }
-    give_easy(call->client, call->easy);
-    curl_slist_free_all(call->lines);
+    http_handle_give(call);
+    free_lines(call);
     loop_timer_destroy(call->deadline);
     buf_fini(&call->body);
     mem_free(call);
@@ -86,9 +76,9 @@ http_call_destroy(struct http_call *call)
 
 /* Takes decoded bytes. Whatever a Content-Length promised, these count: curl's
  * own limit looks at the bytes before they are decoded. */
-static size_t
+size_t
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
-take_body(char *bytes, size_t size, size_t count, void *arg)
+http_call_take_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_call *call = arg;
     size_t len = size * count;
@@ -190,9 +180,9 @@ open_stream(struct http_call *call)
 }
 
 /* Counts: curl keeps the fields, but sets no limit to all of them. */
-static size_t
+size_t
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's */
-take_head(char *bytes, size_t size, size_t count, void *arg)
+http_call_take_head(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_call *call = arg;
     call->moved_ms = loop_now_ms(call->client->loop);
@@ -285,28 +275,6 @@ http_call_stalls(struct http_call *call, int64_t now_ms)
 
 /* From a spec to a handle */
 
-/* Options that are the same for every call; libcurl-security(3) is why. */
-static const struct {
-    CURLoption option;
-    long value;
-} fixed_options[] = {
-    { CURLOPT_NOSIGNAL, 1 },
-    { CURLOPT_NOPROGRESS, 1 },
-    /* Fields of ours, keys among them, would go to wherever it points. */
-    { CURLOPT_FOLLOWLOCATION, 0 },
-    { CURLOPT_NETRC, CURL_NETRC_IGNORED },
-    { CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC },
-    { CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
-    { CURLOPT_SSL_VERIFYPEER, 1 },
-    { CURLOPT_SSL_VERIFYHOST, 2 },
-    { CURLOPT_TCP_KEEPALIVE, 1 },
-    /* A path may be signed: it goes out as it was written. */
-    { CURLOPT_PATH_AS_IS, 1 },
-    /* Else a cancel waits for the resolver's thread, and the loop with it. */
-    { CURLOPT_QUICK_EXIT, 1 },
-    { CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
-};
-
 /* curl takes strings that end in NUL and copies them. */
 static bool
 set_text(CURL *easy, CURLoption option, struct slice text)
@@ -324,49 +292,15 @@ set_text(CURL *easy, CURLoption option, struct slice text)
     return set;
 }
 
+/* Where curl finds this call. */
 static bool
-set_optional(CURL *easy, CURLoption option, const char *text)
-{
-    return text == NULL || curl_easy_setopt(easy, option, text) == 0;
-}
-
-/* What is the same for every call of a client. An empty proxy is none, and NULL
- * would be that of the environment. */
-static bool
-set_client(CURL *easy, const struct http_client_settings *settings)
-{
-    const char *proxy = settings->proxy == NULL ? "" : settings->proxy;
-    return curl_easy_setopt(easy, CURLOPT_PROXY, proxy) == 0 &&
-           curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == 0 &&
-           set_optional(easy, CURLOPT_USERAGENT, settings->user_agent) &&
-           set_optional(easy, CURLOPT_CAINFO, settings->ca_file) &&
-           set_optional(easy, CURLOPT_SSLKEY, settings->key_file) &&
-           set_optional(easy, CURLOPT_SSLCERT, settings->certificate_file);
-}
-
-static bool
-set_fixed(struct http_call *call)
+set_self(struct http_call *call)
 {
     CURL *easy = call->easy;
-    const struct http_client *client = call->client;
-    size_t count = sizeof(fixed_options) / sizeof(fixed_options[0]);
-    for (size_t i = 0; i < count; i++) {
-        if (curl_easy_setopt(easy, fixed_options[i].option,
-                             fixed_options[i].value) != CURLE_OK) {
-            return false;
-        }
-    }
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == 0 &&
-           (call->stream != NULL ||
-            curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") ==
-                0) &&
-           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == 0 &&
-           curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) == 0 &&
-           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head) == 0 &&
+    return curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) == 0 &&
            curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) == 0 &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == 0 &&
-           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words) == 0 &&
-           set_client(easy, &client->settings);
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->words) == 0;
 }
 
 static bool
@@ -383,51 +317,67 @@ set_times(struct http_call *call, const struct http_call_spec *spec)
                             (long)connect_ms) == 0;
 }
 
-static bool
-add_line(struct http_call *call, const char *line)
+/* A field as curl wants it; an empty value has a way of its own. */
+static size_t
+field_bytes(const struct http_field *field)
 {
-    struct curl_slist *longer = curl_slist_append(call->lines, line);
-    if (longer == NULL) {
-        return false;
-    }
-    call->lines = longer;
-    return true;
+    return field->name.len + 2 + field->value.len + 1;
 }
 
-static bool
-add_field(struct http_call *call, const struct http_field *field)
+static char *
+put(char *at, struct slice bytes)
 {
-    struct buf line = { 0 };
-    buf_append(&line, field->name);
-    if (field->value.len == 0) {
-        buf_text(&line, ";"); /* curl's way to write an empty value */
-    } else {
-        buf_text(&line, ": ");
-        buf_append(&line, field->value);
-    }
-    bool added = buf_status(&line) == STATUS_OK && add_line(call, line.ptr);
-    if (line.ptr != NULL) {
-        mem_wipe(line.ptr, line.len);
-    }
-    buf_fini(&line);
-    return added;
+    memcpy(at, bytes.len == 0 ? "" : bytes.ptr, bytes.len);
+    return at + bytes.len;
 }
 
+static char *
+put_field(char *at, const struct http_field *field)
+{
+    at = put(at, field->name);
+    at = put(at, slice_of(field->value.len == 0 ? ";" : ": "));
+    at = put(at, field->value);
+    *at = '\0';
+    return at + 1;
+}
+
+/* All lines in one block: a list of curl's own takes two for each. */
 static bool
 set_fields(struct http_call *call, const struct http_call_spec *spec)
 {
-    struct slice ignored;
-    for (size_t i = 0; i < spec->fields.count; i++) {
-        if (!add_field(call, &spec->fields.at[i])) {
-            return false;
-        }
-    }
     /* What curl would add by itself: a round trip before larger bodies, and a
      * content type nobody chose. */
-    return add_line(call, "Expect:") &&
-           (http_field_find(spec->fields, "content-type", &ignored) ||
-            add_line(call, "Content-Type:")) &&
-           curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->lines) == 0;
+    static const struct slice ours[] = { SLICE("Expect:"),
+                                         SLICE("Content-Type:") };
+    struct slice ignored;
+    const size_t own =
+        http_field_find(spec->fields, "content-type", &ignored) ? 1 : 2;
+    const size_t count = spec->fields.count + own;
+    size_t bytes = count * sizeof(struct curl_slist);
+    for (size_t i = 0; i < spec->fields.count; i++) {
+        bytes += field_bytes(&spec->fields.at[i]);
+    }
+    for (size_t i = 0; i < own; i++) {
+        bytes += ours[i].len + 1;
+    }
+    struct curl_slist *lines = mem_alloc(bytes);
+    if (lines == NULL) {
+        return false;
+    }
+    char *at = (char *)&lines[count];
+    for (size_t i = 0; i < count; i++) {
+        lines[i].data = at;
+        lines[i].next = i + 1 < count ? &lines[i + 1] : NULL;
+        if (i < spec->fields.count) {
+            at = put_field(at, &spec->fields.at[i]);
+        } else {
+            at = put(at, ours[i - spec->fields.count]);
+            *at++ = '\0';
+        }
+    }
+    call->lines = lines;
+    call->line_bytes = bytes;
+    return curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, lines) == 0;
 }
 
 static bool
@@ -442,7 +392,8 @@ set_method(struct http_call *call, const struct http_call_spec *spec)
                     slice_equal_text(spec->method, "PATCH");
     if (has_body) {
         struct slice body = spec->has_body ? spec->body : slice_of("");
-        if (curl_easy_setopt(easy, CURLOPT_POST, 1L) != 0 ||
+        if ((!call->is_dressed &&
+             curl_easy_setopt(easy, CURLOPT_POST, 1L) != 0) ||
             curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                              (curl_off_t)body.len) != 0 ||
             curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
@@ -450,7 +401,8 @@ set_method(struct http_call *call, const struct http_call_spec *spec)
             return false;
         }
     }
-    return set_text(easy, CURLOPT_CUSTOMREQUEST, spec->method);
+    return call->is_dressed ||
+           set_text(easy, CURLOPT_CUSTOMREQUEST, spec->method);
 }
 
 /* The 16 bytes of an address, IPv4 as ::ffff:a.b.c.d; false for others. */
@@ -550,7 +502,8 @@ set_target(struct http_call *call, const struct http_call_spec *spec)
 {
     CURL *easy = call->easy;
     if (!set_text(easy, CURLOPT_URL, spec->url) ||
-        !set_version(easy, call->client->settings.version, spec->url)) {
+        (!call->is_dressed &&
+         !set_version(easy, call->client->settings.version, spec->url))) {
         return false;
     }
     if (spec->user.len > 0 &&
@@ -558,8 +511,7 @@ set_target(struct http_call *call, const struct http_call_spec *spec)
          !set_text(easy, CURLOPT_PASSWORD, spec->password))) {
         return false;
     }
-    return spec->unix_socket == NULL ||
-           curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+    return curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
                             spec->unix_socket) == 0;
 }
 
@@ -656,13 +608,13 @@ http_call_create(struct http_client *client, const struct http_call_spec *spec,
     call->stream = spec->stream;
     list_init(&call->link);
     note_host(call, spec->url);
-    call->easy = take_easy(client);
-    if (call->easy == NULL || !set_fixed(call) || !set_times(call, spec) ||
-        !set_fields(call, spec) || !set_method(call, spec) ||
-        !set_target(call, spec) || !set_guard(call, spec) ||
-        !set_pin(call->easy, spec->pinned_key) ||
+    if (!http_handle_take(call, spec) || !set_self(call) ||
+        !set_times(call, spec) || !set_fields(call, spec) ||
+        !set_method(call, spec) || !set_target(call, spec) ||
+        !set_guard(call, spec) || !set_pin(call->easy, spec->pinned_key) ||
         (spec->is_once &&
          curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L) != 0)) {
+        call->dress = HTTP_DRESS_NONE; /* who knows what it has */
         http_call_destroy(call);
         return NULL;
     }

@@ -280,7 +280,7 @@ end_client(struct http_client *client)
         http_client_cancel(list_entry(link, struct http_call, link));
     }
     while (client->spare_count > 0) {
-        curl_easy_cleanup(client->spare[--client->spare_count]);
+        curl_easy_cleanup(client->spare[--client->spare_count].easy);
     }
     if (client->multi != NULL) {
         (void)curl_multi_cleanup(client->multi);

@@ -356,6 +356,70 @@ a_body_goes_out_as_it_is(void **state)
     close_world();
 }
 
+static struct http_call_spec
+post(const char *body)
+{
+    struct http_call_spec spec = get();
+    spec.method = slice_of("POST");
+    spec.body = slice_of(body);
+    spec.has_body = true;
+    return spec;
+}
+
+/* Handles are used again, and those of plain POSTs as they are. */
+static void
+nothing_of_a_call_is_in_the_next_one(void **state)
+{
+    (void)state;
+    open_world(serve_text, ok);
+    const char *request = world.server.last;
+    const struct http_field fields[] = {
+        { SLICE("Content-Type"), SLICE("text/plain") },
+        { SLICE("X-Secret"), SLICE("mine") },
+    };
+    struct http_call_spec one = post("one and more");
+    one.fields = (struct http_fields){ fields, 2 };
+    struct http_call_spec other = post("two");
+    for (int i = 0; i < 2; i++) {
+        call(&one);
+        assert_non_null(strstr(request, "X-Secret: mine\r\n"));
+        assert_non_null(strstr(request, "Content-Length: 12\r\n"));
+        assert_non_null(strstr(request, "\r\n\r\none and more"));
+        call(&other);
+        assert_non_null(strstr(request, "POST /a?b=c HTTP/1.1\r\n"));
+        assert_null(strstr(request, "X-Secret"));
+        assert_null(strstr(request, "Content-Type"));
+        assert_non_null(strstr(request, "Content-Length: 3\r\n"));
+        assert_non_null(strstr(request, "\r\n\r\ntwo"));
+        assert_null(strstr(request, "Authorization"));
+        struct http_call_spec known = post("x");
+        known.user = slice_of("me");
+        known.password = slice_of("pw");
+        call(&known);
+        assert_non_null(strstr(request, "Authorization: Basic bWU6cHc="));
+        struct http_call_spec read = get();
+        call(&read);
+        assert_non_null(strstr(request, "GET /a?b=c HTTP/1.1\r\n"));
+        assert_null(strstr(request, "Content-"));
+        assert_null(strstr(request, "Authorization"));
+        struct http_call_spec remove = get();
+        remove.method = slice_of("DELETE");
+        call(&remove);
+        assert_non_null(strstr(request, "DELETE /a?b=c"));
+        call(&other);
+        assert_non_null(strstr(request, "POST /a?b=c HTTP/1.1\r\n"));
+        assert_non_null(strstr(request, "Content-Length: 3\r\n"));
+    }
+    /* Nor is its socket that of the next. */
+    struct http_call_spec local = post("x");
+    local.unix_socket = "/tmp/longstop-test-no-such.sock";
+    call(&local);
+    assert_int_equal(world.answer.status, STATUS_UNAVAILABLE);
+    call(&other);
+    assert_int_equal(world.answer.status, STATUS_OK);
+    close_world();
+}
+
 static void
 a_head_has_no_body(void **state)
 {
@@ -906,6 +970,7 @@ main(void)
         cmocka_unit_test(
             held_calls_take_no_connection_of_those_that_are_answered),
         cmocka_unit_test(a_body_goes_out_as_it_is),
+        cmocka_unit_test(nothing_of_a_call_is_in_the_next_one),
         cmocka_unit_test(a_head_has_no_body),
         cmocka_unit_test(any_status_is_an_answer),
         cmocka_unit_test(an_interim_answer_is_not_the_answer),
