@@ -453,7 +453,8 @@ static const struct config_key limit_keys[] = {
       .min = "1",
       .max = "100000",
       .doc = "Keys and confirmations fetched for one connector in a minute at "
-             "most; a key that was in use does not count." },
+             "most, a quarter of them for what was turned away and comes "
+             "again; a key that was in use does not count." },
     { .name = "key_timeout",
       .type = CONFIG_DURATION,
       .offset = offsetof(struct limit_settings, key_timeout_ms),

@@ -9,6 +9,8 @@
 #include "model/fetch.h"
 #include "model/quota.h"
 #include "model/request.h"
+#include "model/turned_away.h"
+#include "wire/digest.h"
 #include "wire/public_key.h"
 
 /*
@@ -44,11 +46,21 @@ struct link_call {
     struct arena arena; /* holds the texts and the request */
 };
 
+enum { AGAIN_PART = 4 }; /* of `per_minute`: one in so many */
+
+/* How often a connector may ask. Strangers can make names up as fast as they
+ * like: a part is kept for names that come again, as those of real keys do. */
+struct rate {
+    struct quota any;
+    struct quota again;
+};
+
 struct links {
     struct loop *loop;
     struct http_client *client;
     struct links_settings settings;
-    struct quota *rates; /* one per connector */
+    struct rate *rates; /* one per connector */
+    struct turned_away turned_away;
     struct list kept;
     int64_t kept_count;
     struct list running;
@@ -289,14 +301,20 @@ admit(struct links *links, struct error *err)
 
 static enum status
 admit_fetch(struct links *links, const struct connector *connector,
-            struct error *err)
+            struct slice name, struct error *err)
 {
-    struct quota *rate = &links->rates[connector - links->settings.connectors];
-    return quota_take(rate, loop_now_ms(links->loop)) > 0
-               ? error_set(err, STATUS_BUSY,
-                           "too many keys were asked for (limits."
-                           "key_fetches)")
-               : STATUS_OK;
+    struct rate *rate = &links->rates[connector - links->settings.connectors];
+    const int64_t now_ms = loop_now_ms(links->loop);
+    if (rate->again.count > 0 && turned_away_knows(&links->turned_away, name) &&
+        quota_take(&rate->again, now_ms) == 0) {
+        return STATUS_OK;
+    }
+    if (quota_take(&rate->any, now_ms) == 0) {
+        return STATUS_OK;
+    }
+    turned_away_note(&links->turned_away, name);
+    return error_set(err, STATUS_BUSY,
+                     "too many keys were asked for (limits.key_fetches)");
 }
 
 static struct link_call *
@@ -375,7 +393,7 @@ links_bring(struct links *links, const struct connector *connector,
      * but not keep back one that was in use. */
     const struct kept *known = find_kept(links, want->name);
     if (status == STATUS_OK && (known == NULL || !known->was_good)) {
-        status = admit_fetch(links, connector, err);
+        status = admit_fetch(links, connector, want->name, err);
     }
     if (status != STATUS_OK) {
         return status;
@@ -402,7 +420,7 @@ links_confirm(struct links *links, const struct connector *connector,
     bool is_foreign = false;
     enum status status = admit(links, err);
     if (status == STATUS_OK) {
-        status = admit_fetch(links, connector, err);
+        status = admit_fetch(links, connector, url, err);
     }
     if (status != STATUS_OK) {
         return status;
@@ -434,12 +452,22 @@ links_create(struct loop *loop, struct http_client *client,
         return STATUS_NOMEM;
     }
     for (size_t i = 0; i < settings->connector_count; i++) {
-        links->rates[i] = (struct quota){ .count = settings->per_minute,
-                                          .per_ms = INSTANT_MINUTE_MS };
+        const int64_t again = settings->per_minute / AGAIN_PART;
+        links->rates[i] = (struct rate){
+            .any = { .count = settings->per_minute - again,
+                     .per_ms = INSTANT_MINUTE_MS },
+            .again = { .count = again, .per_ms = INSTANT_MINUTE_MS },
+        };
     }
     links->loop = loop;
     links->client = client;
     links->settings = *settings;
+    /* Without chance it works as well, until somebody finds two names that
+     * share a place. */
+    if (digest_random(links->turned_away.seed,
+                      sizeof(links->turned_away.seed)) != STATUS_OK) {
+        links->turned_away.seed[0] = (uintptr_t)links;
+    }
     list_init(&links->kept);
     list_init(&links->running);
     *ret = links;
@@ -471,6 +499,7 @@ links_destroy(struct links *links)
     list_for_each_safe(at, &links->kept) {
         forget(links, list_entry(at, struct kept, link));
     }
+    turned_away_fini(&links->turned_away);
     mem_free(links->rates);
     mem_free(links);
 }

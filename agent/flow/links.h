@@ -13,7 +13,8 @@
  * Keys are kept by their URL, or by the connector and the name that the token
  * gave. What failed is remembered for a while, so that a flood of requests
  * costs one fetch. A key that was in use is fetched again however many others
- * were asked for.
+ * were asked for, and of what may be asked for a part is kept for names that
+ * were turned away and come again.
  */
 #ifndef FLOW_LINKS_H
 #define FLOW_LINKS_H

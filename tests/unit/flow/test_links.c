@@ -308,6 +308,35 @@ a_key_that_was_in_use_comes_back_whatever_else_is_asked_for(void **state)
     close_site();
 }
 
+static void
+a_new_key_is_fetched_though_strangers_ask_for_ever_new_ones(void **state)
+{
+    (void)state;
+    struct links_settings settings = usual();
+    settings.per_minute = 8;
+    open_site(settings, true);
+    answer_with(500, "");
+    for (int i = 0; i < 6; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "https://localhost/none-%d", i);
+        assert_int_equal(fetch(name), STATUS_UNAVAILABLE);
+    }
+    answer_certificate();
+    assert_int_equal(bring(0, "https://localhost/new"), STATUS_BUSY);
+    for (int i = 0; i < 1000; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "https://localhost/flood-%d", i);
+        assert_int_equal(bring(0, name), STATUS_BUSY);
+    }
+    assert_int_equal(fetch("https://localhost/new"), STATUS_OK);
+    assert_int_equal(find("https://localhost/new"), STATUS_OK);
+    /* Who comes again is bounded, too. */
+    assert_int_equal(bring(0, "https://localhost/flood-999"), STATUS_OK);
+    assert_int_equal(bring(1, "https://localhost/flood-998"), STATUS_BUSY);
+    hear_all(1);
+    close_site();
+}
+
 /* What confirms is no key, whatever its URL. */
 static void
 a_key_does_not_share_the_request_of_a_confirmation(void **state)
@@ -441,6 +470,8 @@ main(void)
         cmocka_unit_test(what_is_no_key_fails_and_is_remembered_for_a_while),
         cmocka_unit_test(a_key_grows_old),
         cmocka_unit_test(only_so_many_may_wait_and_be_asked_for),
+        cmocka_unit_test(
+            a_new_key_is_fetched_though_strangers_ask_for_ever_new_ones),
         cmocka_unit_test(
             a_key_that_was_in_use_comes_back_whatever_else_is_asked_for),
         cmocka_unit_test(a_key_does_not_share_the_request_of_a_confirmation),
