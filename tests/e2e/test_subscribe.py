@@ -373,6 +373,32 @@ class Shipped(Case):
         self.assertGreater(tried, 20)
 
 
+    def test_zooms_subscription_is_found_by_its_url(self):
+        made = []
+
+        def api(method, path, query, body):
+            if path == "/oauth/token":
+                return 200, {"access_token": "t", "expires_in": 3600}
+            if method == "POST":
+                made.append(dict(body, event_subscription_id="s1"))
+                return 201, {"event_subscription_id": "s1"}
+            if method == "DELETE":
+                made.clear()
+                return 204, {}
+            return 200, {"event_subscriptions": made}
+        registrar, agent = self.shop(api, "zoom", with_={
+            "account_id": "acc", "client_id": "id"})
+        self.assertIn("shop: created", self.subscribe(agent))
+        self.assertEqual(made, [{
+            "event_subscription_name": "longstop", "event_webhook_url": HOOK,
+            "events": ["meeting.ended"], "subscription_scope": "account",
+            "account_id": "acc", "event_subscription_id": "s1"}])
+        self.assertNotIn("created", self.subscribe(agent))
+        self.subscribe(agent, "--remove")
+        self.assertEqual((made, registrar.asked[-1][:2]), (
+            [], ("DELETE", "/v2/marketplace/app/event_subscription/s1")))
+
+
 class SecretOfOurs(Case):
     def test_it_is_kept_before_it_is_sent(self):
         github = Github()
