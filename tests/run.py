@@ -220,6 +220,7 @@ def suite_lint(suite, options):
     """What reads the sources and nothing else."""
     del options
     for name in ("check_floors.py", "check_shape.py", "check_docs.py",
+                 "check_security.py",
                  "check_commits.py", "check_format.sh", "check_words.sh"):
         argv = [os.path.join("tests", "lint", name)]
         suite.count(suite.run(argv) == 0, name)
