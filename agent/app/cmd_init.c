@@ -27,6 +27,8 @@ struct init {
     bool asks_key;  /* what webhooks are verified with is asked for */
     bool exclusive; /* the provider has a list or webhooks, never both */
     bool signs_url; /* signatures cover our address */
+    bool service;   /* for longstop.service, not for a shell */
+    struct buf credentials; /* the unit's lines for them */
     struct buf text;
 };
 
@@ -79,6 +81,37 @@ subscribe_brings_secret(const struct init *init)
                             (part->text.len > 0 && part->text.ptr[0] == '$'));
 }
 
+/* A file beside the configuration, or what systemd hands to the unit. */
+static void
+add_secret(struct init *init, struct slice key, const char *ending,
+           bool is_left_out)
+{
+    buf_format(
+        &init->text, "      %s%.*s%s %s%.*s.%s\n", is_left_out ? "# " : "",
+        SLICE_ARG(key),
+        init->service ? ":" : "_file:", init->service ? "credential:" : "",
+        SLICE_ARG(init->name), ending);
+    if (!is_left_out) {
+        buf_format(&init->credentials,
+                   "#     LoadCredential=%.*s.%s:/etc/credstore/%.*s.%s\n",
+                   SLICE_ARG(init->name), ending, SLICE_ARG(init->name),
+                   ending);
+    }
+}
+
+/* How the unit comes by the secrets. */
+static void
+add_credentials(struct init *init)
+{
+    if (!init->service || init->credentials.len == 0) {
+        return;
+    }
+    buf_text(&init->text,
+             "\n# 'sudo systemctl edit longstop' has the unit given them:\n"
+             "#     [Service]\n");
+    buf_append(&init->text, buf_slice(&init->credentials));
+}
+
 /* One parameter, as a person would fill it in. */
 static void
 add_param(struct init *init, const struct config_node *param)
@@ -97,10 +130,8 @@ add_param(struct init *init, const struct config_node *param)
             SLICE_ARG(init->name));
     }
     if (is_true(param, "secret") || slice_equal_text(name, "api_key") || hook) {
-        buf_format(into, "      %s%.*s_file: %.*s.%s\n",
-                   hook && (init->exclusive || init->asks_key) ? "# " : "",
-                   SLICE_ARG(name), SLICE_ARG(init->name),
-                   hook ? "secret" : name.ptr);
+        add_secret(init, name, hook ? "secret" : name.ptr,
+                   hook && (init->exclusive || init->asks_key));
     } else if (fallback.len > 0) {
         buf_format(into, "      # %.*s: %.*s\n", SLICE_ARG(name),
                    SLICE_ARG(fallback));
@@ -207,22 +238,30 @@ render(struct init *init)
                    "/config.schema.json\n#\n");
     buf_format(into, "# %.*s\n", SLICE_ARG(title.len > 0 ? title : init->name));
     add_docs(init);
-    buf_text(into, "# Secrets stand in files of their own (chmod 600), beside "
-                   "this one.\n# 'longstop check' says what is still "
-                   "missing.\n\n");
+    buf_text(into, init->service
+                       ? "# For /etc/longstop/longstop.yaml. Secrets are files "
+                         "in /etc/credstore (chmod\n# 600, root's), which "
+                         "systemd hands to the unit: see the end.\n"
+                       : "# Secrets stand in files of their own (chmod 600), "
+                         "beside this one.\n");
+    buf_text(into, "# 'longstop check' says what is still missing.\n\n");
     add_listen(init);
     buf_format(into, "connectors:\n  %.*s:\n    use: %.*s\n",
                SLICE_ARG(init->name), SLICE_ARG(init->use));
     add_params(init);
     add_poll(init);
-    buf_text(into, "\nhandlers:\n"
-                   "  log:\n"
-                   "    file: events.jsonl    # one CloudEvents object a "
-                   "line\n"
-                   "  # fulfil:\n"
-                   "  #   exec: [./fulfil.sh] # the event on stdin; exit 0 is "
-                   "done\n"
-                   "  #   types: [\"*\"]\n");
+    buf_text(into, "\nhandlers:\n  log:\n");
+    buf_text(into, init->service
+                       ? "    # one CloudEvents object a line\n"
+                         "    file: /var/lib/longstop/events.jsonl\n"
+                       : "    file: events.jsonl    # one CloudEvents object a "
+                         "line\n");
+    buf_format(into,
+               "  # fulfil:\n"
+               "  #   exec: [%s] # the event on stdin; exit 0 is done\n"
+               "  #   types: [\"*\"]\n",
+               init->service ? "/usr/local/bin/fulfil" : "./fulfil.sh");
+    add_credentials(init);
 }
 
 static bool
@@ -305,7 +344,8 @@ write_file(const struct init *init)
 static enum exit_code
 print(const struct init *init, bool to_file)
 {
-    if (buf_status(&init->text) != STATUS_OK) {
+    if (buf_status(&init->text) != STATUS_OK ||
+        buf_status(&init->credentials) != STATUS_OK) {
         return EXIT_FAILED;
     }
     enum exit_code code = EXIT_OK;
@@ -395,9 +435,11 @@ refuse_relay(const char *use)
 }
 
 static enum exit_code
-init_connector(const char *use, bool to_file)
+init_connector(const char *use, bool service, bool to_file)
 {
-    struct init init = { .use = slice_of(use), .name = stem_of(slice_of(use)) };
+    struct init init = { .use = slice_of(use),
+                         .name = stem_of(slice_of(use)),
+                         .service = service };
     struct error err = { 0 };
     enum exit_code code;
     enum status status = read_connector(&init, &err);
@@ -415,6 +457,7 @@ init_connector(const char *use, bool to_file)
         }
     }
     buf_fini(&init.text);
+    buf_fini(&init.credentials);
     configuration_fini(&init.reading);
     return code;
 }
@@ -425,10 +468,13 @@ cmd_init(int argc, char **argv)
     bool to_file = false;
     bool list = false;
     bool json = false;
+    bool service = false;
     const struct option_spec options[] = {
         { "list", 'l', NULL, "print the connectors there are, by group", NULL,
           &list },
         { "json", 0, NULL, "with --list, as JSON", NULL, &json },
+        { "service", 's', NULL, "for longstop.service, in /etc/longstop", NULL,
+          &service },
         { "write", 'w', NULL, "write longstop.yaml instead of printing", NULL,
           &to_file },
     };
@@ -438,7 +484,9 @@ cmd_init(int argc, char **argv)
         .operand_more = 1,
         .summary = "Prints a commented configuration for a connector.",
         .examples = "  longstop init --list\n"
-                    "  longstop init stripe > longstop.yaml\n",
+                    "  longstop init stripe > longstop.yaml\n"
+                    "  longstop init stripe --service | "
+                    "sudo tee /etc/longstop/longstop.yaml\n",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
     };
@@ -455,5 +503,5 @@ cmd_init(int argc, char **argv)
         print_known((struct slice){ NULL, 0 });
         return EXIT_USAGE;
     }
-    return init_connector(operands[0], to_file);
+    return init_connector(operands[0], service, to_file);
 }

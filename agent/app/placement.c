@@ -5,6 +5,7 @@
 
 #include "app/advice.h"
 #include "app/paths.h"
+#include "io/fs.h"
 #include "io/http_listen.h"
 #include "store/store.h"
 #include "wire/url.h"
@@ -43,6 +44,20 @@ directory_of(const char *variable)
     return slice_first(value, slice_find(value, ':'));
 }
 
+/* A directory that systemd makes for the unit; without it, for who types a
+ * command about the unit's own configuration, where that is. */
+static struct slice
+unit_directory(const struct finding *finding, const char *variable,
+               const char *usual)
+{
+    struct slice given = directory_of(variable);
+    bool is_units = slice_equal_text(finding->directory, "/etc/longstop") &&
+                    directory_of("STATE_DIRECTORY").len == 0;
+    return given.len == 0 && is_units && fs_is_directory(usual)
+               ? slice_of(usual)
+               : given;
+}
+
 /* Joins and puts `scheme` before it. */
 static enum status
 place(const struct finding *finding, struct slice scheme,
@@ -70,7 +85,8 @@ place_store(const struct finding *finding)
     struct slice url = finding->settings->store;
     struct error err = { 0 };
     if (config_node_child(finding->root, "store") == NULL || url.ptr == NULL) {
-        struct slice state = directory_of("STATE_DIRECTORY");
+        struct slice state =
+            unit_directory(finding, "STATE_DIRECTORY", "/var/lib/longstop");
         return place(finding, sqlite, state.len > 0 ? state : slice_of("."),
                      slice_of("longstop.db"), &finding->into->store_url,
                      &finding->into->store_path);
@@ -129,7 +145,8 @@ static enum status
 place_admin(const struct finding *finding)
 {
     struct slice address = finding->settings->admin.address;
-    struct slice directory = directory_of("RUNTIME_DIRECTORY");
+    struct slice directory =
+        unit_directory(finding, "RUNTIME_DIRECTORY", "/run/longstop");
     struct slice path;
     if (address.len > 0) {
         return place_address(finding, "admin", address,

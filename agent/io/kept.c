@@ -97,6 +97,28 @@ kept_read(const char *directory, struct slice connector, struct slice name,
     return status;
 }
 
+/* What root has written belongs to whom the store's directory belongs: the
+ * agent, which may not be root, has to read it. */
+static enum status
+give_to_agent(const char *directory, const char *path, struct error *err)
+{
+    struct buf above = { 0 };
+    struct stat info;
+    buf_text(&above, directory);
+    buf_text(&above, "/..");
+    enum status status = buf_status(&above);
+    if (status == STATUS_OK && geteuid() == 0 && stat(above.ptr, &info) == 0 &&
+        info.st_uid != 0 &&
+        (lchown(directory, info.st_uid, info.st_gid) != 0 ||
+         lchown(path, info.st_uid, info.st_gid) != 0)) {
+        status =
+            error_set(err, STATUS_DENIED,
+                      "%s cannot be given to the user of %s", path, above.ptr);
+    }
+    buf_fini(&above);
+    return status;
+}
+
 enum status
 kept_write(const char *directory, struct slice connector, struct slice name,
            struct slice text, struct error *err)
@@ -116,6 +138,9 @@ kept_write(const char *directory, struct slice connector, struct slice name,
     }
     if (status == STATUS_OK) {
         status = fs_replace(path.ptr, text, err);
+    }
+    if (status == STATUS_OK) {
+        status = give_to_agent(directory, path.ptr, err);
     }
     buf_fini(&path);
     return status;
@@ -147,6 +172,12 @@ kept_lock(const char *directory, struct slice connector, struct fs_lock **ret,
     }
     if (status == STATUS_OK) {
         status = fs_lock_take(path.ptr, &was_clean, ret, err);
+    }
+    if (status == STATUS_OK) {
+        status = give_to_agent(directory, path.ptr, err);
+        if (status != STATUS_OK) {
+            fs_lock_release(*ret, true);
+        }
     }
     buf_fini(&path);
     return status;

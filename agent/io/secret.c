@@ -23,24 +23,55 @@ cut_newline(struct buf *buf, size_t start)
     }
 }
 
-/* Where systemd puts those of the unit while it runs, for root to read. */
-#define UNIT_CREDENTIALS "/run/credentials/longstop.service"
+/* For root, in a shell: what systemd has given the running unit, and where it
+ * takes that from (systemd.exec(5), credential stores). */
+static const char *const shell_folders[] = {
+    "/run/credentials/longstop.service",
+    "/etc/credstore",
+};
 
 static enum status
-no_credentials(struct slice name, int why, struct error *err)
+no_credential(struct slice name, bool is_denied, struct error *err)
 {
-    if (why == EACCES) {
+    if (is_denied) {
         return error_set(err, STATUS_DENIED,
                          "credential:%.*s: $CREDENTIALS_DIRECTORY is not set, "
-                         "and only root may read " UNIT_CREDENTIALS
-                         ": say it with sudo",
+                         "and only root may read what longstop.service has: "
+                         "say it with sudo",
                          SLICE_ARG(name));
     }
     return error_set(err, STATUS_NOT_FOUND,
                      "credential:%.*s: $CREDENTIALS_DIRECTORY is not set, and "
-                     "longstop.service does not run; start the agent by "
-                     "systemd with LoadCredential=%.*s:/path, or use a file",
-                     SLICE_ARG(name), SLICE_ARG(name));
+                     "neither %s nor %s has it: put it into the latter, say "
+                     "LoadCredential=%.*s:%s/%.*s in the unit (systemctl edit "
+                     "longstop), or use a file",
+                     SLICE_ARG(name), shell_folders[0], shell_folders[1],
+                     SLICE_ARG(name), shell_folders[1], SLICE_ARG(name));
+}
+
+static enum status
+join(const char *folder, struct slice name, struct buf *path)
+{
+    buf_clear(path);
+    buf_text(path, folder);
+    buf_byte(path, '/');
+    buf_append(path, name);
+    return buf_status(path);
+}
+
+static enum status
+path_in_shell(struct slice name, struct buf *path, struct error *err)
+{
+    bool is_denied = false;
+    for (size_t i = 0; i < sizeof(shell_folders) / sizeof(shell_folders[0]);
+         i++) {
+        enum status status = join(shell_folders[i], name, path);
+        if (status != STATUS_OK || access(path->ptr, R_OK) == 0) {
+            return status;
+        }
+        is_denied |= errno == EACCES;
+    }
+    return no_credential(name, is_denied, err);
 }
 
 /* systemd.exec(5): a credential is a file of this name, never a path. */
@@ -55,16 +86,8 @@ credential_path(struct slice name, struct buf *path, struct error *err)
                          SLICE_ARG(name));
     }
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    if (folder == NULL || folder[0] == '\0') {
-        folder = UNIT_CREDENTIALS;
-        if (access(folder, X_OK) != 0) {
-            return no_credentials(name, errno, err);
-        }
-    }
-    buf_text(path, folder);
-    buf_byte(path, '/');
-    buf_append(path, name);
-    return buf_status(path);
+    return folder == NULL || folder[0] == '\0' ? path_in_shell(name, path, err)
+                                               : join(folder, name, path);
 }
 
 static enum status

@@ -2,7 +2,7 @@
 /*
  * secret: reads what a secret's reference points to: the value itself, a file,
  * or a systemd credential ($CREDENTIALS_DIRECTORY/NAME; in a shell, where that
- * is not set, what systemd has given the running unit).
+ * is not set, what longstop.service was given, or /etc/credstore/NAME).
  */
 #ifndef IO_SECRET_H
 #define IO_SECRET_H

@@ -161,7 +161,7 @@ class Shell(harness.Case):
         agent = self.served()
         got = agent.command("check")
         self.assertEqual(got.returncode, 78)
-        self.assertIn(b"longstop.service does not run", got.stderr)
+        self.assertIn(b"LoadCredential=shop:/etc/credstore/shop", got.stderr)
 
     def test_root_finds_the_running_units_credentials_by_itself(self):
         agent = self.served()
@@ -181,6 +181,72 @@ class Shell(harness.Case):
         self.assertIn(b"shop", got.stdout)
         # and somebody else is told that it is root's to read
         self.assertEqual(got.returncode, 78, got)
+
+
+class Newcomer(harness.Case):
+    """From 'init --service' to the first event, in a mount namespace where
+    /etc/longstop, /var/lib/longstop and the like are the unit's."""
+
+    STEPS = """
+set -e
+mount -t tmpfs none /run || exit 99
+mkdir -p /etc/longstop /var/lib/longstop
+for at in /etc/longstop /var/lib/longstop; do mount -t tmpfs none $at; done
+mkdir -p /etc/credstore; mount -t tmpfs none /etc/credstore
+chmod 700 /etc/credstore
+$LONGSTOP init stripe --service >/etc/longstop/longstop.yaml
+sed -i "s/127.0.0.1:8080/127.0.0.1:$PORT/; s/every: 60s/every: 1h /" \
+    /etc/longstop/longstop.yaml
+cd /
+echo == check without secrets
+$LONGSTOP check || echo ended $?
+umask 077
+echo sk_test_1234567890 >/etc/credstore/stripe.api_key
+echo whsec_abcdefgh >/etc/credstore/stripe.secret
+echo == check
+$LONGSTOP check
+echo == run
+mkdir -p /run/longstop /run/credentials/longstop.service
+grep -o 'LoadCredential=.*' /etc/longstop/longstop.yaml | \
+while IFS=:= read -r _ name path; do
+    cp "$path" "/run/credentials/longstop.service/$name"
+done
+STATE_DIRECTORY=/var/lib/longstop RUNTIME_DIRECTORY=/run/longstop \
+CREDENTIALS_DIRECTORY=/run/credentials/longstop.service \
+    $LONGSTOP run -c /etc/longstop/longstop.yaml 2>/run/log & agent=$!
+for i in $(seq 200); do
+    $LONGSTOP status >/dev/null 2>&1 && break; sleep 0.1
+done
+echo == status
+$LONGSTOP status
+ls /var/lib/longstop /run/longstop
+kill $agent; wait $agent
+echo == over
+"""
+
+    def test_a_service_is_found_by_commands_that_are_told_nothing(self):
+        for path in ("/etc/longstop", "/var/lib/longstop", "/etc/credstore"):
+            if not os.path.exists(path):  # a place to mount at, for now
+                self.addCleanup(lambda path=path: os.path.isdir(path) and
+                                os.rmdir(path))
+        got = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", self.STEPS],
+            capture_output=True, text=True, timeout=120, check=False,
+            env=harness.environment(LONGSTOP=harness.LONGSTOP,
+                                    PORT=str(harness.free_port())), cwd="/")
+        if got.returncode in (1, 99) and "==" not in got.stdout:
+            self.skipTest("no mount of one's own here")
+        said = dict(part.partition("\n")[::2] for part in
+                    ("\n" + got.stdout).split("\n== ")[1:])
+        self.assertIn("ended 78", said["check without secrets"])
+        self.assertEqual(got.stderr.count("/etc/credstore"), 4, got.stderr)
+        self.assertIn("0 warnings", said["check"])
+        self.assertIn("store sqlite:/var/lib/longstop/longstop.db",
+                      said["check"])
+        self.assertIn("stripe (stripe): webhook and poll", said["status"])
+        self.assertIn("longstop.db", said["status"])
+        self.assertIn("admin.sock", said["status"])
+        self.assertIn("over", said, got.stdout + got.stderr)
 
 
 class Unit(unittest.TestCase):

@@ -345,7 +345,7 @@ secrets_come_from_files_beside_the_one_that_names_them(void **state)
           "a.yaml:2:64: error: the secret in empty is empty" },
         { LISTEN "connectors: {shop: {use: petstore, with: {webhook_secret: "
                  "'credential:c'}}}\n",
-          "$CREDENTIALS_DIRECTORY is not set" },
+          "LoadCredential=c:/etc/credstore/c" },
     };
     check_rows(rows, COUNT(rows), STATUS_CONFIG);
 }

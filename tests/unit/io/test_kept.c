@@ -191,10 +191,40 @@ memory_may_run_out_anywhere(void **state)
     assert_true(n > 2 && n < 20);
 }
 
+static void
+what_root_keeps_belongs_to_the_agents_user(void **state)
+{
+    struct stat info;
+    struct fs_lock *lock;
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(chown(folder, 64999, 64998), 0);
+    keep("a secret");
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_uid, 64999);
+    assert_int_equal(info.st_gid, 64998);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    assert_int_equal(stat(directory, &info), 0);
+    assert_int_equal(info.st_uid, 64999);
+    assert_int_equal(kept_lock(directory, shop, &lock, NULL), STATUS_OK);
+    (void)snprintf(path, sizeof(path), "%s/secrets/shop.lock", folder);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_uid, 64999);
+    fs_lock_release(lock, true);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/secrets/shop.webhook_secret",
+                   folder);
+    assert_int_equal(chown(directory, 0, 0), 0);
+    assert_int_equal(chown(folder, 0, 0), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_root_keeps_belongs_to_the_agents_user),
         cmocka_unit_test(what_is_kept_is_read_again_as_it_was),
         cmocka_unit_test(only_its_owner_reaches_it),
         cmocka_unit_test(what_others_can_reach_is_no_secret),
