@@ -28,7 +28,8 @@ enum status kept_read(const char *directory, struct slice connector,
                       struct slice name, struct buf *into, struct error *err);
 
 /* Keeps `text`, in place of what was there; makes the directory. Root keeps it
- * for whom the directory above belongs to. An empty text is STATUS_INVALID, one beyond KEPT_BYTES_MAX STATUS_TOO_LARGE. */
+ * for whom the directory above belongs to. An empty text is STATUS_INVALID, one
+ * beyond KEPT_BYTES_MAX STATUS_TOO_LARGE. */
 NODISCARD
 enum status kept_write(const char *directory, struct slice connector,
                        struct slice name, struct slice text, struct error *err);

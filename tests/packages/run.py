@@ -10,6 +10,7 @@ import base64
 import glob
 import hashlib
 import hmac
+import http.server
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -176,6 +178,130 @@ class Service:
         self.child = None
 
 
+class GitHub(http.server.BaseHTTPRequestHandler):
+    """The log of a repository's webhook: one entry, which was never sent."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        entry = {"id": 1, "guid": "guid-missed", "event": "push",
+                 "delivered_at": time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                               time.gmtime()),
+                 "status": "OK", "action": None}
+        if self.path.split("?")[0].endswith("/deliveries"):
+            body = [entry]
+        else:
+            body = {**entry, "request": {"headers": {
+                "X-GitHub-Event": "push"}, "payload": {"ref": "missed"}}}
+        text = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+class Newcomer(Service):
+    """Somebody who has read the README, and nothing else."""
+
+    config = "/etc/longstop/longstop.yaml"
+    handler = "/usr/local/bin/fulfil"
+
+    def __init__(self, place):
+        self.place = place
+        self.child = None
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def say(self, *words, code=0):
+        got = self.place.run("longstop", *words, check=False, cwd="/")
+        assert got.returncode == code, f"{words}: {got.returncode} {got.stdout}"
+        return got.stdout
+
+    def configure(self):
+        text = self.say("init", "github", "--service")
+        self.place.write(self.config, text)
+        said = self.say("check", code=78)
+        for words in ("longstop.yaml:", "FILL_IN", "repo", "hook_id"):
+            assert words in said, said
+        for old, new in (
+                ("repo: FILL_IN", "repo: octo/shop"),
+                ("hook_id: FILL_IN", 'hook_id: "1"'),
+                ("# base: https://api.github.com",
+                 f"base: http://127.0.0.1:{self.server.server_port}"),
+                ("127.0.0.1:8080", f"127.0.0.1:{self.port}"),
+                ("# start: now", "start: 1h   #"),
+                ("  # fulfil:\n", "  fulfil:\n"),
+                (f"  #   exec: [{self.handler}]",
+                 f"    exec: [{self.handler}]\n    retry: {{attempts: 1}}")):
+            assert old in text, old
+            text = text.replace(old, new)
+        self.place.write(self.config, text)
+        said = self.say("check", code=78)
+        assert "/etc/credstore/github.secret" in said, said
+        # the lines at the file's end are the unit's
+        for name, path in re.findall(r"LoadCredential=(\S+):(\S+)", text):
+            self.place.write(path, SECRET + "\n")
+            os.chmod(self.place.path(path), 0o600)
+            given = "/run/credentials/longstop.service/" + name
+            self.place.write(given, SECRET + "\n")
+            os.chown(self.place.path(given), NOBODY, NOBODY)
+        self.place.write(self.handler, "#!/bin/sh\necho no paper >&2; exit 65\n")
+        os.chmod(self.place.path(self.handler), 0o755)
+        assert "0 warnings" in self.say("check")
+
+    def send(self, name):
+        body = json.dumps({"ref": name}).encode()
+        mac = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/hooks/github", body, {
+                "Content-Type": "application/json", "X-GitHub-Event": "push",
+                "X-GitHub-Delivery": name,
+                "X-Hub-Signature-256": "sha256=" + mac})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return answer.status
+
+    def wait(self, *words, until):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            said = self.say(*words)
+            if until(said):
+                return said
+            assert time.monotonic() < deadline, said
+            time.sleep(0.1)
+
+    def live(self):
+        assert self.send("guid-hook") == 202
+        said = self.wait("events", until=lambda said: "guid-hook" in said and
+                         "guid-missed" in said)
+        assert re.search(r"guid-hook.*webhook|webhook.*guid-hook", said), said
+        assert re.search(r"guid-missed.*poll|poll.*guid-missed", said), said
+        # what failed, why, and again once it is mended
+        said = self.wait("dead", until=lambda said: "fulfil" in said)
+        said = self.say("show", "github/guid-hook")
+        assert "no paper" in said and "exit 65" in said, said
+        self.place.write(self.handler, "#!/bin/sh\nexit 0\n")
+        said = self.say("retry", "--handler", "fulfil", "--yes")
+        self.wait("dead", until=lambda said: "fulfil" not in said)
+        assert "done" in self.say("show", "github/guid-hook")
+
+    def break_it(self):
+        with open(self.place.path(self.config), encoding="utf-8") as file:
+            text = file.read()
+        line = text[:text.index("api_key:")].count("\n") + 1
+        self.place.write(self.config, text.replace("api_key:", "api_kee:", 1))
+        said = self.say("check", code=78)
+        assert f"longstop.yaml:{line}:" in said, said
+        assert "did you mean 'api_key'" in said, said
+        self.say("status")  # the agent goes on, and can be asked
+        self.place.write(self.config, text)
+
+
 class Life:
     """What happens to the packages, in order; each step needs those before."""
 
@@ -230,6 +356,20 @@ class Life:
             got = self.place.run(*words, check=False)
             os.rename(there[0] + ".away", there[0])
             assert f"plugin {kind}.so is not there" in got.stdout, got.stdout
+
+    def step_who_has_read_the_readme_only_gets_there(self):
+        self.service = newcomer = Newcomer(self.place)
+        newcomer.configure()
+        for path in newcomer.directories.values():
+            os.makedirs(self.place.path(path), exist_ok=True)
+            os.chown(self.place.path(path), NOBODY, NOBODY)
+        newcomer.start()
+        newcomer.live()
+        newcomer.break_it()
+        newcomer.stop()
+        newcomer.server.shutdown()
+        for path in newcomer.directories.values():
+            shutil.rmtree(self.place.path(path))
 
     def step_the_service_starts_and_takes_a_webhook(self):
         self.service = Service(self.place)
