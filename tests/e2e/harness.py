@@ -288,6 +288,8 @@ class Agent:
                        "connectors": connectors,
                        "handlers": {"log": {"file": "events.jsonl"}}
                        if handlers is None else handlers, **sections}
+        # every line, so that a test can tell what is said once from what is not
+        self.config.setdefault("log", {"fold": "0s"})
         if listen:
             self.config["listen"] = {"address": f"127.0.0.1:{self.port}"}
         self.write_config()

@@ -50,18 +50,18 @@ class Forms(harness.Case):
 
     def test_as_json_each_line_is_an_object(self):
         told = [json.loads(line) for line in self.file_lines("json")]
-        self.assertEqual(told[0]["msg"], "longstop is running")
-        self.assertIn("webhook refused", [line["msg"] for line in told])
+        for words in ("longstop is running", "webhook refused"):
+            self.assertIn(words, [line["msg"] for line in told])
         for line in told:
             self.assertRegex(line["ts"], r"^\d{4}-\d\d-\d\dT.*Z$")
             self.assertIn(line["level"], ("error", "warn", "info", "debug"))
 
     def test_in_the_journal_a_line_has_its_priority_and_no_time(self):
         lines = self.file_lines(None, journal=True)
-        self.assertRegex(lines[0],
-                         r'^<6>level=info msg="longstop is running"')
-        self.assertTrue([line for line in lines if line.startswith(
-            '<4>level=warn msg="webhook refused"')], lines)
+        for words in ('<6>level=info msg="longstop is running"',
+                      '<4>level=warn msg="webhook refused"'):
+            self.assertTrue([line for line in lines
+                             if line.startswith(words)], lines)
         for line in lines:
             self.assertRegex(line, r"^<[3467]>level=")
 
@@ -77,8 +77,8 @@ class Forms(harness.Case):
         except OSError:
             pass  # the other end is closed
         os.close(ours)
-        self.assertRegex(text.decode().splitlines()[0],
-                         r"^\d\d:\d\d:\d\d\.\d{3} info  longstop is running ")
+        self.assertRegex(text.decode(), r"(?m)^\d\d:\d\d:\d\d\.\d{3} "
+                                        r"info  longstop is running ")
 
 
 class Repeats(harness.Case):
@@ -86,7 +86,7 @@ class Repeats(harness.Case):
         return [line for line in agent.log().splitlines() if words in line]
 
     def test_a_line_that_comes_again_is_counted_and_said_at_the_end(self):
-        agent = self.pet_shop(self.provider())
+        agent = self.pet_shop(self.provider(), log={})
         hook = unsigned(1)
         hook.send(agent)
         wait_until(lambda: self.said(agent, "webhook refused"),
