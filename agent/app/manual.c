@@ -126,7 +126,7 @@ append_command(void *arg, const struct command_spec *spec)
 /* Members of documents, in this order; test_json holds the program to it. */
 static const struct entry documents[] = {
     { "status, events, show, gaps, dead, refusals, keys, errands, receivers, "
-      "pause, resume",
+      "pause, resume, reload",
       "what the agent's API answers: schema/openapi.yaml says each member. "
       "Lists are {items, next_cursor}." },
     { "retry, drop, replay",
@@ -145,6 +145,8 @@ static const struct entry documents[] = {
     { "subscribe", "connector, requests, and secret_new, restart_needed, "
                    "hooks, or error" },
     { "import", "new, known" },
+    { "store", "done, store, bytes, schema, events, pending, dead, open_gaps, "
+               "newest, taken; also file and kept, where there are such" },
     { "tail", "a line for each event of /api/v1/stream: topic, and the members "
               "of its data" },
     { "init --list", "connectors; each has name, title, group, webhook, poll, "

@@ -18,7 +18,7 @@ OF_THE_API = (("status", "status"), ("events", "events"), ("gaps", "gaps"),
               ("show {event}", "event"), ("receivers", "receivers"),
               ("pause log", "pauseHandler"), ("resume log", "resumeHandler"),
               ("replay {event} --handler log --yes", "beginErrand"),
-              ("errands 1", "errand"))
+              ("errands 1", "errand"), ("reload", "reload"))
 
 
 def documented():
@@ -80,7 +80,7 @@ class Json(harness.Case):
         for words in ("check", "doctor --offline",
                       f"verify shop {self.agent_.path('request')}",
                       "poll shop", "poll shop --dry-run",
-                      "backfill shop --since 1h", "import request"):
+                      "backfill shop --since 1h", "import request", "store check"):
             name = words.split()[0]
             if name == "import":
                 with open(self.agent_.path("request"), "wb"):
