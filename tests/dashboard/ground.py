@@ -102,6 +102,11 @@ class BrowserCase(Case):
         self.browser.open(f"{agent.url}#/{path}")
         self.wait_drawn()
 
+    def go(self, path):
+        """Another screen of the page that is open."""
+        self.browser.run("location.hash = arguments[0]", f"#/{path}")
+        self.wait_drawn()
+
     def wait_drawn(self):
         self.browser.wait("the screen is drawn", """
             return document.querySelector("main h1") &&

@@ -177,10 +177,11 @@ class Hostile(ground.BrowserCase):
             "number"]
         # a connector of such a name is asked for
         self.forgiven = ("404 (Not Found)", "400 (Bad Request)")
+        self.open(agent)
         for path in ground.SCREENS + [f"events/{number}",
                                       f"connectors/{HOSTILE}",
                                       f"events?type={HOSTILE}"]:
-            self.open(agent, path)
+            self.go(path)
             self.assertIsNone(self.browser.run("return window.hurt ?? null"),
                               path)
             self.assertEqual(self.browser.count("main img, main script"), 0)
