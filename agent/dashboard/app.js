@@ -152,7 +152,7 @@ function speak() {
   if (text !== spoken) {
     spoken = text;
     spokenAt = Date.now();
-    document.getElementById("said").textContent = text;
+    document.getElementById("figures").textContent = text;
   }
 }
 

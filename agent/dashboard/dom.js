@@ -76,6 +76,9 @@ function sync(now, next) {
 }
 
 function replaceOrPatch(parent, now, next) {
+  if (now === next) {
+    return;
+  }
   if (now.nodeType !== next.nodeType || now.nodeName !== next.nodeName ||
       keyOf(now) !== keyOf(next)) {
     parent.replaceChild(next, now);

@@ -11,6 +11,7 @@ const SPARE = 8; // rows above and below what is seen
 
 class Rows extends HTMLElement {
   active = null; // key of the row that has, or would get, the focus
+  kept = new Map(); // key: the row that is shown, and what it was made of
 
   connectedCallback() {
     this.head = h("div", { role: "rowgroup", class: "rows-head" });
@@ -73,26 +74,42 @@ class Rows extends HTMLElement {
     const to = Math.min(items.length, top + seen + SPARE);
     this.first = items[top] ? { key: key(items[top]), index: top } : null;
     this.body.style.setProperty("height", `${items.length * height}px`);
-    if (!items.some(item => key(item) === this.active)) {
-      this.active = items.length ? key(items[Math.min(top, items.length - 1)])
-        : null;
+    // Tab comes to the active row, or where that is out of sight to the first.
+    const at = items.findIndex(item => key(item) === this.active);
+    const entry = at >= from && at < to ? at : Math.min(top, to - 1);
+    if (at < 0) {
+      this.active = items.length ? key(items[entry]) : null;
     }
-    const nodes = [];
+    const kept = new Map();
     for (let i = from; i < to; i++) {
-      nodes.push(this.row(items[i], i, height));
+      kept.set(key(items[i]), this.keep(items[i], i, height, i === entry));
     }
-    patch(this.body, nodes);
+    this.kept = kept;
+    const rows = [...kept.values()];
+    patch(this.body, rows.map(each => each.node));
+    // what was there already has been made like it, and stays
+    rows.forEach((each, i) => { each.node = this.body.childNodes[i]; });
     if (!done && to >= items.length - seen) {
       more?.();
     }
   }
 
-  row(item, index, height) {
+  // The row as it is, where nothing it is made of is another.
+  keep(item, index, height, active) {
+    const name = this.given.key(item);
+    const old = this.kept.get(name);
+    return old && old.item === item && old.index === index &&
+      old.active === active && old.height === height ? old
+      : { item, index, active, height, node: this.row(item, index, height,
+        active) };
+  }
+
+  row(item, index, height, active) {
     const { columns, key, href, open } = this.given;
     const name = key(item);
     return h("div", { role: "row", class: "row", "data-key": name,
       "data-index": index, "aria-rowindex": index + 2,
-      tabindex: name === this.active ? "0" : "-1",
+      tabindex: active ? "0" : "-1",
       onclick: event => event.target.closest("a") || open(item),
       style: { transform: `translateY(${index * height}px)` } },
     columns.map((column, i) => h("span",

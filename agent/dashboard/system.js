@@ -2,10 +2,10 @@
 // The agent itself: its version, its store, its stream; and this page: how it
 // looks, its token.
 import { h } from "./dom.js";
-import { hasToken, setToken } from "./api.js";
+import { hasToken, send, setToken } from "./api.js";
 import { live } from "./live.js";
 import { ago, bytes, count, time } from "./format.js";
-import { button, empty, panel, Screen, state, title } from "./parts.js";
+import { act, button, empty, panel, Screen, state, title } from "./parts.js";
 import { shortcuts, setShortcuts } from "./keys.js";
 
 const THEMES = [["", "As the system"], ["light", "Light"], ["dark", "Dark"]];
@@ -33,6 +33,15 @@ class System extends Screen {
     this.draw();
   }
 
+  // What the agent said of its configuration, when it was asked to read it.
+  async readAgain() {
+    const got = await act(() => send("reload"),
+      "The configuration was read again, and runs");
+    this.said = got ? got.text || "It is as it was written; no mistake."
+      : "The one before goes on. What is wrong: longstop check";
+    this.draw();
+  }
+
   facts(rows) {
     return h("dl", { class: "plain" }, rows.map(([name, value]) =>
       [h("dt", {}, name), h("dd", {}, value)]));
@@ -52,6 +61,10 @@ class System extends Screen {
       panel("agent", "The agent", this.facts([
         ["Version", status.version],
         ["Started", [time(status.started), " (", ago(status.started), ")"]],
+        ["Configuration read", [time(status.loaded), " ",
+          button("Read it again", () => this.readAgain()),
+          this.said ? h("pre", {}, this.said) : null]],
+        ["Sandbox", status.sandbox],
         ["Its clock", time(status.now)],
         ["Store", status.store === "ok" ? state("ok", "can be written")
           : state("bad", status.store)],

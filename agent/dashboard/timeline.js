@@ -73,7 +73,7 @@ class Timeline extends HTMLElement {
     patch(this.plot, [svg("svg", { viewBox: `0 0 ${width} ${height}`, width,
       height, "aria-hidden": "true", focusable: "false" },
     this.ground(), this.axis(), this.gaps(), this.walks(), this.hooks(),
-    this.lines(missed), this.mark())]);
+    this.lines(missed), this.mark(), this.veil())]);
     this.readout(missed);
   }
 
@@ -168,6 +168,21 @@ class Timeline extends HTMLElement {
       `complete until ${at(until)}`));
   }
 
+  // Before the oldest event that was read nothing is drawn, which says nothing.
+  veil() {
+    const first = this.given.more &&
+      Date.parse(this.given.events.at(-1).recorded);
+    if (!first || first <= this.from) {
+      return null;
+    }
+    const width = this.x(first) - this.left;
+    return svg("g", { class: "veil" }, svg("rect", { x: this.left, width,
+      y: HOOKS.top - 6, height: WALKS.base - HOOKS.top + 6 }),
+    svg("text", { x: this.left + width / 2, y: HOOKS.base + 4,
+      "text-anchor": "middle" }, width > 150 ? "not drawn: more than 1,000"
+      : ""));
+  }
+
   walks() {
     const room = WALKS.base - WALKS.top;
     const most = Math.max(4, ...this.given.walks.map(walk => walk.new));
@@ -188,35 +203,39 @@ class Timeline extends HTMLElement {
     });
   }
 
-  // Marks that fall together stand on each other: webhooks above their line,
-  // what fell through hangs below it.
-  place(heights, x, step, down) {
-    const column = Math.round(x / step);
-    const level = heights.get(column) || 0;
-    heights.set(column, level + 1);
-    return { x: column * step, y: down
-      ? Math.min(HOOKS.base + 34, HOOKS.base + 11 + level * step)
-      : Math.max(HOOKS.top, HOOKS.base - 4 - level * step) };
+  // Where marks stand that fall together: on each other, closer where there
+  // are many. Webhooks stand on their line, what fell through hangs below it.
+  stack(xs, step, room) {
+    const heights = new Map();
+    const marks = xs.map(x => {
+      const column = Math.round(x / step);
+      const level = heights.get(column) || 0;
+      heights.set(column, level + 1);
+      return { x: column * step, level };
+    });
+    const most = Math.max(1, ...heights.values());
+    const tall = Math.min(step, room / most);
+    return marks.map(({ x, level }) => ({ x, y: level * tall }));
   }
 
   hooks() {
-    const heights = new Map();
-    return this.given.events.filter(event => !isWalk(event) &&
-      this.inside(Date.parse(event.recorded))).map(event => {
-      const { x, y } = this.place(heights,
-        this.x(Date.parse(event.recorded)), DOT, false);
-      return svg("circle", { class: `dot ${event.via}` +
-        (event.other ? " met" : ""), cx: x, cy: y, r: 2 });
-    });
+    const events = this.given.events.filter(event => !isWalk(event) &&
+      this.inside(Date.parse(event.recorded)));
+    const places = this.stack(events.map(event =>
+      this.x(Date.parse(event.recorded))), DOT, HOOKS.base - HOOKS.top - 4);
+    return events.map((event, i) => svg("circle", { class: `dot ${event.via}` +
+      (event.other ? " met" : ""), cx: places[i].x,
+    cy: HOOKS.base - 4 - places[i].y, r: 2 }));
   }
 
   lines(missed) {
-    const heights = new Map();
-    return missed.map(event => {
+    const places = this.stack(missed.map(event => Math.max(this.left + 4,
+      this.x(Math.min(Date.parse(event.time || event.recorded),
+        Date.parse(event.recorded))))), MISSED, 34);
+    return missed.map((event, i) => {
       const found = this.x(Date.parse(event.recorded));
-      const happened = Date.parse(event.time || event.recorded);
-      const { x, y } = this.place(heights, Math.max(this.left + 4,
-        Math.min(this.x(happened), found)), MISSED, true);
+      const x = places[i].x;
+      const y = HOOKS.base + 11 + places[i].y;
       const chosen = event.number === this.chosen ? " chosen" : "";
       const kind = event.other ? "late" : event.via;
       return svg("g", { class: `missed ${kind}${chosen}`,

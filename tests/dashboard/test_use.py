@@ -62,9 +62,9 @@ class Readers(Staged):
             self.assertEqual(self.browser.count("main h1"), 1, path)
             self.assertEqual(self.browser.count("nav [aria-current=page]"), 1)
         self.browser.wait("figures are said", """
-            return /\\d+ events, \\d+ recovered/.test(said.textContent)""")
+            return /\\d+ events, \\d+ recovered/.test(figures.textContent)""")
         self.assertEqual(self.browser.run(
-            "return said.getAttribute('aria-live')"), "polite")
+            "return figures.getAttribute('aria-live')"), "polite")
 
 
 class Sizes(Staged):
@@ -159,6 +159,26 @@ class Keyboard(Staged):
         self.browser.wait("the filter is in the address", """
             return location.hash === "#/events?type=order.1" """)
         self.shown("No event meets these filters.")
+
+
+class System(ground.BrowserCase):
+    def test_the_configuration_is_read_again_or_the_one_before_goes_on(self):
+        agent = self.pet_shop()
+        self.forgiven = ("422 (",)
+        self.open(agent, "system")
+        agent.config["handlers"]["second"] = {"file": "second.jsonl"}
+        agent.write_config()
+        script = """[...document.querySelectorAll("main button")].find(
+            each => each.innerText === "Read it again").click()"""
+        self.browser.run(script)
+        self.shown("no mistake", ".agent pre")
+        self.go("handlers")
+        self.shown("second")
+        agent.config["handlers"]["second"] = {"fiel": "second.jsonl"}
+        agent.write_config()
+        self.go("system")
+        self.browser.run(script)
+        self.shown("The one before goes on", ".agent pre")
 
 
 class Token(ground.BrowserCase):
