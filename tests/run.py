@@ -331,7 +331,8 @@ def suite_crash(suite, options):
 
 
 def suite_faults(suite, options):
-    """Power losses and faults of the store; at leisure every one there is."""
+    """Power losses, calls that fail, no memory; at leisure every one there is
+    of the store, and every seventh allocation of the agent."""
     build(suite, "dev")
     folder = os.path.join(tree_path("dev"), "faults")
     power = ["--every", "1", "--seeds", "20", "--again", "10"]
@@ -343,6 +344,10 @@ def suite_faults(suite, options):
                       limit=7200)
     suite.run_counted([os.path.join(folder, "faults-calls"), *calls],
                       limit=7200)
+    memory = ["--every", "7"] if options.long else ["--every", "4000"]
+    suite.run_counted(["python3", "tests/faults/memory.py", "--bin",
+                       program("dev"), "--jobs", PARALLEL, *memory],
+                      limit=3 * 3600)
 
 
 def suite_demo(suite, options):

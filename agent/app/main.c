@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/suggest.h"
 #include "config/config_report.h"
+#include "io/shortage.h"
 #include "wire/digest.h"
 
 static void
@@ -80,5 +81,6 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "longstop: %s\n", err.text);
         return EXIT_FAILED;
     }
+    shortage_begin();
     return (int)command->run(argc - 1, argv + 1);
 }

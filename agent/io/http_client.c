@@ -5,6 +5,7 @@
 
 #include "io/http_client_private.h"
 #include "io/loop.h"
+#include "io/shortage.h"
 #include "model/address.h"
 
 /*
@@ -178,6 +179,35 @@ deadline_passed(void *arg)
 
 /* The client */
 
+static void *
+zeroed(size_t count, size_t size)
+{
+    return mem_array(count, size);
+}
+
+static void *
+resized(void *old, size_t size)
+{
+    return mem_resize(old, 1, size);
+}
+
+static char *
+doubled(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mem_alloc(size);
+    return copy == NULL ? NULL : memcpy(copy, text, size);
+}
+
+static CURLcode
+init_curl(void)
+{
+    return shortage_is_on()
+               ? curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free,
+                                      resized, doubled, zeroed)
+               : curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
 static enum status
 open_multi(struct http_client *client, struct error *err)
 {
@@ -185,7 +215,7 @@ open_multi(struct http_client *client, struct error *err)
         return STATUS_OK;
     }
     enum status status = STATUS_NOMEM;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (init_curl() != CURLE_OK) {
         return error_set(err, status, "libcurl could not be set up");
     }
     CURLM *multi = curl_multi_init();

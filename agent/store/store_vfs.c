@@ -9,7 +9,9 @@
 #    include <string.h>
 
 #    include "base/bytes.h"
+#    include "base/mem.h"
 #    include "io/fs.h"
+#    include "io/shortage.h"
 
 /* The file of the VFS below lies behind ours, in the room SQLite gives. */
 struct shim_file {
@@ -285,9 +287,77 @@ read_fault(const char *text)
     }
 }
 
+/* SQLite asks how large a block is: that stands before it. */
+#    define HEAD_BYTES 16
+
+static void *
+memory_alloc(int size)
+{
+    char *block = mem_alloc((size_t)size + HEAD_BYTES);
+    if (block == NULL) {
+        return NULL;
+    }
+    memcpy(block, &size, sizeof(size));
+    return block + HEAD_BYTES;
+}
+
+static void
+memory_free(void *block)
+{
+    mem_free((char *)block - HEAD_BYTES);
+}
+
+static void *
+memory_resize(void *block, int size)
+{
+    char *resized =
+        mem_resize((char *)block - HEAD_BYTES, 1, (size_t)size + HEAD_BYTES);
+    if (resized == NULL) {
+        return NULL;
+    }
+    memcpy(resized, &size, sizeof(size));
+    return resized + HEAD_BYTES;
+}
+
+static int
+memory_size(void *block)
+{
+    int size;
+    memcpy(&size, (char *)block - HEAD_BYTES, sizeof(size));
+    return size;
+}
+
+static int
+memory_round(int size)
+{
+    return (size + 7) / 8 * 8;
+}
+
+static int
+memory_begin(void *arg)
+{
+    (void)arg;
+    return SQLITE_OK;
+}
+
+static void
+memory_end(void *arg)
+{
+    (void)arg;
+}
+
+static const sqlite3_mem_methods memory = { memory_alloc,  memory_free,
+                                            memory_resize, memory_size,
+                                            memory_round,  memory_begin,
+                                            memory_end,    NULL };
+
 enum status
 store_vfs_install(void)
 {
+    if (shortage_is_on()) {
+        /* Refused, and no harm, once SQLite has started. */
+        (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &memory);
+    }
     if (below != NULL) {
         return STATUS_OK;
     }
