@@ -88,7 +88,7 @@ def check(options, provider, index, number, always):
         wrong.append("a sanitizer has something to say")
     counts = [int(count) for count in COUNT.findall(life.log())]
     # A process that crashes does not say.
-    count = counts[-1] if counts else number
+    count = counts[-1] if counts else number + 1
     again = life.play(0)
     if again != 0:
         wrong.append(f"the run after it ended with {again}")
