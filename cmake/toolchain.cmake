@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Warnings, hardening, sanitizers and coverage for every target of the project.
+include(CheckCCompilerFlag)
+
 add_library(longstop_flags INTERFACE)
 
 target_compile_definitions(longstop_flags INTERFACE _POSIX_C_SOURCE=200809L)
@@ -19,6 +21,14 @@ if(LONGSTOP_HARDEN AND NOT LONGSTOP_SANITIZE)
     target_compile_options(longstop_flags INTERFACE
         -fstack-protector-strong -fstack-clash-protection
         $<$<NOT:${is_plugin}>:-fPIE>)
+    # Landing pads for jumps, where the processor knows them.
+    foreach(flag IN ITEMS -fcf-protection=full -mbranch-protection=standard)
+        string(MAKE_C_IDENTIFIER "takes${flag}" takes)
+        check_c_compiler_flag(${flag} ${takes})
+        if(${takes})
+            target_compile_options(longstop_flags INTERFACE ${flag})
+        endif()
+    endforeach()
     if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
         target_compile_options(longstop_flags INTERFACE
             -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -36,6 +46,7 @@ if(LONGSTOP_SANITIZE)
 endif()
 
 if(LONGSTOP_COVERAGE)
+    target_compile_definitions(longstop_flags INTERFACE LONGSTOP_COVERAGE=1)
     target_compile_options(longstop_flags INTERFACE --coverage)
     target_link_options(longstop_flags INTERFACE --coverage)
 endif()

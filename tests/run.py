@@ -37,6 +37,8 @@ TREES = {
     "sim": ["-DCMAKE_BUILD_TYPE=Release", "-DLONGSTOP_SIM=ON"],
     "sim-asan": ["-DCMAKE_BUILD_TYPE=Debug", "-DLONGSTOP_SIM=ON",
                  "-DLONGSTOP_SANITIZE=address,undefined"],
+    "coverage": ["-DCMAKE_BUILD_TYPE=Debug", "-DLONGSTOP_COVERAGE=ON",
+                 "-DLONGSTOP_CRASH_TESTS=ON"],
     "fuzz": ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_COMPILER=clang",
              "-DLONGSTOP_FUZZ=ON",
              "-DLONGSTOP_SANITIZE=address,undefined,fuzzer-no-link"],
@@ -48,6 +50,10 @@ PROGRAMS = ["longstop", "longstop-provider", "longstop-append"]
 # Programs that have threads, and so something for ThreadSanitizer to see.
 TSAN_TESTS = (r"^(conformance\.store_.*|unit\.store\..*|unit\.io\.process"
               r"|unit\.io\.offload|unit\.io\.loop|unit\.handler\..*)$")
+
+# Files of e2e that bear a program thirty times slower.
+UNDER_VALGRIND = ["test_webhook", "test_events", "test_cloudevents",
+                  "test_keys"]
 
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 
@@ -240,6 +246,14 @@ def suite_analysis(suite, options):
     suite.count(suite.run(argv, limit=3000) == 0, argv[0])
 
 
+def hardened():
+    """What is installed: the program and its plugins."""
+    folder = os.path.join(tree_path("release"), "plugins")
+    plugins = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [program("release")] + [os.path.join(folder, name)
+                                   for name in plugins if name.endswith(".so")]
+
+
 def suite_build(suite, options):
     """Both compilers, the sanitizers and the hardened build; no warning."""
     del options
@@ -248,6 +262,9 @@ def suite_build(suite, options):
         try:
             build(suite, tree, targets)
             suite.count(True, tree)
+            if tree == "release":
+                argv = ["tests/lint/check_binary.py", *hardened()]
+                suite.count(suite.run(argv) == 0, argv[0])
         except Failed as failure:
             suite.count(False, str(failure))
 
@@ -295,6 +312,35 @@ def suite_e2e(suite, options):
         if options.match and "e2e" in (options.only or []):
             argv += ["--match", options.match]
         suite.run_counted(argv, limit=3600 if options.long else 900)
+
+
+def suite_valgrind(suite, options):
+    """The program under memcheck, which has nothing to say of it."""
+    del options
+    folder = os.path.join(TREE, "valgrind")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    build(suite, "release", PROGRAMS)
+    check = ["valgrind", "-q", "--leak-check=full",
+             "--errors-for-leak-kinds=definite", "--error-exitcode=99",
+             f"--log-file={folder}/%p.log"]
+    for name in PROGRAMS:
+        path = os.path.join(folder, name)
+        words = check * (name == "longstop") + \
+            [os.path.join(tree_path("release"), name), '"$@"\n']
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexec " + " ".join(words))
+        os.chmod(path, 0o755)
+    os.environ["LONGSTOP_SLOW"] = "8"
+    suite.run_counted(["python3", "tests/e2e/run.py", "--bin", folder,
+                       *UNDER_VALGRIND], limit=3600)
+    del os.environ["LONGSTOP_SLOW"]
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".log"):
+            with open(os.path.join(folder, name), encoding="utf-8",
+                      errors="replace") as file:
+                text = file.read()
+            suite.count(not text.strip(), f"{name}: {text[:4000]}")
 
 
 def suite_brokers(suite, options):
@@ -408,6 +454,23 @@ def suite_planted(suite, options):
     suite.run_counted(["tests/lint/planted.sh"], limit=600)
 
 
+def suite_coverage(suite, options):
+    """Which lines unit tests, conformance, seeds and e2e run; --coverage."""
+    del options
+    for folder, _, names in os.walk(tree_path("coverage")):
+        for name in names:
+            if name.endswith(".gcda"):
+                os.unlink(os.path.join(folder, name))
+    build(suite, "coverage")
+    run_ctest(suite, "coverage", "-L", "^(unit|conformance|fuzz)$")
+    suite.run_counted(["python3", "tests/e2e/run.py", "--bin",
+                       program("coverage")], limit=1800)
+    start = suite.log.tell()
+    suite.run_counted(["python3", "tests/coverage.py", "--tree",
+                       tree_path("coverage")], limit=600)
+    print(suite.text_since(start))
+
+
 def suite_bench(suite, options):
     """Figures for the log; they fail only if the bench itself does."""
     build(suite, "release")
@@ -440,12 +503,14 @@ SUITES = {
     "load": (suite_load, "tests/load/run.py"),
     "packages": (suite_packages, "tests/packages/run.py"),
     "planted": (suite_planted, "tests/lint/planted.sh"),
+    "valgrind": (suite_valgrind, "tests/e2e/run.py"),
+    "coverage": (suite_coverage, "tests/coverage.py"),
     "bench": (suite_bench, "tests/bench/run.py"),
 }
 
 # Need the machine for themselves: trees that others use, figures.
 FIRST = ["build"]
-LAST = ["packages", "bench"]
+LAST = ["packages", "valgrind", "coverage", "bench"]
 
 # Look at no clock, and so run beside those that do.
 BESIDE = ["lint", "analysis", "faults", "tsan", "sim", "fuzz", "planted"]
@@ -454,9 +519,12 @@ BESIDE = ["lint", "analysis", "faults", "tsan", "sim", "fuzz", "planted"]
 def wanted(options):
     if options.only:
         return options.only
-    names = [name for name in SUITES if name not in ("bench", "packages")]
+    names = [name for name in SUITES
+             if name not in ("bench", "packages", "valgrind", "coverage")]
+    if options.coverage:
+        return ["coverage"]
     if options.long:
-        names.append("packages")
+        names += ["packages", "valgrind"]
     if options.bench or options.long:
         names.append("bench")
     return [name for name in names
@@ -519,6 +587,8 @@ def main():
                         "of libFuzzer a target, the Debian packages, and the "
                         "long bench")
     parser.add_argument("--bench", action="store_true", help="the bench too")
+    parser.add_argument("--coverage", action="store_true",
+                        help="count the lines that the tests run instead")
     parser.add_argument("--list", action="store_true",
                         help="print what would run, and end")
     options = parser.parse_args()

@@ -14,7 +14,7 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika prometheus
     prometheus-alertmanager
     mandoc groff-base zsh fish chromium chromium-driver
-    nodejs systemd debhelper lintian"
+    nodejs valgrind systemd debhelper lintian"
 
 # For what is run with --long alone.
 case " $* " in

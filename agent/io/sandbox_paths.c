@@ -100,6 +100,9 @@ sandbox_limit_writing(const struct slice *writable, size_t count,
                       unsigned *ret_abi)
 {
     *ret_abi = 0;
+#ifdef LONGSTOP_COVERAGE
+    return EOPNOTSUPP; /* the counts are written where it was built */
+#endif
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0UL,
                        LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 1) {

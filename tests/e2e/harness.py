@@ -35,7 +35,9 @@ PROVIDER = os.path.join(BUILD, "longstop-provider")
 APPEND = os.path.join(BUILD, "longstop-append")
 SECRET = "the shop's secret"
 TOKEN = "the shop's token"
-PATIENCE = 20  # seconds until an event that does not come is a failure
+# Seconds until an event that does not come is a failure; more where a program is
+# made slow on purpose.
+PATIENCE = 20 * int(os.environ.get("LONGSTOP_SLOW", "1"))
 
 
 def wait_until(condition, what, seconds=PATIENCE):
