@@ -59,6 +59,11 @@ draw_end(const struct plan_handler *plan, struct attempted *attempted)
     if (world.calm) {
         return takes_ms;
     }
+    if (plan->overruns > 0 && plan_chance(prng, plan->overruns)) {
+        attempted->disposition = DISPOSITION_LATER;
+        attempts_leases_moved();
+        return HANDLERS_LEASE_MS + plan_between(prng, 0, HANDLERS_TIMEOUT_MS);
+    }
     /* What hung once is likely to hang again. */
     if (plan_chance(prng, plan->hangs * (attempted->attempt > 1 ? 5 : 1))) {
         attempted->disposition =

@@ -13,6 +13,9 @@ struct handler;
 /* An attempt that hangs is ended by its handler's own deadline. */
 #define HANDLERS_TIMEOUT_MS 600000
 
+/* Of a delivery: no stall of the store is as long. */
+#define HANDLERS_LEASE_MS 7200000
+
 void handlers_begin(void);
 struct handler *handlers_at(size_t index);
 

@@ -500,11 +500,33 @@ oracle_acked(const struct fact *fact)
 
 /* ---- the end ---- */
 
+/* A Date far ahead of our clock is believed as far as rows bear it out: what is
+ * dropped by it alone is told when the next row comes, and none may. */
+static bool
+waits_for_rows(const struct fact *fact)
+{
+    int64_t latest_ms = vtime_ours_ms();
+    if (!world.plan.dated || world.plan.retention_ms == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < world.fact_count; i++) {
+        const struct fact *other = &world.facts[i];
+        bool is_shown = other->shown_ms <= vtime_truth_ms();
+        latest_ms =
+            is_shown && other->at_ms > latest_ms ? other->at_ms : latest_ms;
+    }
+    latest_ms += 5 * INSTANT_MINUTE_MS;
+    return fact->at_ms + world.plan.retention_ms > latest_ms - 2 * S;
+}
+
 static bool
 is_excused(const struct fact *fact)
 {
     unsigned all = (1U << (1 + world.plan.sweep_count)) - 1;
     if (is_in_gap(fact) || unknowable[facts_number(fact)]) {
+        return true;
+    }
+    if (is_expired(fact) && waits_for_rows(fact)) {
         return true;
     }
     /* What lies before the beginning is owed as far as it can be read. */

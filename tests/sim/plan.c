@@ -482,6 +482,18 @@ draw_backfills(struct plan *plan)
     }
 }
 
+/* Attempts that nothing ends in time: the one behind them runs beside. */
+static void
+draw_overruns(struct plan *plan)
+{
+    struct prng prng = { plan->seed ^ UINT64_C(0x07e44) };
+    if (plan_chance(&prng, 60)) {
+        for (size_t i = 0; i < plan->handler_count; i++) {
+            plan->handlers[i].overruns = 100;
+        }
+    }
+}
+
 void
 plan_draw(uint64_t seed, struct plan *plan)
 {
@@ -507,4 +519,5 @@ plan_draw(uint64_t seed, struct plan *plan)
     draw_thin(plan);
     draw_backfills(plan);
     draw_gate(plan);
+    draw_overruns(plan);
 }

@@ -86,6 +86,7 @@ struct plan_handler {
     int64_t attempts;
     unsigned fails; /* in thousandths of attempts */
     unsigned hangs;
+    unsigned overruns; /* it goes on beyond its lease */
     unsigned dies;
     int64_t takes_ms; /* at most, when it neither hangs nor fails */
 };

@@ -95,7 +95,7 @@ bind_outlets(void)
                        .first_ms = 5 * S,
                        .cap_ms = 5 * M },
             .concurrency = plan->concurrency,
-            .lease_ms = 2 * H, /* no stall of the store is as long */
+            .lease_ms = HANDLERS_LEASE_MS,
             .handler = handlers_at(i),
         };
         if (plan->lanes) {
