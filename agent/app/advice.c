@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "app/paths.h"
+#include "app/unit_place.h"
 #include "io/account.h"
 #include "io/fs.h"
 #include "model/fetch.h"
@@ -132,7 +133,7 @@ check_folder(const struct advice *advice,
 {
     struct slice folder;
     enum status status = paths_directory(handler->file, advice->arena, &folder);
-    if (status == STATUS_OK && !fs_exists(folder.ptr)) {
+    if (status == STATUS_OK && !unit_place_is(folder)) {
         config_report_add(advice->report, CONFIG_WARNING, mark,
                           "the folder of %.*s is not there; make it before "
                           "'run'",

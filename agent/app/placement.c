@@ -5,7 +5,7 @@
 
 #include "app/advice.h"
 #include "app/paths.h"
-#include "io/fs.h"
+#include "app/unit_place.h"
 #include "io/http_listen.h"
 #include "store/store.h"
 #include "wire/url.h"
@@ -51,9 +51,10 @@ unit_directory(const struct finding *finding, const char *variable,
                const char *usual)
 {
     struct slice given = directory_of(variable);
-    bool is_units = slice_equal_text(finding->directory, "/etc/longstop") &&
-                    directory_of("STATE_DIRECTORY").len == 0;
-    return given.len == 0 && is_units && fs_is_directory(usual)
+    bool is_units =
+        slice_equal_text(finding->directory, UNIT_PLACE_CONFIGURATION) &&
+        directory_of("STATE_DIRECTORY").len == 0;
+    return given.len == 0 && is_units && unit_place_is(slice_of(usual))
                ? slice_of(usual)
                : given;
 }
@@ -86,7 +87,7 @@ place_store(const struct finding *finding)
     struct error err = { 0 };
     if (config_node_child(finding->root, "store") == NULL || url.ptr == NULL) {
         struct slice state =
-            unit_directory(finding, "STATE_DIRECTORY", "/var/lib/longstop");
+            unit_directory(finding, "STATE_DIRECTORY", UNIT_PLACE_STATE);
         return place(finding, sqlite, state.len > 0 ? state : slice_of("."),
                      slice_of("longstop.db"), &finding->into->store_url,
                      &finding->into->store_path);
@@ -146,7 +147,7 @@ place_admin(const struct finding *finding)
 {
     struct slice address = finding->settings->admin.address;
     struct slice directory =
-        unit_directory(finding, "RUNTIME_DIRECTORY", "/run/longstop");
+        unit_directory(finding, "RUNTIME_DIRECTORY", UNIT_PLACE_RUNTIME);
     struct slice path;
     if (address.len > 0) {
         return place_address(finding, "admin", address,

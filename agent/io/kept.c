@@ -107,8 +107,8 @@ give_to_agent(const char *directory, const char *path, struct error *err)
     buf_text(&above, directory);
     buf_text(&above, "/..");
     enum status status = buf_status(&above);
-    if (status == STATUS_OK && geteuid() == 0 && stat(above.ptr, &info) == 0 &&
-        info.st_uid != 0 &&
+    if (status == STATUS_OK && path != NULL && geteuid() == 0 &&
+        stat(above.ptr, &info) == 0 && info.st_uid != 0 &&
         (lchown(directory, info.st_uid, info.st_gid) != 0 ||
          lchown(path, info.st_uid, info.st_gid) != 0)) {
         status =

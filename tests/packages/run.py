@@ -253,7 +253,8 @@ class Newcomer(Service):
             os.chown(self.place.path(given), NOBODY, NOBODY)
         self.place.write(self.handler, "#!/bin/sh\necho no paper >&2; exit 65\n")
         os.chmod(self.place.path(self.handler), 0o755)
-        assert "0 warnings" in self.say("check")
+        said = self.say("check")
+        assert "0 warnings" in said, said
 
     def send(self, name):
         body = json.dumps({"ref": name}).encode()
