@@ -362,10 +362,10 @@ words_for(struct store_sqlite *store, enum status status, int rc,
                          path);
     case STATUS_CORRUPT:
         return error_set(err, status,
-                         "store %s is damaged (%s); it was left as it is. Keep "
-                         "a copy, with its -wal file, then restore a backup or "
-                         "save what is readable: sqlite3 %s .recover | "
-                         "sqlite3 NEW",
+                         "store %s is damaged (%s); it was left as it is: "
+                         "restore a backup ('longstop store restore FILE' "
+                         "keeps what is there) or save what is readable: "
+                         "sqlite3 %s .recover | sqlite3 NEW",
                          path, cause, path);
     case STATUS_DENIED:
         return error_set(err, status,

@@ -7,6 +7,7 @@ import threading
 
 import harness
 from harness import Hook, iso, wait_until
+from test_faults import faulty
 
 SENDERS = 3
 
@@ -220,6 +221,31 @@ class Store(harness.Case):
                 self.assertEqual(orders_in(path)[:2], ([("ok",)], {1}),
                                  f"step {step}")
                 os.unlink(path)
+
+    def test_a_disk_that_fails_leaves_no_part_and_the_store_as_it_was(self):
+        faulty(self)
+        agent = self.shop()
+        for n in range(5):
+            Hook(n, iso()).send(agent)
+        self.store(agent, "backup", agent.path("good.db"))
+        for fault in ("full:5", "write:0", "torn:9:always", "read:3:always"):
+            with self.subTest(fault):
+                got = agent.command("store", "backup", agent.path("b.db"),
+                                    LONGSTOP_STORE_FAULT=fault)
+                self.assertEqual(got.returncode, 74, got.stderr)
+                self.assertEqual([name for name in os.listdir(agent.dir)
+                                  if name.startswith("b.db")], [])
+        self.assertEqual(agent.stop()[0], 0)
+        for fault in ("full:5", "write:7", "read:3:always"):
+            with self.subTest("restore " + fault):
+                got = agent.command("store", "restore", agent.path("good.db"),
+                                    LONGSTOP_STORE_FAULT=fault)
+                self.assertEqual(got.returncode, 74, got.stderr)
+                self.assertEqual(
+                    [name for name in os.listdir(agent.dir)
+                     if "before" in name or "restore" in name], [])
+        agent.start()
+        self.assertEqual(agent.query("SELECT count(*) FROM event"), [(5,)])
 
     def test_a_file_that_has_no_room_leaves_nothing_behind(self):
         agent = self.shop()
