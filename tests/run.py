@@ -49,7 +49,7 @@ PROGRAMS = ["longstop", "longstop-provider", "longstop-append"]
 
 # Programs that have threads, and so something for ThreadSanitizer to see.
 TSAN_TESTS = (r"^(conformance\.store_.*|unit\.store\..*|unit\.io\.process"
-              r"|unit\.io\.offload|unit\.io\.loop|unit\.handler\..*)$")
+              r"|unit\.io\.offload|unit\.io\.loop|unit\.base\.log|unit\.handler\..*)$")
 
 # Files of e2e that bear a program thirty times slower.
 UNDER_VALGRIND = ["test_webhook", "test_events", "test_cloudevents",

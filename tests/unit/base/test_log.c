@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -382,6 +385,51 @@ without_memory_a_line_that_comes_again_is_said(void **state)
     }
 }
 
+static atomic_long said, repeated;
+
+static void
+count(void *arg, enum log_level level, struct slice line)
+{
+    const char *more = strstr(line.ptr, "repeated=");
+    (void)arg;
+    (void)level;
+    said += more == NULL;
+    repeated += more == NULL ? 0 : strtol(more + strlen("repeated="), NULL, 10);
+}
+
+static void *
+say_often(void *arg)
+{
+    for (int i = 0; i < 2000; i++) {
+        say_failed("shop", i);
+        LOG(LOG_WARN, "its own", log_i64("number", (int64_t)(intptr_t)arg));
+        if (i % 100 == 0) {
+            log_fold_due();
+        }
+    }
+    return NULL;
+}
+
+static void
+lines_of_several_threads_are_counted_together(void **state)
+{
+    pthread_t threads[4];
+    (void)state;
+    log_set_sink(count, NULL, LOG_WARN);
+    fold_over(60000);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, say_often, (void *)(intptr_t)i),
+            0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    log_fold_flush();
+    assert_int_equal(said, 5);
+    assert_int_equal(said + repeated, 4 * 2 * 2000);
+}
+
 static void
 without_memory_the_sentence_still_comes_through(void **state)
 {
@@ -436,6 +484,8 @@ main(void)
                                         start, stop),
         cmocka_unit_test_setup_teardown(
             without_memory_a_line_that_comes_again_is_said, start, stop),
+        cmocka_unit_test_setup_teardown(
+            lines_of_several_threads_are_counted_together, start, stop),
         cmocka_unit_test_setup_teardown(
             without_memory_the_sentence_still_comes_through, start, stop),
     };
