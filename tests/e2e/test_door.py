@@ -3,10 +3,12 @@
 their time."""
 import gzip
 import json
+import re
 import socket
 import time
 
 import harness
+import openapi
 from harness import Hook, iso, wait_until
 
 PEERS = 20  # s, for whatever a socket here waits for
@@ -153,6 +155,35 @@ class Door(harness.Case):
 
         wait_until(is_cut, "it is cut", 60)
         self.assertEqual(self.send(agent, 1).status, 202)
+
+    def test_who_has_nothing_more_to_say_is_let_go(self):
+        agent = self.open_door(idle_timeout="1s")
+        hook = Hook(1, iso())
+        fields = "".join(f"{k}: {v}\r\n" for k, v in hook.headers.items())
+        sock = self.knock(agent, f"POST /hooks/shop HTTP/1.1\r\nHost: h\r\n"
+                          f"{fields}Content-Length: {len(hook.body)}\r\n\r\n"
+                          .encode() + hook.body)
+        self.assertIn(b"HTTP/1.1 202 ", sock.recv(65536))
+        began = time.monotonic()
+        self.assertEqual(self.read_all(sock), b"")
+        self.assertLess(time.monotonic() - began, 10)
+
+    def test_nothing_of_the_admin_listener_answers_here(self):
+        agent = self.open_door()
+        paths = [path.replace("{", "").replace("}", "")
+                 for path in openapi.load()["paths"]]
+        self.assertGreater(len(paths), 20)
+        paths += ["/", "/dashboard", "/hooks/shop/../metrics", "//metrics",
+                  "/hooks/../livez", "/metrics/"]
+        for method in ("GET", "DELETE"):
+            sock = self.knock(agent, "".join(
+                f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                for path in paths).encode() +
+                b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            seen = self.read_all(sock)
+            self.assertEqual(re.findall(rb"HTTP/1.1 (\d+) ", seen),
+                             [b"404"] * (len(paths) + 1))
+            self.assertNotIn(b"longstop_", seen)
 
     def test_a_body_that_unpacks_without_measure_is_refused(self):
         agent = self.open_door()
