@@ -447,7 +447,10 @@ judge(struct trial *trial)
     if (status != STATUS_OK) {
         return status;
     }
-    status = verify_asserts(trial);
+    status = verify_members(trial);
+    if (status == STATUS_OK) {
+        status = verify_asserts(trial);
+    }
     return status == STATUS_OK ? check_age(trial) : status;
 }
 

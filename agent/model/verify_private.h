@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * verify_private: what verify.c (requests), verify_key.c (where public keys
- * come from) and verify_token.c (signed tokens) share: one request being
- * judged.
+ * come from), verify_members.c (places signed one by one) and verify_token.c
+ * (signed tokens) share: one request being judged.
  */
 #ifndef MODEL_VERIFY_PRIVATE_H
 #define MODEL_VERIFY_PRIVATE_H
@@ -38,6 +38,11 @@ enum status verify_refuse_age(struct trial *trial, int64_t age_ms,
 NODISCARD
 enum status verify_eval(struct trial *trial, const struct template *t,
                         struct slice *ret_text);
+
+/* Refuses a body that names a place twice which is signed by itself: the first
+ * was signed, and who reads the last would act on what nobody has. */
+NODISCARD
+enum status verify_members(struct trial *trial);
 
 /* Holds `assert` of the rule against the request. */
 NODISCARD

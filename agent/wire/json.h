@@ -108,6 +108,11 @@ bool json_path_each(const struct json_path *path, struct slice text,
  * each passes over it: `a[*].b` in {"a":[{"b":1},{}]}. */
 bool json_path_misses(const struct json_path *path, struct slice text);
 
+/* Whether an object on the way has two members of the name that the path
+ * takes, up to the first `[*]` or `[k=v]`: the first counts here, and the last
+ * one for other readers. */
+bool json_path_is_doubled(const struct json_path *path, struct slice text);
+
 /* Returns the text the path was compiled from, for messages. */
 struct slice json_path_source(const struct json_path *path);
 

@@ -514,6 +514,50 @@ json_path_first(const struct json_path *path, struct slice text,
     return found;
 }
 
+/* Goes one step down; says whether there are two ways. */
+static bool
+go_down(const struct step *step, struct slice *at, bool *ret_goes)
+{
+    struct slice name;
+    struct slice value;
+    struct slice first = { NULL, 0 };
+    size_t next = 0;
+    size_t count = 0;
+    if (step->kind == STEP_MEMBER && json_type(*at) == JSON_OBJECT) {
+        while (json_next_member(*at, &next, &name, &value)) {
+            if (json_means(name, step->name)) {
+                first = count == 0 ? value : first;
+                count++;
+            }
+        }
+    } else if (step->kind == STEP_INDEX && json_type(*at) == JSON_ARRAY) {
+        for (size_t i = 0; count == 0 && json_next_element(*at, &next, &value);
+             i++) {
+            count = i == step->index;
+            first = value;
+        }
+    }
+    *at = first;
+    *ret_goes = count == 1;
+    return count > 1;
+}
+
+bool
+json_path_is_doubled(const struct json_path *path, struct slice text)
+{
+    for (size_t i = 0; i < path->count; i++) {
+        const struct alternative *alternative = &path->alternatives[i];
+        struct slice at = text;
+        bool goes = true;
+        for (size_t j = 0; goes && j < alternative->count; j++) {
+            if (go_down(&alternative->steps[j], &at, &goes)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Keeps a null back that has to make way for a later alternative. */
 struct visitor {
     json_visit_fn *visit;

@@ -59,6 +59,8 @@ def judged(verdict, flip, excuse):
     facts = len(verdict.mock.must())
     lost = len(verdict.lost)
     told = "; ".join(verdict.noticed)
+    if excuse and excuse.startswith("unless ") and lost:
+        excuse = None
     if flip is None or excuse:
         words = list(verdict.faults)
         if lost:

@@ -524,6 +524,10 @@ for missing in ("timestamp", "token", "signature"):
         b"").hex()}
     del signed[missing]
     mailgun("without-" + missing, False, body=json.dumps({"signature": signed}))
+mailgun("token-twice", False, body=(
+    f'{{"signature":{{"timestamp":"{NOW}","token":"t0k3n","token":"other",'
+    f'"signature":"{mac("sha256", b"mg", str(NOW).encode(), b"t0k3n").hex()}"'
+    "}}"))
 mailgun("in-a-list", False, body=json.dumps([{"signature": {
     "timestamp": str(NOW), "token": "t0k3n", "signature": mac(
         "sha256", b"mg", str(NOW).encode(), b"t0k3n").hex()}}]))
@@ -595,6 +599,29 @@ adyen("no-padding", False, adyen_item(spell=lambda s: b64(s).rstrip("=")))
 adyen("other-key", False, adyen_item(key="00" * 32))
 adyen("rotated", True, adyen_item(), secret=["00" * 32, HEXKEY])
 adyen("empty-signature", False, adyen_item(spell=lambda s: ""))
+
+
+def adyen_twice(member, before, after=""):
+    """An item with a member put before the signed ones, or behind."""
+    text = json.dumps(adyen_item())
+    text = "{" + before + text[1:-1] + after + "}"
+    if member:
+        text = text.replace(*member)
+    return '{"notificationItems":[{"NotificationRequestItem":' + text + "}]}"
+
+
+adyen("success-twice-right-first", False,
+      body=adyen_twice(None, "", ',"success":"false"'))
+adyen("success-twice-wrong-first", False,
+      body=adyen_twice(None, '"success":"false",'))
+adyen("name-twice-in-other-letters", False,
+      body=adyen_twice(None, "", ',"s\\u0075ccess":"false"'))
+adyen("value-twice", False, body=adyen_twice(
+    ('"value": 1130', '"value": 1130, "value": 1'), ""))
+adyen("amount-twice", False, body=adyen_twice(
+    None, "", ',"amount":{"value":1,"currency":"EUR"}'))
+adyen("unsigned-member-twice", True,
+      body=adyen_twice(None, '"reason":"a",', ',"reason":"b"'))
 adyen("amount-with-fraction-zero", False,
       body=json.dumps({"notificationItems": [{"NotificationRequestItem":
                                               adyen_item()}]})
@@ -903,6 +930,10 @@ sns("slashes-escaped", True,
     dumps=lambda o: json.dumps(o).replace("/", "\\/"))
 sns("long", True, dict(NOTE, Message="x" * 30000))
 sns("empty-message", True, dict(NOTE, Message=""))
+sns("message-twice-right-first", False,
+    dumps=lambda o: json.dumps(o)[:-1] + ',"Message":"x"}')
+sns("message-twice-wrong-first", False,
+    dumps=lambda o: '{"Message":"x",' + json.dumps(o)[1:])
 sns("version-2-signed-by-sha1", False, alg=hashes.SHA1())
 sns("version-1-signed-by-sha256", False, version="1", alg=hashes.SHA256())
 sns("version-3", False, version="3")

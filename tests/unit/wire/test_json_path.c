@@ -409,6 +409,44 @@ an_element_that_leads_nowhere_is_noticed(void **state)
     }
 }
 
+static void
+a_name_that_is_there_twice_is_noticed_on_the_way(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        const char *text;
+        bool doubled;
+    } rows[] = {
+        { "a", "{\"a\":1}", false },
+        { "a", "{\"a\":1,\"b\":1,\"a\":1}", true },
+        { "a", "{\"\\u0061\":1,\"a\":2}", true },
+        { "a", "{\"b\":1,\"b\":2}", false },
+        { "a.b", "{\"a\":{\"b\":1,\"b\":2}}", true },
+        { "a.b", "{\"a\":{\"b\":1},\"a\":{}}", true },
+        { "a.b", "{\"a\":{\"b\":{\"c\":1,\"c\":1}}}", false },
+        { "a.b", "{\"a\":7}", false },
+        { "a[1].b", "{\"a\":[{\"b\":1,\"b\":1},{\"b\":1}]}", false },
+        { "a[1].b", "{\"a\":[1,{\"b\":1,\"b\":1}]}", true },
+        { "a[2].b", "{\"a\":[1,{\"b\":1,\"b\":1}]}", false },
+        { "x ?? a", "{\"a\":1,\"a\":1}", true },
+        { "a[*].b", "{\"a\":[{\"b\":1,\"b\":1}]}", false },
+        { "$", "[1,1]", false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct arena arena = { 0 };
+        const struct json_path *path = NULL;
+        assert_int_equal(
+            json_path_compile(slice_of(rows[i].path), &arena, &path, NULL),
+            STATUS_OK);
+        if (json_path_is_doubled(path, slice_of(rows[i].text)) !=
+            rows[i].doubled) {
+            fail_msg("%s in %s", rows[i].path, rows[i].text);
+        }
+        arena_fini(&arena);
+    }
+}
+
 int
 main(void)
 {
@@ -423,6 +461,7 @@ main(void)
         cmocka_unit_test(a_wrong_pointer_is_refused),
         cmocka_unit_test(compiling_survives_every_failing_allocation),
         cmocka_unit_test(an_element_that_leads_nowhere_is_noticed),
+        cmocka_unit_test(a_name_that_is_there_twice_is_noticed_on_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
