@@ -146,13 +146,15 @@ class Image(unittest.TestCase):
                 plugin + ".so"))
         self.assertNotIn("gcc", self.buildah("run", work, "--", "ls",
                                              "/usr/bin"))
+        port = harness.free_port()  # it shares our network
         # an agent that starts, answers its health check and ends
         self.buildah("run", work, "--", "sh", "-c",
                      "touch /usr/x 2>/dev/null && exit 9; "
                      "echo secret-of-a-shop >s && chmod 600 s && "
                      "echo 'connectors: {shop: {use: petstore, with: "
                      "{webhook_secret_file: s}}}' >c.yaml && "
-                     "echo 'listen: {address: 127.0.0.1:8080}' >>c.yaml && "
+                     f"echo 'listen: {{address: 127.0.0.1:{port}}}' >>c.yaml "
+                     "&& "
                      "{ longstop run -c c.yaml & agent=$!; } && "
                      "for i in $(seq 100); do "
                      "longstop status -c c.yaml >/dev/null 2>&1 && break; "
