@@ -32,6 +32,8 @@ static void
 reloaded(void *arg, const struct configuration *configuration)
 {
     const struct log_wish *wish = arg;
+    /* First, so that what was counted is said in the form it began in. */
+    log_sink_fold_for(configuration->settings.log.fold_ms);
     open_log(configuration, wish->format, wish->verbose);
 }
 

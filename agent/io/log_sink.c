@@ -99,6 +99,12 @@ look(void *arg)
     loop_timer_arm(attendant->timer, LATE_MS);
 }
 
+void
+log_sink_fold_for(int64_t window_ms)
+{
+    log_set_fold(window_ms, clock_monotonic_ms);
+}
+
 enum status
 log_sink_fold(struct loop *loop, int64_t window_ms, struct log_attendant **ret)
 {
@@ -113,7 +119,7 @@ log_sink_fold(struct loop *loop, int64_t window_ms, struct log_attendant **ret)
         mem_free(attendant);
         return status;
     }
-    log_set_fold(window_ms, clock_monotonic_ms);
+    log_sink_fold_for(window_ms);
     loop_timer_arm(attendant->timer, LATE_MS);
     *ret = attendant;
     return STATUS_OK;

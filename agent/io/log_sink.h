@@ -24,6 +24,9 @@ NODISCARD
 enum status log_sink_fold(struct loop *loop, int64_t window_ms,
                           struct log_attendant **ret);
 
+/* Says what was counted until now, and counts over another time from now on. */
+void log_sink_fold_for(int64_t window_ms);
+
 /* Says what was counted until now, and every line from now on. NULL is allowed.
  */
 void log_sink_unfold(struct log_attendant *attendant);

@@ -108,6 +108,21 @@ class Repeats(harness.Case):
                    "the count is said")
         self.assertEqual(len(self.said(agent, "webhook refused")), 2)
 
+    def test_a_reload_takes_up_another_time(self):
+        agent = self.pet_shop(self.provider(), log={"fold": "1h"})
+        hook = unsigned(1)
+        for _ in range(3):
+            hook.send(agent)
+        agent.config["log"] = {"fold": "0s"}
+        agent.write_config()
+        self.assertEqual(agent.command("reload").returncode, 0)
+        wait_until(lambda: "(repeated 2 times in 1s)" in agent.log(),
+                   "what was counted is said")
+        for _ in range(2):
+            hook.send(agent)
+        wait_until(lambda: len(self.said(agent, "webhook refused")) == 4,
+                   "each is said")
+
     def test_fold_0s_says_every_line(self):
         agent = self.pet_shop(self.provider(), log={"fold": "0s"})
         hook = unsigned(1)
