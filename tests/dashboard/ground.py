@@ -135,6 +135,18 @@ def orders(count, agent, first=1, **more):
     return [hook.delivery for hook in hooks]
 
 
+def bring(agent, count):
+    """Puts so many events into the store: e0, e1 and so on."""
+    for first in range(0, count, 2500):
+        events = [{"v": 1, "via": "webhook", "connector": "shop",
+                   "recorded": harness.iso(), "id": f"e{i}",
+                   "type": "order.paid", "body": "{}"}
+                  for i in range(first, min(count, first + 2500))]
+        got = agent.admin("/api/v1/import", "POST",
+                          json.dumps({"events": events}))
+        assert json.loads(got.body) == {"new": len(events), "known": 0}, got
+
+
 # ---- axe-core ----
 
 def pack_by_npm():

@@ -7,6 +7,8 @@ import ground
 import harness
 from harness import Hook, iso, row
 
+ROW_COUNT = """return document.querySelector(".rows-grid")
+    ?.getAttribute("aria-rowcount") === arguments[0]"""
 HOSTILE = "<img src=x onerror='window.hurt=1'><script>window.hurt=2</script>"
 
 
@@ -47,6 +49,25 @@ class Live(ground.BrowserCase):
             return [...document.querySelectorAll(".rows-body .c-id")]
                 .map(cell => cell.innerText)""")
         self.assertEqual(rows, names[::-1])
+
+    def test_more_than_a_page_that_came_meanwhile_is_read_to_its_end(self):
+        self.forgiven = ("net::ERR_",)
+        agent = self.pet_shop()
+        ground.orders(2, agent)
+        self.open(agent, "events")
+        self.browser.wait("two rows", ROW_COUNT, "3")
+        agent.kill()
+        self.browser.wait("the badge says so",
+                          "return live.dataset.state === 'away'")
+        agent.start()
+        ground.bring(agent, 1200)
+        self.browser.wait("it is live again",
+                          "return live.dataset.state === 'live'")
+        ground.orders(1, agent, first=20)
+        self.browser.wait("all of them", ROW_COUNT, "1204")
+        self.assertEqual(self.browser.run("""
+            const { items } = document.querySelector("ls-rows").given;
+            return new Set(items.map(each => each.number)).size"""), 1203)
 
     def test_a_stream_that_goes_on_asks_for_what_it_has_not_seen(self):
         agent = self.pet_shop()
@@ -207,14 +228,7 @@ class Hostile(ground.BrowserCase):
 class Rows(ground.BrowserCase):
     def fill(self, count):
         self.shop = self.pet_shop()
-        for first in range(0, count, 2500):
-            events = [{"v": 1, "via": "webhook", "connector": "shop",
-                       "recorded": iso(), "id": f"e{first + i}",
-                       "type": "order.paid", "body": "{}"}
-                      for i in range(2500)]
-            got = self.shop.admin("/api/v1/import", "POST",
-                                  json.dumps({"events": events}))
-            self.assertEqual(json.loads(got.body), {"new": 2500, "known": 0})
+        ground.bring(self.shop, count)
 
     def test_ten_thousand_rows_scroll(self):
         self.fill(10000)

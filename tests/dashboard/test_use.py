@@ -174,7 +174,7 @@ class System(ground.BrowserCase):
         self.shown("no mistake", ".agent pre")
         self.go("handlers")
         self.shown("second")
-        agent.config["handlers"]["second"] = {"fiel": "second.jsonl"}
+        agent.config["handlers"]["second"] = {"nowhere": "second.jsonl"}
         agent.write_config()
         self.go("system")
         self.browser.run(script)
