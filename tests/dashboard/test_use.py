@@ -77,10 +77,19 @@ class Sizes(Staged):
             for size in (WIDE, NARROW):
                 for scheme in ("light", "dark"):
                     self.browser.look(*size, scheme)
-                    wide, colour = self.browser.run("""
+                    wide, colour, out = self.browser.run("""
+                        const out = [...document.querySelectorAll("main *")]
+                            .filter(each => !each.closest(
+                                ".rows-grid, .plot, thead, pre, .bar") &&
+                                (each.getBoundingClientRect().right >
+                                innerWidth || (each.scrollWidth >
+                                each.clientWidth + 1 && each.clientWidth)))
+                            .map(each => each.outerHTML.slice(0, 120));
                         return [document.documentElement.scrollWidth,
-                            getComputedStyle(document.body).backgroundColor]""")
+                            getComputedStyle(document.body).backgroundColor,
+                            out]""")
                     self.assertLessEqual(wide, size[0], f"#/{path}")
+                    self.assertEqual(out, [], f"#/{path} {size}")
                     grounds.add(colour)
         self.assertEqual(len(grounds), 2, "light and dark")
 
