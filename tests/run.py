@@ -385,8 +385,8 @@ def suite_faults(suite, options):
     power = ["--every", "1", "--seeds", "20", "--again", "10"]
     calls = ["--every", "1"]
     if not options.long:
-        power = ["--every", "12", "--seeds", "2", "--again", "20"]
-        calls = ["--every", "60"]
+        power = ["--every", "17", "--seeds", "2", "--again", "20"]
+        calls = ["--every", "83"]
     suite.run_counted([os.path.join(folder, "faults-power"), *power],
                       limit=7200)
     suite.run_counted([os.path.join(folder, "faults-calls"), *calls],

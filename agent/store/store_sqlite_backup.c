@@ -58,6 +58,12 @@ link_open(struct store_sqlite *link, const char *path, int flags,
     if (!fs_exists(path)) {
         return error_set(err, STATUS_NOT_FOUND, "%s: no such file", path);
     }
+    if (access(path, R_OK) != 0) {
+        return error_set(err, STATUS_DENIED,
+                         "%s cannot be read: %s: run this as the user whose "
+                         "file it is",
+                         path, strerror(errno));
+    }
 #ifdef LONGSTOP_CRASH_TESTS
     enum status installed = store_vfs_install();
     if (installed != STATUS_OK) {

@@ -62,6 +62,8 @@ class Faults(harness.Case):
         self.assertEqual(agent.wait_end(), 74)
         self.assertIn("nothing is acknowledged any more", agent.log())
         self.assertIn("check the disk", agent.log())
+        with open(agent.path("longstop.db.lock"), encoding="ascii") as lock:
+            self.assertNotIn("clean", lock.read())  # the next start looks
         del agent.env["LONGSTOP_STORE_FAULT"]
         agent.start()
         wait_until(lambda: acked <= {event["data"]["id"]

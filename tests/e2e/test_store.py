@@ -114,6 +114,8 @@ class Store(harness.Case):
         for n in range(9):
             self.assertEqual(Hook(n, iso()).send(agent).status, 202)
         agent.kill()
+        self.store(agent, "backup", agent.path("after.db"))
+        self.assertEqual(len(orders_in(agent.path("after.db"))[1]), 9)
         self.store(agent, "restore", agent.path("empty.db"))
         kept, = [name for name in os.listdir(agent.dir)
                  if name.startswith("longstop.db.before-restore-")
