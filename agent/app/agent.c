@@ -328,7 +328,7 @@ agent_admin_settings(struct agent *agent)
         .live = agent->live,
         .live_streams = (size_t)agent->configuration->settings.admin.streams,
         .is_listening = agent->configuration->settings.listen != NULL,
-        .sandbox = agent->sandbox,
+        .sandbox = agent->confined.text,
         .version = agent->settings.version,
         .started_ms = agent->started_ms,
         .loaded_ms = agent->loaded_ms,

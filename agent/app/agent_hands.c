@@ -14,15 +14,15 @@ agent_build_hands(struct agent *agent, struct error *err)
 {
     const struct configuration *configuration = agent->configuration;
     const bool programs = confine_runs_programs(configuration);
-    enum status status = confine_note(configuration, &agent->confined);
-    if (status == STATUS_OK && !programs) {
-        status = confine_enter(configuration, agent->sandbox, err);
+    enum status status = STATUS_OK;
+    if (!programs) {
+        status = confine_enter(configuration, &agent->confined, err);
     }
     if (status == STATUS_OK) {
         status = process_spawner_create(agent->loop, &agent->spawner, err);
     }
     if (status == STATUS_OK && programs) {
-        status = confine_enter(configuration, agent->sandbox, err);
+        status = confine_enter(configuration, &agent->confined, err);
     }
     return status;
 }

@@ -69,8 +69,7 @@ struct agent {
     struct heartbeat *heartbeat; /* NULL: nobody listens */
     struct http_server *server;
     struct doors doors;
-    char sandbox[CONFINE_TEXT_BYTES]; /* what it is, in words */
-    struct confined confined;         /* and what it leaves open */
+    struct confined confined; /* the sandbox */
     struct admin *admin;
     struct loop_signal *signals[3];
     struct loop_timer *end_timer;

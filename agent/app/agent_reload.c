@@ -51,24 +51,33 @@ answer(struct agent *agent, const struct reload_outcome *outcome)
 }
 
 static void
+log_finding(const struct config_finding *finding)
+{
+    const struct config_mark *mark = &finding->mark;
+    struct buf text = { 0 };
+    if (mark->source != NULL) {
+        buf_format(&text, "%.*s:%u:%u: ", SLICE_ARG(mark->source->name),
+                   mark->line, mark->column);
+    }
+    buf_append(&text, finding->message);
+    if (finding->severity == CONFIG_ERROR) {
+        LOG(LOG_ERROR, "a mistake in the configuration",
+            log_slice("why", buf_slice(&text)));
+    } else {
+        LOG(LOG_WARN, "the configuration can be better",
+            log_slice("why", buf_slice(&text)));
+    }
+    buf_fini(&text);
+}
+
+static void
 log_findings(const struct config_report *report)
 {
     for (const struct config_finding *at = report->first; at != NULL;
          at = at->next) {
-        struct buf text = { 0 };
-        if (at->severity == CONFIG_NOTE) {
-            continue;
+        if (at->severity != CONFIG_NOTE) {
+            log_finding(at);
         }
-        if (at->mark.source != NULL) {
-            buf_format(&text, "%.*s:%u:%u: ", SLICE_ARG(at->mark.source->name),
-                       at->mark.line, at->mark.column);
-        }
-        buf_append(&text, at->message);
-        LOG(at->severity == CONFIG_ERROR ? LOG_ERROR : LOG_WARN,
-            at->severity == CONFIG_ERROR ? "a mistake in the configuration"
-                                         : "the configuration can be better",
-            log_slice("why", buf_slice(&text)));
-        buf_fini(&text);
     }
 }
 
@@ -197,12 +206,27 @@ reap(void *arg)
     }
 }
 
+/* A handler that is no more shall alarm nobody. */
+static void
+clear_handler(const struct agent *agent, struct slice name)
+{
+    const struct outlets *listed = &agent->generation->listed;
+    bool found = false;
+    for (size_t i = 0; i < listed->count; i++) {
+        found = found || slice_equal(listed->at[i].name, name);
+    }
+    if (!found) {
+        telemetry_handler_gone(&agent->telemetry, name);
+    }
+}
+
 /* dispatch_retire's `gone`. */
 static void
 handler_gone(void *arg)
 {
     struct generation_made *made = arg;
     struct agent *agent = made->generation->frame->arg;
+    clear_handler(agent, made->settings->name);
     list_append(&agent->reload.going, &made->link);
     loop_timer_arm(agent->reload.reap, 0);
 }
@@ -215,6 +239,20 @@ epoch_left(void *arg)
 }
 
 /* ---- handing over ---- */
+
+/* Connectors that are no more shall alarm nobody. Again at the end: what was
+ * under way may have counted meanwhile. */
+static void
+clear_connectors(const struct agent *agent, const struct generation *before)
+{
+    const struct difference *difference = &agent->reload.difference;
+    const struct difference_names *connectors = &difference->connectors.removed;
+    for (size_t i = 0; i < connectors->count; i++) {
+        telemetry_connector_gone(
+            &agent->telemetry,
+            configuration_connector(before->configuration, connectors->at[i]));
+    }
+}
 
 /* What the generation before has asked of the store is answered. */
 static void
@@ -250,6 +288,7 @@ look(void *arg)
         return;
     }
     loop_timer_disarm(reload->patience);
+    clear_connectors(agent, before);
     reload->before = NULL;
     generation_release(before);
     begin_again(agent);
@@ -300,6 +339,7 @@ change_handlers(struct agent *agent, struct generation *before)
     for (size_t i = 0; i < before->listed.count; i++) {
         struct generation_made *made = before->makers[i];
         if (!generation_has(now, made)) {
+            clear_handler(agent, made->settings->name);
             dispatch_retire(agent->dispatch, before->listed.at[i].number,
                             handler_gone, made);
         }
@@ -370,6 +410,7 @@ take_up(struct agent *agent)
     change_frame(agent);
     generation_start_service(now);
     agent_pause_walks(agent);
+    clear_connectors(agent, before);
     hand_over(agent, before);
     log_findings(&now->own.report);
     log_taken_up(&reload->difference);
@@ -440,6 +481,7 @@ prepare_handlers(struct agent *agent, struct error *err)
 {
     const struct generation *next = agent->reload.next;
     enum status status = STATUS_OK;
+    PRE(next != NULL);
     for (size_t i = 0; i < next->listed.count && status == STATUS_OK; i++) {
         if (generation_has_made(next, i)) {
             status = dispatch_prepare(agent->dispatch, &next->listed.at[i]);

@@ -128,43 +128,35 @@ judge(const struct sandbox *sandbox, enum confinement wanted, const char *text,
 }
 
 enum status
-confine_enter(const struct configuration *configuration,
-              char ret_text[CONFINE_TEXT_BYTES], struct error *err)
+confine_enter(const struct configuration *configuration, struct confined *ret,
+              struct error *err)
 {
     const enum confinement wanted =
         (enum confinement)configuration->settings.sandbox;
     struct places places = { 0 };
     struct sandbox sandbox;
-    (void)snprintf(ret_text, CONFINE_TEXT_BYTES, "off");
+    const bool programs = confine_runs_programs(configuration);
+    (void)snprintf(ret->text, sizeof(ret->text), "off");
+    ret->runs_programs = true;
     if (wanted == CONFINE_OFF) {
         return STATUS_OK;
     }
     enum status status = find_places(configuration, &places);
+    ret->arena = places.arena;
+    ret->at = places.at;
+    ret->count = places.count;
     if (status == STATUS_OK) {
         sandbox_enter(places.at, places.count, &sandbox);
-        describe(&sandbox, confine_runs_programs(configuration), ret_text);
-        status = judge(&sandbox, wanted, ret_text, err);
+        ret->holds = sandbox.landlock_abi > 0;
+        ret->runs_programs =
+            programs || !(sandbox.has_filter || sandbox.landlock_abi > 0);
+        describe(&sandbox, programs, ret->text);
+        status = judge(&sandbox, wanted, ret->text, err);
     }
-    arena_fini(&places.arena);
     return status;
 }
 
 /* ---- while it runs ---- */
-
-enum status
-confine_note(const struct configuration *configuration, struct confined *ret)
-{
-    struct places places = { 0 };
-    enum status status = find_places(configuration, &places);
-    *ret = (struct confined){
-        .arena = places.arena,
-        .at = places.at,
-        .count = places.count,
-        .is_on = configuration->settings.sandbox != CONFINE_OFF,
-        .runs_programs = confine_runs_programs(configuration),
-    };
-    return status;
-}
 
 /* Whether `path`, a directory, is another or lies below it. */
 static bool
@@ -205,11 +197,11 @@ confine_check(const struct confined *confined,
 {
     const struct config_list *list = &configuration->settings.handlers;
     const struct handler_settings *handlers = list->at;
-    for (size_t i = 0; confined->is_on && i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         const char *lacks =
             handlers[i].kind == HANDLER_EXEC && !confined->runs_programs
                 ? "can start no program"
-            : handlers[i].kind == HANDLER_FILE &&
+            : confined->holds && handlers[i].kind == HANDLER_FILE &&
                     !may_write(confined, handlers[i].file)
                 ? "cannot write where its file is"
                 : NULL;

@@ -20,20 +20,15 @@ bool confine_runs_programs(const struct configuration *configuration);
 
 enum { CONFINE_TEXT_BYTES = 128 };
 
-/* What the sandbox that was entered at the start leaves open. */
+/* The sandbox that was entered, and what it leaves open. Starts zeroed. */
 struct confined {
+    char text[CONFINE_TEXT_BYTES]; /* in words, or "off" */
     struct arena arena;
     struct slice *at; /* directories that are written to, with all below */
     size_t count;
-    bool is_on;
+    bool holds; /* nothing else is written to */
     bool runs_programs;
 };
-
-/* Notes that of the configuration that an agent starts with; to be freed with
- * its arena. */
-NODISCARD
-enum status confine_note(const struct configuration *configuration,
-                         struct confined *ret);
 
 /* Reports, as mistakes, what a configuration wants of an agent that runs that
  * its sandbox does not let it do. */
@@ -41,11 +36,11 @@ void confine_check(const struct confined *confined,
                    const struct configuration *configuration,
                    struct config_report *report);
 
-/* Enters the sandbox with the calling thread and logs what it is; `ret_text` is
- * that in words, or "off", for `status`. STATUS_CONFIG where all of it is
- * required and something cannot be had. */
+/* Enters the sandbox with the calling thread and logs what it is. STATUS_CONFIG
+ * where all of it is required and something cannot be had. `ret` is freed with
+ * its arena, after a failure too. */
 NODISCARD
 enum status confine_enter(const struct configuration *configuration,
-                          char ret_text[CONFINE_TEXT_BYTES], struct error *err);
+                          struct confined *ret, struct error *err);
 
 #endif

@@ -14,6 +14,19 @@ fingerprint_text(struct slice text, struct buf *into)
     buf_append(into, text);
 }
 
+/* What a node is, apart from its texts. */
+static const char *
+kind_of(const struct config_node *node)
+{
+    if (node->kind == CONFIG_SEQUENCE) {
+        return "l";
+    }
+    if (node->kind == CONFIG_MAPPING) {
+        return "m";
+    }
+    return node->is_null ? "n" : node->quoted ? "q" : "p";
+}
+
 /* In their order: config_yaml allows no tree to be deep. */
 void
 /* NOLINTNEXTLINE(misc-no-recursion) */
@@ -23,10 +36,7 @@ fingerprint_node(const struct config_node *node, struct buf *into)
         buf_byte(into, '-');
         return;
     }
-    buf_byte(into, node->kind == CONFIG_SCALAR     ? 's'
-                   : node->kind == CONFIG_SEQUENCE ? 'l'
-                                                   : 'm');
-    buf_byte(into, node->is_null ? 'n' : node->quoted ? 'q' : 'p');
+    buf_text(into, kind_of(node));
     fingerprint_text(node->key, into);
     fingerprint_text(node->text, into);
     for (const struct config_node *at = node->children; at != NULL;

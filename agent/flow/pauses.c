@@ -108,9 +108,13 @@ enum status
 pauses_put(struct pauses *pauses, const struct store_pause *stored,
            struct slice name)
 {
-    return pauses_find(pauses, stored->kind, stored->number) != NULL
-               ? STATUS_OK
-               : add(pauses, stored, name);
+    const struct pause *known =
+        pauses_find(pauses, stored->kind, stored->number);
+    if (known == NULL) {
+        return add(pauses, stored, name);
+    }
+    metric_set(known->gauge, known->is_paused); /* it may have been away */
+    return STATUS_OK;
 }
 
 void

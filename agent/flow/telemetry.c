@@ -403,3 +403,41 @@ telemetry_of_handler(const struct telemetry *telemetry, struct slice name)
     }
     return of;
 }
+
+static void
+zero(struct metric *const *gauges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        metric_set(gauges[i], 0);
+    }
+}
+
+void
+telemetry_connector_gone(const struct telemetry *telemetry,
+                         const struct connector *connector)
+{
+    const struct telemetry_connector of =
+        telemetry_of_connector(telemetry, connector);
+    struct metric *const gauges[] = {
+        of.webhook_silent,
+        of.webhook_only,
+        of.overlap_short,
+        of.poll_interval,
+        of.stream_connected,
+        telemetry_paused(telemetry, false, connector->name),
+        connector->has_poll
+            ? series(telemetry->complete_until, connector->name, NULL)
+            : NULL,
+    };
+    zero(gauges, sizeof(gauges) / sizeof(gauges[0]));
+}
+
+void
+telemetry_handler_gone(const struct telemetry *telemetry, struct slice name)
+{
+    const struct telemetry_handler of = telemetry_of_handler(telemetry, name);
+    struct metric *const gauges[] = { of.pending, of.oldest_pending,
+                                      of.breaker_state,
+                                      telemetry_paused(telemetry, true, name) };
+    zero(gauges, sizeof(gauges) / sizeof(gauges[0]));
+}

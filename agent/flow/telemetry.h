@@ -114,6 +114,13 @@ void telemetry_certificate_expiry(const struct telemetry *telemetry,
 struct metric *telemetry_paused(const struct telemetry *telemetry,
                                 bool is_handler, struct slice name);
 
+/* Have gauges of one that is not in the configuration any more say nothing: 0;
+ * its counters stay as they are. */
+void telemetry_connector_gone(const struct telemetry *telemetry,
+                              const struct connector *connector);
+void telemetry_handler_gone(const struct telemetry *telemetry,
+                            struct slice name);
+
 struct telemetry_handler telemetry_of_handler(const struct telemetry *telemetry,
                                               struct slice name);
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -69,6 +70,7 @@ class Difference(Reload):
                          ["shop", "second"])
         self.assertGreater(told["loaded"], told["started"])
 
+        self.assertEqual(agent.metric("pending_deliveries", handler="old"), 0)
         del agent.config["connectors"]["second"]
         agent.config["connectors"]["shop"]["grace"] = "5m"
         told = self.reload_json(agent)
@@ -371,6 +373,11 @@ class Attempts(Reload):
     def done(self, agent, name):
         return agent.metric("deliveries_total", handler=name, outcome="done")
 
+    def gauges(self, agent, name):
+        return {agent.metric(gauge, handler=name) for gauge in (
+            "pending_deliveries", "oldest_pending_seconds", "handler_paused",
+            "handler_breaker_state")}
+
     def start(self):
         agent = self.agent({"shop": harness.pet_store()}, {})
         agent.config["handlers"] = {
@@ -390,10 +397,12 @@ class Attempts(Reload):
         self.assertEqual(self.hand_in(agent, 2), 202)
         agent.wait_events(1)
         self.assertEqual(self.done(agent, "slow"), 0)
+        self.assertEqual(self.gauges(agent, "slow"), {0})
         self.go(agent)
         wait_until(lambda: self.done(agent, "slow") == 1, "it counts")
         self.assertEqual(agent.query("SELECT count(*) FROM delivery"),
                          [(0,)])
+        wait_until(lambda: self.gauges(agent, "slow") == {0}, "no alarm")
 
     def test_one_of_a_handler_that_is_changed_holds_its_slot(self):
         agent = self.start()
@@ -434,8 +443,51 @@ class Attempts(Reload):
         self.reload(agent)
         agent.config["handlers"]["work"]["timeout"] = "20s"
         self.reload(agent)
+        def workers():
+            told = subprocess.run(["pgrep", "-f", program],
+                                  capture_output=True, check=False)
+            return len(told.stdout.split())
+
+        self.assertEqual(workers(), 1)
         self.go(agent, "worker.sh.go")
-        wait_until(lambda: self.lines(agent, "worker.sh.begun") == 1, "once")
+        wait_until(lambda: self.done(agent, "work") == 1, "it is done")
+        self.assertEqual(self.lines(agent, "worker.sh.begun"), 1)
+        wait_until(lambda: workers() == 0, "the one before has gone")
+        self.assertEqual(self.hand_in(agent, 2), 202)
+        wait_until(lambda: self.done(agent, "work") == 2, "by another one")
+        self.assertEqual(workers(), 1)
+
+
+class Power(Reload):
+    def test_kill_in_the_midst_of_reloads_loses_nothing(self):
+        agent = self.pet_shop()
+        accepted, stop = [], threading.Event()
+
+        def send():
+            n = 0
+            while not stop.is_set():
+                n += 1
+                try:
+                    if self.hand_in(agent, n) == 202:
+                        accepted.append(n)
+                except OSError:
+                    time.sleep(0.01)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        for life in range(4):
+            for n in range(3):
+                agent.config["handlers"]["log"]["timeout"] = f"{n + 9}s"
+                agent.write_config()
+                agent.child.send_signal(signal.SIGHUP)
+                wait_until(lambda: len(accepted) > 20 * life + 5 * n, "taken")
+            agent.kill()
+            agent.start()
+        stop.set()
+        sender.join(harness.PATIENCE)
+        wanted = set(accepted)
+        wait_until(lambda: wanted <= {e["data"]["id"]
+                                      for e in agent.events()}, "all of them")
 
 
 class Load(Reload):
