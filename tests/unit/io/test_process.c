@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/account.h"
 #include "io/loop.h"
 #include "io/process.h"
 
@@ -599,6 +600,41 @@ a_child_that_is_canceled_first_is_never_talked_to(void **state)
     assert_int_equal(talk_in, -1);
 }
 
+static void
+a_child_runs_as_its_account(void **state)
+{
+    (void)state;
+    static const gid_t groups[] = { 65534, 12 };
+    static const struct account account = { 65533, 65534, groups, 2 };
+    if (geteuid() != 0) {
+        skip();
+    }
+    const char *const argv[] = { "sh", "-c",
+                                 "id -u; id -g; id -G; cat; "
+                                 "test ! -r /etc/shadow && exit 9",
+                                 NULL };
+    struct process_spec spec = spec_of(argv);
+    spec.account = &account;
+    spec.input = slice_of("input\n");
+    run(&spec);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_string_equal(outcome.output, "65533\n65534\n65534 12\ninput\n");
+    assert_int_equal(outcome.exit_code, 9);
+
+    /* ours, 0700: it is entered as who the child is */
+    spec.directory = folder;
+    run(&spec);
+    assert_int_equal(outcome.status, STATUS_UNAVAILABLE);
+    assert_non_null(strstr(outcome.reason, "Permission denied"));
+
+    const char *const none[] = { "/no/such/program", NULL };
+    spec = spec_of(none);
+    spec.account = &account;
+    run(&spec);
+    assert_int_equal(outcome.status, STATUS_UNAVAILABLE);
+    assert_non_null(strstr(outcome.reason, "No such file"));
+}
+
 #define CHILD_TEST(name)                                                       \
     cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -624,6 +660,7 @@ main(void)
         CHILD_TEST(memory_that_runs_out_is_told),
         CHILD_TEST(a_child_that_is_talked_to_has_pipes_and_its_stderr_is_kept),
         CHILD_TEST(a_child_that_is_canceled_first_is_never_talked_to),
+        CHILD_TEST(a_child_runs_as_its_account),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(folder, sizeof(folder), "/tmp/longstop-process-XXXXXX");
