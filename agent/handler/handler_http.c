@@ -33,6 +33,11 @@
 #define NUMBER_BYTES 24
 #define SHOWN_BYTES  200
 
+/* What of a URL may be a secret: so many parts, of so many bytes at least. */
+#define URL_SECRETS       16
+#define QUERY_BYTES_MIN   8
+#define SEGMENT_BYTES_MIN 16
+
 struct signer {
     struct digest_key *key; /* NULL: none */
     int64_t until_ms;
@@ -415,6 +420,37 @@ add_secret(struct http *http, const struct http_field *field)
     }
 }
 
+/* Adds the parts of `text` between `mark`s that are so long. */
+static void
+add_parts(struct http *http, struct slice text, char mark, size_t least,
+          size_t room)
+{
+    while (text.len > 0 && http->secret_count < room) {
+        size_t end = slice_find(text, mark);
+        struct slice part = slice_first(text, end);
+        if (mark == '&') {
+            size_t equals = slice_find(part, '=');
+            part = slice_from(part, equals < part.len ? equals + 1 : 0);
+        }
+        if (part.len >= least) {
+            http->secrets[http->secret_count++] = part;
+        }
+        text = slice_from(text, end < text.len ? end + 1 : text.len);
+    }
+}
+
+/* Some addresses are a secret: "https://hooks.example/services/T0/B0/…". */
+static void
+add_url_secrets(struct http *http)
+{
+    size_t room = http->secret_count + URL_SECRETS;
+    struct url url;
+    if (url_parse(http->url, &url, NULL) == STATUS_OK) {
+        add_parts(http, url.query, '&', QUERY_BYTES_MIN, room);
+        add_parts(http, url.path, '/', SEGMENT_BYTES_MIN, room);
+    }
+}
+
 static enum status
 copy_fields(struct http *http, const struct config_node *headers)
 {
@@ -426,8 +462,8 @@ copy_fields(struct http *http, const struct config_node *headers)
     http->fields =
         arena_array(&http->arena, count + OWN_FIELDS + CLOUDEVENT_FIELDS,
                     sizeof(*http->fields));
-    http->secrets =
-        arena_array(&http->arena, 2 * count + 1, sizeof(*http->secrets));
+    http->secrets = arena_array(&http->arena, 2 * count + URL_SECRETS,
+                                sizeof(*http->secrets));
     if (http->fields == NULL || http->secrets == NULL) {
         return STATUS_NOMEM;
     }
@@ -439,6 +475,7 @@ copy_fields(struct http *http, const struct config_node *headers)
         }
         add_secret(http, field);
     }
+    add_url_secrets(http);
     return STATUS_OK;
 }
 

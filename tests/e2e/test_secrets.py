@@ -18,7 +18,8 @@ from harness import Hook, answer, iso, row, wait_until
 from test_tls import Papers
 
 PLACES = ("webhook", "poll", "user", "client", "refresh", "header", "signing",
-          "variable", "broker", "admin", "receiver", "url")
+          "variable", "broker", "admin", "receiver", "url", "brokerurl",
+          "path", "query")
 
 
 def forms_of(canary):
@@ -44,8 +45,8 @@ class Canaries(harness.Case):
     def provider_that_says_what_it_was_sent(self, status):
         provider = self.provider()
         provider.default = lambda handler, asked: answer(
-            handler, status, json.dumps(dict(asked.headers)).encode() +
-            getattr(handler, "sent", b"") + asked.path.encode())
+            handler, status, handler.path.encode() + json.dumps(
+                dict(asked.headers)).encode() + getattr(handler, "sent", b""))
         return provider
 
     def start_agent(self):
@@ -76,6 +77,9 @@ class Canaries(harness.Case):
                 "items": "rows[*]",
                 "record": {"id": "{id}", "type": "row", "time": "at"}}}, file)
         poll = {"every": "1s", "start": "1h"}
+
+        def quoted(place):
+            return urllib.parse.quote(canary[place], safe="")
         often = {"schedule": ["100ms", "100ms"], "attempts": 2}
         shop = harness.pet_store(self.shop)
         shop["with"].update(webhook_secret=canary["webhook"],
@@ -98,13 +102,18 @@ class Canaries(harness.Case):
                 "tr '\\0' ' ' </proc/self/cmdline >cmdline.$$\n"
                 "ps -ef >ps.$$ 2>/dev/null\necho no; exit 1\n")],
                 "env": {"A": canary["variable"]}, "retry": often},
-            "to": {"http": {"url": self.echo.url + "/in",
+            "to": {"http": {"url": self.echo.url + "/in/" + quoted("path") +
+                            "?key=" + quoted("query"),
                             "secret": canary["signing"],
                             "headers": {"X-Key": canary["header"]}},
                    "retry": often},
             "out": {"redis": {
                 "url": f"redis://127.0.0.1:{harness.free_port()}",
                 "stream": "s", "password": canary["broker"]},
+                "retry": often},
+            "away": {"redis": {
+                "url": f"redis://me:{quoted('brokerurl')}@127.0.0.1:"
+                       f"{harness.free_port()}", "stream": "s"},
                 "retry": often}}
         agent.config["outbound"] = {"allow": ["127.0.0.0/8"], "http": True}
         agent.config["listen"]["tls"] = self.papers.tls("server")
@@ -160,14 +169,21 @@ class Canaries(harness.Case):
 
     def ask_all(self, agent):
         """Every command, for people and for programs, and every GET."""
-        for words in ("status", "events", "show 1 --body", "dead", "refusals",
+        numbers = [item["number"] for item in json.loads(
+            agent.command("events", "--json").stdout)["items"]]
+        self.assertTrue(numbers)
+        for number in numbers:
+            self.say(agent, "show", number, "--body")
+            self.assertIn(b"http 500", self.say(agent, "show", number,
+                                                "--json").stdout)
+        for words in ("status", "events", "dead", "refusals",
                       "refusals 1", "gaps", "keys shop", "receivers",
                       "errands", "export", "check", "doctor", "poll shop",
                       "poll failing", "poll oauth", "poll inurl --dry-run",
                       "backfill inurl --since 1h --detach", "backfill inurl",
                       "redeliver shop", "subscribe shop --dry-run",
                       f"verify shop {agent.path('request')}",
-                      "replay 1 --handler log", "pause shop", "resume shop"):
+                      f"replay {numbers[0]} --handler log", "pause shop", "resume shop"):
             self.say(agent, *words.split())
             self.say(agent, *words.split(), "--json")
         path = agent.path("bundle.tar.gz")
@@ -177,7 +193,8 @@ class Canaries(harness.Case):
             for member in archive.getmembers():
                 self.note(f"bundle: {member.name}",
                           archive.extractfile(member).read())
-        names = {"connector": "shop", "id": "1", "event": "1", "errand": "1",
+        names = {"connector": "shop", "id": "1", "errand": "1",
+                 "event": numbers[0],
                  "handler": "to", "receiver": self.receiver}
         for path, method, operation in openapi.Spec().operations():
             if method == "GET" and operation["operationId"] != "stream":
