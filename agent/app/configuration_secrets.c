@@ -3,9 +3,12 @@
 #include "app/configuration_private.h"
 
 #include "handler/handler_broker.h"
+#include "io/fs.h"
 #include "io/kept.h"
 #include "io/plugin_load.h"
 #include "io/secret.h"
+
+#define FILE_BYTES_MAX ((size_t)1024 * 1024)
 
 /* Into the fingerprint of what is being bound. */
 static void
@@ -115,8 +118,42 @@ read_broker(struct configuration *configuration, size_t index)
     }
 }
 
+/* What a file holds, where the text is the path of one: certificates are
+ * renewed in their place. One that cannot be read is told of by whoever needs
+ * it. */
+static void
+gather_file(struct slice path, struct buf *into)
+{
+    struct buf text = { 0 };
+    if (slice_find(path, '/') != SIZE_MAX && fs_exists(path.ptr) &&
+        fs_read(path.ptr, FILE_BYTES_MAX, &text, NULL) == STATUS_OK) {
+        fingerprint_text(buf_slice(&text), into);
+    }
+    mem_wipe(text.ptr, text.len); /* keys are among them */
+    buf_fini(&text);
+}
+
+static void
+gather_http(const struct handler_settings *handler, struct buf *into)
+{
+    const struct handler_http_settings *http = handler->http;
+    fingerprint_text(handler->http_secret, into);
+    gather_file(http->ca_file, into);
+    gather_file(http->certificate_file, into);
+    gather_file(http->key_file, into);
+}
+
+static void
+gather_broker(const struct broker_settings *broker, struct buf *into)
+{
+    for (size_t i = 0; i < BROKER_VALUES_MAX; i++) {
+        fingerprint_text(broker->values[i].text, into);
+        gather_file(broker->values[i].text, into);
+    }
+}
+
 /* What a handler is made of: its keys, where its program is looked for, and its
- * secrets. */
+ * secrets and certificates. */
 static enum status
 take_print(struct configuration *configuration, size_t index)
 {
@@ -132,9 +169,11 @@ take_print(struct configuration *configuration, size_t index)
     if (handler->exec.count > 0 && handler->exec.marks[0].source != NULL) {
         fingerprint_text(handler->exec.marks[0].source->directory, &gathered);
     }
-    fingerprint_text(handler->http_secret, &gathered);
-    for (size_t i = 0; handler->broker != NULL && i < BROKER_VALUES_MAX; i++) {
-        fingerprint_text(handler->broker->values[i].text, &gathered);
+    if (handler->http != NULL) {
+        gather_http(handler, &gathered);
+    }
+    if (handler->broker != NULL) {
+        gather_broker(handler->broker, &gathered);
     }
     return fingerprint_take(&gathered, name,
                             &configuration->handler_prints[index]);

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Another configuration in the place of the one that runs: all or nothing,
 and nothing that is under way is dropped."""
+import glob
 import http.client
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 
@@ -109,6 +109,19 @@ class Difference(Reload):
             self.hand_in(agent, 4, secret="the new one, long enough"), 202)
         self.assertEqual(len(agent.wait_events(2)), 2)
         self.assertNotIn("the new one", agent.log())
+
+    def test_a_certificate_that_was_renewed_is_another_handler(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        with open(agent.path("ca.pem"), "w", encoding="utf-8") as file:
+            file.write("the old one\n")
+        agent.config["handlers"]["mirror"] = {"http": {
+            "url": "https://localhost/", "ca_file": "ca.pem"}}
+        agent.write_config()
+        agent.start()
+        self.assertIn("nothing has changed", self.reload(agent))
+        with open(agent.path("ca.pem"), "w", encoding="utf-8") as file:
+            file.write("the new one\n")
+        self.assertEqual(self.reload(agent), "handler mirror changed\n")
 
     def test_a_connector_file_that_was_edited_is_another_connector(self):
         agent = self.agent({"shop": {"use": "./own.yaml", "with": {
@@ -444,9 +457,14 @@ class Attempts(Reload):
         agent.config["handlers"]["work"]["timeout"] = "20s"
         self.reload(agent)
         def workers():
-            told = subprocess.run(["pgrep", "-f", program],
-                                  capture_output=True, check=False)
-            return len(told.stdout.split())
+            count = 0
+            for path in glob.glob("/proc/[0-9]*/cmdline"):
+                try:
+                    with open(path, "rb") as file:
+                        count += program.encode() in file.read().split(b"\0")
+                except OSError:
+                    pass  # it has just ended
+            return count
 
         self.assertEqual(workers(), 1)
         self.go(agent, "worker.sh.go")
