@@ -464,6 +464,7 @@ def suite_coverage(suite, options):
                 os.unlink(os.path.join(folder, name))
     build(suite, "coverage")
     run_ctest(suite, "coverage", "-L", "^(unit|conformance|fuzz)$")
+    os.environ["LONGSTOP_COVERAGE"] = "1"
     suite.run_counted(["python3", "tests/e2e/run.py", "--bin",
                        program("coverage")], limit=1800)
     start = suite.log.tell()

@@ -18,7 +18,10 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def landlock():
-    """The version that this kernel speaks; 0 for none."""
+    """The version that this kernel speaks; 0 for none, and where the program
+    does without, to write where it was built."""
+    if os.environ.get("LONGSTOP_COVERAGE"):
+        return 0
     return max(0, LIBC.syscall(444, None, ctypes.c_size_t(0), 1))
 
 
@@ -127,7 +130,8 @@ class Sandbox(Hands):
         self.assertTrue(self.sandbox(agent).startswith("no-new-privs, seccomp"))
         self.assertNotIn("programs", self.sandbox(agent))
         self.assertIn(b"sandbox: no-new-privs", agent.command("status").stdout)
-        self.assertIn("the agent is in a sandbox", agent.log())
+        self.assertIn("the agent is in a sandbox" if landlock() else
+                      "not all of the sandbox can be had", agent.log())
 
     def test_programs_are_not_in_it_and_the_rest_is(self):
         agent = self.exec_agent("grep -E '^(Seccomp|NoNewPrivs):' "

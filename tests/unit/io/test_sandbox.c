@@ -71,6 +71,9 @@ in_a_child(int (*run)(void))
 static unsigned
 kernel_abi(void)
 {
+#ifdef LONGSTOP_COVERAGE
+    return 0; /* the program does without */
+#endif
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0UL, 1U);
     return abi < 0 ? 0 : (unsigned)abi;
 }
