@@ -8,6 +8,8 @@
 #include "model/walk_window.h"
 #include "wire/timefmt.h"
 
+#define YIELD_MS 100
+
 const char *
 walk_backfill_phase_name(unsigned phase)
 {
@@ -181,6 +183,12 @@ walk_backfill_holds(const struct walk_plan *plan,
         }
     }
     return at_ms == 0 || (at_ms >= from_ms && at_ms < state->backfill.until_ms);
+}
+
+int64_t
+walk_backfill_yield_ms(bool walks, int64_t waited_ms)
+{
+    return walks && waited_ms < INSTANT_MINUTE_MS ? YIELD_MS : 0;
 }
 
 bool

@@ -68,6 +68,14 @@ bool walk_backfill_holds(const struct walk_plan *plan,
                          int64_t time_ms, struct arena *arena);
 
 /*
+ * Returns how soon a span's next page looks again whether the live walks of its
+ * account are over, for which it has waited so long by now; 0: it goes. Walks
+ * that take longer than they are apart are never over, so that it waits a
+ * minute at most.
+ */
+int64_t walk_backfill_yield_ms(bool walks, int64_t waited_ms);
+
+/*
  * Whether the walk that has ended in this state has read all of a span, and
  * which: every gap wholly inside is one no more.
  */

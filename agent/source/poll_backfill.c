@@ -10,9 +10,6 @@
 #include "model/walk_backfill.h"
 #include "source/source_poll_private.h"
 
-/* How soon to look again whether the live walks are over. */
-#define YIELD_MS 100
-
 /* Attempts in a row that bring no page, with growing waits in between, before
  * the person who asked is told that it does not work: some minutes. */
 #define FAILURES_MAX 8
@@ -161,9 +158,15 @@ poll_backfill_count(struct source_poll *poll, const struct verdict *verdict)
 int64_t
 poll_backfill_wait_ms(struct source_poll *poll)
 {
-    return poll->settings.account->host->walking > 0
-               ? YIELD_MS
-               : quota_take(&poll->spacing, loop_now_ms(poll->loop));
+    int64_t yield_ms = walk_backfill_yield_ms(
+        poll->settings.account->host->walking > 0, poll->yielded_ms);
+    poll->yielded_ms += yield_ms;
+    if (yield_ms > 0) {
+        return yield_ms;
+    }
+    int64_t wait_ms = quota_take(&poll->spacing, loop_now_ms(poll->loop));
+    poll->yielded_ms = wait_ms > 0 ? poll->yielded_ms : 0;
+    return wait_ms;
 }
 
 const struct walk_state *

@@ -69,6 +69,7 @@ struct source_poll {
     bool cancelled;       /* a span: ends as soon as nothing is with the sink */
     bool ending;          /* a span: its end is being stored */
     struct quota spacing; /* of a span's requests */
+    int64_t yielded_ms;   /* a span: its next page has waited for live walks */
     void (*stopped)(void *arg); /* set: stop when nothing is with the sink */
     void *stopped_arg;
     bool finishing; /* it stops, but first what was asked is stored */

@@ -377,6 +377,20 @@ its_end_keeps_why(void **state)
                         "failed");
 }
 
+static void
+it_waits_for_live_walks_though_not_for_ever(void **state)
+{
+    (void)state;
+    int64_t waited_ms = 0;
+    int64_t yield_ms;
+    assert_int_equal(walk_backfill_yield_ms(false, 0), 0);
+    while ((yield_ms = walk_backfill_yield_ms(true, waited_ms)) > 0) {
+        waited_ms += yield_ms;
+        assert_true(waited_ms <= MINUTE);
+    }
+    assert_int_equal(waited_ms, MINUTE);
+}
+
 int
 main(void)
 {
@@ -399,6 +413,7 @@ main(void)
         TEST(a_refused_cursor_is_no_gap_and_is_not_begun_with_again),
         TEST(it_goes_on_from_its_stored_state),
         TEST(its_end_keeps_why),
+        TEST(it_waits_for_live_walks_though_not_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
