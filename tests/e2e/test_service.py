@@ -276,6 +276,14 @@ class Unit(unittest.TestCase):
             capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual((got.returncode, got.stderr), (0, ""))
 
+    def test_it_lets_the_program_into_its_own_sandbox(self):
+        """These calls are in none of the sets that are allowed by name."""
+        allowed = re.findall(r"(?m)^SystemCallFilter=([^~].*)$", self.text)
+        words = " ".join(allowed).split()
+        for call in ("seccomp", "landlock_create_ruleset",
+                     "landlock_add_rule", "landlock_restrict_self"):
+            self.assertIn(call, words)
+
     @have("systemd-analyze")
     def test_its_exposure_is_15_of_100_at_most(self):
         got = subprocess.run(
