@@ -47,10 +47,10 @@ ask_refused(const struct ask *ask, unsigned http_status, struct slice body)
         enum exit_code code;
     } rows[] = {
         { 400, EXIT_USAGE },  { 401, EXIT_DENIED }, { 403, EXIT_DENIED },
-        { 404, EXIT_FAILED }, { 422, EXIT_CONFIG }, { 500, EXIT_STORE },
-        { 503, EXIT_LATER },
+        { 404, EXIT_FAILED }, { 500, EXIT_STORE },  { 503, EXIT_LATER },
     };
-    enum exit_code code = EXIT_FAILED;
+    enum exit_code code =
+        http_status == 422 && ask->reloads ? EXIT_CONFIG : EXIT_FAILED;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         code = rows[i].http_status == http_status ? rows[i].code : code;
     }

@@ -16,6 +16,7 @@ struct ask {
     const char *command; /* its name, for words */
     int64_t timeout_ms;  /* 0: five minutes */
     bool does_alone;     /* no words where no agent runs: it needs none */
+    bool reloads;        /* 422 is a mistake in the configuration */
 };
 
 /* Says on stderr that no agent runs, or what an answer other than 2xx means,

@@ -89,7 +89,8 @@ static enum exit_code
 ask_for(const struct configuration *configuration, bool json)
 {
     const struct ask ask = { .configuration = configuration,
-                             .command = "reload" };
+                             .command = "reload",
+                             .reloads = true };
     const struct ask_form form = { json, reload_text, NULL };
     struct buf body = { 0 };
     enum exit_code code = ask_agent(&ask, "POST", "/api/v1/reload",
