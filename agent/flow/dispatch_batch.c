@@ -37,12 +37,11 @@ dispatch_again_room(const struct outlet *outlet)
 {
     const struct outlet_settings *settings = outlet->settings;
     const int64_t share = (settings->concurrency + 1) / 2;
+    const int64_t slots = settings->concurrency - dispatch_elder_slots(outlet);
     if (outlet->gather == NULL) {
-        return lesser(share - outlet->again.busy,
-                      settings->concurrency - outlet->busy);
+        return lesser(share - outlet->again.busy, slots - outlet->busy);
     }
-    return lesser(share - outlet->again.batches,
-                  settings->concurrency - outlet->batches) *
+    return lesser(share - outlet->again.batches, slots - outlet->batches) *
                settings->batch->max -
            outlet->again.busy;
 }
