@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * admin: the local endpoint of a running agent: health, readiness, metrics, and
- * the API under /api/v1 (schema/openapi.yaml).
+ * admin: the local endpoint of a running agent: health, readiness, metrics, the
+ * API under /api/v1 (schema/openapi.yaml), and the dashboard at `/`.
  *
  * On a unix socket (0660) or on loopback, beyond that by TLS and with a token
  * only; never reachable through the public listener. On loopback without TLS a

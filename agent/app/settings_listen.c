@@ -254,8 +254,8 @@ static const struct config_key admin_keys[] = {
       .type = CONFIG_TEXT,
       .offset = offsetof(struct admin_settings, address),
       .doc = "unix:PATH (the default: admin.sock beside the store, in "
-             "$RUNTIME_DIRECTORY first) or host:port; beyond loopback with "
-             "'token' and 'tls' only." },
+             "$RUNTIME_DIRECTORY first) or host:port, where browsers find the "
+             "dashboard; beyond loopback with 'token' and 'tls' only." },
     { .name = "token",
       .type = CONFIG_SECRET,
       .offset = offsetof(struct admin_settings, token),

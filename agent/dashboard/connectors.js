@@ -68,7 +68,7 @@ class Connector extends Screen {
   }
 
   changed(topic, data) {
-    if (data.connector === this.name) {
+    if (topic === "status" || data.connector === this.name) {
       this.again();
     }
   }

@@ -67,7 +67,7 @@ class Dead extends Screen {
   async many(kind, group) {
     await errand({ kind, ...this.filter(group) }, `${VERBS[kind]} what ${
       group.handler} gave up for “${group.answer || group.reason}”?`,
-    VERBS[kind]);
+    VERBS[kind], group.count);
     this.again();
   }
 

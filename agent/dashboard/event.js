@@ -51,7 +51,7 @@ class Event extends Screen {
 
   changed(topic, data) {
     const number = topic === "deliveries" ? data.event : data.number;
-    if (number === this.event?.number) {
+    if (topic === "status" || number === this.event?.number) {
       this.again();
     }
   }

@@ -135,8 +135,9 @@ export function confirm(heading, body, verb, inputs = []) {
 
 // ---- what several screens do ----
 
-// Retries, drops or replays what a filter meets, after saying how many that is.
-export async function errand(filter, heading, verb) {
+// Retries, drops or replays what a filter meets, after saying how many that is;
+// `expected`: how many whoever pressed the button has seen.
+export async function errand(filter, heading, verb, expected) {
   const preview = await act(
     () => send("errands", { ...filter, preview: true }), answer =>
       `${answer.matches} would be concerned`);
@@ -146,7 +147,9 @@ export async function errand(filter, heading, verb) {
   const matches = preview.matches;
   const words = matches === 0 ? "Nothing meets this any more."
     : `${matches} ${matches === 1 ? "delivery is" : "deliveries are"} ` +
-      "concerned. It goes on in the background, and over restarts.";
+      "concerned" + (matches > expected ? `: ${matches - expected} more than ` +
+      "are in this group, for their cause has its words in it" : "") +
+      ". It goes on in the background, and over restarts.";
   if (matches === 0) {
     say(words, "warn");
     return null;
@@ -178,8 +181,11 @@ export function resume(kind, name) {
 
 // ---- screens ----
 
+const STALE_MS = 10000;
+
 // A screen: `load` asks, `view` shows. It is drawn anew when something on its
-// topics has happened, at most once in `pace` ms.
+// topics has happened, at most once in `pace` ms; and after STALE_MS anyway,
+// for what is told may be stored a moment later.
 export class Screen extends HTMLElement {
   topics = ["status"];
   pace = 1000;
@@ -187,7 +193,7 @@ export class Screen extends HTMLElement {
 
   connectedCallback() {
     this.ends = this.topics.map(topic => on(topic, data =>
-      topic === "status" ? this.draw() : this.changed(topic, data)));
+      topic === "status" ? this.stands() : this.changed(topic, data)));
     this.ends.push(on("lost", () => this.again()));
     this.loaded = 0;
     this.reload();
@@ -202,6 +208,13 @@ export class Screen extends HTMLElement {
 
   changed() {
     this.again();
+  }
+
+  stands() {
+    this.draw();
+    if (this.load && Date.now() - this.loaded > STALE_MS) {
+      this.changed("status", {});
+    }
   }
 
   again() {

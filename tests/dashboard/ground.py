@@ -151,7 +151,8 @@ def bring(agent, count):
 
 def pack_by_npm():
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["npm", "pack", "--silent", f"axe-core@{AXE}"],
+        subprocess.run(["npm", "pack", "--silent", "--fetch-retries=0",
+                        f"axe-core@{AXE}"],
                        cwd=folder, check=True, timeout=60,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with open(glob.glob(os.path.join(folder, "*.tgz"))[0], "rb") as file:

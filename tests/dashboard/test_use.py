@@ -266,6 +266,26 @@ class Buttons(ground.BrowserCase):
         self.click("Drop", "dialog")
         self.shown("No dead letter.")
 
+    def test_a_group_whose_words_stand_in_another_says_how_many_more(self):
+        agent = self.pet_shop()
+        agent.stop()
+        picky = agent.script("picky", 'test -e "$0.one" && exit 12\n'
+                             ': > "$0.one"; exit 1\n')
+        agent.config["handlers"] = {"picky": {
+            "exec": [picky], "retry": {"attempts": 1}, "concurrency": 1}}
+        agent.write_config()
+        agent.start()
+        ground.orders(2, agent)
+        wait_until(lambda: len(json.loads(agent.admin(
+            "/api/v1/dead").body)["items"]) == 2, "two are dead")
+        self.open(agent, "dead")
+        self.shown("2 in 2 groups")
+        self.browser.run("""[...document.querySelectorAll(".group")].find(
+            each => each.querySelector("h2").innerText === "exit 1")
+            .querySelector("button.main").click()""")
+        self.shown("2 deliveries are concerned: 1 more than are in this group",
+                   "dialog")
+
     def test_one_dead_letter_is_dropped_from_its_event(self):
         agent = self.pet_shop(handlers={"picky": {
             "exec": ["/bin/sh", "-c", "exit 65"]}})
