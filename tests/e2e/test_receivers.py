@@ -176,21 +176,21 @@ class Api(Case):
         agent.wait_events(4)
         stays(lambda: len(receiver.got) == sent, "nothing is sent", 0.5)
 
-    def test_one_that_finds_no_place_is_not_there_after_a_restart(self):
+    def test_one_takes_the_place_of_another_that_still_runs(self):
         agent = self.shop(receivers=1)
         hangs, other = Receiver(self), Receiver(self)
         one = self.register(agent, hangs)
         hangs.gate.clear()
         Hook(1, iso()).send(agent)
         self.wait_events(hangs, 1)
-        # its place is taken until the attempt has ended
+        # it counts no more, though its attempt has not ended
         self.ask(agent, "/" + one["id"], "DELETE")
-        got = agent.admin(API, "POST", json.dumps({"url": other.url}).encode())
-        self.assertNotEqual(got.status, 201, got)
+        self.register(agent, other)
+        over = agent.admin(API, "POST", json.dumps({"url": other.url}).encode())
+        self.assertNotEqual(over.status, 201, over)
         hangs.gate.set()
         wait_until(lambda: agent.query("SELECT count(*) FROM receiver")
-                   == [(0,)], "both are forgotten")
-        self.register(agent, other)
+                   == [(1,)], "the first is forgotten")
         agent.stop()
         agent.start()
         self.assertEqual(len(self.ask(agent)["items"]), 1)
