@@ -24,7 +24,8 @@ if(LONGSTOP_HARDEN AND NOT LONGSTOP_SANITIZE)
     # Landing pads for jumps, where the processor knows them.
     foreach(flag IN ITEMS -fcf-protection=full -mbranch-protection=standard)
         string(MAKE_C_IDENTIFIER "takes${flag}" takes)
-        check_c_compiler_flag(${flag} ${takes})
+        # clang takes a flag of another processor with a warning.
+        check_c_compiler_flag("-Werror ${flag}" ${takes})
         if(${takes})
             target_compile_options(longstop_flags INTERFACE ${flag})
         endif()
