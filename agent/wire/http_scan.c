@@ -319,27 +319,23 @@ size_byte(struct http_scan *scan, unsigned char byte)
 }
 
 static enum extension
-extension_next(enum extension at, unsigned char byte)
+quoted_next(enum extension at, unsigned char byte)
 {
-    switch (at) {
-    case EXTENSION_NAME_START:
-        return is_token(byte) ? EXTENSION_NAME : EXTENSION_NONE;
-    case EXTENSION_VALUE_START:
-        return byte == '"'      ? EXTENSION_QUOTED
-               : is_token(byte) ? EXTENSION_VALUE
-                                : EXTENSION_NONE;
-    case EXTENSION_QUOTED:
-        return byte == '"'     ? EXTENSION_QUOTE_END
-               : byte == '\\'  ? EXTENSION_ESCAPED
-               : is_text(byte) ? EXTENSION_QUOTED
-                               : EXTENSION_NONE;
-    case EXTENSION_ESCAPED:
-        return is_text(byte) ? EXTENSION_QUOTED : EXTENSION_NONE;
-    case EXTENSION_NAME:
-    case EXTENSION_VALUE:
-    case EXTENSION_QUOTE_END:
-    case EXTENSION_NONE: break;
+    if (!is_text(byte)) {
+        return EXTENSION_NONE;
     }
+    if (at == EXTENSION_ESCAPED) {
+        return EXTENSION_QUOTED;
+    }
+    return byte == '"'    ? EXTENSION_QUOTE_END
+           : byte == '\\' ? EXTENSION_ESCAPED
+                          : EXTENSION_QUOTED;
+}
+
+/* Behind a name, a value or quotes. */
+static enum extension
+plain_next(enum extension at, unsigned char byte)
+{
     if (byte == ';') {
         return EXTENSION_NAME_START;
     }
@@ -347,6 +343,23 @@ extension_next(enum extension at, unsigned char byte)
         return EXTENSION_VALUE_START;
     }
     return is_token(byte) && at != EXTENSION_QUOTE_END ? at : EXTENSION_NONE;
+}
+
+static enum extension
+extension_next(enum extension at, unsigned char byte)
+{
+    if (at == EXTENSION_QUOTED || at == EXTENSION_ESCAPED) {
+        return quoted_next(at, byte);
+    }
+    if (at == EXTENSION_VALUE_START && byte == '"') {
+        return EXTENSION_QUOTED;
+    }
+    if (at == EXTENSION_NAME_START || at == EXTENSION_VALUE_START) {
+        const enum extension then =
+            at == EXTENSION_NAME_START ? EXTENSION_NAME : EXTENSION_VALUE;
+        return is_token(byte) ? then : EXTENSION_NONE;
+    }
+    return plain_next(at, byte);
 }
 
 static enum state
