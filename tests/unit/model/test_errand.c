@@ -140,6 +140,7 @@ in_ten_seconds(int64_t rate, int64_t per_ms)
     int64_t went = 0;
     while (now_ms < 1010000) {
         int64_t wait_ms = 1;
+        assert_true(went < 20000); /* no rate at all */
         size_t room =
             errand_room(&errand, &pace, 0, 1000, 100, now_ms, &wait_ms);
         if (room > 0) {
