@@ -93,10 +93,11 @@ static void
 open_it(struct breaker *breaker, const struct breaker_policy *policy,
         int64_t now_ms, struct prng *prng)
 {
-    const struct retry_policy times = { .first_ms = policy->open_ms,
-                                        .cap_ms = policy->cap_ms };
     breaker->opened++;
-    breaker->until_ms = now_ms + retry_wait(&times, breaker->opened, prng);
+    int64_t longest_ms =
+        retry_doubled(policy->open_ms, policy->cap_ms, breaker->opened);
+    breaker->until_ms = now_ms + longest_ms -
+                        (int64_t)prng_below(prng, (uint64_t)longest_ms / 2 + 1);
 }
 
 /* Closed: counts. */

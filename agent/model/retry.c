@@ -117,7 +117,8 @@ static const struct config_key retry_keys[] = {
       .min = "1ms",
       .max = "1d",
       .reloadable = true,
-      .doc = "The wait before the second attempt; it doubles from there." },
+      .doc = "The longest wait before the second attempt; it doubles from "
+             "there, and each wait is drawn from all of it." },
     { .name = "cap",
       .type = CONFIG_DURATION,
       .offset = offsetof(struct retry_policy, cap_ms),
@@ -163,14 +164,14 @@ later_of(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static int64_t
-backoff_ms(const struct retry_policy *policy, unsigned attempt)
+int64_t
+retry_doubled(int64_t first_ms, int64_t cap_ms, unsigned times)
 {
-    int64_t wait = policy->first_ms;
-    for (unsigned i = 1; i < attempt && wait < policy->cap_ms; i++) {
-        wait = wait > policy->cap_ms / 2 ? policy->cap_ms : wait * 2;
+    int64_t wait = first_ms;
+    for (unsigned i = 1; i < times && wait < cap_ms; i++) {
+        wait = wait > cap_ms / 2 ? cap_ms : wait * 2;
     }
-    return wait < policy->cap_ms ? wait : policy->cap_ms;
+    return wait < cap_ms ? wait : cap_ms;
 }
 
 int64_t
@@ -183,10 +184,9 @@ retry_wait(const struct retry_policy *policy, unsigned attempt,
             policy->schedule[attempt - 1 < last ? attempt - 1 : last];
         return wait + (int64_t)prng_below(prng, (uint64_t)wait / 10 + 1);
     }
-    int64_t wait = backoff_ms(policy, attempt);
-    int64_t half = wait / 2;
-    return wait -
-           (half <= 0 ? 0 : (int64_t)prng_below(prng, (uint64_t)half + 1));
+    int64_t longest = retry_doubled(policy->first_ms, policy->cap_ms, attempt);
+    return longest <= 1 ? longest
+                        : 1 + (int64_t)prng_below(prng, (uint64_t)longest);
 }
 
 int64_t

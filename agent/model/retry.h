@@ -13,7 +13,7 @@
 
 struct retry_policy {
     int64_t attempts;   /* after this many, dead; >= 1 */
-    int64_t first_ms;   /* wait before the second attempt */
+    int64_t first_ms;   /* longest wait before the second attempt */
     int64_t cap_ms;     /* longest wait */
     int64_t give_up_ms; /* age of the event at which it is dead; 0: never */
     /* Waits in their order, the last one for all behind; none: first_ms and
@@ -34,10 +34,15 @@ struct retry_plan {
     const char *reason; /* static words, when dead */
 };
 
-/* Returns the wait behind attempt `attempt`. It doubles from first_ms up to
- * cap_ms, with jitter: the upper half is drawn (U[0.5, 1]), so that what failed
- * together does not come back together and no draw is close to at once. A
- * written schedule is never cut short: up to a tenth is added to it. */
+/* Returns first_ms, doubled once for each of `times` behind the first, up to
+ * cap_ms. */
+int64_t retry_doubled(int64_t first_ms, int64_t cap_ms, unsigned times);
+
+/* Returns the wait behind attempt `attempt`: all of it is drawn, up to first_ms
+ * doubled each time (full jitter), so that what failed together spreads over
+ * the whole of it and asks least of who comes back
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ * A written schedule is never cut short: up to a tenth is added to it. */
 int64_t retry_wait(const struct retry_policy *policy, unsigned attempt,
                    struct prng *prng);
 

@@ -150,7 +150,7 @@ class Clock(Brakes):
     def test_what_waits_for_a_time_years_ahead_is_due_at_the_next_start(self):
         receiver = self.receiver()
         receiver.default = replies(500)
-        agent = self.agent_to(receiver, retry={"first": "1h"})
+        agent = self.agent_to(receiver, retry={"first": "1d", "cap": "1d"})
         self.send(agent, 0, 2)
         wait_until(lambda: self.outcome(agent, "retry") == 2, "both failed")
         agent.stop()

@@ -257,7 +257,7 @@ class Misbehaving(Http):
         other = self.serve()
         agent = self.agent({"shop": harness.pet_store()}, {
             "mirror": {"http": {"url": server.url}, "timeout": "1s",
-                       "concurrency": 64, "retry": {"first": "1h"},
+                       "concurrency": 64, "retry": {"first": "1d", "cap": "1d"},
                        "breaker": {"failures": 0}},
             "other": {"http": {"url": other.url}}}).start()
         for i in range(100):

@@ -77,7 +77,7 @@ class Told(harness.Case):
         agent = self.agent(
             {"shop": harness.pet_store(provider)},
             {"fulfil": {"exec": ["/bin/false"],
-                        "retry": {"first": "1h", "cap": "1h"}}})
+                        "retry": {"first": "1d", "cap": "1d"}}})
         manager = Manager(self, agent, WATCHDOG_USEC="400000")
         agent.start()
         manager.wait(r"STATUS=1 connector, 1 failing \(shop\);")

@@ -372,7 +372,7 @@ no_attempt_begins_on_a_lease_that_is_over(void **state)
     int64_t lease_until_ms;
     struct arrival *arrival = store_held(&lease_until_ms);
     dispatch_stored(flow.dispatch, &flow.bound.connector, arrival->sightings, 1,
-                    clock_unix_ms() - 1);
+                    clock_steady_ms() - 1);
     arrival_destroy(arrival);
     assert_int_equal(flow.handlers[0].started, 0);
     await_started(1); /* claimed, when the lease has ended in the store too */
@@ -404,8 +404,8 @@ a_failure_does_not_hold_up_what_comes_behind_it(void **state)
 {
     (void)state;
     flow_prepare(1);
-    flow.outlets[0].retry.first_ms = 60000;
-    flow.outlets[0].retry.cap_ms = 60000;
+    flow.outlets[0].retry.first_ms = 86400000;
+    flow.outlets[0].retry.cap_ms = 86400000;
     flow.handlers[0].behaviour = FAILS;
     flow_open_store();
     flow_bring("a");
