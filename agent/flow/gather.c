@@ -7,7 +7,7 @@
 
 /* What comes again goes by itself: it has half of the slots at most, and is
  * marked as what it is. */
-#define HEAPS (2 * GATHER_SIZES)
+#define HEAPS ((size_t)2 * GATHER_SIZES)
 
 /* What goes together: deliveries of one size of batch. */
 struct heap {
