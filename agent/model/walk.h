@@ -136,11 +136,13 @@ struct walk_state {
                             walk_page_has_moved */
     uint64_t place_last; /* … of the time before, at … */
     int64_t place_ms;    /* … this cursor */
-    bool first;          /* the next request is `first`, or `resync` */
-    bool anew;           /* the cursor was refused, and no walk whole since */
-    bool after_first;    /* the last answer was that one's */
-    unsigned rejections; /* cursors or page tokens refused in a row */
-    unsigned failures;   /* other failures in a row on one page */
+    int64_t place_top_ms; /* the smallest stamp of its first page, where that
+                             was still kept; 0: not known */
+    bool first;           /* the next request is `first`, or `resync` */
+    bool anew;            /* the cursor was refused, and no walk whole since */
+    bool after_first;     /* the last answer was that one's */
+    unsigned rejections;  /* cursors or page tokens refused in a row */
+    unsigned failures;    /* other failures in a row on one page */
     struct walk_backfill backfill;
 };
 

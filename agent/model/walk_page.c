@@ -348,6 +348,11 @@ go_on(struct taking *t)
     if (t->state->after_first && t->cursor->kind == CURSOR_ID) {
         return ask(t); /* what it showed lies before the cursor */
     }
+    /* Where rows go as fast as they are read, the walk must end all the same.
+     */
+    if (walk_page_has_dropped(t) && t->state->restarts < RESTARTS_MAX) {
+        return begin_again(t);
+    }
     if (is_past_backfill(t)) {
         return walk_page_has_moved(t) ? begin_again(t) : walk_page_whole(t);
     }

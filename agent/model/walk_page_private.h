@@ -43,6 +43,11 @@ enum status walk_page_note_place(struct taking *t);
  */
 bool walk_page_has_moved(struct taking *t);
 
+/* Whether retention has come past the top of the place since its first page:
+ * what a page counted from there shows now may lie behind rows that none has
+ * shown. */
+bool walk_page_has_dropped(const struct taking *t);
+
 /* Returns how far the watermark stays behind the clock. */
 int64_t walk_page_settle_ms(const struct connector *connector);
 

@@ -4,6 +4,7 @@
 #include "model/walk_page_private.h"
 #include "model/walk_paging.h"
 #include "model/walk_span.h"
+#include "wire/http_field.h"
 
 /* An odd number without a pattern, so that a stamp changes all of a hash. */
 #define SPREAD UINT64_C(0x9e3779b97f4a7c15)
@@ -40,6 +41,37 @@ add_row(struct taking *t, struct slice row)
     return status;
 }
 
+/* The latest stamp whose rows the provider may have dropped by now. */
+static int64_t
+dropped_up_to(const struct taking *t)
+{
+    struct slice date;
+    int64_t now_ms = http_field_find(t->answer->fields, "Date", &date)
+                         ? walk_page_answered_ms(t->answer)
+                         : t->state->largest_ms;
+    return now_ms - t->connector->poll.retention_ms;
+}
+
+/* A row that is listed though its time is over says that the provider keeps
+ * more than it promises, or that its clock is another: then nothing tells when
+ * the row goes. */
+static void
+note_top(struct taking *t)
+{
+    bool is_kept = t->connector->poll.retention_ms > 0 &&
+                   t->oldest_ms != INT64_MAX && t->oldest_ms > dropped_up_to(t);
+    t->state->place_top_ms = is_kept ? t->oldest_ms : 0;
+}
+
+bool
+walk_page_has_dropped(const struct taking *t)
+{
+    const struct walk_state *state = t->state;
+    return is_by_place(t) && state->has_page && state->place_top_ms > 0 &&
+           t->connector->poll.retention_ms > 0 &&
+           state->place_top_ms <= dropped_up_to(t);
+}
+
 enum status
 walk_page_note_place(struct taking *t)
 {
@@ -50,6 +82,7 @@ walk_page_note_place(struct taking *t)
     }
     if (!t->state->has_page) {
         t->state->place_sum = 0;
+        note_top(t);
     }
     for (size_t i = 0; i < page->row_count && status == STATUS_OK; i++) {
         status = add_row(t, page->rows[i]);

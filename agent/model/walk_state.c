@@ -81,6 +81,7 @@ static const struct member members[] = {
     MEMBER("place_sum", KIND_U64, place_sum),
     MEMBER("place_last", KIND_U64, place_last),
     MEMBER("place", KIND_I64, place_ms),
+    MEMBER("place_top", KIND_I64, place_top_ms),
     MEMBER("first", KIND_BOOL, first),
     MEMBER("anew", KIND_BOOL, anew),
     MEMBER("after_first", KIND_BOOL, after_first),

@@ -178,22 +178,29 @@ a_place_that_the_next_walk_reads_again_is_read_once(void **state)
     }
 }
 
+/* The process ends here, and another goes on. */
 static void
-what_a_walk_read_last_counts_over_a_restart(void **state)
+reopen(struct fixture *f)
 {
-    struct fixture *f = *state;
     struct buf text = { 0 };
     struct error err;
-    use_places(f);
-    begin(f);
-    page(f, ONE, WALK_ASK);
-    page(f, TWO, WALK_ASK);
-    page(f, ONE, WALK_ASK);
     walk_encode(&f->state, &text);
     assert_int_equal(walk_decode(buf_slice(&text), &f->arena, &f->state, &err),
                      STATUS_OK);
     buf_fini(&text);
     begin(f);
+}
+
+static void
+what_a_walk_read_last_counts_over_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    use_places(f);
+    begin(f);
+    page(f, ONE, WALK_ASK);
+    page(f, TWO, WALK_ASK);
+    page(f, ONE, WALK_ASK);
+    reopen(f);
     assert_page(f, "p2");
     page(f, TWO, WALK_WHOLE);
 }
@@ -229,6 +236,70 @@ a_span_is_read_twice_where_its_place_fills_pages(void **state)
     page(f, "{\"rows\":[{\"id\":9,\"at\":9000}]}", WALK_WHOLE);
 }
 
+#define LATE  "Tue, 14 Nov 2023 22:29:59 GMT" /* NOW and 999 s */
+#define LATER "Tue, 14 Nov 2023 22:30:00 GMT"
+
+/* The provider drops 6001 when LATER is over; the next walk, if it came in
+ * time, would read all of the place again. */
+static void
+use_retention(struct fixture *f, int64_t retention_ms)
+{
+    memset(&f->state, 0, sizeof f->state);
+    use_places(f);
+    f->poll->retention_ms = retention_ms;
+    f->plan.overlap_ms = NOW;
+    f->state.start_ms = 100 * MINUTE;
+    begin(f);
+    assert_cursor(f, "6000");
+}
+
+#define KEPT (NOW - 5000 * SECOND)
+
+static void
+a_place_is_begun_anew_once_the_list_may_have_dropped_its_top(void **state)
+{
+    static const char by_rows[] = "{\"rows\":[{\"id\":5,\"at\":1700001001}]}";
+    static const struct {
+        const char *first, *then, *body;
+        int64_t retention_ms;
+        bool anew;
+    } cases[] = {
+        { DATE, LATE, TWO, KEPT, false },
+        { DATE, LATER, TWO, KEPT, true },
+        { DATE, LATER, TWO, 0, false },
+        { LATER, LATER, TWO, KEPT, false }, /* it keeps more than it says */
+        { NULL, NULL, TWO, KEPT, false },
+        { NULL, NULL, by_rows, KEPT, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fixture *f = *state;
+        use_retention(f, cases[i].retention_ms);
+        f->date = cases[i].first;
+        page(f, ONE, WALK_ASK);
+        reopen(f);
+        assert_page(f, "p2");
+        f->date = cases[i].then;
+        page(f, cases[i].body, cases[i].anew ? WALK_ASK : WALK_WHOLE);
+        assert_page(f, NULL);
+        assert_cursor(f, "6000");
+    }
+}
+
+static void
+a_list_that_drops_rows_as_fast_as_they_are_read_is_read_all_the_same(
+    void **state)
+{
+    struct fixture *f = *state;
+    use_retention(f, KEPT);
+    for (int i = 0; i <= 5; i++) {
+        f->date = DATE;
+        page(f, ONE, WALK_ASK);
+        assert_page(f, "p2");
+        f->date = LATER;
+        page(f, TWO, i < 5 ? WALK_ASK : WALK_WHOLE);
+    }
+}
+
 int
 main(void)
 {
@@ -244,6 +315,9 @@ main(void)
         TEST(what_a_walk_read_last_counts_over_a_restart),
         TEST(pages_without_places_are_read_once),
         TEST(a_span_is_read_twice_where_its_place_fills_pages),
+        TEST(a_place_is_begun_anew_once_the_list_may_have_dropped_its_top),
+        TEST(
+            a_list_that_drops_rows_as_fast_as_they_are_read_is_read_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
