@@ -70,13 +70,23 @@ start_ms(void)
            90 * S;
 }
 
+/* A list that is begun at its newest id passes over what stands up to it: one
+ * tier may do so long after another, where nobody answered or the store had no
+ * room. */
+static bool
+is_passed_over(const struct fact *fact)
+{
+    return world.plan.cursor == PLAN_ID &&
+           facts_number(fact) <= world.first_newest;
+}
+
 /* A walk that reads so far back has to find it while it is listed. */
 static bool
 must_be_found(const struct fact *fact, int64_t bound_ms)
 {
     bool begun = fact->at_ms >= start_ms();
     if (world.plan.cursor == PLAN_ID) {
-        begun = facts_number(fact) > world.first_newest;
+        begun = !is_passed_over(fact);
     } else if (world.plan.cursor == PLAN_LOG) {
         /* Read anew, it is read from `start` on. */
         begun =
@@ -150,7 +160,7 @@ note_staleness(const struct fact *fact)
     bool by_first = fact->shown_ms - fact->at_ms <=
                     world.plan.overlap_ms + world.plan.settle_ms;
     if (fact->via != CHANNEL_POLL || !by_first || fact->at_ms < start_ms() ||
-        stale_ms <= 0) {
+        is_passed_over(fact) || stale_ms <= 0) {
         return;
     }
     if (stale_ms > world.staleness_ms) {
