@@ -36,6 +36,7 @@ static struct {
     bool closed[GAPS_MAX]; /* a backfill has read it */
     size_t gap_count;
     int64_t start_ms; /* since the beginning: `start` was durable; 0: not yet */
+    int64_t first_ms; /* the first whole walk's first page; 0: none is yet */
     bool midway;
 } oracle;
 
@@ -458,6 +459,9 @@ note_walk(const struct store_walk *walk)
             took_ms > tier->longest_ms ? took_ms : tier->longest_ms;
         if (!has_failed(walk->state)) {
             excuse_forgotten(tier);
+            if (oracle.first_ms == 0) {
+                oracle.first_ms = world.top_ms;
+            }
             tier->whole++;
             world.walks++;
         }
@@ -529,11 +533,24 @@ waits_for_rows(const struct fact *fact)
     return fact->at_ms + world.plan.retention_ms > latest_ms - 2 * S;
 }
 
+/* A list of its latest rows may show and push out some while the first walk is
+ * still on its way to it: nobody can have seen them. A walk that comes later
+ * than five minutes tells of it. */
+static bool
+is_before_first(const struct fact *fact)
+{
+    int64_t start_ms = world.plan.epoch_ms + oracle.start_ms;
+    return world.plan.seen && oracle.first_ms > 0 &&
+           oracle.first_ms - start_ms <= 5 * INSTANT_MINUTE_MS &&
+           facts_is_pushed_out(fact, oracle.first_ms);
+}
+
 static bool
 is_excused(const struct fact *fact)
 {
     unsigned all = (1U << (1 + world.plan.sweep_count)) - 1;
-    if (is_in_gap(fact) || unknowable[facts_number(fact)]) {
+    if (is_in_gap(fact) || unknowable[facts_number(fact)] ||
+        is_before_first(fact)) {
         return true;
     }
     if (is_expired(fact) && waits_for_rows(fact)) {
