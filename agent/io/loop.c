@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/instant.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "io/clock.h"
@@ -41,6 +42,7 @@ struct loop_timer {
     struct loop *loop;
     loop_fn *fn;
     void *arg;
+    int64_t due_ms; /* by loop_now_ms, while it is armed */
     bool is_armed;
 };
 
@@ -262,11 +264,26 @@ loop_defer(struct loop *loop, loop_fn *fn, void *arg)
 }
 
 static void
+start_timer(struct loop_timer *timer, int64_t delay_ms)
+{
+    /* libev read its clock a little before loop_now_ms was set: the millisecond
+     * more spares most of the turns that would come too early */
+    double delay_s = delay_ms <= 0 ? 0. : ((double)delay_ms + 1.) / 1000.;
+    ev_timer_set(&timer->ev, delay_s, 0.);
+    ev_timer_start(timer->loop->ev, &timer->ev);
+}
+
+static void
 on_timer(struct ev_loop *ev, ev_timer *watcher, int events)
 {
     (void)ev;
     (void)events;
     struct loop_timer *timer = watcher->data;
+    int64_t early_ms = timer->due_ms - timer->loop->now_ms;
+    if (early_ms > 0) {
+        start_timer(timer, early_ms); /* we were held up between both reads */
+        return;
+    }
     timer->is_armed = false;
     timer->fn(timer->arg);
 }
@@ -294,11 +311,8 @@ loop_timer_arm(struct loop_timer *timer, int64_t delay_ms)
     struct loop *loop = timer->loop;
     refresh_now(loop);
     ev_timer_stop(loop->ev, &timer->ev);
-    /* libev read its clock a little before loop_now_ms was set: without the
-     * millisecond more, a deadline could be met by a now still below it */
-    double delay_s = delay_ms <= 0 ? 0. : ((double)delay_ms + 1.) / 1000.;
-    ev_timer_set(&timer->ev, delay_s, 0.);
-    ev_timer_start(loop->ev, &timer->ev);
+    timer->due_ms = instant_add(loop->now_ms, delay_ms <= 0 ? 0 : delay_ms);
+    start_timer(timer, delay_ms);
     timer->is_armed = true;
 }
 
