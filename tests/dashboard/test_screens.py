@@ -169,7 +169,7 @@ class Timeline(ground.BrowserCase):
         provider = self.provider()
         agent = self.agent({"shop": {
             **harness.pet_store(provider, poll={"overlap": "1m"}),
-            "grace": "1s"}}).start()
+            "grace": "3s"}}).start()  # longer than from walk to walk
         Hook(1, stamp).send(agent)
         provider.rows = [row(1, stamp), row(2, iso())]
         agent.wait_metric(1, "confirmed_total", connector="shop")
