@@ -171,6 +171,7 @@ class Mock(harness.FakeProvider):
         self.wrong = []             # words about requests that were refused
         self.told = 0               # nobody may ask before (monotonic)
         self.last = 0               # the stamp of the last row
+        self.page_rows = 0          # what a page held, when last asked
         self.counts = collections.Counter()
         self.moment = threading.local()
         super().__init__()
@@ -251,6 +252,16 @@ class Mock(harness.FakeProvider):
                 return {rows[-1].fact for rows in self.things.values()}
             return {row.fact for row in self.versions}
 
+    def is_crowded(self, lost):
+        """Whether as many rows as a page holds, or more, lie within an overlap
+        below the first of the lost ones. A walk that shows its oldest page
+        only, and begins an overlap below what it has seen, stays there."""
+        with self.lock:
+            first = min(row.stamp for row in self.versions if row.fact in lost)
+            below = sum(first - 1.1 * self.overlap <= row.stamp < first
+                        for row in self.versions)
+        return 0 < self.page_rows <= below
+
     def journal(self):
         with self.lock:
             return {row.fact: row for row in self.versions}
@@ -309,6 +320,7 @@ class Mock(harness.FakeProvider):
     def near(self, rows, size):
         """The page that is nearest to where the rows begin."""
         self.counts["pages"] += len(rows) > size
+        self.page_rows = size
         return rows[-size:] if self.flip == "paging" else rows[:size]
 
     @staticmethod

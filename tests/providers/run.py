@@ -59,7 +59,8 @@ def judged(verdict, flip, excuse):
     facts = len(verdict.mock.must())
     lost = len(verdict.lost)
     told = "; ".join(verdict.noticed)
-    if excuse and excuse.startswith("unless ") and lost:
+    if lost and excuse and excuse.startswith("unless ") and \
+            verdict.mock.is_crowded(verdict.lost):
         excuse = None
     if flip is None or excuse:
         words = list(verdict.faults)
