@@ -106,6 +106,20 @@ end_run(struct agent *agent, const struct reload_outcome *outcome)
     begin_again(agent);
 }
 
+/* What was made for a configuration that is not taken up. */
+static void
+drop_next(struct agent_reload *reload)
+{
+    doors_close(&reload->doors);
+    naming_fini(&reload->naming);
+    if (reload->next != NULL) {
+        generation_halt(reload->next);
+        generation_destroy_sources(reload->next);
+        generation_destroy(reload->next);
+        reload->next = NULL;
+    }
+}
+
 /* Nothing has changed. */
 static void
 fail(struct agent *agent, enum status status, const struct error *err)
@@ -125,14 +139,7 @@ fail(struct agent *agent, enum status status, const struct error *err)
     }
     end_run(agent, &outcome);
     dispatch_let_go(agent->dispatch);
-    doors_close(&reload->doors);
-    naming_fini(&reload->naming);
-    if (reload->next != NULL) {
-        generation_halt(reload->next);
-        generation_destroy_sources(reload->next);
-        generation_destroy(reload->next);
-        reload->next = NULL;
-    }
+    drop_next(reload);
 }
 
 /* ---- what is needed no more ---- */
@@ -655,14 +662,7 @@ void
 agent_reload_fini(struct agent *agent)
 {
     struct agent_reload *reload = &agent->reload;
-    doors_close(&reload->doors);
-    naming_fini(&reload->naming);
-    if (reload->next != NULL) {
-        generation_halt(reload->next);
-        generation_destroy_sources(reload->next);
-        generation_destroy(reload->next);
-        reload->next = NULL;
-    }
+    drop_next(reload);
     loop_timer_destroy(reload->begin);
     loop_timer_destroy(reload->reap);
     loop_timer_destroy(reload->look);
