@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/instant.h"
 #include "wire/timefmt.h"
 #include "wire/url.h"
 
@@ -175,18 +174,6 @@ admin_answer_tree(struct http_exchange *exchange, struct json_tree *tree)
     buf_byte(&body, '\n');
     json_tree_destroy(tree);
     admin_answer_json(exchange, &body);
-}
-
-void
-admin_add_time(struct json_tree *tree, struct json_node *into, const char *name,
-               int64_t at_ms)
-{
-    char text[INSTANT_TEXT_BYTES];
-    if (at_ms == 0) {
-        json_add_null(tree, into, name);
-    } else {
-        json_add_text(tree, into, name, slice_of(instant_text(at_ms, text)));
-    }
 }
 
 void

@@ -48,7 +48,7 @@ add_letter(struct json_tree *tree, struct json_node *item,
     json_add_text(tree, item, "id", row->event_id);
     json_add_text(tree, item, "type", row->type);
     json_add_text(tree, item, "handler", row->handler);
-    admin_add_time(tree, item, "dead", row->at_ms);
+    json_add_time(tree, item, "dead", row->at_ms);
     json_add_i64(tree, item, "attempt", row->attempt);
     json_add_text(tree, item, "reason", row->reason);
     admin_add_words(tree, item, "answer", row->answer);
@@ -114,8 +114,8 @@ reasons_came(struct admin_look *look)
         json_add_text(look->tree, item, "reason", reason->reason);
         admin_add_words(look->tree, item, "answer", reason->answer);
         json_add_i64(look->tree, item, "count", reason->count);
-        admin_add_time(look->tree, item, "first", reason->first_ms);
-        admin_add_time(look->tree, item, "last", reason->last_ms);
+        json_add_time(look->tree, item, "first", reason->first_ms);
+        json_add_time(look->tree, item, "last", reason->last_ms);
         total += reason->count;
     }
     json_add_i64(look->tree, root, "total", total);

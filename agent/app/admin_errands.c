@@ -47,16 +47,16 @@ add_errand(struct json_tree *tree, struct json_node *item,
     admin_add_words(tree, item, "handler", filter->handler);
     admin_add_words(tree, item, "type", filter->type);
     admin_add_words(tree, item, "reason", filter->reason);
-    admin_add_time(tree, item, "since", filter->since_ms);
-    admin_add_time(tree, item, "until", filter->until_ms);
+    json_add_time(tree, item, "since", filter->since_ms);
+    json_add_time(tree, item, "until", filter->until_ms);
     admin_add_words(tree, item, "rate", slice_of(rate));
     json_add_i64(tree, item, "matches", errand->total);
     json_add_i64(tree, item, "done", stored->done);
     json_add_i64(tree, item, "skipped", stored->skipped);
     json_add_i64(tree, item, "open", stored->open);
     json_add_i64(tree, item, "percent", errand_permille(errand) / 10);
-    admin_add_time(tree, item, "began", errand->began_ms);
-    admin_add_time(tree, item, "ended", errand->ended_ms);
+    json_add_time(tree, item, "began", errand->began_ms);
+    json_add_time(tree, item, "ended", errand->ended_ms);
 }
 
 static enum status

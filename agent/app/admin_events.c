@@ -17,8 +17,8 @@ add_event(struct json_tree *tree, struct json_node *into,
     json_add_text(tree, into, "id", event->id);
     json_add_text(tree, into, "type", event->type);
     json_add_text(tree, into, "via", slice_of(channel_name(event->via)));
-    admin_add_time(tree, into, "time", event->time_ms);
-    admin_add_time(tree, into, "recorded", event->recorded_ms);
+    json_add_time(tree, into, "time", event->time_ms);
+    json_add_time(tree, into, "recorded", event->recorded_ms);
     json_add_i64(tree, into, "body_bytes", (int64_t)event->body_bytes);
 }
 
@@ -28,7 +28,7 @@ static void
 add_fate(struct json_tree *tree, struct json_node *item,
          const struct view_event *event)
 {
-    admin_add_time(tree, item, "other", event->other_ms);
+    json_add_time(tree, item, "other", event->other_ms);
     json_add_i64(tree, item, "owed", event->owed);
     json_add_i64(tree, item, "dead", event->dead);
 }
@@ -125,9 +125,9 @@ add_fill(struct json_tree *tree, struct json_node *root,
     }
     struct json_node *item = json_add_object(tree, root, "fill");
     admin_add_words(tree, item, "needs", slice_of(needs[fill->needs]));
-    admin_add_time(tree, item, "asked", fill->asked_ms);
+    json_add_time(tree, item, "asked", fill->asked_ms);
     admin_add_words(tree, item, "by", slice_of(by[fill->filled]));
-    admin_add_time(tree, item, "filled", fill->filled_ms);
+    json_add_time(tree, item, "filled", fill->filled_ms);
 }
 
 /* Both channels, each with the time it saw the event. */
@@ -138,12 +138,12 @@ add_seen(struct json_tree *tree, struct json_node *root,
     struct json_node *seen = json_add_array(tree, root, "seen");
     struct json_node *item = json_add_object(tree, seen, NULL);
     json_add_text(tree, item, "via", slice_of(channel_name(detail->event.via)));
-    admin_add_time(tree, item, "at", detail->event.recorded_ms);
+    json_add_time(tree, item, "at", detail->event.recorded_ms);
     for (size_t i = 0; i < detail->sighting_count; i++) {
         item = json_add_object(tree, seen, NULL);
         json_add_text(tree, item, "via",
                       slice_of(channel_name(detail->sightings[i].via)));
-        admin_add_time(tree, item, "at", detail->sightings[i].at_ms);
+        json_add_time(tree, item, "at", detail->sightings[i].at_ms);
     }
 }
 
@@ -166,8 +166,8 @@ add_deliveries(struct json_tree *tree, struct json_node *root,
         json_add_text(tree, item, "handler", delivery->handler);
         json_add_text(tree, item, "state", slice_of(states[delivery->state]));
         json_add_i64(tree, item, "attempt", delivery->attempt);
-        admin_add_time(tree, item, "due", dead ? 0 : delivery->at_ms);
-        admin_add_time(tree, item, "dead", dead ? delivery->at_ms : 0);
+        json_add_time(tree, item, "due", dead ? 0 : delivery->at_ms);
+        json_add_time(tree, item, "dead", dead ? delivery->at_ms : 0);
         json_add_bool(tree, item, "behind_another", delivery->parked);
         admin_add_words(tree, item, "again", slice_of(again[delivery->again]));
         admin_add_words(tree, item, "reason", delivery->reason);
@@ -188,11 +188,11 @@ add_attempts(struct json_tree *tree, struct json_node *root,
         struct json_node *item = json_add_object(tree, array, NULL);
         json_add_text(tree, item, "handler", attempt->handler);
         json_add_i64(tree, item, "attempt", attempt->attempt);
-        admin_add_time(tree, item, "started", attempt->started_ms);
+        json_add_time(tree, item, "started", attempt->started_ms);
         json_add_i64(tree, item, "duration_ms", attempt->duration_ms);
         json_add_text(tree, item, "outcome",
                       slice_of(outcomes[attempt->outcome]));
-        admin_add_time(tree, item, "next", attempt->due_ms);
+        json_add_time(tree, item, "next", attempt->due_ms);
         json_add_text(tree, item, "detail", attempt->detail);
         json_add_text(tree, item, "output", attempt->output);
     }

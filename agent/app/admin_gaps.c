@@ -17,10 +17,10 @@ add_gap(struct json_tree *tree, struct json_node *items,
     admin_add_id(tree, item, "id", gap->id);
     json_add_text(tree, item, "connector", gap->connector);
     json_add_text(tree, item, "kind", slice_of(gap_kind_name(gap->gap.kind)));
-    admin_add_time(tree, item, "from", gap->gap.from_ms);
-    admin_add_time(tree, item, "to", gap->gap.to_ms);
-    admin_add_time(tree, item, "found", gap->found_ms);
-    admin_add_time(tree, item, "closed", gap->closed_ms);
+    json_add_time(tree, item, "from", gap->gap.from_ms);
+    json_add_time(tree, item, "to", gap->gap.to_ms);
+    json_add_time(tree, item, "found", gap->found_ms);
+    json_add_time(tree, item, "closed", gap->closed_ms);
     bool known =
         gap->closed_by == GAP_BY_OPERATOR || gap->closed_by == GAP_BY_BACKFILL;
     admin_add_words(tree, item, "closed_by",

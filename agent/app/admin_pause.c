@@ -22,7 +22,7 @@ admin_add_pause(struct json_tree *tree, struct json_node *into,
 {
     bool is_paused = pause != NULL && pause->is_paused;
     json_add_bool(tree, into, "paused", is_paused);
-    admin_add_time(tree, into, "paused_since", is_paused ? pause->since_ms : 0);
+    json_add_time(tree, into, "paused_since", is_paused ? pause->since_ms : 0);
     admin_add_words(tree, into, "paused_why",
                     is_paused ? buf_slice(&pause->reason)
                               : (struct slice)SLICE(""));

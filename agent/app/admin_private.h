@@ -111,10 +111,6 @@ void admin_answer_json(struct http_exchange *exchange, struct buf *body);
  * memory for. */
 void admin_answer_tree(struct http_exchange *exchange, struct json_tree *tree);
 
-/* Add a time as RFC 3339, or null where there is none (0). */
-void admin_add_time(struct json_tree *tree, struct json_node *into,
-                    const char *name, int64_t at_ms);
-
 /* Add a number of the store: as text, since JSON readers take 64 bits for a
  * double. */
 void admin_add_id(struct json_tree *tree, struct json_node *into,

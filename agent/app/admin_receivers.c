@@ -41,9 +41,9 @@ add_receiver(struct json_tree *tree, struct json_node *into,
     add_words(tree, into, "connectors", &receiver->connectors);
     json_add_text(tree, into, "state",
                   slice_of(is_disabled ? "disabled" : "active"));
-    admin_add_time(tree, into, "created", receiver->created_ms);
-    admin_add_time(tree, into, "failing_since", receiver->failing_ms);
-    admin_add_time(tree, into, "disabled_since", receiver->disabled_ms);
+    json_add_time(tree, into, "created", receiver->created_ms);
+    json_add_time(tree, into, "failing_since", receiver->failing_ms);
+    json_add_time(tree, into, "disabled_since", receiver->disabled_ms);
     admin_add_words(tree, into, "disabled_why",
                     is_disabled ? receiver->why : (struct slice)SLICE(""));
 }
@@ -202,8 +202,8 @@ answer_figures(const struct looking *looking)
         struct json_node *root = json_tree_root(tree);
         add_receiver(tree, root, receiver);
         json_add_i64(tree, root, "pending", figure->pending);
-        admin_add_time(tree, root, "oldest_pending", figure->oldest_ms);
-        admin_add_time(tree, root, "next_try", figure->next_due_ms);
+        json_add_time(tree, root, "oldest_pending", figure->oldest_ms);
+        json_add_time(tree, root, "next_try", figure->next_due_ms);
         json_add_i64(tree, root, "dead", figure->dead);
     }
     admin_answer_tree(exchange, tree);

@@ -11,7 +11,7 @@ add_refusal(struct json_tree *tree, struct json_node *into,
 {
     admin_add_id(tree, into, "id", refusal->id);
     json_add_text(tree, into, "connector", refusal->connector);
-    admin_add_time(tree, into, "at", refusal->at_ms);
+    json_add_time(tree, into, "at", refusal->at_ms);
     json_add_text(tree, into, "cause",
                   slice_of(refusal_cause_name(refusal->cause)));
     json_add_text(tree, into, "why", refusal->why);

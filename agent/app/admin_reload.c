@@ -75,7 +75,7 @@ tell(const struct reload_outcome *outcome)
     }
     struct json_node *root = json_tree_root(tree);
     if (outcome->status == STATUS_OK) {
-        admin_add_time(tree, root, "loaded", outcome->loaded_ms);
+        json_add_time(tree, root, "loaded", outcome->loaded_ms);
         difference_json(outcome->difference, tree, root);
     } else {
         json_add_i64(tree, root, "status", 422);

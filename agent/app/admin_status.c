@@ -59,9 +59,9 @@ add_stream(struct portrait *of)
     }
     struct json_node *node = json_add_object(of->tree, of->node, "stream");
     json_add_text(of->tree, node, "state", slice_of(figures.state));
-    admin_add_time(of->tree, node, "connected", figures.connected_ms);
-    admin_add_time(of->tree, node, "last_byte", figures.byte_ms);
-    admin_add_time(of->tree, node, "next", figures.next_ms);
+    json_add_time(of->tree, node, "connected", figures.connected_ms);
+    json_add_time(of->tree, node, "last_byte", figures.byte_ms);
+    json_add_time(of->tree, node, "next", figures.next_ms);
     json_add_i64(of->tree, node, "reconnects", (int64_t)figures.reconnects);
     json_add_i64(of->tree, node, "refused", (int64_t)figures.refused);
     admin_add_words(of->tree, node, "last_id", figures.id);
@@ -77,7 +77,7 @@ add_last_walk(struct portrait *of, struct json_node *item,
         return;
     }
     struct json_node *walk = json_add_object(of->tree, item, "last_walk");
-    admin_add_time(of->tree, walk, "ended", tier->ended_ms);
+    json_add_time(of->tree, walk, "ended", tier->ended_ms);
     json_add_text(of->tree, walk, "outcome",
                   slice_of(poll_outcome_name(tier->outcome)));
     json_add_i64(of->tree, walk, "rows", (int64_t)tier->rows);
@@ -103,18 +103,18 @@ add_tier(struct portrait *of, struct json_node *tiers, unsigned number,
     json_add_bool(of->tree, item, "adaptive", tier->adaptive);
     json_add_bool(of->tree, item, "hurried", tier->hurried);
     json_add_i64(of->tree, item, "overlap_ms", tier->overlap_ms);
-    admin_add_time(of->tree, item, "complete_until", tier->complete_until_ms);
+    json_add_time(of->tree, item, "complete_until", tier->complete_until_ms);
     add_last_walk(of, item, tier);
     json_add_i64(of->tree, item, "failures", tier->failures);
-    admin_add_time(of->tree, item, "next_walk", tier->next_ms);
+    json_add_time(of->tree, item, "next_walk", tier->next_ms);
 }
 
 static void
 add_tiers(struct portrait *of)
 {
     const struct walks *walks = of->settings->walks;
-    admin_add_time(of->tree, of->node, "complete_until",
-                   walks_complete_until(walks, of->connector));
+    json_add_time(of->tree, of->node, "complete_until",
+                  walks_complete_until(walks, of->connector));
     struct json_node *tiers = json_add_array(of->tree, of->node, "tiers");
     struct walks_tier tier;
     for (unsigned i = 0; walks_tier(walks, of->connector, i, &tier); i++) {
@@ -332,8 +332,8 @@ add_doing(struct admin_look *look, struct json_node *item,
     add_duration(tree, item, "p99_ms", brake.pulse.p99_ms);
     json_add_text(tree, item, "breaker",
                   slice_of(breaker_state_name(brake.state)));
-    admin_add_time(tree, item, "next_try",
-                   next_try_ms(figure, pause, &brake, clock_unix_ms()));
+    json_add_time(tree, item, "next_try",
+                  next_try_ms(figure, pause, &brake, clock_unix_ms()));
     admin_add_pause(tree, item, pause);
 }
 
@@ -346,8 +346,8 @@ add_handler(struct admin_look *look, struct json_node *handlers,
     struct json_node *item = json_add_object(tree, handlers, NULL);
     json_add_text(tree, item, "name", outlet->name);
     json_add_i64(tree, item, "pending", figure->pending);
-    admin_add_time(tree, item, "oldest", figure->oldest_ms);
-    admin_add_time(tree, item, "next_due", figure->next_due_ms);
+    json_add_time(tree, item, "oldest", figure->oldest_ms);
+    json_add_time(tree, item, "next_due", figure->next_due_ms);
     json_add_i64(tree, item, "dead", figure->dead);
     add_doing(look, item, outlet, figure);
 }
@@ -399,9 +399,9 @@ add_agent(struct admin_look *look)
     struct store_worker_figures figures;
     store_worker_figures(settings->worker, &figures);
     json_add_text(look->tree, root, "version", slice_of(settings->version));
-    admin_add_time(look->tree, root, "now", clock_unix_ms());
-    admin_add_time(look->tree, root, "started", settings->started_ms);
-    admin_add_time(look->tree, root, "loaded", settings->loaded_ms);
+    json_add_time(look->tree, root, "now", clock_unix_ms());
+    json_add_time(look->tree, root, "started", settings->started_ms);
+    json_add_time(look->tree, root, "loaded", settings->loaded_ms);
     json_add_text(look->tree, root, "store",
                   slice_of(status_text(figures.health)));
     json_add_text(look->tree, root, "sandbox", slice_of(settings->sandbox));

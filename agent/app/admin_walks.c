@@ -28,8 +28,8 @@ add_walk(struct json_tree *tree, struct json_node *items, unsigned tier,
 {
     struct json_node *item = json_add_object(tree, items, NULL);
     add_tier(tree, item, tier);
-    admin_add_time(tree, item, "started", entry->started_ms);
-    admin_add_time(tree, item, "ended", entry->ended_ms);
+    json_add_time(tree, item, "started", entry->started_ms);
+    json_add_time(tree, item, "ended", entry->ended_ms);
     json_add_i64(tree, item, "walks", entry->walks);
     json_add_text(tree, item, "outcome",
                   slice_of(poll_outcome_name(entry->outcome)));
@@ -37,7 +37,7 @@ add_walk(struct json_tree *tree, struct json_node *items, unsigned tier,
     json_add_i64(tree, item, "rows", (int64_t)entry->rows);
     json_add_i64(tree, item, "new", (int64_t)entry->fresh);
     json_add_i64(tree, item, "known", (int64_t)entry->known);
-    admin_add_time(tree, item, "complete_until", entry->complete_until_ms);
+    json_add_time(tree, item, "complete_until", entry->complete_until_ms);
 }
 
 static void

@@ -10,7 +10,6 @@
 #include "app/load.h"
 #include "app/options.h"
 #include "app/told.h"
-#include "base/instant.h"
 #include "io/clock.h"
 #include "store/store_backup.h"
 #include "wire/json_tree.h"
@@ -45,18 +44,6 @@ act(struct outcome *outcome, struct error *err)
     return store_backup_check(outcome->url, outcome->file, &outcome->what, err);
 }
 
-static void
-add_time(struct json_tree *tree, struct json_node *into, const char *name,
-         int64_t at_ms)
-{
-    char text[INSTANT_TEXT_BYTES];
-    if (at_ms == 0) {
-        json_add_null(tree, into, name);
-    } else {
-        json_add_text(tree, into, name, slice_of(instant_text(at_ms, text)));
-    }
-}
-
 static enum status
 print_json(const struct outcome *outcome, struct buf *into)
 {
@@ -81,8 +68,8 @@ print_json(const struct outcome *outcome, struct buf *into)
     json_add_i64(tree, root, "pending", what->owed);
     json_add_i64(tree, root, "dead", what->dead);
     json_add_i64(tree, root, "open_gaps", what->gaps);
-    add_time(tree, root, "newest", what->newest_ms);
-    add_time(tree, root, "taken", what->taken_ms);
+    json_add_time(tree, root, "newest", what->newest_ms);
+    json_add_time(tree, root, "taken", what->taken_ms);
     status = json_tree_print(tree, false, into);
     buf_byte(into, '\n');
     json_tree_destroy(tree);

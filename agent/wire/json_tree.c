@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/instant.h"
 #include "base/mem.h"
 #include "wire/json.h"
 
@@ -140,6 +141,18 @@ void
 json_add_null(struct json_tree *tree, struct json_node *into, const char *name)
 {
     (void)attach(tree, into, name, cJSON_CreateNull());
+}
+
+void
+json_add_time(struct json_tree *tree, struct json_node *into, const char *name,
+              int64_t at_ms)
+{
+    char text[INSTANT_TEXT_BYTES];
+    if (at_ms == 0) {
+        json_add_null(tree, into, name);
+    } else {
+        json_add_text(tree, into, name, slice_of(instant_text(at_ms, text)));
+    }
 }
 
 void

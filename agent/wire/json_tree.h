@@ -39,6 +39,9 @@ void json_add_bool(struct json_tree *tree, struct json_node *into,
                    const char *name, bool value);
 void json_add_null(struct json_tree *tree, struct json_node *into,
                    const char *name);
+/* A time as RFC 3339, or null where there is none (0). Unix ms. */
+void json_add_time(struct json_tree *tree, struct json_node *into,
+                   const char *name, int64_t at_ms);
 /* `raw` must be checked JSON; its tokens go in as they stand, without the white
  * space between. */
 void json_add_raw(struct json_tree *tree, struct json_node *into,

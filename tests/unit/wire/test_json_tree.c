@@ -14,6 +14,7 @@ static const char filled[] =
     "{\"text\":\"a\\\"\\u0000\\n\xef\xbf\xbd\xc3\xa9\","
     "\"id\":9223372036854775807,\"low\":-9223372036854775808,"
     "\"ratio\":0.25,\"yes\":true,\"none\":null,"
+    "\"at\":\"2026-09-01T00:00:00.001Z\",\"never\":null,"
     "\"raw\":{\"n\":12345678901234567890,\"e\":1E400},"
     "\"list\":[1,\"\",{\"no\":false}]}";
 
@@ -28,6 +29,8 @@ fill(struct json_tree *tree)
     json_add_double(tree, root, "ratio", 0.25);
     json_add_bool(tree, root, "yes", true);
     json_add_null(tree, root, "none");
+    json_add_time(tree, root, "at", INT64_C(1788220800001));
+    json_add_time(tree, root, "never", 0);
     json_add_raw(tree, root, "raw",
                  slice_of("{ \"n\" : 12345678901234567890,\n\"e\":1E400}"));
     struct json_node *list = json_add_array(tree, root, "list");
