@@ -171,7 +171,7 @@ class Mock(harness.FakeProvider):
         self.wrong = []             # words about requests that were refused
         self.told = 0               # nobody may ask before (monotonic)
         self.last = 0               # the stamp of the last row
-        self.page_rows = 0          # what a page held, when last asked
+        self.shown_rows = 0         # what a page held, when last asked
         self.counts = collections.Counter()
         self.moment = threading.local()
         super().__init__()
@@ -260,7 +260,7 @@ class Mock(harness.FakeProvider):
             first = min(row.stamp for row in self.versions if row.fact in lost)
             below = sum(first - 1.1 * self.overlap <= row.stamp < first
                         for row in self.versions)
-        return 0 < self.page_rows <= below
+        return 0 < self.shown_rows <= below
 
     def journal(self):
         with self.lock:
@@ -320,7 +320,7 @@ class Mock(harness.FakeProvider):
     def near(self, rows, size):
         """The page that is nearest to where the rows begin."""
         self.counts["pages"] += len(rows) > size
-        self.page_rows = size
+        self.shown_rows = size
         return rows[-size:] if self.flip == "paging" else rows[:size]
 
     @staticmethod
