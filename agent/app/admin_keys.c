@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * admin_keys: whether ids of a connector's two channels ever meet, by type.
+ * admin_keys: whether ids of a connector's two channels ever meet, by type, and
+ * how often what was known was shown again.
  */
 #include "app/admin_private.h"
 
@@ -51,6 +52,52 @@ sum_of(const struct view_keys *keys)
     return sum;
 }
 
+/* Of the channels that the connector has; `from` NULL: none of any. */
+static void
+add_duplicates(struct json_tree *tree, struct json_node *into,
+               const struct telemetry_connector *counts,
+               const struct duplicates_type *from)
+{
+    struct json_node *node = json_add_object(tree, into, "duplicates");
+    for (enum channel via = 0; via < CHANNEL_COUNT; via++) {
+        if (counts->duplicates[via] != NULL) {
+            json_add_i64(tree, node, channel_name(via),
+                         from == NULL ? 0 : from->by[via]);
+        }
+    }
+}
+
+static void
+add_type(struct json_tree *tree, struct json_node *items,
+         const struct view_key *key, const struct telemetry_connector *counts)
+{
+    struct json_node *item = json_add_object(tree, items, NULL);
+    json_add_text(tree, item, "type", key->type);
+    add_counts(tree, item, key, verdict_on(key));
+    add_duplicates(tree, item, counts,
+                   duplicates_find(counts->by_type, key->type));
+}
+
+/* Types of which no event is kept, and one was shown again. */
+static void
+add_gone(struct json_tree *tree, struct json_node *items,
+         const struct view_keys *keys, const struct telemetry_connector *counts)
+{
+    size_t count;
+    const struct duplicates_type *types =
+        duplicates_types(counts->by_type, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct view_key gone = { .type = types[i].type };
+        bool is_kept = false;
+        for (size_t k = 0; k < keys->count && !is_kept; k++) {
+            is_kept = slice_equal(keys->at[k].type, gone.type);
+        }
+        if (!is_kept) {
+            add_type(tree, items, &gone, counts);
+        }
+    }
+}
+
 static bool
 keys_came(struct admin_look *look)
 {
@@ -63,18 +110,27 @@ keys_came(struct admin_look *look)
         admin_look_again(look);
         return false;
     }
+    const struct admin_settings_of_agent *settings =
+        &look->wait.admin->settings;
+    const struct telemetry_connector counts =
+        telemetry_of_connector(settings->telemetry, look->connector);
+    struct duplicates_type again = { 0 };
+    for (enum channel via = 0; via < CHANNEL_COUNT; via++) {
+        again.by[via] = (int64_t)metric_value(counts.duplicates[via]);
+    }
     struct json_node *root = json_tree_root(look->tree);
     struct view_key sum = sum_of(keys);
     json_add_text(look->tree, root, "connector", look->connector->name);
     json_add_text(look->tree, root, "match",
                   slice_of(modes[look->connector->match.mode]));
     add_counts(look->tree, root, &sum, verdict_on(&sum));
+    add_duplicates(look->tree, root, &counts, &again);
+    json_add_time(look->tree, root, "started", settings->started_ms);
     struct json_node *items = json_add_array(look->tree, root, "items");
     for (size_t i = 0; i < keys->count; i++) {
-        struct json_node *item = json_add_object(look->tree, items, NULL);
-        json_add_text(look->tree, item, "type", keys->at[i].type);
-        add_counts(look->tree, item, &keys->at[i], verdict_on(&keys->at[i]));
+        add_type(look->tree, items, &keys->at[i], &counts);
     }
+    add_gone(look->tree, items, keys, &counts);
     return true;
 }
 

@@ -23,6 +23,11 @@ add_row(struct table *table, struct slice key, struct arena *arena)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         table_number(table, told_number(key, numbers[i]));
     }
+    struct slice again = told_object(key, "duplicates");
+    table_number(table,
+                 told_number(again, "webhook") + told_number(again, "stream"));
+    table_number(table,
+                 told_number(again, "poll") + told_number(again, "backfill"));
     struct slice verdict = told_text(key, "verdict", arena);
     table_cell(table, slice_equal_text(verdict, "never") ? slice_of("NEVER")
                       : slice_equal_text(verdict, "not_yet")
@@ -71,10 +76,11 @@ static void
 keys_text(struct slice body, const void *arg, struct buf *into)
 {
     (void)arg;
-    static const char *const heads[] = { "TYPE", "WEBHOOK",      "WALK",
-                                         "MET",  "CONFIRMED",    "RECOVERED",
-                                         "LATE", "WEBHOOK ONLY", "IDS MEET",
-                                         NULL };
+    static const char *const heads[] = {
+        "TYPE",         "WEBHOOK",      "WALK",     "MET",
+        "CONFIRMED",    "RECOVERED",    "LATE",     "WEBHOOK ONLY",
+        "HOOKED AGAIN", "LISTED AGAIN", "IDS MEET", NULL
+    };
     struct table table = { 0 };
     struct arena arena = { 0 };
     struct slice items = told_array(body, "items");
@@ -90,7 +96,9 @@ keys_text(struct slice body, const void *arg, struct buf *into)
     if (count > 0) {
         table_print(&table, "  ", into);
         buf_text(into, "  of the events that are kept; webhook and walk: "
-                       "which brought it first\n");
+                       "which brought it first\n  again: sightings of what "
+                       "was known, since the start; a list shows its overlap "
+                       "walk after walk\n");
     }
     table_fini(&table);
     arena_fini(&arena);

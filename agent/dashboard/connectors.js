@@ -218,10 +218,12 @@ class Connector extends Screen {
     }
     const row = (name, of) => ({ key: name, cells: [name,
       state(...VERDICTS[of.verdict]), count(of.webhook), count(of.walk),
-      count(of.met), count(of.recovered), count(of.webhook_only)] });
+      count(of.met), count(of.recovered), count(of.webhook_only),
+      count(sum(of.duplicates))] });
     return table("Keys", ["Type", "Verdict", ["First by webhook", "num"],
       ["First by walk", "num"], ["Shown by both", "num"],
-      ["Recovered", "num"], ["Webhook only", "num"]],
+      ["Recovered", "num"], ["Webhook only", "num"],
+      ["Duplicates since the start", "num"]],
     [row("all", keys), ...keys.items.map(of => row(of.type || "–", of))]);
   }
 

@@ -113,6 +113,9 @@ count_sighting(struct entry *entry, const struct sighting *sighting)
     enum channel via = sighting->via;
     metric_add(sighting->fresh ? counts->events[via] : counts->duplicates[via],
                1);
+    if (!sighting->fresh) {
+        duplicates_note(counts->by_type, sighting->type, via);
+    }
     if (sighting->beyond_horizon) {
         metric_add(counts->beyond_horizon, 1);
     }

@@ -220,6 +220,10 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     struct metric_family *families[FAMILY_COUNT];
     *telemetry = (struct telemetry){ 0 };
     enum status status = metric_registry_create(&telemetry->registry);
+    telemetry->shelf = duplicates_shelf_create();
+    if (status == STATUS_OK && telemetry->shelf == NULL) {
+        status = STATUS_NOMEM;
+    }
     for (size_t i = 0; i < FAMILY_COUNT && status == STATUS_OK; i++) {
         status =
             metric_family_add(telemetry->registry, &specs[i], &families[i]);
@@ -277,6 +281,7 @@ void
 telemetry_fini(struct telemetry *telemetry)
 {
     metric_registry_destroy(telemetry->registry);
+    duplicates_shelf_destroy(telemetry->shelf);
     *telemetry = (struct telemetry){ 0 };
 }
 
@@ -315,6 +320,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
 {
     struct slice name = connector->name;
     struct telemetry_connector of = {
+        .by_type = duplicates_of(telemetry->shelf, name),
         .beyond_horizon = series(telemetry->beyond_horizon, name, NULL),
         .gaps = series(telemetry->gaps, name, NULL),
         .bound_broken = series(telemetry->bound_broken, name, NULL),

@@ -10,6 +10,7 @@
 #define FLOW_TELEMETRY_H
 
 #include "base/metric.h"
+#include "flow/duplicates.h"
 #include "model/channel.h"
 #include "source/source_poll.h"
 #include "source/source_stream.h"
@@ -53,11 +54,13 @@ struct telemetry {
     struct metric *commit_seconds;
     struct metric *reload_ok;
     struct metric *reload_time;
+    struct duplicates_shelf *shelf; /* no metric: a label for each type */
 };
 
 struct telemetry_connector {
     struct metric *events[CHANNEL_COUNT];
     struct metric *duplicates[CHANNEL_COUNT];
+    struct duplicates *by_type; /* of these */
     struct metric *beyond_horizon;
     struct metric *recovered; /* these four where there are both channels */
     struct metric *late;

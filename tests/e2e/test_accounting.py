@@ -169,6 +169,44 @@ class Accounting(harness.Case):
                       b"25", got.stdout)
         stays(lambda: agent.log().count(said) == 1, "once", 2)
 
+    def test_what_is_shown_again_is_counted_by_type(self):
+        first, second = iso(), iso()
+        provider = self.provider([row(1, first)])
+        agent = self.pet_shop(provider)
+        agent.wait_events(1)
+        for order, stamp, event, times in (
+                (1, first, "order.created", 1),
+                (2, second, "order.paid", 3)):
+            hook = Hook(order, stamp, event=event)
+            for _ in range(times):
+                self.assertEqual(hook.send(agent).status, 202)
+
+        def told():
+            keys = json.loads(agent.command("keys", "shop", "--json").stdout)
+            return keys, {item["type"]: item["duplicates"]["webhook"]
+                          for item in keys["items"]}
+
+        keys, by_type = told()
+        self.assertEqual(by_type, {"order.updated": 0, "order.created": 1,
+                                   "order.paid": 2})
+        self.assertEqual(keys["duplicates"]["webhook"],
+                         agent.metric("duplicates_total", connector="shop",
+                                      via="webhook"))
+        status = json.loads(agent.admin("/api/v1/status").body)
+        self.assertEqual(keys["started"], status["started"])
+        agent.config["connectors"]["shop"]["grace"] = "7m"
+        agent.write_config()
+        self.assertEqual(agent.command("reload").returncode, 0)
+        self.assertEqual(told()[1], by_type)
+        text = agent.command("keys", "shop").stdout.decode()
+        self.assertIn("HOOKED AGAIN  LISTED AGAIN  IDS MEET", text)
+        self.assertRegex(text, r"order\.paid +1 +0 +\d+ +\d+ +0 +0 +0 +2 ")
+        wait_until(lambda: told()[0]["duplicates"]["poll"] > 0,
+                   "a walk shows the overlap again")
+        agent.stop()
+        agent.start()
+        self.assertEqual(sum(told()[1].values()), 0)
+
     def test_complete_until_is_told_over_a_restart_and_never_goes_back(self):
         provider = self.provider([row(1, iso())])
         agent = self.pet_shop(provider)

@@ -201,13 +201,27 @@ books_open(void)
            !world.clock_went_back;
 }
 
+/* Of all types. */
+static double
+told_again(const struct telemetry_connector *counts, enum channel via)
+{
+    size_t count;
+    const struct duplicates_type *types =
+        duplicates_types(counts->by_type, &count);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)types[i].by[via];
+    }
+    return sum;
+}
+
 static void
 compare_channel(const struct telemetry_connector *counts, enum channel via)
 {
     double fresh = metric_value(counts->events[via]);
     double again = metric_value(counts->duplicates[via]);
     if (fresh != (double)books.fresh[via] ||
-        again != (double)books.again[via]) {
+        again != (double)books.again[via] || again != told_again(counts, via)) {
         world_fail("accounting: the metrics say that %s brought %.0f and %.0f "
                    "again, and it was %" PRIu64 " and %" PRIu64,
                    channel_name(via), fresh, again, books.fresh[via],

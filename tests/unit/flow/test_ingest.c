@@ -51,6 +51,12 @@ a_request_is_stored_once_and_seen_afterwards(void **state)
     assert_int_equal(flow.last.answer->status, 202);
     assert_counted(counts().events[CHANNEL_WEBHOOK], 1);
     assert_counted(counts().duplicates[CHANNEL_WEBHOOK], 1);
+    size_t types;
+    const struct duplicates_type *again =
+        duplicates_types(counts().by_type, &types);
+    assert_int_equal(types, 1);
+    assert_true(slice_equal_text(again->type, "order.paid"));
+    assert_int_equal(again->by[CHANNEL_WEBHOOK], 1);
     assert_int_equal(flow.handlers[0].started, 1);
     flow_close();
 }
