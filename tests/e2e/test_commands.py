@@ -63,6 +63,45 @@ class Check(harness.Case):
                 "pace", "every_seconds", "staleness_seconds",
                 "calls_a_day_least", "calls_a_day_most")))
 
+    def test_it_tells_for_how_long_an_id_is_known(self):
+        shop = harness.pet_store(self.provider())
+        for keep, days in ((None, 35), ("40d", 40)):
+            if keep:
+                shop["keep_ids"] = keep
+            agent = self.agent({"shop": shop})
+            self.assertIn(f"dedup horizon: an id that comes again within "
+                          f"{days}d is a duplicate\n",
+                          agent.command("check").stdout.decode())
+            told = json.loads(agent.command("check", "--json").stdout)
+            self.assertEqual(told["connectors"][0]["dedup_horizon_seconds"],
+                             days * 86400)
+
+    def test_ids_that_walks_would_bring_again_must_be_kept(self):
+        provider = self.provider()
+        for poll, keep, longer, places in (
+                ({"retention": "40d"}, None, "provider's retention (40d)", 0),
+                ({"retention": "4d"}, "3d", "provider's retention (4d)", 1),
+                ({"overlap": "2d"}, "1d", "overlap (2d)", 1),
+                ({"overlap": "auto", "overlap_max": "36d"}, "35d",
+                 "overlap (36d)", 1),
+                ({"sweeps": [{"every": "1d", "overlap": "5d"}]}, "4d",
+                 "overlap (5d)", 1)):
+            shop = harness.pet_store(provider, poll=poll)
+            if keep:
+                shop["keep_ids"] = keep
+            agent = self.agent({"shop": shop})
+            got = agent.command("check")
+            said = got.stderr.decode()
+            self.assertEqual(got.returncode, 78, poll)
+            self.assertIn(f"error: 'keep_ids' ({keep or '35d'}) is shorter "
+                          f"than the {longer}: walks would bring forgotten "
+                          f"events again\n", said)
+            # it points to the key, where there is one
+            self.assertEqual(said.count("keep_ids"), 1 + places, said)
+            shop["keep_ids"] = "41d"
+            agent = self.agent({"shop": shop})
+            self.assertEqual(agent.command("check").returncode, 0)
+
     def test_what_only_a_sweep_covers_is_told_apart(self):
         agent = self.agent({"shop": harness.pet_store(
             self.provider(),
