@@ -37,6 +37,7 @@ struct cadence {
 
 struct cadence_input {
     int64_t started_ms;    /* Unix ms, when the last walk began; 0: never */
+    int64_t passed_ms;     /* since then, by a clock that nobody sets */
     int64_t now_ms;        /* Unix ms */
     unsigned failures;     /* walks failed in a row */
     int64_t asked_min_ms;  /* X-Poll-Interval of the last answer; 0: none */
@@ -49,7 +50,7 @@ struct cadence_input {
  * Returns when the next walk is due (Unix ms, never before now). Failures wait
  * 1 s, 2 s, 4 s … with jitter up to the interval, whoever wants one, and never
  * less than the provider's least. A schedule missed while asleep runs once,
- * now.
+ * now; a clock that was set back keeps nobody waiting for it to come round.
  */
 int64_t cadence_next(const struct cadence *cadence,
                      const struct cadence_input *input, struct prng *prng);

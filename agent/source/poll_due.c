@@ -24,25 +24,47 @@ has_waited(const struct source_poll *poll)
            (poll->run.fresh > 0 || poll->duration_ms >= wait_ms / 2);
 }
 
+void
+poll_due_begun(struct source_poll *poll)
+{
+    poll->started_ms = clock_unix_ms();
+    poll->began_ms = loop_now_ms(poll->loop);
+}
+
+/* By the cadence alone. */
+static struct cadence_input
+plain_input(const struct source_poll *poll)
+{
+    return (struct cadence_input){
+        .started_ms = poll->started_ms,
+        .passed_ms = loop_now_ms(poll->loop) - poll->began_ms,
+        .now_ms = clock_unix_ms(),
+        .asked_min_ms = poll->asked_min_ms,
+    };
+}
+
+bool
+poll_due_by_the_clock(struct source_poll *poll)
+{
+    const struct cadence_input input = plain_input(poll);
+    return cadence_next(&poll->settings.cadence, &input, &poll->prng) <=
+           input.now_ms;
+}
+
 int64_t
 poll_due_ms(struct source_poll *poll)
 {
-    int64_t now_ms = clock_unix_ms();
+    struct cadence_input input = plain_input(poll);
     int64_t wait_ms =
         poll->settings.account->host->not_before_ms - loop_now_ms(poll->loop);
     int64_t apart_ms;
     /* A gate is asked at once, and holds. */
     bool waited = poll_gate_follows(poll, &apart_ms) || has_waited(poll);
     bool is_signal = poll->poked && !poll->at_once;
-    struct cadence_input input = {
-        .started_ms = poll->started_ms,
-        .now_ms = now_ms,
-        .failures = poll->patient ? 0 : poll->failures,
-        .asked_min_ms = poll->asked_min_ms,
-        .not_before_ms = wait_ms > 0 ? now_ms + wait_ms : 0,
-        .wanted = poll->poked || waited,
-        .apart_ms = is_signal && !waited ? SIGNAL_GAP_MS : apart_ms,
-    };
+    input.failures = poll->patient ? 0 : poll->failures;
+    input.not_before_ms = wait_ms > 0 ? input.now_ms + wait_ms : 0;
+    input.wanted = poll->poked || waited;
+    input.apart_ms = is_signal && !waited ? SIGNAL_GAP_MS : apart_ms;
     return cadence_next(&poll->settings.cadence, &input, &poll->prng);
 }
 

@@ -85,6 +85,7 @@ source_poll_follow(struct source_poll *poll, const struct source_poll *before)
     poll->follows = before->rests && before->started_ms != 0;
     if (poll->follows) {
         poll->started_ms = before->started_ms;
+        poll->began_ms = before->began_ms;
         poll->failures = before->failures;
         poll->patient = before->patient;
         poll->poked |= before->poked;

@@ -76,18 +76,8 @@ poll_gate_ask(struct source_poll *poll)
     }
 }
 
-/* Whether a walk would be due without a gate: one that always says no must not
- * keep a list from being read, nor what is complete from moving on. */
-static bool
-is_due_by_the_clock(struct source_poll *poll)
-{
-    int64_t now_ms = clock_unix_ms();
-    struct cadence_input input = { .started_ms = poll->started_ms,
-                                   .now_ms = now_ms,
-                                   .asked_min_ms = poll->asked_min_ms };
-    return cadence_next(&poll->settings.cadence, &input, &poll->prng) <= now_ms;
-}
-
+/* One that always says no must not keep a list from being read, nor what is
+ * complete from moving on: what is due by the clock is not asked about. */
 bool
 poll_gate_holds(struct source_poll *poll)
 {
@@ -97,7 +87,7 @@ poll_gate_holds(struct source_poll *poll)
     if (settings->connector->poll.gate.request.url == NULL ||
         settings->tier > 0 || settings->once || settings->is_backfill ||
         poll->gate_open || poll->poked || poll->failures > 0 ||
-        poll->state.open || is_due_by_the_clock(poll)) {
+        poll->state.open || poll_due_by_the_clock(poll)) {
         return false;
     }
     /* What the walk would send is what the gate is asked about. Without that,

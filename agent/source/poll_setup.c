@@ -69,7 +69,7 @@ poll_setup_holds(struct source_poll *poll)
         poll->sink->is_rehearsal || poll->state.has_start) {
         return false;
     }
-    poll->started_ms = clock_unix_ms();
+    poll_due_begun(poll);
     poll_setup_ask(poll);
     return true;
 }

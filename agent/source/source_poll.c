@@ -499,7 +499,7 @@ begin(struct source_poll *poll)
     poll->poked = false;
     poll->at_once = false;
     poll->patient = false;
-    poll->started_ms = now.our_ms;
+    poll_due_begun(poll);
     if (poll->run.started_ms == 0) {
         poll->run.started_ms = now.our_ms;
     }

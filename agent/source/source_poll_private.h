@@ -92,6 +92,7 @@ struct source_poll {
     bool *known; /* the sink's answer is copied here, in the page's arena */
 
     int64_t started_ms;       /* Unix ms, when the last walk began */
+    int64_t began_ms;         /* the same, by the loop's clock */
     unsigned failures;        /* in a row */
     int64_t feed_min_ms;      /* what the last whole feed asked for */
     int64_t asked_min_ms;     /* X-Poll-Interval of the last answer */
@@ -173,6 +174,12 @@ void poll_gate_leave(struct source_poll *poll);
 
 /* Returns when the next walk is due (Unix ms). */
 int64_t poll_due_ms(struct source_poll *poll);
+
+/* Whether it would be due without a gate. */
+bool poll_due_by_the_clock(struct source_poll *poll);
+
+/* A walk begins now. */
+void poll_due_begun(struct source_poll *poll);
 
 /* Idle until the next walk is due, or for so long. */
 void source_poll_wait(struct source_poll *poll);

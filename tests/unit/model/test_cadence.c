@@ -194,6 +194,34 @@ a_walk_is_due_one_interval_after_the_last_began(void **state)
           0,
           { .started_ms = NOW + INSTANT_DAY_MS, .now_ms = NOW },
           NOW + 60000 },
+        /* By 30 s, and by a day, half a minute after the walk. */
+        { 60000,
+          0,
+          { .started_ms = NOW, .passed_ms = 30000, .now_ms = NOW },
+          NOW + 30000 },
+        { 60000,
+          0,
+          { .started_ms = NOW + INSTANT_DAY_MS,
+            .passed_ms = 30000,
+            .now_ms = NOW },
+          NOW + 30000 },
+        { 60000,
+          0,
+          { .started_ms = NOW + 1, .passed_ms = 90000, .now_ms = NOW },
+          NOW },
+        /* It slept for a minute and a half, which not every clock counts. */
+        { 60000,
+          0,
+          { .started_ms = NOW - 100000, .passed_ms = 10000, .now_ms = NOW },
+          NOW },
+        /* A walk failed just now, and its provider wants to rest. */
+        { 60000,
+          40000,
+          { .started_ms = NOW + 5000,
+            .passed_ms = 30000,
+            .now_ms = NOW,
+            .failures = 1 },
+          NOW + 10000 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
