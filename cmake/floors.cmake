@@ -33,6 +33,8 @@ longstop_floor(store longstop_model longstop_io PkgConfig::sqlite
     Threads::Threads)
 longstop_embed_migrations(longstop_store ${CMAKE_SOURCE_DIR}/schema/sqlite
     store_migrate_sqlite)
+longstop_embed_migrations(longstop_store ${CMAKE_SOURCE_DIR}/schema/postgresql
+    store_migrate_postgresql)
 longstop_floor(source longstop_model longstop_io)
 longstop_floor(handler longstop_model longstop_io)
 longstop_floor(flow longstop_store longstop_source longstop_handler)

@@ -37,8 +37,10 @@ enum status store_migrate_run(const struct store_migrate_target *target,
                               const struct store_migration *migrations,
                               size_t count, struct error *err);
 
-/* schema/sqlite, generated at build. */
+/* schema/sqlite and schema/postgresql, generated at build. */
 extern const struct store_migration store_migrate_sqlite[];
 extern const size_t store_migrate_sqlite_count;
+extern const struct store_migration store_migrate_postgresql[];
+extern const size_t store_migrate_postgresql_count;
 
 #endif

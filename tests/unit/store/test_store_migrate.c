@@ -92,10 +92,19 @@ static void
 the_embedded_ones_are_numbered_without_a_hole(void **state)
 {
     (void)state;
-    assert_true(store_migrate_sqlite_count > 0);
-    for (size_t i = 0; i < store_migrate_sqlite_count; i++) {
-        assert_int_equal(store_migrate_sqlite[i].version, i + 1);
-        assert_non_null(strstr(store_migrate_sqlite[i].sql, "SPDX"));
+    const struct {
+        const struct store_migration *at;
+        size_t count;
+    } kinds[] = {
+        { store_migrate_sqlite, store_migrate_sqlite_count },
+        { store_migrate_postgresql, store_migrate_postgresql_count },
+    };
+    for (size_t kind = 0; kind < 2; kind++) {
+        assert_true(kinds[kind].count > 0);
+        for (size_t i = 0; i < kinds[kind].count; i++) {
+            assert_int_equal(kinds[kind].at[i].version, i + 1);
+            assert_non_null(strstr(kinds[kind].at[i].sql, "SPDX"));
+        }
     }
 }
 
