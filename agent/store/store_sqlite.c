@@ -86,7 +86,7 @@ static enum status
 take_lock(struct store_sqlite *store, bool *ret_was_clean, struct error *err)
 {
     struct buf path = { 0 };
-    buf_text(&path, store->path);
+    buf_text(&path, store->link.path);
     buf_text(&path, ".lock");
     enum status status = buf_status(&path);
     if (status == STATUS_OK) {
@@ -99,24 +99,24 @@ take_lock(struct store_sqlite *store, bool *ret_was_clean, struct error *err)
 /* SQLite would make the file as the umask says; its -wal and -shm take over
  * what the file has. */
 static enum status
-make_file(struct store_sqlite *store, struct error *err)
+make_file(struct sqlite_link *link, struct error *err)
 {
-    int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(link->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
         return error_set(err, STATUS_DENIED,
                          "store %s: %s: the file and its directory must be "
                          "there and writable by the user longstop runs as",
-                         store->path, strerror(errno));
+                         link->path, strerror(errno));
     }
     (void)close(fd);
     return STATUS_OK;
 }
 
 static enum status
-find_log(const struct store_sqlite *store, bool *ret_has, struct error *err)
+find_log(const struct sqlite_link *link, bool *ret_has, struct error *err)
 {
     struct buf path = { 0 };
-    buf_text(&path, store->path);
+    buf_text(&path, link->path);
     buf_text(&path, "-wal");
     enum status status = buf_status(&path);
     if (status != STATUS_OK) {
@@ -134,16 +134,16 @@ on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
     (void)db;
     (void)name;
-    struct store_sqlite *store = arg;
-    store->wal_pages = pages;
-    if (pages < store->wal_base) {
-        store->wal_base = 0; /* the log began anew */
+    struct sqlite_link *link = arg;
+    link->wal_pages = pages;
+    if (pages < link->wal_base) {
+        link->wal_base = 0; /* the log began anew */
     }
     return SQLITE_OK;
 }
 
 static enum status
-connect(struct store_sqlite *store, struct error *err)
+connect(struct sqlite_link *link, struct error *err)
 {
     /* Debian's build counts every allocation under a lock of all threads, which
      * nobody here asks for. Refused, and no harm, once SQLite has started. */
@@ -154,25 +154,25 @@ connect(struct store_sqlite *store, struct error *err)
         return installed;
     }
 #endif
-    int rc = sqlite3_open_v2(store->path, &store->db,
+    int rc = sqlite3_open_v2(link->path, &link->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
                                  SQLITE_OPEN_EXRESCODE,
                              NULL);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_busy_timeout(store->db, BUSY_MS);
+        rc = sqlite3_busy_timeout(link->db, BUSY_MS);
     }
-    return rc == SQLITE_OK ? STATUS_OK : store_sqlite_sql_fail(store, rc, err);
+    return rc == SQLITE_OK ? STATUS_OK : sqlite_link_fail(link, rc, err);
 }
 
 /* Runs a statement and returns the first column of its first row, as text. */
 static enum status
-ask(struct store_sqlite *store, const char *sql, char *into, size_t size,
+ask(struct sqlite_link *link, const char *sql, char *into, size_t size,
     struct error *err)
 {
     sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
+    int rc = sqlite3_prepare_v2(link->db, sql, -1, &stmt, NULL);
     if (rc != SQLITE_OK) {
-        return store_sqlite_sql_fail(store, rc, err);
+        return sqlite_link_fail(link, rc, err);
     }
     into[0] = '\0';
     rc = sqlite3_step(stmt);
@@ -183,22 +183,22 @@ ask(struct store_sqlite *store, const char *sql, char *into, size_t size,
     }
     enum status status = STATUS_OK;
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        status = store_sqlite_sql_fail(store, rc, err);
+        status = sqlite_link_fail(link, rc, err);
     }
     (void)sqlite3_finalize(stmt);
     return status;
 }
 
 static enum status
-ask_number(struct store_sqlite *store, const char *sql, int64_t *ret,
+ask_number(struct sqlite_link *link, const char *sql, int64_t *ret,
            struct error *err)
 {
     char text[32] = "";
-    enum status status = ask(store, sql, text, sizeof(text), err);
+    enum status status = ask(link, sql, text, sizeof(text), err);
     *ret = 0;
     if (status == STATUS_OK && text[0] != '\0' &&
         slice_to_i64(slice_of(text), ret) != STATUS_OK) {
-        status = store_sqlite_sql_fail(store, SQLITE_CORRUPT, err);
+        status = sqlite_link_fail(link, SQLITE_CORRUPT, err);
     }
     return status;
 }
@@ -206,7 +206,7 @@ ask_number(struct store_sqlite *store, const char *sql, int64_t *ret,
 /* Settings of the connection; those that could silently not take are asked
  * back. What the file is like stands first: page_size before the first page. */
 static enum status
-configure(struct store_sqlite *store, const struct store_settings *settings,
+configure(struct sqlite_link *link, const struct store_settings *settings,
           struct error *err)
 {
     static const struct {
@@ -233,39 +233,39 @@ configure(struct store_sqlite *store, const struct store_settings *settings,
                        ? settings->page_size
                        : 4096;
     (void)snprintf(text, sizeof(text), "PRAGMA page_size=%" PRId64, page);
-    enum status status = store_sqlite_sql_exec(store, text, err);
+    enum status status = sqlite_link_exec(link, text, err);
     for (size_t i = 0;
          status == STATUS_OK && i < sizeof(rows) / sizeof(rows[0]); i++) {
-        status = ask(store, rows[i].sql, text, sizeof(text), err);
+        status = ask(link, rows[i].sql, text, sizeof(text), err);
         if (status == STATUS_OK && rows[i].expect != NULL &&
             strcmp(text, rows[i].expect) != 0) {
             status =
                 error_set(err, STATUS_IO, "store %s: %s did not take (\"%s\")",
-                          store->path, rows[i].sql, text);
+                          link->path, rows[i].sql, text);
         }
     }
-    (void)sqlite3_wal_hook(store->db, on_commit, store);
+    (void)sqlite3_wal_hook(link->db, on_commit, link);
     return status;
 }
 
 /* After an end that was not clean: copy the log, then look the file over. A
  * very large one is looked over while it serves. */
 static enum status
-recover(struct store_sqlite *store, struct error *err)
+recover(struct sqlite_link *link, struct error *err)
 {
     enum status status =
-        store_sqlite_sql_checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE, err);
+        sqlite_link_checkpoint(link, SQLITE_CHECKPOINT_TRUNCATE, err);
     if (status != STATUS_OK && status != STATUS_BUSY) {
         return status;
     }
     struct stat what;
-    if (stat(store->path, &what) != 0 || what.st_size > QUICK_CHECK_BYTES) {
+    if (stat(link->path, &what) != 0 || what.st_size > QUICK_CHECK_BYTES) {
         return STATUS_OK;
     }
     char text[128];
-    status = ask(store, "PRAGMA quick_check(1)", text, sizeof(text), err);
+    status = ask(link, "PRAGMA quick_check(1)", text, sizeof(text), err);
     if (status == STATUS_OK && strcmp(text, "ok") != 0) {
-        (void)store_sqlite_sql_fail(store, SQLITE_CORRUPT, err);
+        (void)sqlite_link_fail(link, SQLITE_CORRUPT, err);
         status = error_wrap(err, STATUS_CORRUPT, "%s", text);
     }
     return status;
@@ -274,7 +274,7 @@ recover(struct store_sqlite *store, struct error *err)
 static enum status
 migrate_exec(void *arg, const char *sql, struct error *err)
 {
-    return store_sqlite_sql_exec(arg, sql, err);
+    return sqlite_link_exec(arg, sql, err);
 }
 
 static enum status
@@ -282,71 +282,45 @@ migrate_version(void *arg, int version, struct error *err)
 {
     char text[48];
     (void)snprintf(text, sizeof(text), "PRAGMA user_version=%d", version);
-    return store_sqlite_sql_exec(arg, text, err);
+    return sqlite_link_exec(arg, text, err);
 }
 
 /* Reads the version before anything is changed: journal_mode would turn another
  * program's database round. */
 static enum status
-identify(struct store_sqlite *store, int64_t *ret_version, struct error *err)
+identify(struct sqlite_link *link, int64_t *ret_version, struct error *err)
 {
     int64_t application;
     int64_t tables;
     enum status status =
-        ask_number(store, "PRAGMA user_version", ret_version, err);
+        ask_number(link, "PRAGMA user_version", ret_version, err);
     if (status == STATUS_OK) {
-        status = ask_number(store, "PRAGMA application_id", &application, err);
+        status = ask_number(link, "PRAGMA application_id", &application, err);
     }
     if (status == STATUS_OK) {
-        status = ask_number(store, "SELECT count(*) FROM sqlite_schema",
-                            &tables, err);
+        status = ask_number(link, "SELECT count(*) FROM sqlite_schema", &tables,
+                            err);
     }
     if (status == STATUS_OK && tables > 0 && application != APPLICATION_ID) {
         status = error_set(err, STATUS_CONFIG,
                            "store %s is the database of another program: name "
                            "another file",
-                           store->path);
+                           link->path);
     }
     return status;
 }
 
 static enum status
-migrate(struct store_sqlite *store, int64_t version, struct error *err)
+migrate(struct sqlite_link *link, int64_t version, struct error *err)
 {
-    const struct store_migrate_target target = { store, migrate_exec,
+    const struct store_migrate_target target = { link, migrate_exec,
                                                  migrate_version };
     enum status status =
         store_migrate_run(&target, (int)version, store_migrate_sqlite,
                           store_migrate_sqlite_count, err);
     return status == STATUS_OK
                ? STATUS_OK
-               : error_wrap(err, status, "store %s", store->path);
-}
-
-enum status
-store_sqlite_meta_get(struct store_sqlite *store, const char *name,
-                      int64_t *ret_value, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_META_GET);
-    sql_text(&use, slice_of(name));
-    bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
-    *ret_value = 0;
-    if (status == STATUS_OK && row) {
-        *ret_value = sqlite3_column_int64(use.stmt, 0);
-        sql_stop(&use);
-    }
-    return status;
-}
-
-enum status
-store_sqlite_meta_put(struct store_sqlite *store, const char *name,
-                      int64_t value, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_META_PUT);
-    sql_text(&use, slice_of(name));
-    sql_i64(&use, value);
-    return store_sqlite_sql_run(&use, err);
+               : error_wrap(err, status, "store %s", link->path);
 }
 
 /* A new epoch: what another process had leased is due at once, its attempt
@@ -354,84 +328,87 @@ store_sqlite_meta_put(struct store_sqlite *store, const char *name,
 static enum status
 begin_epoch(struct store_sqlite *store, struct error *err)
 {
+    struct store_sql *sql = &store->sql;
     int64_t stored;
-    enum status status =
-        store_sqlite_meta_get(store, "last_event", &stored, err);
+    enum status status = store_sql_meta_get(sql, "last_event", &stored, err);
     if (status == STATUS_OK) {
         int64_t highest;
-        status = ask_number(store, "SELECT max(id) FROM event", &highest, err);
-        store->last_event = (uint64_t)(highest > stored ? highest : stored);
+        status = ask_number(&store->link, "SELECT max(id) FROM event", &highest,
+                            err);
+        sql->last_event = (uint64_t)(highest > stored ? highest : stored);
     }
     if (status == STATUS_OK) {
-        status =
-            store_sqlite_meta_get(store, "dedup_floor", &store->floor_ms, err);
+        status = store_sql_meta_get(sql, "dedup_floor", &sql->floor_ms, err);
     }
     if (status == STATUS_OK) {
-        status = store_sqlite_meta_get(store, "epoch", &store->epoch, err);
+        status = store_sql_meta_get(sql, "epoch", &sql->epoch, err);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    store->epoch++;
-    status = store_sqlite_sql_begin(store, err);
+    sql->epoch++;
+    status = store_sql_begin(sql, err);
     if (status != STATUS_OK) {
         return status;
     }
-    status = store_sqlite_meta_put(store, "epoch", store->epoch, err);
+    status = store_sql_meta_put(sql, "epoch", sql->epoch, err);
     if (status == STATUS_OK) {
-        status = store_sqlite_sql_exec(
-            store, "UPDATE delivery SET due=0,owner=0 WHERE owner<>0", err);
+        status = sqlite_link_exec(
+            &store->link, "UPDATE delivery SET due=0,owner=0 WHERE owner<>0",
+            err);
     }
-    return store_sqlite_sql_end(store, status, err);
+    return store_sql_end(sql, status, err);
+}
+
+/* From the lock to a file of this program's version. */
+static enum status
+open_file(struct store_sqlite *store, const struct store_settings *settings,
+          struct error *err)
+{
+    struct sqlite_link *link = &store->link;
+    bool was_clean = true;
+    bool has_log = false;
+    int64_t version = 0;
+    enum status status = check_file_system(link->path, err);
+    if (status == STATUS_OK) {
+        status = take_lock(store, &was_clean, err);
+    }
+    if (status == STATUS_OK) {
+        status = make_file(link, err);
+    }
+    if (status == STATUS_OK) {
+        /* Somebody may have tidied the lock file away; a log that holds
+         * something tells of the same end. */
+        status = find_log(link, &has_log, err);
+    }
+    if (status == STATUS_OK) {
+        status = connect(link, err);
+    }
+    if (status == STATUS_OK) {
+        status = identify(link, &version, err);
+    }
+    if (status == STATUS_OK) {
+        status = configure(link, settings, err);
+    }
+    if (status == STATUS_OK && (!was_clean || has_log)) {
+        status = recover(link, err);
+    }
+    return status == STATUS_OK ? migrate(link, version, err) : status;
 }
 
 static enum status
 open_all(struct store_sqlite *store, const struct store_settings *settings,
          struct error *err)
 {
-    bool was_clean = true;
-    bool has_log = false;
-    int64_t version = 0;
-    enum status status = check_file_system(store->path, err);
+    enum status status = open_file(store, settings, err);
     if (status == STATUS_OK) {
-        status = take_lock(store, &was_clean, err);
-    }
-    if (status == STATUS_OK) {
-        status = make_file(store, err);
-    }
-    if (status == STATUS_OK) {
-        /* Somebody may have tidied the lock file away; a log that holds
-         * something tells of the same end. */
-        status = find_log(store, &has_log, err);
-    }
-    if (status == STATUS_OK) {
-        status = connect(store, err);
-    }
-    if (status == STATUS_OK) {
-        status = identify(store, &version, err);
-    }
-    if (status == STATUS_OK) {
-        status = configure(store, settings, err);
-    }
-    if (status == STATUS_OK && (!was_clean || has_log)) {
-        status = recover(store, err);
-    }
-    if (status == STATUS_OK) {
-        status = migrate(store, version, err);
-    }
-    if (status == STATUS_OK) {
-        status = store_sqlite_sql_prepare(store, err);
+        status =
+            sqlite_link_prepare(&store->link, SQL_BEGIN, SQL_VIEW_FIRST, err);
     }
     if (status == STATUS_OK) {
         status = begin_epoch(store, err);
     }
-    if (status == STATUS_OK) {
-        status = store_sqlite_tally_load(store, err);
-    }
-    if (status == STATUS_OK) {
-        status = store_sqlite_account_load(store, err);
-    }
-    return status;
+    return status == STATUS_OK ? store_sql_load(&store->sql, err) : status;
 }
 
 /* Lets everything go. After a failure nothing is written any more: closing the
@@ -439,20 +416,20 @@ open_all(struct store_sqlite *store, const struct store_settings *settings,
 static void
 let_go(struct store_sqlite *store, bool clean)
 {
-    store_sqlite_sql_finalize(store);
-    if (!clean && store->db != NULL) {
-        (void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+    struct sqlite_link *link = &store->link;
+    sqlite_link_finalize(link);
+    if (!clean && link->db != NULL) {
+        (void)sqlite3_db_config(link->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
                                 NULL);
     }
-    if (sqlite3_close(store->db) != SQLITE_OK) {
+    if (sqlite3_close(link->db) != SQLITE_OK) {
         clean = false;
     }
     if (store->lock != NULL) {
         fs_lock_release(store->lock, clean);
     }
-    mem_free(store->tallies);
-    mem_free(store->accounts);
-    mem_free(store->path);
+    store_sql_fini(&store->sql);
+    mem_free(link->path);
     mem_free(store);
 }
 
@@ -463,114 +440,15 @@ close_store(struct store *base)
         return;
     }
     struct store_sqlite *store = store_sqlite_of(base);
-    bool clean = store->failed == STATUS_OK;
+    bool clean = store->link.link.failed == STATUS_OK;
     if (clean) {
-        enum status status = store_sqlite_sql_checkpoint(
-            store, SQLITE_CHECKPOINT_TRUNCATE, NULL);
+        enum status status = sqlite_link_checkpoint(
+            &store->link, SQLITE_CHECKPOINT_TRUNCATE, NULL);
         /* A reader that still looks leaves the log, whole, to the next. */
         clean = status == STATUS_OK || status == STATUS_BUSY;
     }
     let_go(store, clean);
 }
-
-static enum status
-find_name(struct store_sqlite *store, enum store_name_kind kind,
-          struct slice name, uint32_t *ret_number, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_NAME_GET);
-    sql_i64(&use, kind);
-    sql_text(&use, name);
-    bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
-    if (status == STATUS_OK && !row) {
-        return STATUS_NOT_FOUND;
-    }
-    if (status == STATUS_OK) {
-        *ret_number = (uint32_t)sqlite3_column_int64(use.stmt, 0);
-        sql_stop(&use);
-    }
-    return status;
-}
-
-static enum status
-number_of(struct store *base, enum store_name_kind kind, struct slice name,
-          uint32_t *ret_number, struct error *err)
-{
-    struct store_sqlite *store = store_sqlite_of(base);
-    enum status status = store_sqlite_sql_usable(store, err);
-    if (status == STATUS_OK) {
-        status = find_name(store, kind, name, ret_number, err);
-    }
-    if (status != STATUS_NOT_FOUND) {
-        return status;
-    }
-    status = store_sqlite_sql_begin(store, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct sql_use use = sql_use(store, SQL_NAME_ADD);
-    sql_i64(&use, kind);
-    sql_text(&use, name);
-    status = store_sqlite_sql_run(&use, err);
-    uint32_t number = (uint32_t)sqlite3_last_insert_rowid(store->db);
-    status = store_sqlite_sql_end(store, status, err);
-    if (status == STATUS_OK) {
-        *ret_number = number;
-    }
-    return status;
-}
-
-static enum status
-read_walk(struct store *base, uint32_t connector, unsigned tier,
-          struct buf *into, struct error *err)
-{
-    struct store_sqlite *store = store_sqlite_of(base);
-    enum status status = store_sqlite_sql_usable(store, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    struct sql_use use = sql_use(store, SQL_WALK_GET);
-    sql_i64(&use, connector);
-    sql_i64(&use, tier);
-    bool row;
-    status = store_sqlite_sql_row(&use, &row, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (!row) {
-        return error_set(err, STATUS_NOT_FOUND, "store: no walk yet");
-    }
-    buf_append(into, sql_bytes(&use, 0));
-    sql_stop(&use);
-    return buf_status(into);
-}
-
-static int64_t
-ledger_floor(const struct store *base)
-{
-    return ((const struct store_sqlite *)(const void *)base)->floor_ms;
-}
-
-static const struct store_ops ops = {
-    .name = number_of,
-    .lanes = store_sqlite_lanes,
-    .keyed = store_sqlite_keyed,
-    .apply = store_sqlite_apply,
-    .claim = store_sqlite_claim,
-    .again = store_sqlite_again,
-    .errand = store_sqlite_again_errand,
-    .known = store_sqlite_apply_known,
-    .walk = read_walk,
-    .paused = store_sqlite_paused,
-    .receiver = store_sqlite_receiver,
-    .receiver_next = store_sqlite_receiver_next,
-    .figures = store_sqlite_tally_figures,
-    .account = store_sqlite_account,
-    .unlisted = store_sqlite_account_unlisted,
-    .prune = store_sqlite_prune,
-    .ledger_floor_ms = ledger_floor,
-    .close = close_store,
-};
 
 enum status
 store_sqlite_open(const char *path, const struct store_settings *settings,
@@ -587,18 +465,21 @@ store_sqlite_open(const char *path, const struct store_settings *settings,
         mem_free(store);
         return error_set(err, STATUS_NOMEM, "store: out of memory");
     }
-    store->store.ops = &ops;
-    store->path = buf_detach(&copy);
-    store->attempts_each = settings != NULL && settings->attempts_each > 0
-                               ? settings->attempts_each
-                               : ATTEMPTS_EACH;
+    store->ops = store_sql_ops;
+    store->ops.close = close_store;
+    store->sql.store.ops = &store->ops;
+    store->sql.link = &store->link.link;
+    sqlite_link_init(&store->link, buf_detach(&copy));
+    store->sql.attempts_each = settings != NULL && settings->attempts_each > 0
+                                   ? settings->attempts_each
+                                   : ATTEMPTS_EACH;
     enum status status = open_all(store, settings, err);
     if (status != STATUS_OK) {
         /* Not clean: what was found there is looked at again next time. */
         let_go(store, false);
         return status;
     }
-    store->serving = true;
-    *ret = &store->store;
+    store->link.link.serving = true;
+    *ret = &store->sql.store;
     return STATUS_OK;
 }

@@ -42,12 +42,12 @@ path_with(const char *path, const char *ending, char into[PATH_BYTES])
 /* ---- one connection ---- */
 
 /* Opens a database for a while. `link` lends path and connection to the words
- * of store_sqlite_sql. */
+ * of sqlite_link. */
 static enum status
-link_open(struct store_sqlite *link, const char *path, int flags,
+link_open(struct sqlite_link *link, const char *path, int flags,
           struct error *err)
 {
-    *link = (struct store_sqlite){ 0 };
+    *link = (struct sqlite_link){ 0 };
     struct buf copy = { 0 };
     buf_text(&copy, path);
     if (buf_status(&copy) != STATUS_OK) {
@@ -81,20 +81,20 @@ link_open(struct store_sqlite *link, const char *path, int flags,
         rc = sqlite3_db_config(link->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
                                NULL);
     }
-    return rc == SQLITE_OK ? STATUS_OK : store_sqlite_sql_fail(link, rc, err);
+    return rc == SQLITE_OK ? STATUS_OK : sqlite_link_fail(link, rc, err);
 }
 
 static void
-link_close(struct store_sqlite *link)
+link_close(struct sqlite_link *link)
 {
     (void)sqlite3_close(link->db);
     mem_free(link->path);
-    *link = (struct store_sqlite){ 0 };
+    *link = (struct sqlite_link){ 0 };
 }
 
 /* Runs a question with one answer: a number, or a text. */
 static enum status
-ask(struct store_sqlite *link, const char *sql, int64_t *ret, char *text,
+ask(struct sqlite_link *link, const char *sql, int64_t *ret, char *text,
     size_t size, struct error *err)
 {
     sqlite3_stmt *stmt = NULL;
@@ -111,7 +111,7 @@ ask(struct store_sqlite *link, const char *sql, int64_t *ret, char *text,
     }
     enum status status = rc == SQLITE_ROW || rc == SQLITE_DONE
                              ? STATUS_OK
-                             : store_sqlite_sql_fail(link, rc, err);
+                             : sqlite_link_fail(link, rc, err);
     (void)sqlite3_finalize(stmt);
     return status;
 }
@@ -119,7 +119,7 @@ ask(struct store_sqlite *link, const char *sql, int64_t *ret, char *text,
 /* ---- what is in it ---- */
 
 static enum status
-identify(struct store_sqlite *link, struct store_backup *ret, struct error *err)
+identify(struct sqlite_link *link, struct store_backup *ret, struct error *err)
 {
     int64_t application = 0;
     enum status status =
@@ -144,13 +144,13 @@ identify(struct store_sqlite *link, struct store_backup *ret, struct error *err)
 }
 
 static enum status
-look_over(struct store_sqlite *link, struct error *err)
+look_over(struct sqlite_link *link, struct error *err)
 {
     char text[256] = "";
     enum status status =
         ask(link, "PRAGMA integrity_check(1)", NULL, text, sizeof(text), err);
     if (status == STATUS_OK && strcmp(text, "ok") != 0) {
-        (void)store_sqlite_sql_fail(link, SQLITE_CORRUPT, err);
+        (void)sqlite_link_fail(link, SQLITE_CORRUPT, err);
         status = error_wrap(err, STATUS_CORRUPT, "%s", text);
     }
     return status;
@@ -158,7 +158,7 @@ look_over(struct store_sqlite *link, struct error *err)
 
 /* Identifies, checks every page, and counts. */
 static enum status
-examine(struct store_sqlite *link, struct store_backup *ret, struct error *err)
+examine(struct sqlite_link *link, struct store_backup *ret, struct error *err)
 {
     const struct {
         const char *sql;
@@ -210,13 +210,13 @@ make_part(const char *part, struct error *err)
 }
 
 static enum status
-copy_pages(struct store_sqlite *from, struct store_sqlite *into,
+copy_pages(struct sqlite_link *from, struct sqlite_link *into,
            struct error *err)
 {
     sqlite3_backup *copy =
         sqlite3_backup_init(into->db, "main", from->db, "main");
     if (copy == NULL) {
-        return store_sqlite_sql_fail(into, sqlite3_errcode(into->db), err);
+        return sqlite_link_fail(into, sqlite3_errcode(into->db), err);
     }
     int rc;
     do {
@@ -224,34 +224,33 @@ copy_pages(struct store_sqlite *from, struct store_sqlite *into,
     } while (rc == SQLITE_OK);
     int ended = sqlite3_backup_finish(copy);
     rc = rc == SQLITE_DONE ? ended : rc;
-    return rc == SQLITE_OK ? STATUS_OK : store_sqlite_sql_fail(into, rc, err);
+    return rc == SQLITE_OK ? STATUS_OK : sqlite_link_fail(into, rc, err);
 }
 
 /* Copies what `from` sees into the new file `part`, checks and counts it. */
 static enum status
-copy_into(struct store_sqlite *from, const char *part, bool is_taken,
+copy_into(struct sqlite_link *from, const char *part, bool is_taken,
           struct store_backup *ret, struct error *err)
 {
-    struct store_sqlite into;
+    struct sqlite_link into;
     char mark[128];
     enum status status = link_open(&into, part, SQLITE_OPEN_READWRITE, err);
     if (status == STATUS_OK) {
         /* It is synced as a whole, before it gets its name. */
-        status = store_sqlite_sql_exec(&into, "PRAGMA synchronous=OFF", err);
+        status = sqlite_link_exec(&into, "PRAGMA synchronous=OFF", err);
     }
     if (status == STATUS_OK) {
         status = copy_pages(from, &into, err);
     }
     if (status == STATUS_OK) {
-        status =
-            store_sqlite_sql_exec(&into, "PRAGMA journal_mode=DELETE", err);
+        status = sqlite_link_exec(&into, "PRAGMA journal_mode=DELETE", err);
     }
     if (status == STATUS_OK && is_taken) {
         (void)snprintf(mark, sizeof(mark),
                        "INSERT OR REPLACE INTO meta "
                        "VALUES('backup_ms',%" PRId64 ")",
                        clock_unix_ms());
-        status = store_sqlite_sql_exec(&into, mark, err);
+        status = sqlite_link_exec(&into, mark, err);
     }
     if (status == STATUS_OK) {
         status = examine(&into, ret, err);
@@ -265,14 +264,14 @@ static enum status
 copy_file(const char *path, const char *part, bool is_taken,
           struct store_backup *ret, struct error *err)
 {
-    struct store_sqlite from;
+    struct sqlite_link from;
     enum status status = link_open(&from, path, SQLITE_OPEN_READONLY, err);
     if (status == STATUS_OK) {
         status = identify(&from, ret, err);
     }
     if (status == STATUS_OK) {
         /* One state from here to the end, whatever is committed beside it. */
-        status = store_sqlite_sql_exec(
+        status = sqlite_link_exec(
             &from, "BEGIN; SELECT count(*) FROM sqlite_schema", err);
     }
     if (status == STATUS_OK) {
@@ -314,7 +313,7 @@ enum status
 store_sqlite_backup_check(const char *path, struct store_backup *ret,
                           struct error *err)
 {
-    struct store_sqlite link;
+    struct sqlite_link link;
     enum status status = link_open(&link, path, SQLITE_OPEN_READONLY, err);
     if (status == STATUS_OK) {
         status = examine(&link, ret, err);
@@ -330,7 +329,7 @@ store_sqlite_backup_check(const char *path, struct store_backup *ret,
 static void
 settle_log(const char *path)
 {
-    struct store_sqlite link;
+    struct sqlite_link link;
     if (link_open(&link, path, SQLITE_OPEN_READWRITE, NULL) == STATUS_OK) {
         (void)sqlite3_wal_checkpoint_v2(link.db, NULL,
                                         SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

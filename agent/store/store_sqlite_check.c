@@ -38,8 +38,8 @@ look(sqlite3 *db, char *text, size_t size)
 }
 
 enum status
-store_sqlite_view_check(struct store_view *base, struct view_check *check,
-                        struct error *err)
+store_sqlite_check(struct store_view *base, struct view_check *check,
+                   struct error *err)
 {
     struct sqlite_view *view = sqlite_view_of(base);
     int64_t until_ms = clock_monotonic_ms() + check->most_ms;
@@ -52,7 +52,7 @@ store_sqlite_view_check(struct store_view *base, struct view_check *check,
         return STATUS_OK;
     }
     if (rc != SQLITE_OK) {
-        return store_sqlite_sql_fail(&view->link, rc, err);
+        return sqlite_link_fail(&view->link, rc, err);
     }
     return strcmp(text, "ok") == 0
                ? STATUS_OK

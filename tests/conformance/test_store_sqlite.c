@@ -42,7 +42,8 @@ view_one(struct store_view **ret, struct error *err)
 static void
 limit_row(struct store *store, int bytes)
 {
-    (void)sqlite3_limit(store_sqlite_of(store)->db, SQLITE_LIMIT_LENGTH, bytes);
+    (void)sqlite3_limit(store_sqlite_of(store)->link.db, SQLITE_LIMIT_LENGTH,
+                        bytes);
 }
 
 int

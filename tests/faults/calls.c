@@ -81,17 +81,17 @@ live(struct life *life, const struct row *row, struct end *end)
         for (int tries = 0; tries < TRIES; tries++) {
             end->status = life_step(life, path, i, &err);
             if (end->status == STATUS_OK || life->store == NULL ||
-                life->store->failed != STATUS_OK) {
+                life->store->link.link.failed != STATUS_OK) {
                 break;
             }
         }
         if (end->status == STATUS_OK || life->store == NULL) {
             continue;
         }
-        finals += life->store->failed != STATUS_OK ? 1 : 0;
-        if (row->stays && life->store->failed != STATUS_OK) {
+        finals += life->store->link.link.failed != STATUS_OK ? 1 : 0;
+        if (row->stays && life->store->link.link.failed != STATUS_OK) {
             end->wrong = "a store that could go on does not";
-        } else if (!row->stays && life->store->failed == STATUS_OK) {
+        } else if (!row->stays && life->store->link.link.failed == STATUS_OK) {
             end->wrong = "a store that must not go on does";
         } else if (!row->stays && !says_no_more(life, i)) {
             end->wrong = "something is acknowledged behind a failure";
@@ -118,8 +118,8 @@ look(struct life *life, struct end *end)
         return;
     }
     bool certain = end->state != 0 && life_state(life) == end->state;
-    if (sqlite3_prepare_v2(life->store->db, "PRAGMA integrity_check", -1, &stmt,
-                           NULL) != SQLITE_OK ||
+    if (sqlite3_prepare_v2(life->store->link.db, "PRAGMA integrity_check", -1,
+                           &stmt, NULL) != SQLITE_OK ||
         sqlite3_step(stmt) != SQLITE_ROW ||
         strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0) {
         end->wrong = "the file is not whole";

@@ -192,14 +192,14 @@ note_event(struct life *life, int fact, const struct sighting *sighting)
 static const struct store_ops *
 ops_of(const struct life *life)
 {
-    return life->store->store.ops;
+    return life->store->sql.store.ops;
 }
 
 static enum status
 apply(struct life *life, struct store_unit *unit, struct error *err)
 {
     struct store_unit *const units[] = { unit };
-    return ops_of(life)->apply(&life->store->store, units, 1, err);
+    return ops_of(life)->apply(&life->store->sql.store, units, 1, err);
 }
 
 static enum status
@@ -236,7 +236,7 @@ bring(struct life *life, int first, int count, enum channel via,
         units[0].walks = &walk;
         units[0].walk_count = 1;
     }
-    enum status status = ops_of(life)->apply(&life->store->store, group,
+    enum status status = ops_of(life)->apply(&life->store->sql.store, group,
                                              is_page ? 1 : (size_t)count, err);
     for (int i = 0; status == STATUS_OK && i < count; i++) {
         note_event(life, first + i, &sightings[i]);
@@ -263,7 +263,7 @@ claim(struct life *life, int handler, size_t limit, bool again,
 {
     struct store_claims claims = { .again = again };
     enum status status =
-        ops_of(life)->claim(&life->store->store, life->handlers[handler],
+        ops_of(life)->claim(&life->store->sql.store, life->handlers[handler],
                             FAR_MS / 2, FAR_MS, limit, &claims, err);
     *ret_count = 0;
     if (status != STATUS_OK) {
@@ -334,7 +334,8 @@ retry(struct life *life, struct error *err)
     struct store_again again = {
         .kind = AGAIN_RETRY, .at = ones, .count = count, .state = SLICE("{}")
     };
-    enum status status = ops_of(life)->again(&life->store->store, &again, err);
+    enum status status =
+        ops_of(life)->again(&life->store->sql.store, &again, err);
     if (status == STATUS_OK) {
         *life = after;
     }
@@ -385,7 +386,7 @@ receive(struct life *life, enum store_receiver_act act, struct error *err)
                                        .state = SLICE("{\"url\":\"x\"}"),
                                        .limit = 10 };
     enum status status =
-        ops_of(life)->receiver(&life->store->store, &receiver, err);
+        ops_of(life)->receiver(&life->store->sql.store, &receiver, err);
     if (status == STATUS_OK && act == STORE_RECEIVER_ADD) {
         life->receiver = receiver.number;
     }
@@ -399,7 +400,7 @@ account(struct life *life, struct error *err)
                                   .counts = true,
                                   .now_ms = FAR_MS,
                                   .limit = OWED_MOST };
-    return ops_of(life)->account(&life->store->store, &what, err);
+    return ops_of(life)->account(&life->store->sql.store, &what, err);
 }
 
 static enum status
@@ -408,7 +409,7 @@ prune(struct life *life, struct error *err)
     struct store_prune what = { .ledger_floor_ms = 500 * 1000,
                                 .events_before_ms = 2000,
                                 .limit = OWED_MOST };
-    return ops_of(life)->prune(&life->store->store, &what, err);
+    return ops_of(life)->prune(&life->store->sql.store, &what, err);
 }
 
 static enum status
@@ -424,7 +425,7 @@ life_step(struct life *life, const char *path, int step, struct error *err)
 {
     const int at = script[step].at;
     const int count = script[step].count;
-    struct store *store = &life->store->store;
+    struct store *store = &life->store->sql.store;
     const struct store_ops *ops = ops_of(life);
     bool edited;
     size_t claimed;
@@ -451,7 +452,7 @@ life_step(struct life *life, const char *path, int step, struct error *err)
     case RECEIVER_FORGET: return receive(life, STORE_RECEIVER_FORGET, err);
     case PRUNE: return prune(life, err);
     case CHECKPOINT:
-        life->store->wal_base = -CHECKPOINT_PAGES;
+        life->store->link.wal_base = -CHECKPOINT_PAGES;
         return STATUS_OK;
     case REOPEN: return reopen(life, path, err);
     case GAP:
@@ -476,7 +477,7 @@ void
 life_close(struct life *life)
 {
     if (life->store != NULL) {
-        ops_of(life)->close(&life->store->store);
+        ops_of(life)->close(&life->store->sql.store);
         life->store = NULL;
     }
 }
@@ -521,7 +522,7 @@ digest_rows(sqlite3 *db, const char *sql, uint64_t hash)
 uint64_t
 life_state(struct life *life)
 {
-    sqlite3 *db = life->store->db;
+    sqlite3 *db = life->store->link.db;
     uint64_t hash = digest_rows(db,
                                 "SELECT handler,event,attempt,lane,"
                                 "CASE owner WHEN 0 THEN due ELSE 0 END "
@@ -551,7 +552,7 @@ number(struct life *life, const char *sql)
 {
     sqlite3_stmt *stmt;
     int64_t value = -1;
-    if (sqlite3_prepare_v2(life->store->db, sql, -1, &stmt, NULL) ==
+    if (sqlite3_prepare_v2(life->store->link.db, sql, -1, &stmt, NULL) ==
             SQLITE_OK &&
         sqlite3_step(stmt) == SQLITE_ROW) {
         value = sqlite3_column_int64(stmt, 0);
@@ -571,7 +572,7 @@ send_again(struct life *life)
         const uint64_t before = life->numbers[i];
         struct sighting sighting = sighting_of(i, CHANNEL_WEBHOOK);
         bool known;
-        if (ops_of(life)->known(&life->store->store, &sighting, 1, &known,
+        if (ops_of(life)->known(&life->store->sql.store, &sighting, 1, &known,
                                 &err) != STATUS_OK ||
             (before != 0 && !known) ||
             bring(life, i, 1, CHANNEL_WEBHOOK, &err) != STATUS_OK) {
@@ -623,7 +624,7 @@ hand_over(struct life *life, int handler, bool certain)
 const char *
 life_goes_on(struct life *life, bool certain)
 {
-    const char *path = life->store->path;
+    const char *path = life->store->link.path;
     char copy[256];
     struct error err = { 0 };
     (void)snprintf(copy, sizeof(copy), "%s", path);

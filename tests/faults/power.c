@@ -61,8 +61,8 @@ plant(struct life *life)
 {
     tape_syncs_are_lies(strcmp(options.plant, "lies") == 0);
     if (strcmp(options.plant, "normal") == 0 && life->store != NULL) {
-        (void)sqlite3_exec(life->store->db, "PRAGMA synchronous=NORMAL", NULL,
-                           NULL, NULL);
+        (void)sqlite3_exec(life->store->link.db, "PRAGMA synchronous=NORMAL",
+                           NULL, NULL, NULL);
     }
 }
 
@@ -188,7 +188,7 @@ look(const char *folder, size_t tape, bool goes_on)
     int at = moment_of(life_state(&life), tape);
     if (at < 0) {
         wrong = "what was acknowledged is not what is there";
-    } else if (!is_whole(life.store->db)) {
+    } else if (!is_whole(life.store->link.db)) {
         wrong = "the file is not whole";
     } else if (goes_on) {
         struct store_sqlite *store = life.store;

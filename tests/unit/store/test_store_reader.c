@@ -241,8 +241,8 @@ a_question_leaves_the_log_free_to_begin_anew(void **state)
     detail.number = 7;
     assert_int_equal(view->ops->detail(view, &detail, &arena, &err),
                      STATUS_NOT_FOUND);
-    assert_ok(store_sqlite_sql_checkpoint(store_sqlite_of(store),
-                                          SQLITE_CHECKPOINT_TRUNCATE, &err));
+    assert_ok(sqlite_link_checkpoint(&store_sqlite_of(store)->link,
+                                     SQLITE_CHECKPOINT_TRUNCATE, &err));
     arena_fini(&arena);
     view->ops->close(view);
     store->ops->close(store);

@@ -68,7 +68,7 @@ open_store(void)
 static void
 close_store(struct store_sqlite *store)
 {
-    store->store.ops->close(&store->store);
+    store->sql.store.ops->close(&store->sql.store);
 }
 
 /* Opening must fail with `status` and words that hold `words`. */
@@ -97,7 +97,7 @@ static int64_t
 number(struct store_sqlite *store, const char *sql)
 {
     sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL),
+    assert_int_equal(sqlite3_prepare_v2(store->link.db, sql, -1, &stmt, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     int64_t value = sqlite3_column_int64(stmt, 0);
@@ -122,7 +122,8 @@ apply(struct store_sqlite *store, struct store_unit *unit)
 {
     struct store_unit *const units[] = { unit };
     struct error err = { 0 };
-    enum status status = store->store.ops->apply(&store->store, units, 1, &err);
+    enum status status =
+        store->sql.store.ops->apply(&store->sql.store, units, 1, &err);
     return status == STATUS_OK ? unit->status : status;
 }
 
@@ -354,9 +355,10 @@ a_store_of_every_earlier_number_is_brought_up(void **state)
         assert_int_equal(number(store, "SELECT max(id) FROM name"), 2);
         uint32_t next;
         struct error err = { 0 };
-        assert_int_equal(store->store.ops->name(&store->store, STORE_HANDLER,
-                                                slice_of("new"), &next, &err),
-                         STATUS_OK);
+        assert_int_equal(
+            store->sql.store.ops->name(&store->sql.store, STORE_HANDLER,
+                                       slice_of("new"), &next, &err),
+            STATUS_OK);
         assert_int_equal(next, 4);
         close_store(store);
     }
@@ -368,14 +370,14 @@ a_receiver_that_is_forgotten_leaves_nothing(void **state)
 {
     (void)state;
     struct store_sqlite *store = open_store();
-    const struct store_ops *ops = store->store.ops;
+    const struct store_ops *ops = store->sql.store.ops;
     struct error err = { 0 };
     for (int i = 0; i < 20; i++) {
         struct store_receiver receiver = { .act = STORE_RECEIVER_ADD,
                                            .name = SLICE("rcv_1"),
                                            .state = SLICE("{}"),
                                            .limit = 10 };
-        assert_int_equal(ops->receiver(&store->store, &receiver, &err),
+        assert_int_equal(ops->receiver(&store->sql.store, &receiver, &err),
                          STATUS_OK);
         struct owed owed = { .handler = receiver.number };
         struct sighting sighting = sighting_of((uint32_t)i, slice_of("{}"));
@@ -383,19 +385,19 @@ a_receiver_that_is_forgotten_leaves_nothing(void **state)
         sighting.owed_count = 1;
         assert_int_equal(apply_one(store, &sighting), STATUS_OK);
         receiver.act = STORE_RECEIVER_REMOVE;
-        assert_int_equal(ops->receiver(&store->store, &receiver, &err),
+        assert_int_equal(ops->receiver(&store->sql.store, &receiver, &err),
                          STATUS_OK);
         receiver.act = STORE_RECEIVER_FORGET;
         do {
-            assert_int_equal(ops->receiver(&store->store, &receiver, &err),
+            assert_int_equal(ops->receiver(&store->sql.store, &receiver, &err),
                              STATUS_OK);
         } while (receiver.more);
         struct store_figure figure = { .handler = receiver.number };
-        assert_int_equal(ops->figures(&store->store, &figure, 1, &err),
+        assert_int_equal(ops->figures(&store->sql.store, &figure, 1, &err),
                          STATUS_OK);
         assert_int_equal(figure.pending, 0);
     }
-    assert_int_equal(store->tally_count, 0);
+    assert_int_equal(store->sql.tally_count, 0);
     assert_int_equal(number(store, "SELECT count(*) FROM name"), 0);
     assert_int_equal(number(store, "SELECT count(*) FROM delivery"), 0);
     close_store(store);
@@ -420,8 +422,9 @@ what_an_event_needed_goes_with_it(void **state)
     assert_int_equal(apply_one(store, &sighting), STATUS_OK);
     assert_int_equal(number(store, "SELECT count(*) FROM fill"), 1);
     struct store_prune prune = { .events_before_ms = INT64_MAX, .limit = 10 };
-    assert_int_equal(store->store.ops->prune(&store->store, &prune, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        store->sql.store.ops->prune(&store->sql.store, &prune, NULL),
+        STATUS_OK);
     assert_int_equal(number(store, "SELECT count(*) FROM fill"), 0);
     close_store(store);
 }
@@ -439,8 +442,9 @@ numbers_grow_though_the_clock_went_back(void **state)
     assert_int_equal(apply_one(store, &sighting), STATUS_OK);
     assert_int_equal(sighting.number, 4194304000000000001);
     struct store_prune prune = { .events_before_ms = FAR_MS, .limit = 10 };
-    assert_int_equal(store->store.ops->prune(&store->store, &prune, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        store->sql.store.ops->prune(&store->sql.store, &prune, NULL),
+        STATUS_OK);
     assert_int_equal(prune.removed, 2);
     close_store(store);
     /* Not even the highest number, gone with its row, is given again. */
@@ -510,8 +514,9 @@ when_another_channel_first_showed_an_event_goes_with_it(void **state)
     assert_true(number(store, "SELECT at_ms FROM sighting WHERE via=1") >=
                 before_ms);
     struct store_prune prune = { .events_before_ms = INT64_MAX, .limit = 10 };
-    assert_int_equal(store->store.ops->prune(&store->store, &prune, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        store->sql.store.ops->prune(&store->sql.store, &prune, NULL),
+        STATUS_OK);
     assert_int_equal(prune.removed, 1);
     assert_int_equal(number(store, count), 0);
     /* What is gone has nothing to keep a time with. */
@@ -535,7 +540,7 @@ without_memory_nothing_is_counted_or_kept(void **state)
     assert_int_equal(status, STATUS_NOMEM);
     struct store_account account = { .connector = 2, .counts = true };
     mem_fail_after(0, 0);
-    status = store->store.ops->account(&store->store, &account, NULL);
+    status = store->sql.store.ops->account(&store->sql.store, &account, NULL);
     mem_fail_after(-1, 0);
     assert_int_equal(status, STATUS_NOMEM);
     assert_int_equal(apply_one(store, &row), STATUS_OK);
@@ -551,7 +556,7 @@ what_is_applied_again_beside_a_failed_unit_counts_once(void **state)
     static char large[8192];
     memset(large, 'x', sizeof(large));
     struct store_sqlite *store = open_store();
-    (void)sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, 4096);
+    (void)sqlite3_limit(store->link.db, SQLITE_LIMIT_LENGTH, 4096);
     struct sighting row = seen_via(store, CHANNEL_WEBHOOK);
     row.via = CHANNEL_POLL;
     struct sighting hook =
@@ -564,8 +569,9 @@ what_is_applied_again_beside_a_failed_unit_counts_once(void **state)
                             .sightings = &hook,
                             .sighting_count = 1 };
     struct store_unit *const units[] = { &a, &b };
-    assert_int_equal(store->store.ops->apply(&store->store, units, 2, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        store->sql.store.ops->apply(&store->sql.store, units, 2, NULL),
+        STATUS_OK);
     assert_int_equal(b.status, STATUS_TOO_LARGE);
     assert_true(row.confirmed);
     assert_int_equal(number(store, "SELECT confirmed FROM account"), 1);
@@ -577,12 +583,13 @@ counting_reads_no_bodies(void **state)
 {
     (void)state;
     struct store_sqlite *store = open_store();
-    const char *sql = sqlite3_sql(store->statements[SQL_ACCOUNT_SCAN]);
+    const char *sql = sqlite3_sql(store->link.statements[SQL_ACCOUNT_SCAN]);
     char explain[512];
     (void)snprintf(explain, sizeof(explain), "EXPLAIN %s", sql);
     sqlite3_stmt *stmt;
-    assert_int_equal(sqlite3_prepare_v2(store->db, explain, -1, &stmt, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(store->link.db, explain, -1, &stmt, NULL),
+        SQLITE_OK);
     size_t steps = 0;
     while (sqlite3_step(stmt) == SQLITE_ROW) {
         /* All it asks is in the keys of the index. */
@@ -673,20 +680,20 @@ a_reader_delays_checkpoints_and_nothing_else(void **state)
         SQLITE_OK);
     for (uint32_t i = 1; i < 10; i++) {
         /* A checkpoint before each. */
-        store->wal_base = -CHECKPOINT_PAGES;
+        store->link.wal_base = -CHECKPOINT_PAGES;
         sighting = sighting_of(i, slice_of("x"));
         assert_int_equal(apply_one(store, &sighting), STATUS_OK);
-        assert_true(store->wal_base > 0);
+        assert_true(store->link.wal_base > 0);
     }
     /* The log could not begin anew under the reader; now it can. */
-    int pages = store->wal_pages;
+    int pages = store->link.wal_pages;
     assert_int_equal(sqlite3_close(reader), SQLITE_OK);
     for (uint32_t i = 10; i < 12; i++) {
-        store->wal_base = -CHECKPOINT_PAGES;
+        store->link.wal_base = -CHECKPOINT_PAGES;
         sighting = sighting_of(i, slice_of("x"));
         assert_int_equal(apply_one(store, &sighting), STATUS_OK);
     }
-    assert_true(store->wal_pages < pages);
+    assert_true(store->link.wal_pages < pages);
     close_store(store);
 }
 
@@ -712,14 +719,14 @@ a_process_that_died_left_everything_it_acknowledged(void **state)
     struct store_sqlite *store = open_store();
     /* It was recovered before it was served: the log is copied. */
     struct store_claims claims = { 0 };
-    assert_int_equal(
-        store->store.ops->claim(&store->store, 1, 1, 2, 10, &claims, NULL),
-        STATUS_OK);
+    assert_int_equal(store->sql.store.ops->claim(&store->sql.store, 1, 1, 2, 10,
+                                                 &claims, NULL),
+                     STATUS_OK);
     assert_int_equal(claims.count, 1);
     assert_int_equal(claims.at[0].attempt, 2);
     event_unref(claims.at[0].event);
     mem_free(claims.at);
-    assert_int_equal(store->epoch, 2);
+    assert_int_equal(store->sql.epoch, 2);
     close_store(store);
 }
 
@@ -738,11 +745,11 @@ running_out_of_memory_leaves_the_store_usable(void **state)
         (void)mem_fail_after(rounds, 0);
         enum status applied = apply_one(store, &sighting);
         struct store_claims claims = { 0 };
-        enum status claimed =
-            applied != STATUS_OK
-                ? applied
-                : store->store.ops->claim(&store->store, owed.handler, FAR_MS,
-                                          FAR_MS, 10, &claims, NULL);
+        enum status claimed = applied != STATUS_OK
+                                  ? applied
+                                  : store->sql.store.ops->claim(
+                                        &store->sql.store, owed.handler, FAR_MS,
+                                        FAR_MS, 10, &claims, NULL);
         (void)mem_fail_after(-1, 0);
         done = claimed == STATUS_OK;
         assert_true(done || claimed == STATUS_NOMEM);
@@ -790,12 +797,12 @@ owe_many(struct store_sqlite *store, const char *columns, int count)
         " UNION ALL SELECT i+1 FROM n LIMIT %d) INSERT INTO event SELECT i,1,0,"
         "0,0,'e','t',x'','',x'' FROM n",
         count);
-    assert_int_equal(store_sqlite_sql_exec(store, sql, &err), STATUS_OK);
+    assert_int_equal(sqlite_link_exec(&store->link, sql, &err), STATUS_OK);
     (void)snprintf(sql, sizeof(sql),
                    "INSERT OR IGNORE INTO delivery(handler,event,due,attempt,"
                    "owner,lane) SELECT 1,id,%s FROM event",
                    columns);
-    assert_int_equal(store_sqlite_sql_exec(store, sql, &err), STATUS_OK);
+    assert_int_equal(sqlite_link_exec(&store->link, sql, &err), STATUS_OK);
 }
 
 /* What a claim of ten costs, in steps of SQLite's machine. */
@@ -807,8 +814,9 @@ steps_of_claim(struct store_sqlite *store, int64_t now_ms, size_t expected)
     struct store_claims claims = { 0 };
     struct error err = { 0 };
     int steps = 0;
-    assert_int_equal(store->store.ops->claim(&store->store, 1, now_ms,
-                                             now_ms + 1000, 10, &claims, &err),
+    assert_int_equal(store->sql.store.ops->claim(&store->sql.store, 1, now_ms,
+                                                 now_ms + 1000, 10, &claims,
+                                                 &err),
                      STATUS_OK);
     assert_int_equal(claims.count, expected);
     for (size_t i = 0; i < claims.count; i++) {
@@ -816,7 +824,7 @@ steps_of_claim(struct store_sqlite *store, int64_t now_ms, size_t expected)
     }
     mem_free(claims.at);
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
-        steps += sqlite3_stmt_status(store->statements[statements[i]],
+        steps += sqlite3_stmt_status(store->link.statements[statements[i]],
                                      SQLITE_STMTSTATUS_VM_STEP, 1);
     }
     return steps;
@@ -849,7 +857,7 @@ steps_of_lane(int behind, int *ret_end_steps)
     };
     struct store_unit unit = { .outcomes = &outcome, .outcome_count = 1 };
     assert_int_equal(apply(store, &unit), STATUS_OK);
-    *ret_end_steps = sqlite3_stmt_status(store->statements[SQL_LANE_NEXT],
+    *ret_end_steps = sqlite3_stmt_status(store->link.statements[SQL_LANE_NEXT],
                                          SQLITE_STMTSTATUS_VM_STEP, 1);
     steps += steps_of_claim(store, clock_unix_ms(), 1);
     close_store(store);

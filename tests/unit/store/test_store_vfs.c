@@ -65,7 +65,7 @@ try_open(struct store_sqlite **ret, struct error *err)
 static void
 close_store(struct store_sqlite *store)
 {
-    store->store.ops->close(&store->store);
+    store->sql.store.ops->close(&store->sql.store);
 }
 
 /* What a life knows of itself. */
@@ -115,7 +115,8 @@ run_round(struct store_sqlite *store, struct life *life, int round)
     }
     struct store_unit *const units[] = { &unit };
     struct error err = { 0 };
-    enum status status = store->store.ops->apply(&store->store, units, 1, &err);
+    enum status status =
+        store->sql.store.ops->apply(&store->sql.store, units, 1, &err);
     if (status == STATUS_OK) {
         life->numbers[round] = sighting.number;
         life->acked[round] = true;
@@ -134,7 +135,8 @@ live(struct store_sqlite *store, struct life *life)
     enum status status = STATUS_OK;
     for (int round = 0; round < ROUNDS; round++) {
         if (round % 3 == 2) {
-            store->wal_base = -CHECKPOINT_PAGES; /* a checkpoint comes first */
+            store->link.wal_base =
+                -CHECKPOINT_PAGES; /* a checkpoint comes first */
         }
         for (int tries = 0; tries < 3; tries++) {
             status = run_round(store, life, round);
@@ -154,7 +156,7 @@ number(struct store_sqlite *store, const char *sql)
 {
     sqlite3_stmt *stmt;
     int64_t value = -1;
-    if (sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+    if (sqlite3_prepare_v2(store->link.db, sql, -1, &stmt, NULL) == SQLITE_OK &&
         sqlite3_step(stmt) == SQLITE_ROW) {
         value = sqlite3_column_int64(stmt, 0);
     }
@@ -181,8 +183,8 @@ examine(const struct life *life)
     int last = -1;
     for (int i = 0; i < ROUNDS; i++) {
         struct sighting sighting = sighting_of(i);
-        HOLDS(store->store.ops->known(&store->store, &sighting, 1, &applied[i],
-                                      &err) == STATUS_OK);
+        HOLDS(store->sql.store.ops->known(&store->sql.store, &sighting, 1,
+                                          &applied[i], &err) == STATUS_OK);
         HOLDS(applied[i] || !life->acked[i]);
         count += applied[i] ? 1 : 0;
         last = applied[i] ? i : last;
@@ -199,8 +201,8 @@ examine(const struct life *life)
     HOLDS(number(store, "SELECT count(*) FROM delivery WHERE due<>0") <= 0);
     HOLDS(number(store, "SELECT coalesce(max(state),-1) FROM walk") == last);
     sqlite3_stmt *stmt;
-    HOLDS(sqlite3_prepare_v2(store->db, "PRAGMA integrity_check", -1, &stmt,
-                             NULL) == SQLITE_OK);
+    HOLDS(sqlite3_prepare_v2(store->link.db, "PRAGMA integrity_check", -1,
+                             &stmt, NULL) == SQLITE_OK);
     HOLDS(sqlite3_step(stmt) == SQLITE_ROW);
     HOLDS(strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0);
     (void)sqlite3_finalize(stmt);
@@ -318,9 +320,9 @@ a_step_that_fails_ends_the_store_or_leaves_it_usable(void **state)
                     finals++;
                     assert_int_equal(status, rows[i].serving);
                     assert_int_equal(run_round(store, &life, 0), status);
-                    assert_int_equal(
-                        store->store.ops->figures(&store->store, NULL, 0, NULL),
-                        status);
+                    assert_int_equal(store->sql.store.ops->figures(
+                                         &store->sql.store, NULL, 0, NULL),
+                                     status);
                 }
                 close_store(store);
             }
@@ -369,7 +371,7 @@ a_limit_on_file_size_is_a_full_disk_too(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     (void)signal(SIGXFSZ, old);
     assert_int_equal(status, STATUS_FULL);
-    assert_int_equal(store->failed, STATUS_OK);
+    assert_int_equal(store->link.link.failed, STATUS_OK);
     assert_int_equal(live(store, &life), STATUS_OK);
     close_store(store);
     assert_int_equal(examine(&life), 0);

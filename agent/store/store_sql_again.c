@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_again: dead letters, what comes again, and errands. */
-#include "store/store_sqlite_private.h"
+/* store_sql_again: dead letters, what comes again, and errands. */
+#include "store/store_sql_private.h"
 
 #include "io/clock.h"
 
@@ -21,10 +21,10 @@ bind_lane(struct sql_use *use, const struct lane *lane)
 }
 
 enum status
-store_sqlite_again_bury(struct store_sqlite *store,
-                        const struct store_outcome *outcome,
-                        const struct lane *lane, bool holds, int64_t now_ms,
-                        struct error *err)
+store_sql_again_bury(struct store_sql *store,
+                     const struct store_outcome *outcome,
+                     const struct lane *lane, bool holds, int64_t now_ms,
+                     struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_DEAD_ADD);
     sql_i64(&use, outcome->handler);
@@ -35,7 +35,7 @@ store_sqlite_again_bury(struct store_sqlite *store,
     sql_text(&use, outcome->detail);
     bind_lane(&use, lane);
     sql_i64(&use, holds ? 1 : 0);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 /* ---- what comes again ---- */
@@ -48,17 +48,17 @@ struct comeback {
 
 /* Owes an event once more; false where it is owed already, or gone. */
 static enum status
-owe(struct store_sqlite *store, const struct store_again *again,
+owe(struct store_sql *store, const struct store_again *again,
     const struct store_again_one *one, const struct comeback *from,
     bool *ret_owed, struct error *err)
 {
     const int64_t now_ms = clock_unix_ms();
     int64_t due;
     struct tally *tally;
-    enum status status = store_sqlite_lane_join(store, one->handler,
-                                                &from->lane, now_ms, &due, err);
+    enum status status = store_sql_lane_join(store, one->handler, &from->lane,
+                                             now_ms, &due, err);
     if (status == STATUS_OK) {
-        status = store_sqlite_tally_of(store, one->handler, &tally, err);
+        status = store_sql_tally_of(store, one->handler, &tally, err);
     }
     if (status != STATUS_OK) {
         return status;
@@ -72,8 +72,8 @@ owe(struct store_sqlite *store, const struct store_again *again,
     sql_i64(&use, again->kind);
     sql_i64(&use, now_ms);
     sql_i64(&use, (int64_t)again->errand);
-    status = store_sqlite_sql_run(&use, err);
-    *ret_owed = status == STATUS_OK && sqlite3_changes(store->db) == 1;
+    status = sql_run(&use, err);
+    *ret_owed = status == STATUS_OK && use.changed == 1;
     tally->pending_change += *ret_owed;
     return status;
 }
@@ -81,12 +81,12 @@ owe(struct store_sqlite *store, const struct store_again *again,
 /* An event that is gone, or a delivery that is alive, has no dead letter: what
  * is skipped has changed nothing. */
 static enum status
-do_one(struct store_sqlite *store, struct store_again *again,
+do_one(struct store_sql *store, struct store_again *again,
        const struct store_again_one *one, struct error *err)
 {
     bool found;
     struct comeback from = { .base = 0 };
-    enum status status = store_sqlite_lane_take_dead(
+    enum status status = store_sql_lane_take_dead(
         store, one->handler, one->event, &found, &from.lane, &from.base, err);
     bool is_done = found;
     if (again->kind == AGAIN_REPLAY) {
@@ -98,15 +98,15 @@ do_one(struct store_sqlite *store, struct store_again *again,
         }
         is_done = true;
         if (status == STATUS_OK && !found) {
-            status = store_sqlite_attempt_last(store, one->event, one->handler,
-                                               &from.base, err);
+            status = store_sql_attempt_last(store, one->event, one->handler,
+                                            &from.base, err);
         }
     }
     if (status == STATUS_OK && is_done && again->kind != AGAIN_DROP) {
         status = owe(store, again, one, &from, &is_done, err);
     } else if (status == STATUS_OK && found && from.lane.was_held) {
-        status = store_sqlite_lane_next(store, one->handler, &from.lane,
-                                        clock_unix_ms(), err);
+        status = store_sql_lane_next(store, one->handler, &from.lane,
+                                     clock_unix_ms(), err);
     }
     again->done += is_done;
     again->skipped += !is_done;
@@ -116,24 +116,25 @@ do_one(struct store_sqlite *store, struct store_again *again,
 /* ---- errands ---- */
 
 static enum status
-begin_errand(struct store_sqlite *store, struct store_again *again,
+begin_errand(struct store_sql *store, struct store_again *again,
              struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_ERRAND_ADD);
     sql_i64(&use, !again->is_over);
     sql_text(&use, again->state);
-    enum status status = store_sqlite_sql_run(&use, err);
+    int64_t number;
+    enum status status = sql_run_numbered(&use, &number, err);
     if (status != STATUS_OK) {
         return status;
     }
-    again->errand = (uint64_t)sqlite3_last_insert_rowid(store->db);
+    again->errand = (uint64_t)number;
     use = sql_use(store, SQL_ERRAND_TIDY);
     sql_i64(&use, (int64_t)again->errand - ERRANDS_KEPT);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 static enum status
-put_errand(struct store_sqlite *store, const struct store_again *again,
+put_errand(struct store_sql *store, const struct store_again *again,
            struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_ERRAND_PUT);
@@ -142,24 +143,24 @@ put_errand(struct store_sqlite *store, const struct store_again *again,
     sql_i64(&use, (int64_t)again->done);
     sql_i64(&use, (int64_t)again->skipped);
     sql_text(&use, again->state);
-    enum status status = store_sqlite_sql_run(&use, err);
-    return status == STATUS_OK && sqlite3_changes(store->db) == 0
+    enum status status = sql_run(&use, err);
+    return status == STATUS_OK && use.changed == 0
                ? error_set(err, STATUS_NOT_FOUND, "the errand is over")
                : status;
 }
 
 /* Tells how the errand stands. */
 static enum status
-read_errand(struct store_sqlite *store, struct store_again *again,
+read_errand(struct store_sql *store, struct store_again *again,
             struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_ERRAND_GET);
     sql_i64(&use, (int64_t)again->errand);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        again->all_done = sqlite3_column_int64(use.stmt, 0);
-        again->all_skipped = sqlite3_column_int64(use.stmt, 1);
+        again->all_done = sql_number(&use, 0);
+        again->all_skipped = sql_number(&use, 1);
         sql_stop(&use);
     }
     if (status != STATUS_OK) {
@@ -168,17 +169,16 @@ read_errand(struct store_sqlite *store, struct store_again *again,
     use = sql_use(store, SQL_ERRAND_OPEN);
     sql_i64(&use, (int64_t)again->errand);
     sql_i64(&use, OPEN_MOST);
-    status = store_sqlite_sql_row(&use, &row, err);
+    status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        again->open = sqlite3_column_int64(use.stmt, 0);
+        again->open = sql_number(&use, 0);
         sql_stop(&use);
     }
     return status;
 }
 
 static enum status
-do_slice(struct store_sqlite *store, struct store_again *again,
-         struct error *err)
+do_slice(struct store_sql *store, struct store_again *again, struct error *err)
 {
     enum status status = STATUS_OK;
     bool begins = again->errand == 0;
@@ -198,26 +198,26 @@ do_slice(struct store_sqlite *store, struct store_again *again,
 }
 
 enum status
-store_sqlite_again(struct store *base, struct store_again *again,
-                   struct error *err)
+store_sql_again(struct store *base, struct store_again *again,
+                struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
+    struct store_sql *store = store_sql_of(base);
     bool only_looks =
         again->count == 0 && again->state.len == 0 && !again->is_over;
-    enum status status = store_sqlite_sql_usable(store, err);
+    enum status status = store_sql_usable(store, err);
     if (status == STATUS_OK && only_looks) {
         again->done = 0;
         return read_errand(store, again, err);
     }
     if (status == STATUS_OK) {
-        status = store_sqlite_sql_begin(store, err);
+        status = store_sql_begin(store, err);
     }
     if (status != STATUS_OK) {
         return status;
     }
     uint64_t errand = again->errand;
     size_t skipped = again->skipped;
-    status = store_sqlite_sql_end(store, do_slice(store, again, err), err);
+    status = store_sql_end(store, do_slice(store, again, err), err);
     if (status != STATUS_OK) {
         again->errand = errand;
         again->done = 0;
@@ -227,25 +227,25 @@ store_sqlite_again(struct store *base, struct store_again *again,
 }
 
 enum status
-store_sqlite_again_errand(struct store *base, struct store_errand *errand,
-                          struct error *err)
+store_sql_again_errand(struct store *base, struct store_errand *errand,
+                       struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
-    enum status status = store_sqlite_sql_usable(store, err);
+    struct store_sql *store = store_sql_of(base);
+    enum status status = store_sql_usable(store, err);
     if (status != STATUS_OK) {
         return status;
     }
     struct sql_use use = sql_use(store, SQL_ERRAND_NEXT);
     sql_i64(&use, (int64_t)errand->after);
     bool row;
-    status = store_sqlite_sql_row(&use, &row, err);
+    status = sql_row(&use, &row, err);
     errand->number = 0;
     if (status != STATUS_OK || !row) {
         return status;
     }
-    errand->number = (uint64_t)sqlite3_column_int64(use.stmt, 0);
-    errand->done = sqlite3_column_int64(use.stmt, 1);
-    errand->skipped = sqlite3_column_int64(use.stmt, 2);
+    errand->number = (uint64_t)sql_number(&use, 0);
+    errand->done = sql_number(&use, 1);
+    errand->skipped = sql_number(&use, 2);
     buf_clear(&errand->state);
     buf_append(&errand->state, sql_bytes(&use, 3));
     sql_stop(&use);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/standing.h"
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 /*
  * An event that a walk brought is, in the end, either confirmed by a webhook
@@ -15,7 +15,7 @@
 #define BITS_WALK (1U << CHANNEL_POLL | 1U << CHANNEL_BACKFILL | LEDGER_BY_WALK)
 
 static enum status
-account_of(struct store_sqlite *store, uint32_t connector, struct account **ret,
+account_of(struct store_sql *store, uint32_t connector, struct account **ret,
            struct error *err)
 {
     for (size_t i = 0; i < store->account_count; i++) {
@@ -38,49 +38,43 @@ account_of(struct store_sqlite *store, uint32_t connector, struct account **ret,
 
 /* connector, since, mark, recovered, late, confirmed, met */
 static enum status
-take_row(struct store_sqlite *store, sqlite3_stmt *stmt, struct error *err)
+take_row(struct store_sql *store, const struct sql_use *use, struct error *err)
 {
     struct account *account;
-    enum status status = account_of(
-        store, (uint32_t)sqlite3_column_int64(stmt, 0), &account, err);
+    enum status status =
+        account_of(store, (uint32_t)sql_number(use, 0), &account, err);
     if (status != STATUS_OK) {
         return status;
     }
-    account->counts = sqlite3_column_type(stmt, 1) != SQLITE_NULL;
-    account->since = (uint64_t)sqlite3_column_int64(stmt, 1);
-    account->mark = (uint64_t)sqlite3_column_int64(stmt, 2);
-    account->recovered = sqlite3_column_int64(stmt, 3);
-    account->late = sqlite3_column_int64(stmt, 4);
-    account->confirmed = sqlite3_column_int64(stmt, 5);
-    account->met = sqlite3_column_int64(stmt, 6);
+    account->counts = !sql_is_null(use, 1);
+    account->since = (uint64_t)sql_number(use, 1);
+    account->mark = (uint64_t)sql_number(use, 2);
+    account->recovered = sql_number(use, 3);
+    account->late = sql_number(use, 4);
+    account->confirmed = sql_number(use, 5);
+    account->met = sql_number(use, 6);
     return STATUS_OK;
 }
 
 enum status
-store_sqlite_account_load(struct store_sqlite *store, struct error *err)
+store_sql_account_load(struct store_sql *store, struct error *err)
 {
-    sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(store->db,
-                                "SELECT connector,since,mark,recovered,late,"
-                                "confirmed,met FROM account",
-                                -1, &stmt, NULL);
-    if (rc != SQLITE_OK) {
-        return store_sqlite_sql_fail(store, rc, err);
+    struct sql_use use = sql_use(store, SQL_ACCOUNT_LOAD);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        status = take_row(store, &use, err);
+        if (status != STATUS_OK) {
+            sql_stop(&use);
+            return status;
+        }
+        status = sql_row(&use, &row, err);
     }
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        status = take_row(store, stmt, err);
-    }
-    if (status == STATUS_OK && rc != SQLITE_DONE) {
-        status = store_sqlite_sql_fail(store, rc, err);
-    }
-    (void)sqlite3_finalize(stmt);
     return status;
 }
 
 static enum status
-put(struct store_sqlite *store, const struct account *account,
-    struct error *err)
+put(struct store_sql *store, const struct account *account, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_ACCOUNT_PUT);
     sql_i64(&use, account->connector);
@@ -94,11 +88,11 @@ put(struct store_sqlite *store, const struct account *account,
     sql_i64(&use, account->late + account->late_change);
     sql_i64(&use, account->confirmed + account->confirmed_change);
     sql_i64(&use, account->met + account->met_change);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 enum status
-store_sqlite_account_write(struct store_sqlite *store, struct error *err)
+store_sql_account_write(struct store_sql *store, struct error *err)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < store->account_count; i++) {
@@ -111,7 +105,7 @@ store_sqlite_account_write(struct store_sqlite *store, struct error *err)
 }
 
 void
-store_sqlite_account_settle(struct store_sqlite *store, bool committed)
+store_sql_account_settle(struct store_sql *store, bool committed)
 {
     for (size_t i = 0; i < store->account_count; i++) {
         struct account *account = &store->accounts[i];
@@ -129,7 +123,7 @@ store_sqlite_account_settle(struct store_sqlite *store, bool committed)
 /* Which of the two kinds of walks brought an event, where both have shown it:
  * the ledger does not tell. What is gone was no backfill's to answer for. */
 static enum status
-was_backfilled(struct store_sqlite *store, const struct sighting *sighting,
+was_backfilled(struct store_sql *store, const struct sighting *sighting,
                unsigned before, bool *ret_was, struct error *err)
 {
     *ret_was = (before & 1U << CHANNEL_BACKFILL) != 0;
@@ -139,10 +133,10 @@ was_backfilled(struct store_sqlite *store, const struct sighting *sighting,
     struct sql_use use = sql_use(store, SQL_EVENT_VIA);
     sql_event(&use, sighting->number);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     *ret_was = false;
     if (status == STATUS_OK && row) {
-        *ret_was = sqlite3_column_int(use.stmt, 0) == CHANNEL_BACKFILL;
+        *ret_was = (int)sql_number(&use, 0) == CHANNEL_BACKFILL;
         sql_stop(&use);
     }
     return status;
@@ -174,9 +168,8 @@ meets(const struct sighting *sighting, unsigned before)
 }
 
 enum status
-store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
-                         const struct second_sighting *second,
-                         struct error *err)
+store_sql_account_see(struct store_sql *store, struct sighting *sighting,
+                      const struct second_sighting *second, struct error *err)
 {
     struct account *account;
     enum status status =
@@ -218,12 +211,12 @@ store_sqlite_account_see(struct store_sqlite *store, struct sighting *sighting,
     sql_event(&use, sighting->number);
     sql_i64(&use, sighting->via);
     sql_i64(&use, second->now_ms);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 /* Looks at what follows the mark; moves it, in `next`, over what it saw. */
 static enum status
-scan(struct store_sqlite *store, struct store_account *of, struct account *next,
+scan(struct store_sql *store, struct store_account *of, struct account *next,
      struct error *err)
 {
     /* The number says when an event was accepted, or later where the clock had
@@ -239,12 +232,12 @@ scan(struct store_sqlite *store, struct store_account *of, struct account *next,
     sql_i64(&use, (int64_t)of->limit);
     size_t looked_at = 0;
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
-        next->mark = (uint64_t)sqlite3_column_int64(use.stmt, 0);
-        next->recovered += sqlite3_column_int(use.stmt, 1) == 0;
-        status = store_sqlite_sql_row(&use, &row, err);
+        next->mark = (uint64_t)sql_number(&use, 0);
+        next->recovered += (int)sql_number(&use, 1) == 0;
+        status = sql_row(&use, &row, err);
     }
     of->more = looked_at == of->limit;
     return status;
@@ -252,7 +245,7 @@ scan(struct store_sqlite *store, struct store_account *of, struct account *next,
 
 /* What is to be written: counting begins or ends, or the mark moves. */
 static enum status
-decide(struct store_sqlite *store, struct store_account *of,
+decide(struct store_sql *store, struct store_account *of,
        const struct account *account, struct account *next, struct error *err)
 {
     *next = *account;
@@ -269,25 +262,25 @@ decide(struct store_sqlite *store, struct store_account *of,
 }
 
 static enum status
-write_alone(struct store_sqlite *store, const struct account *next,
+write_alone(struct store_sql *store, const struct account *next,
             struct error *err)
 {
-    enum status status = store_sqlite_sql_begin(store, err);
+    enum status status = store_sql_begin(store, err);
     if (status != STATUS_OK) {
         return status;
     }
-    return store_sqlite_sql_end(store, put(store, next, err), err);
+    return store_sql_end(store, put(store, next, err), err);
 }
 
 enum status
-store_sqlite_account(struct store *base, struct store_account *of,
-                     struct error *err)
+store_sql_account(struct store *base, struct store_account *of,
+                  struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
+    struct store_sql *store = store_sql_of(base);
     struct account *account = NULL;
     struct account next;
     of->more = false;
-    enum status status = store_sqlite_sql_usable(store, err);
+    enum status status = store_sql_usable(store, err);
     if (status == STATUS_OK) {
         status = account_of(store, of->connector, &account, err);
     }
@@ -314,13 +307,13 @@ store_sqlite_account(struct store *base, struct store_account *of,
 }
 
 enum status
-store_sqlite_account_unlisted(struct store *base, struct store_unlisted *of,
-                              struct error *err)
+store_sql_account_unlisted(struct store *base, struct store_unlisted *of,
+                           struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
+    struct store_sql *store = store_sql_of(base);
     of->count = 0;
     of->more = false;
-    enum status status = store_sqlite_sql_usable(store, err);
+    enum status status = store_sql_usable(store, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -332,13 +325,13 @@ store_sqlite_account_unlisted(struct store *base, struct store_unlisted *of,
     sql_i64(&use, (int64_t)of->limit);
     size_t looked_at = 0;
     bool row;
-    status = store_sqlite_sql_row(&use, &row, err);
+    status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
-        of->from_ms = sqlite3_column_int64(use.stmt, 0);
-        of->after = (uint64_t)sqlite3_column_int64(use.stmt, 1);
-        of->count += sqlite3_column_int(use.stmt, 2) == 0;
-        status = store_sqlite_sql_row(&use, &row, err);
+        of->from_ms = sql_number(&use, 0);
+        of->after = (uint64_t)sql_number(&use, 1);
+        of->count += (int)sql_number(&use, 2) == 0;
+        status = sql_row(&use, &row, err);
     }
     of->more = looked_at == of->limit;
     return status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Deliveries of one value of order_by, of which one at a time is tried. */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 #include "io/clock.h"
 
@@ -12,10 +12,10 @@
  */
 
 enum status
-store_sqlite_lane_of(struct store_sqlite *store, uint32_t handler,
-                     uint64_t event, struct lane *ret, struct error *err)
+store_sql_lane_of(struct store_sql *store, uint32_t handler, uint64_t event,
+                  struct lane *ret, struct error *err)
 {
-    const struct tally *tally = store_sqlite_tally_find(store, handler);
+    const struct tally *tally = store_sql_tally_find(store, handler);
     *ret = (struct lane){ 0 };
     if (tally == NULL || !tally->has_lanes) {
         return STATUS_OK;
@@ -24,26 +24,26 @@ store_sqlite_lane_of(struct store_sqlite *store, uint32_t handler,
     sql_i64(&use, handler);
     sql_event(&use, event);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        ret->is_set = sqlite3_column_type(use.stmt, 0) != SQLITE_NULL;
-        ret->number = sqlite3_column_int64(use.stmt, 0);
+        ret->is_set = !sql_is_null(&use, 0);
+        ret->number = sql_number(&use, 0);
         sql_stop(&use);
     }
     return status;
 }
 
 enum status
-store_sqlite_lane_join(struct store_sqlite *store, uint32_t handler,
-                       const struct lane *lane, int64_t now_ms,
-                       int64_t *ret_due_ms, struct error *err)
+store_sql_lane_join(struct store_sql *store, uint32_t handler,
+                    const struct lane *lane, int64_t now_ms,
+                    int64_t *ret_due_ms, struct error *err)
 {
     *ret_due_ms = now_ms;
     if (!lane->is_set) {
         return STATUS_OK;
     }
     struct tally *tally;
-    enum status status = store_sqlite_tally_of(store, handler, &tally, err);
+    enum status status = store_sql_tally_of(store, handler, &tally, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -55,7 +55,7 @@ store_sqlite_lane_join(struct store_sqlite *store, uint32_t handler,
     sql_i64(&use, handler);
     sql_i64(&use, lane->number);
     bool busy;
-    status = store_sqlite_sql_row(&use, &busy, err);
+    status = sql_row(&use, &busy, err);
     if (status == STATUS_OK && busy) {
         sql_stop(&use);
         *ret_due_ms = DUE_PARKED;
@@ -64,9 +64,8 @@ store_sqlite_lane_join(struct store_sqlite *store, uint32_t handler,
 }
 
 enum status
-store_sqlite_lane_next(struct store_sqlite *store, uint32_t handler,
-                       const struct lane *lane, int64_t now_ms,
-                       struct error *err)
+store_sql_lane_next(struct store_sql *store, uint32_t handler,
+                    const struct lane *lane, int64_t now_ms, struct error *err)
 {
     if (!lane->is_set) {
         return STATUS_OK;
@@ -75,12 +74,12 @@ store_sqlite_lane_next(struct store_sqlite *store, uint32_t handler,
     sql_i64(&use, handler);
     sql_i64(&use, lane->number);
     sql_i64(&use, now_ms);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 /* Reads the lane of a dead letter, and its last attempt. */
 static enum status
-lane_of_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
+lane_of_dead(struct store_sql *store, uint32_t handler, uint64_t event,
              bool *ret_found, struct lane *ret, int64_t *ret_attempt,
              struct error *err)
 {
@@ -88,21 +87,21 @@ lane_of_dead(struct store_sqlite *store, uint32_t handler, uint64_t event,
     sql_i64(&use, handler);
     sql_event(&use, event);
     *ret = (struct lane){ 0 };
-    enum status status = store_sqlite_sql_row(&use, ret_found, err);
+    enum status status = sql_row(&use, ret_found, err);
     if (status == STATUS_OK && *ret_found) {
-        ret->is_set = sqlite3_column_type(use.stmt, 0) != SQLITE_NULL;
-        ret->number = sqlite3_column_int64(use.stmt, 0);
-        ret->was_held = sqlite3_column_int(use.stmt, 1) != 0;
-        *ret_attempt = sqlite3_column_int64(use.stmt, 2);
+        ret->is_set = !sql_is_null(&use, 0);
+        ret->number = sql_number(&use, 0);
+        ret->was_held = sql_number(&use, 1) != 0;
+        *ret_attempt = sql_number(&use, 2);
         sql_stop(&use);
     }
     return status;
 }
 
 enum status
-store_sqlite_lane_take_dead(struct store_sqlite *store, uint32_t handler,
-                            uint64_t event, bool *ret_found, struct lane *ret,
-                            int64_t *ret_attempt, struct error *err)
+store_sql_lane_take_dead(struct store_sql *store, uint32_t handler,
+                         uint64_t event, bool *ret_found, struct lane *ret,
+                         int64_t *ret_attempt, struct error *err)
 {
     struct tally *tally;
     enum status status =
@@ -110,7 +109,7 @@ store_sqlite_lane_take_dead(struct store_sqlite *store, uint32_t handler,
     if (status != STATUS_OK || !*ret_found) {
         return status;
     }
-    status = store_sqlite_tally_of(store, handler, &tally, err);
+    status = store_sql_tally_of(store, handler, &tally, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -118,56 +117,56 @@ store_sqlite_lane_take_dead(struct store_sqlite *store, uint32_t handler,
     struct sql_use use = sql_use(store, SQL_DEAD_DROP);
     sql_i64(&use, handler);
     sql_event(&use, event);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 enum status
-store_sqlite_lane_drop_dead(struct store_sqlite *store, uint32_t handler,
-                            uint64_t event, int64_t now_ms, struct error *err)
+store_sql_lane_drop_dead(struct store_sql *store, uint32_t handler,
+                         uint64_t event, int64_t now_ms, struct error *err)
 {
     bool found;
     struct lane lane;
     int64_t attempt;
-    enum status status = store_sqlite_lane_take_dead(
-        store, handler, event, &found, &lane, &attempt, err);
+    enum status status = store_sql_lane_take_dead(store, handler, event, &found,
+                                                  &lane, &attempt, err);
     return status == STATUS_OK && found && lane.was_held
-               ? store_sqlite_lane_next(store, handler, &lane, now_ms, err)
+               ? store_sql_lane_next(store, handler, &lane, now_ms, err)
                : status;
 }
 
 /* Lets one held lane go on; `*ret_more`: there was one. */
 static enum status
-free_one(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
+free_one(struct store_sql *store, uint32_t handler, int64_t now_ms,
          bool *ret_more, struct error *err)
 {
     struct lane lane = { .is_set = true };
     struct sql_use use = sql_use(store, SQL_LANE_HELD);
     sql_i64(&use, handler);
-    enum status status = store_sqlite_sql_row(&use, ret_more, err);
+    enum status status = sql_row(&use, ret_more, err);
     if (status != STATUS_OK || !*ret_more) {
         return status;
     }
-    lane.number = sqlite3_column_int64(use.stmt, 0);
+    lane.number = sql_number(&use, 0);
     sql_stop(&use);
     use = sql_use(store, SQL_LANE_FREE);
     sql_i64(&use, handler);
     sql_i64(&use, lane.number);
-    status = store_sqlite_sql_run(&use, err);
+    status = sql_run(&use, err);
     return status == STATUS_OK
-               ? store_sqlite_lane_next(store, handler, &lane, now_ms, err)
+               ? store_sql_lane_next(store, handler, &lane, now_ms, err)
                : status;
 }
 
 enum status
-store_sqlite_lanes(struct store *base, uint32_t handler, bool dead_hold,
-                   struct error *err)
+store_sql_lanes(struct store *base, uint32_t handler, bool dead_hold,
+                struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
+    struct store_sql *store = store_sql_of(base);
     struct tally *tally;
     bool more = !dead_hold;
-    enum status status = store_sqlite_sql_usable(store, err);
+    enum status status = store_sql_usable(store, err);
     if (status == STATUS_OK) {
-        status = store_sqlite_tally_of(store, handler, &tally, err);
+        status = store_sql_tally_of(store, handler, &tally, err);
     }
     if (status != STATUS_OK) {
         return status;
@@ -176,7 +175,7 @@ store_sqlite_lanes(struct store *base, uint32_t handler, bool dead_hold,
     if (dead_hold) {
         return STATUS_OK;
     }
-    status = store_sqlite_sql_begin(store, err);
+    status = store_sql_begin(store, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -184,5 +183,5 @@ store_sqlite_lanes(struct store *base, uint32_t handler, bool dead_hold,
     while (status == STATUS_OK && more) {
         status = free_one(store, handler, now_ms, &more, err);
     }
-    return store_sqlite_sql_end(store, status, err);
+    return store_sql_end(store, status, err);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests that were not accepted: the last ones of each connector. */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 static enum status
-add(struct store_sqlite *store, const struct store_refusal *refusal,
+add(struct store_sql *store, const struct store_refusal *refusal,
     struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_REFUSAL_ADD);
@@ -16,18 +16,18 @@ add(struct store_sqlite *store, const struct store_refusal *refusal,
     sql_text(&use, refusal->why);
     sql_text(&use, refusal->peer);
     sql_text(&use, refusal->head);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 static enum status
-add_more(struct store_sqlite *store, const struct store_refusal *refusal,
+add_more(struct store_sql *store, const struct store_refusal *refusal,
          struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_REFUSAL_MORE);
     sql_i64(&use, refusal->connector);
     sql_i64(&use, refusal->cause);
     sql_i64(&use, refusal->more);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 static bool
@@ -42,19 +42,18 @@ was_named_before(const struct store_refusals *refusals, size_t index)
 }
 
 static enum status
-trim(struct store_sqlite *store, const struct store_refusals *refusals,
+trim(struct store_sql *store, const struct store_refusals *refusals,
      size_t index, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_REFUSAL_TRIM);
     sql_i64(&use, refusals->at[index].connector);
     sql_i64(&use, (int64_t)refusals->keep);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 enum status
-store_sqlite_refusal_put(struct store_sqlite *store,
-                         const struct store_refusals *refusals,
-                         struct error *err)
+store_sql_refusal_put(struct store_sql *store,
+                      const struct store_refusals *refusals, struct error *err)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < refusals->count; i++) {
@@ -75,20 +74,18 @@ store_sqlite_refusal_put(struct store_sqlite *store,
 static enum status
 take(const struct sql_use *use, struct arena *arena, struct view_refusal *into)
 {
-    sqlite3_stmt *stmt = use->stmt;
     *into = (struct view_refusal){
-        .id = (uint64_t)sqlite3_column_int64(stmt, 0),
-        .at_ms = sqlite3_column_int64(stmt, 2),
-        .cause = (enum refusal_cause)sqlite3_column_int(stmt, 3),
-        .status = (unsigned)sqlite3_column_int(stmt, 4),
-        .bytes = sqlite3_column_int64(stmt, 5),
-        .more = sqlite3_column_int64(stmt, 6),
+        .id = (uint64_t)sql_number(use, 0),
+        .at_ms = sql_number(use, 2),
+        .cause = (enum refusal_cause)sql_number(use, 3),
+        .status = (unsigned)sql_number(use, 4),
+        .bytes = sql_number(use, 5),
+        .more = sql_number(use, 6),
     };
     struct slice *const texts[] = { &into->why, &into->peer, &into->head };
-    enum status status =
-        store_sqlite_view_text(use, 1, arena, &into->connector);
+    enum status status = store_sql_view_text(use, 1, arena, &into->connector);
     for (int i = 0; status == STATUS_OK && i < 3; i++) {
-        status = store_sqlite_view_text(use, 7 + i, arena, texts[i]);
+        status = store_sql_view_text(use, 7 + i, arena, texts[i]);
     }
     return status;
 }
@@ -96,13 +93,12 @@ take(const struct sql_use *use, struct arena *arena, struct view_refusal *into)
 static bool
 is_wanted(const struct sql_use *use, const struct view_refusals *refusals)
 {
-    int64_t at_ms = sqlite3_column_int64(use->stmt, 2);
+    int64_t at_ms = sql_number(use, 2);
     return (refusals->cause == 0 ||
-            sqlite3_column_int(use->stmt, 3) == (int)refusals->cause) &&
+            (int)sql_number(use, 3) == (int)refusals->cause) &&
            (refusals->since_ms == 0 || at_ms >= refusals->since_ms) &&
            (refusals->until_ms == 0 || at_ms < refusals->until_ms) &&
-           (refusals->id == 0 ||
-            (uint64_t)sqlite3_column_int64(use->stmt, 0) == refusals->id);
+           (refusals->id == 0 || (uint64_t)sql_number(use, 0) == refusals->id);
 }
 
 static enum status
@@ -111,10 +107,10 @@ scan(struct sql_use *use, struct view_refusals *refusals, size_t limit,
 {
     size_t looked_at = 0;
     bool row;
-    enum status status = store_sqlite_sql_row(use, &row, err);
+    enum status status = sql_row(use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
-        refusals->next = (uint64_t)sqlite3_column_int64(use->stmt, 0);
+        refusals->next = (uint64_t)sql_number(use, 0);
         if (is_wanted(use, refusals)) {
             status = take(use, arena, &refusals->at[refusals->count++]);
         }
@@ -123,7 +119,7 @@ scan(struct sql_use *use, struct view_refusals *refusals, size_t limit,
             break;
         }
         if (status == STATUS_OK) {
-            status = store_sqlite_sql_row(use, &row, err);
+            status = sql_row(use, &row, err);
         }
     }
     sql_stop(use);
@@ -131,9 +127,8 @@ scan(struct sql_use *use, struct view_refusals *refusals, size_t limit,
 }
 
 enum status
-store_sqlite_refusal_view(struct store_view *base,
-                          struct view_refusals *refusals, struct arena *arena,
-                          struct error *err)
+store_sql_refusal_view(struct store_view *base, struct view_refusals *refusals,
+                       struct arena *arena, struct error *err)
 {
     size_t limit =
         refusals->limit < VIEW_ROWS_MOST ? refusals->limit : VIEW_ROWS_MOST;
@@ -148,8 +143,8 @@ store_sqlite_refusal_view(struct store_view *base,
     }
     /* Of one connector by its index: others may have many. */
     struct sql_use use = view_use(
-        sqlite_view_of(base),
-        refusals->connector == 0 ? VIEW_SQL_REFUSALS : VIEW_SQL_REFUSALS_OF);
+        sql_view_of(base),
+        refusals->connector == 0 ? SQL_VIEW_REFUSALS : SQL_VIEW_REFUSALS_OF);
     sql_event(&use, before);
     sql_i64(&use, refusals->connector);
     sql_i64(&use, (int64_t)(refusals->id != 0 ? 1 : refusals->look));

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+/* The statements of a store, in words that SQLite understands. */
+#include "store/sql_link.h"
 
 /* In the simulator a negative attempt stands for any. */
 #ifdef LONGSTOP_SIM
@@ -22,6 +19,24 @@
     " AND d.handler=?1 AND d.due<=?2 AND (d.owner=0 OR d.due<=?4)"             \
     " ORDER BY d.due,d.event LIMIT ?3"
 
+/* Names are those of `name`; a number whose name is gone stays a number. */
+#define CONNECTOR_NAME(of)                                                     \
+    "coalesce((SELECT name FROM name WHERE id=" of "),CAST(" of " AS TEXT))"
+
+#define REFUSALS                                                               \
+    "SELECT id," CONNECTOR_NAME("connector") ",at_ms,cause,status,bytes,more," \
+                                             "why,peer,head FROM refusal "     \
+                                             "WHERE "
+#define NEWEST " ORDER BY id DESC LIMIT ?3"
+
+#define LETTERS                                                                \
+    "SELECT d.id,d.event,d.handler,d.attempt,d.at_ms," CONNECTOR_NAME(         \
+        "d.handler") "," CONNECTOR_NAME("e.connector") ",e.type,e.ext_id,"     \
+                                                       "d.reason,d.detail "    \
+                                                       "FROM dead d JOIN "     \
+                                                       "event e ON "           \
+                                                       "e.id=d.event"
+
 static const char *const texts[SQL_COUNT] = {
     /* Never deferred: a read that turns into a write fails at once with
      * SQLITE_BUSY, whatever the timeout. */
@@ -32,7 +47,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_META_PUT] = "INSERT INTO meta(name,value) VALUES(?1,?2)"
                      " ON CONFLICT(name) DO UPDATE SET value=excluded.value",
     [SQL_NAME_GET] = "SELECT id FROM name WHERE kind=?1 AND name=?2",
-    [SQL_NAME_ADD] = "INSERT INTO name(kind,name) VALUES(?1,?2)",
+    [SQL_NAME_ADD] = "INSERT INTO name(kind,name) VALUES(?1,?2)"
+                     " RETURNING id",
     [SQL_LEDGER_GET] = "SELECT event,channels FROM ledger WHERE k=?1",
     [SQL_LEDGER_ADD] = "INSERT INTO ledger(k,event,channels) VALUES(?1,?2,?3)"
                        " ON CONFLICT DO NOTHING",
@@ -130,7 +146,7 @@ static const char *const texts[SQL_COUNT] = {
         " WHERE EXISTS(SELECT 1 FROM event WHERE id=?2)"
         " ON CONFLICT DO NOTHING",
     [SQL_ERRAND_ADD] = "INSERT INTO errand(running,done,skipped,state)"
-                       " VALUES(?1,0,0,?2)",
+                       " VALUES(?1,0,0,?2) RETURNING id",
     [SQL_ERRAND_PUT] = "UPDATE errand SET running=?2,done=done+?3,"
                        "skipped=skipped+?4,state=CASE ?5 WHEN '' THEN state"
                        " ELSE ?5 END WHERE id=?1 AND running=1",
@@ -246,294 +262,88 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_REFUSAL_TRIM] =
         "DELETE FROM refusal WHERE connector=?1 AND id<=(SELECT id FROM refusal"
         " WHERE connector=?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    [SQL_TALLY_LOAD] =
+        "SELECT handler,count(*),count(lane),0 FROM delivery GROUP BY handler"
+        " UNION ALL"
+        " SELECT handler,0,0,count(*) FROM dead GROUP BY handler",
+    [SQL_ACCOUNT_LOAD] = "SELECT connector,since,mark,recovered,late,"
+                         "confirmed,met FROM account",
+
+    /* ---- of a view ---- */
+    [SQL_VIEW_BEGIN] = "BEGIN",
+    [SQL_VIEW_COMMIT] = "COMMIT",
+    [SQL_VIEW_GAPS] = "SELECT id," CONNECTOR_NAME(
+        "connector") ",kind,from_ms,to_ms,found_ms,"
+                     "closed_ms,closed_by FROM gap WHERE id<?1 AND "
+                     "(connector=?2 OR ?2=0)"
+                     " AND (closed_ms IS NULL OR ?3=0) ORDER BY id DESC LIMIT "
+                     "?4",
+    [SQL_VIEW_ACCOUNTS] = "SELECT connector,recovered,late,confirmed,met"
+                          " FROM account ORDER BY connector LIMIT ?1",
+    [SQL_VIEW_OPEN_GAPS] = "SELECT connector,count(*) FROM gap"
+                           " WHERE closed_ms IS NULL GROUP BY connector"
+                           " ORDER BY connector LIMIT ?1",
+    /* length() reads no body. */
+    [SQL_VIEW_EVENTS] = "SELECT id,connector," CONNECTOR_NAME(
+        "connector") ",via,time_ms,"
+                     "recorded_ms,ext_id,type,length(body) FROM event"
+                     " WHERE id<?1 AND id>=?2 ORDER BY id DESC LIMIT ?3",
+    [SQL_VIEW_EVENTS_UP] = "SELECT id,connector," CONNECTOR_NAME(
+        "connector") ",via,time_ms,"
+                     "recorded_ms,ext_id,type,length(body),content_type,"
+                     "headers,body FROM event"
+                     " WHERE id>?1 AND id<?2 ORDER BY id LIMIT ?3",
+    [SQL_VIEW_LETTERS] = LETTERS " WHERE d.id<?1 ORDER BY d.id DESC LIMIT ?2",
+    [SQL_VIEW_LETTERS_UP] = LETTERS " WHERE d.id>?1 ORDER BY d.id LIMIT ?2",
+    [SQL_VIEW_LETTERS_OF] =
+        LETTERS " JOIN name n ON n.kind=2 AND d.handler=n.id AND d.event=?3"
+                " WHERE d.id>?1 ORDER BY d.id LIMIT ?2",
+    [SQL_VIEW_ERRANDS] =
+        "SELECT id,running,done,skipped,state,(SELECT count(*) FROM (SELECT 1"
+        " FROM delivery WHERE errand=errand.id AND errand<>0 LIMIT ?3))"
+        " FROM errand WHERE id<?1 ORDER BY id DESC LIMIT ?2",
+    [SQL_VIEW_EVENT] = "SELECT id,connector," CONNECTOR_NAME(
+        "connector") ",via,time_ms,"
+                     "recorded_ms,ext_id,type,length(body),content_type,"
+                     "headers,"
+                     "CASE WHEN ?2 THEN body ELSE '' END FROM event WHERE "
+                     "id=?1",
+    [SQL_VIEW_FATE] =
+        "SELECT (SELECT min(at_ms) FROM sighting WHERE event=?1 AND"
+        " (via IN (1,3))<>?2),"
+        "(SELECT count(*) FROM name n JOIN delivery d ON d.handler=n.id"
+        " AND d.event=?1 WHERE n.kind=2),"
+        "(SELECT count(*) FROM name n JOIN dead d ON d.handler=n.id"
+        " AND d.event=?1 WHERE n.kind=2)",
+    [SQL_VIEW_FILL] = "SELECT needs,filled,asked_ms,filled_ms FROM fill"
+                      " WHERE event=?1 LIMIT ?2",
+    [SQL_VIEW_SIGHTINGS] = "SELECT via,at_ms FROM sighting WHERE event=?1"
+                           " ORDER BY at_ms,via LIMIT ?2",
+    [SQL_VIEW_DELIVERIES] = "SELECT n.name,d.attempt,d.due,d.owner,d.again"
+                            " FROM name n"
+                            " JOIN delivery d ON d.handler=n.id AND d.event=?1"
+                            " WHERE n.kind=2 ORDER BY n.name LIMIT ?2",
+    [SQL_VIEW_DEAD] = "SELECT n.name,d.attempt,d.at_ms,d.reason,d.detail"
+                      " FROM name n"
+                      " JOIN dead d ON d.handler=n.id AND d.event=?1"
+                      " WHERE n.kind=2 ORDER BY n.name LIMIT ?2",
+    [SQL_VIEW_ATTEMPTS] = "SELECT " CONNECTOR_NAME(
+        "handler") ",attempt,started_ms,duration_ms,"
+                   "kind,detail,output,due_ms FROM (SELECT * FROM attempt"
+                   " WHERE event=?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+    [SQL_VIEW_KEYS] =
+        "SELECT id,connector,via,time_ms,type,"
+        "(SELECT min(at_ms) FROM sighting WHERE event=id AND via IN (0,2)),"
+        "(SELECT min(at_ms) FROM sighting WHERE event=id AND via IN (1,3)),"
+        "EXISTS(SELECT 1 FROM fill WHERE event=id AND filled<>0"
+        " AND (filled=2 OR asked_ms<>0))"
+        " FROM event WHERE id<?1 ORDER BY id DESC LIMIT ?2",
+    [SQL_VIEW_REFUSALS] = REFUSALS "id<?1 AND (connector=?2 OR ?2=0)" NEWEST,
+    [SQL_VIEW_REFUSALS_OF] = REFUSALS "connector=?2 AND id<?1" NEWEST,
 };
 
-enum status
-store_sqlite_sql_prepare(struct store_sqlite *store, struct error *err)
+const char *
+sql_text_of(enum sql which)
 {
-    for (size_t i = 0; i < SQL_COUNT; i++) {
-        int rc = sqlite3_prepare_v3(store->db, texts[i], -1,
-                                    SQLITE_PREPARE_PERSISTENT,
-                                    &store->statements[i], NULL);
-        if (rc != SQLITE_OK) {
-            return store_sqlite_sql_fail(store, rc, err);
-        }
-    }
-    return STATUS_OK;
-}
-
-void
-store_sqlite_sql_finalize(struct store_sqlite *store)
-{
-    for (size_t i = 0; i < SQL_COUNT; i++) {
-        (void)sqlite3_finalize(store->statements[i]);
-        store->statements[i] = NULL;
-    }
-}
-
-/* The cause of the last failed write: a checkpoint writes to the file, all else
- * to the log. sqlite3_system_errno does not know it: by the time a statement
- * has been rolled back, errno is another's. */
-static int
-cause_of_write(struct store_sqlite *store)
-{
-    int cause = 0;
-    sqlite3_file *log = NULL;
-    if (store->in_checkpoint) {
-        (void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_LAST_ERRNO,
-                                   &cause);
-    } else if (sqlite3_file_control(store->db, "main",
-                                    SQLITE_FCNTL_JOURNAL_POINTER,
-                                    &log) == SQLITE_OK &&
-               log != NULL && log->pMethods != NULL) {
-        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &cause);
-    }
-    return cause;
-}
-
-/* A quota or a size limit that is reached is a full disk, not a broken one —
- * but not at a sync: what the kernel dropped there is gone. */
-static bool
-is_out_of_room(struct store_sqlite *store, int rc)
-{
-    int cause = 0;
-    if ((rc & 0xff) == SQLITE_FULL) {
-        return true;
-    }
-    if (rc == SQLITE_IOERR_WRITE) {
-        cause = cause_of_write(store);
-    } else if (rc == SQLITE_IOERR_SHMSIZE) {
-        cause = sqlite3_system_errno(store->db);
-    }
-    return cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
-}
-
-static enum status
-meaning(struct store_sqlite *store, int rc)
-{
-    static const struct {
-        int rc;
-        enum status opening, serving;
-    } rows[] = {
-        { SQLITE_NOMEM, STATUS_NOMEM, STATUS_NOMEM },
-        { SQLITE_BUSY, STATUS_BUSY, STATUS_BUSY },
-        { SQLITE_LOCKED, STATUS_BUSY, STATUS_BUSY },
-        { SQLITE_PROTOCOL, STATUS_BUSY, STATUS_BUSY },
-        { SQLITE_TOOBIG, STATUS_TOO_LARGE, STATUS_TOO_LARGE },
-        { SQLITE_CONSTRAINT, STATUS_INVALID, STATUS_INVALID },
-        { SQLITE_CORRUPT, STATUS_CORRUPT, STATUS_CORRUPT },
-        { SQLITE_NOTADB, STATUS_CORRUPT, STATUS_CORRUPT },
-        /* At open the operator can help; later the file went away under us. */
-        { SQLITE_READONLY, STATUS_DENIED, STATUS_IO },
-        { SQLITE_CANTOPEN, STATUS_DENIED, STATUS_IO },
-        { SQLITE_PERM, STATUS_DENIED, STATUS_IO },
-        { SQLITE_AUTH, STATUS_DENIED, STATUS_IO },
-    };
-    if (rc == SQLITE_IOERR_NOMEM) {
-        return STATUS_NOMEM;
-    }
-    if (is_out_of_room(store, rc)) {
-        return STATUS_FULL;
-    }
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].rc == (rc & 0xff)) {
-            return store->serving ? rows[i].serving : rows[i].opening;
-        }
-    }
-    return STATUS_IO;
-}
-
-static enum status
-words_for(struct store_sqlite *store, enum status status, int rc,
-          struct error *err)
-{
-    const char *path = store->path;
-    const char *cause = sqlite3_errstr(rc);
-    char system[64] = "";
-    int number = store->db == NULL ? 0 : sqlite3_system_errno(store->db);
-    if (number != 0 && (status == STATUS_IO || status == STATUS_DENIED)) {
-        (void)snprintf(system, sizeof(system), ": errno %d", number);
-    }
-    switch ((int)status) {
-    case STATUS_FULL:
-        return error_set(err, status,
-                         "store %s: no room left on its file system or quota: "
-                         "free some space there; work goes on by itself then",
-                         path);
-    case STATUS_CORRUPT:
-        return error_set(err, status,
-                         "store %s is damaged (%s); it was left as it is: "
-                         "restore a backup ('longstop store restore FILE' "
-                         "keeps what is there) or save what is readable: "
-                         "sqlite3 %s .recover | sqlite3 NEW",
-                         path, cause, path);
-    case STATUS_DENIED:
-        return error_set(err, status,
-                         "store %s: %s%s: the file and its directory must be "
-                         "writable by the user longstop runs as",
-                         path, cause, system);
-    case STATUS_IO:
-        return error_set(err, status,
-                         "store %s: %s%s (code %d): check the disk and the "
-                         "kernel's log, then start again",
-                         path, cause, system, rc);
-    case STATUS_TOO_LARGE:
-        return error_set(err, status,
-                         "store %s: larger than a row may be (%d bytes)", path,
-                         sqlite3_limit(store->db, SQLITE_LIMIT_LENGTH, -1));
-    default:
-        return error_set(err, status, "store %s: %s", path,
-                         store->db == NULL ? cause : sqlite3_errmsg(store->db));
-    }
-}
-
-enum status
-store_sqlite_sql_fail(struct store_sqlite *store, int rc, struct error *err)
-{
-    enum status status = meaning(store, rc);
-    (void)words_for(store, status, rc, err);
-    if (status_disposition(status) == DISPOSITION_FATAL &&
-        store->failed == STATUS_OK) {
-        store->failed = status;
-        (void)words_for(store, status, rc, &store->failed_words);
-    }
-    return status;
-}
-
-enum status
-store_sqlite_sql_usable(const struct store_sqlite *store, struct error *err)
-{
-    if (store->failed == STATUS_OK) {
-        return STATUS_OK;
-    }
-    return error_set(err, store->failed, "%s", store->failed_words.text);
-}
-
-enum status
-store_sqlite_sql_exec(struct store_sqlite *store, const char *sql,
-                      struct error *err)
-{
-    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? STATUS_OK : store_sqlite_sql_fail(store, rc, err);
-}
-
-enum status
-store_sqlite_sql_run(struct sql_use *use, struct error *err)
-{
-    int rc = use->rc;
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(use->stmt);
-    }
-    enum status status = STATUS_OK;
-    if (rc != SQLITE_DONE && rc != SQLITE_ROW) {
-        status = store_sqlite_sql_fail(use->store, rc, err);
-    }
-    (void)sqlite3_reset(use->stmt);
-    return status;
-}
-
-enum status
-store_sqlite_sql_row(struct sql_use *use, bool *ret_row, struct error *err)
-{
-    int rc = use->rc;
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(use->stmt);
-    }
-    *ret_row = rc == SQLITE_ROW;
-    if (rc == SQLITE_ROW) {
-        return STATUS_OK;
-    }
-    enum status status = STATUS_OK;
-    if (rc != SQLITE_DONE) {
-        status = store_sqlite_sql_fail(use->store, rc, err);
-    }
-    (void)sqlite3_reset(use->stmt);
-    return status;
-}
-
-enum status
-store_sqlite_sql_checkpoint(struct store_sqlite *store, int mode,
-                            struct error *err)
-{
-    int in_log = 0;
-    int copied = 0;
-    store->in_checkpoint = true;
-    int rc = sqlite3_wal_checkpoint_v2(store->db, NULL, mode, &in_log, &copied);
-    /* Where a reader stands in the way, or there is no room, the log keeps it
-     * all: not again with every commit from here, but some pages later. */
-    store->wal_base = store->wal_pages;
-    enum status status = STATUS_OK;
-    if (rc != SQLITE_OK) {
-        status = store_sqlite_sql_fail(store, rc, err);
-    } else if (in_log != copied) {
-        status = STATUS_BUSY;
-    }
-    store->in_checkpoint = false;
-    return status;
-}
-
-enum status
-store_sqlite_sql_begin(struct store_sqlite *store, struct error *err)
-{
-    enum status status = store_sqlite_sql_usable(store, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    /* Here and not behind the commit, so that nobody's answer waits for it. */
-    if (store->wal_pages - store->wal_base >= CHECKPOINT_PAGES) {
-        status =
-            store_sqlite_sql_checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, err);
-        if (status_disposition(status) == DISPOSITION_FATAL) {
-            return status;
-        }
-    }
-    struct sql_use use = sql_use(store, SQL_BEGIN);
-    return store_sqlite_sql_run(&use, err);
-}
-
-void
-store_sqlite_sql_rollback(struct store_sqlite *store)
-{
-    store_sqlite_tally_settle(store, false);
-    store_sqlite_account_settle(store, false);
-    /* SQLite may have rolled back by itself. */
-    if (sqlite3_get_autocommit(store->db) == 0) {
-        struct sql_use use = sql_use(store, SQL_ROLLBACK);
-        struct error err = { 0 };
-        enum status status = store_sqlite_sql_run(&use, &err);
-        if (status != STATUS_OK && store->failed == STATUS_OK) {
-            store->failed = STATUS_IO;
-            store->failed_words = err;
-        }
-    }
-}
-
-/*
- * A commit that fails for want of room or of a lock is rolled back and had no
- * effect. One that fails in the middle of a write or a sync may be found whole
- * by the next start; the store is final then, so nobody is told otherwise.
- */
-enum status
-store_sqlite_sql_commit(struct store_sqlite *store, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_COMMIT);
-    enum status status = store_sqlite_sql_run(&use, err);
-    if (status != STATUS_OK) {
-        store_sqlite_sql_rollback(store);
-        return status;
-    }
-    store_sqlite_tally_settle(store, true);
-    store_sqlite_account_settle(store, true);
-    return STATUS_OK;
-}
-
-enum status
-store_sqlite_sql_end(struct store_sqlite *store, enum status status,
-                     struct error *err)
-{
-    if (status == STATUS_OK) {
-        return store_sqlite_sql_commit(store, err);
-    }
-    store_sqlite_sql_rollback(store);
-    return status;
+    return texts[which];
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 #include "io/clock.h"
 #include "model/identity.h"
@@ -14,9 +14,9 @@ run_limited(struct sql_use *use, size_t limit, size_t *removed,
             struct error *err)
 {
     sql_i64(use, (int64_t)limit);
-    enum status status = store_sqlite_sql_run(use, err);
+    enum status status = sql_run(use, err);
     if (status == STATUS_OK) {
-        *removed += (size_t)sqlite3_changes(use->store->db);
+        *removed += (size_t)use->changed;
     }
     return status;
 }
@@ -24,13 +24,13 @@ run_limited(struct sql_use *use, size_t limit, size_t *removed,
 /* The floor is on disk in the same transaction as the first key that goes, so
  * it is never above what may be missing; it never goes back. */
 static enum status
-prune_ledger(struct store_sqlite *store, struct store_prune *prune,
+prune_ledger(struct store_sql *store, struct store_prune *prune,
              int64_t *floor_ms, struct error *err)
 {
     if (prune->ledger_floor_ms > *floor_ms) {
         *floor_ms = prune->ledger_floor_ms;
         enum status status =
-            store_sqlite_meta_put(store, "dedup_floor", *floor_ms, err);
+            store_sql_meta_put(store, "dedup_floor", *floor_ms, err);
         if (status != STATUS_OK) {
             return status;
         }
@@ -50,7 +50,7 @@ prune_ledger(struct store_sqlite *store, struct store_prune *prune,
 }
 
 static enum status
-prune_attempts(struct store_sqlite *store, struct store_prune *prune,
+prune_attempts(struct store_sql *store, struct store_prune *prune,
                struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_PRUNE_ATTEMPT);
@@ -59,7 +59,7 @@ prune_attempts(struct store_sqlite *store, struct store_prune *prune,
 }
 
 static enum status
-prune_dead(struct store_sqlite *store, struct store_prune *prune,
+prune_dead(struct store_sql *store, struct store_prune *prune,
            struct error *err)
 {
     if (prune->dead_before_ms == 0) {
@@ -69,15 +69,15 @@ prune_dead(struct store_sqlite *store, struct store_prune *prune,
         struct sql_use use = sql_use(store, SQL_PRUNE_DEAD_NEXT);
         sql_i64(&use, prune->dead_before_ms);
         bool row;
-        enum status status = store_sqlite_sql_row(&use, &row, err);
+        enum status status = sql_row(&use, &row, err);
         if (status != STATUS_OK || !row) {
             return status;
         }
-        uint32_t handler = (uint32_t)sqlite3_column_int64(use.stmt, 0);
-        uint64_t event = (uint64_t)sqlite3_column_int64(use.stmt, 1);
+        uint32_t handler = (uint32_t)sql_number(&use, 0);
+        uint64_t event = (uint64_t)sql_number(&use, 1);
         sql_stop(&use);
-        status = store_sqlite_lane_drop_dead(store, handler, event,
-                                             clock_unix_ms(), err);
+        status = store_sql_lane_drop_dead(store, handler, event,
+                                          clock_unix_ms(), err);
         if (status != STATUS_OK) {
             return status;
         }
@@ -89,7 +89,7 @@ prune_dead(struct store_sqlite *store, struct store_prune *prune,
 /* Whether an event still has a delivery or a dead letter. Asked per handler:
  * their rows begin with it, and there are few. */
 static enum status
-is_owed(struct store_sqlite *store, uint64_t event, bool *ret_owed,
+is_owed(struct store_sql *store, uint64_t event, bool *ret_owed,
         struct error *err)
 {
     *ret_owed = false;
@@ -101,7 +101,7 @@ is_owed(struct store_sqlite *store, uint64_t event, bool *ret_owed,
         struct sql_use use = sql_use(store, SQL_OWED);
         sql_i64(&use, tally->handler);
         sql_event(&use, event);
-        enum status status = store_sqlite_sql_row(&use, ret_owed, err);
+        enum status status = sql_row(&use, ret_owed, err);
         if (status != STATUS_OK) {
             return status;
         }
@@ -118,7 +118,7 @@ struct old_event {
 };
 
 static enum status
-scan(struct store_sqlite *store, uint64_t from, struct old_event *rows,
+scan(struct store_sql *store, uint64_t from, struct old_event *rows,
      size_t *ret_count, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_PRUNE_EVENT_SCAN);
@@ -126,18 +126,18 @@ scan(struct store_sqlite *store, uint64_t from, struct old_event *rows,
     sql_i64(&use, SCAN_ROWS);
     *ret_count = 0;
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         struct old_event *at = &rows[(*ret_count)++];
-        at->number = (uint64_t)sqlite3_column_int64(use.stmt, 0);
-        at->recorded_ms = sqlite3_column_int64(use.stmt, 1);
-        status = store_sqlite_sql_row(&use, &row, err);
+        at->number = (uint64_t)sql_number(&use, 0);
+        at->recorded_ms = sql_number(&use, 1);
+        status = sql_row(&use, &row, err);
     }
     return status;
 }
 
 static enum status
-drop_event(struct store_sqlite *store, uint64_t event, size_t *removed,
+drop_event(struct store_sql *store, uint64_t event, size_t *removed,
            struct error *err)
 {
     bool owed;
@@ -147,18 +147,18 @@ drop_event(struct store_sqlite *store, uint64_t event, size_t *removed,
     }
     struct sql_use use = sql_use(store, SQL_PRUNE_EVENT_DROP);
     sql_event(&use, event);
-    status = store_sqlite_sql_run(&use, err);
+    status = sql_run(&use, err);
     if (status != STATUS_OK) {
         return status;
     }
     *removed += 1;
     use = sql_use(store, SQL_PRUNE_SIGHTING_DROP);
     sql_event(&use, event);
-    status = store_sqlite_sql_run(&use, err);
+    status = sql_run(&use, err);
     if (status == STATUS_OK) {
         use = sql_use(store, SQL_PRUNE_FILL_DROP);
         sql_event(&use, event);
-        status = store_sqlite_sql_run(&use, err);
+        status = sql_run(&use, err);
     }
     return status;
 }
@@ -166,8 +166,8 @@ drop_event(struct store_sqlite *store, uint64_t event, size_t *removed,
 /* Goes on where the last slice ended, so that dead letters which are kept for
  * ever are not walked over each time. */
 static enum status
-prune_events(struct store_sqlite *store, struct store_prune *prune,
-             uint64_t *from, struct error *err)
+prune_events(struct store_sql *store, struct store_prune *prune, uint64_t *from,
+             struct error *err)
 {
     size_t removed = 0;
     size_t looked_at = 0;
@@ -200,19 +200,19 @@ prune_events(struct store_sqlite *store, struct store_prune *prune,
 
 /* What is noted of events that are gone. */
 static enum status
-prune_rekeyed(struct store_sqlite *store, struct error *err)
+prune_rekeyed(struct store_sql *store, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_PRUNE_REKEYED);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 enum status
-store_sqlite_prune(struct store *base, struct store_prune *prune,
-                   struct error *err)
+store_sql_prune(struct store *base, struct store_prune *prune,
+                struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
+    struct store_sql *store = store_sql_of(base);
     prune->removed = 0;
-    enum status status = store_sqlite_sql_begin(store, err);
+    enum status status = store_sql_begin(store, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -233,10 +233,10 @@ store_sqlite_prune(struct store *base, struct store_prune *prune,
     }
     if (status == STATUS_OK && prune->removed > 0) {
         /* The highest number may go with its row, but is never given again. */
-        status = store_sqlite_meta_put(store, "last_event",
-                                       (int64_t)store->last_event, err);
+        status = store_sql_meta_put(store, "last_event",
+                                    (int64_t)store->last_event, err);
     }
-    status = store_sqlite_sql_end(store, status, err);
+    status = store_sql_end(store, status, err);
     if (status == STATUS_OK) {
         store->floor_ms = floor_ms;
         store->prune_from = from;

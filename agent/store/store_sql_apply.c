@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 #include <string.h>
 
@@ -15,17 +15,17 @@
  */
 
 static enum status
-look_at(struct store_sqlite *store, const struct ledger_key *key,
+look_at(struct store_sql *store, const struct ledger_key *key,
         struct key_seen *seen, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_LEDGER_GET);
     sql_blob(&use, key->bytes, sizeof(key->bytes));
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        unsigned channels = (unsigned)sqlite3_column_int(use.stmt, 1);
+        unsigned channels = (unsigned)sql_number(&use, 1);
         seen->found = true;
-        seen->event = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        seen->event = (uint64_t)sql_number(&use, 0);
         seen->channels = channels & (LEDGER_BY_WALK - 1);
         seen->brought_by_walk = (channels & LEDGER_BY_WALK) != 0;
         sql_stop(&use);
@@ -37,7 +37,7 @@ look_at(struct store_sqlite *store, const struct ledger_key *key,
  * keep_ids asks, and on to the floor. A walk that was away for longer brings
  * back what came in before keep_ids, and retention has kept its keys. */
 static bool
-reaches_back(const struct store_sqlite *store, const struct sighting_key *key,
+reaches_back(const struct store_sql *store, const struct sighting_key *key,
              int buckets)
 {
     if (buckets <= key->probes_back) {
@@ -56,7 +56,7 @@ reaches_back(const struct store_sqlite *store, const struct sighting_key *key,
 /* Looks a key up where it may lie: in its own bucket, then back, then ahead.
  * Tells where it was found. */
 static enum status
-look_up(struct store_sqlite *store, const struct sighting_key *key,
+look_up(struct store_sql *store, const struct sighting_key *key,
         struct ledger_key *ret_at, struct key_seen *seen, struct error *err)
 {
     *ret_at = key->key;
@@ -76,7 +76,7 @@ look_up(struct store_sqlite *store, const struct sighting_key *key,
 }
 
 static enum status
-add_event(struct store_sqlite *store, uint32_t connector,
+add_event(struct store_sql *store, uint32_t connector,
           const struct sighting *sighting, uint64_t number, int64_t now_ms,
           struct error *err)
 {
@@ -91,23 +91,21 @@ add_event(struct store_sqlite *store, uint32_t connector,
     sql_blob(&use, sighting->headers.ptr, sighting->headers.len);
     sql_text(&use, sighting->content_type);
     sql_blob(&use, sighting->body.ptr, sighting->body.len);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 static enum status
-add_delivery(struct store_sqlite *store, const struct owed *owed,
-             uint64_t number, int64_t now_ms, int64_t lease_until_ms,
-             struct error *err)
+add_delivery(struct store_sql *store, const struct owed *owed, uint64_t number,
+             int64_t now_ms, int64_t lease_until_ms, struct error *err)
 {
     const struct lane lane = { .is_set = owed->has_lane, .number = owed->lane };
     struct tally *tally;
     int64_t due = lease_until_ms;
     bool leased = owed->hot && !owed->has_lane;
-    enum status status =
-        store_sqlite_tally_of(store, owed->handler, &tally, err);
+    enum status status = store_sql_tally_of(store, owed->handler, &tally, err);
     if (status == STATUS_OK && !leased) {
-        status = store_sqlite_lane_join(store, owed->handler, &lane, now_ms,
-                                        &due, err);
+        status =
+            store_sql_lane_join(store, owed->handler, &lane, now_ms, &due, err);
     }
     if (status != STATUS_OK) {
         return status;
@@ -124,18 +122,18 @@ add_delivery(struct store_sqlite *store, const struct owed *owed,
     } else {
         sql_null(&use);
     }
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 /* Adds what a new event needs, and the deliveries it is owed to. */
 static enum status
-add_owed(struct store_sqlite *store, const struct store_unit *unit,
+add_owed(struct store_sql *store, const struct store_unit *unit,
          const struct sighting *sighting, uint64_t number, int64_t now_ms,
          struct error *err)
 {
     enum status status = STATUS_OK;
     if (sighting->needs != NEEDS_NOTHING) {
-        status = store_sqlite_fill_add(store, number, sighting->needs, err);
+        status = store_sql_fill_add(store, number, sighting->needs, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < sighting->owed_count; i++) {
         status = add_delivery(store, &sighting->owed[i], number, now_ms,
@@ -145,8 +143,8 @@ add_owed(struct store_sqlite *store, const struct store_unit *unit,
 }
 
 static enum status
-add_key(struct store_sqlite *store, const struct ledger_key *key,
-        uint64_t number, enum channel via, struct error *err)
+add_key(struct store_sql *store, const struct ledger_key *key, uint64_t number,
+        enum channel via, struct error *err)
 {
     unsigned channels = 1U << (unsigned)via;
     if (channel_is_walk(via)) {
@@ -156,17 +154,17 @@ add_key(struct store_sqlite *store, const struct ledger_key *key,
     sql_blob(&use, key->bytes, sizeof(key->bytes));
     sql_event(&use, number);
     sql_i64(&use, channels);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 static enum status
-mark_key(struct store_sqlite *store, const struct ledger_key *key,
+mark_key(struct store_sql *store, const struct ledger_key *key,
          enum channel via, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_LEDGER_MARK);
     sql_blob(&use, key->bytes, sizeof(key->bytes));
     sql_i64(&use, 1U << (unsigned)via);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 /* What the ledger says of a sighting, and where. */
@@ -176,7 +174,7 @@ struct looked_up {
 };
 
 static enum status
-write_keys(struct store_sqlite *store, const struct sighting *sighting,
+write_keys(struct store_sql *store, const struct sighting *sighting,
            const struct identity_verdict *verdict,
            const struct looked_up *found, uint64_t number, struct error *err)
 {
@@ -198,7 +196,7 @@ write_keys(struct store_sqlite *store, const struct sighting *sighting,
 /* What is kept of a known sighting that its channel shows for the first time.
  */
 static enum status
-see_again(struct store_sqlite *store, const struct store_unit *unit,
+see_again(struct store_sql *store, const struct store_unit *unit,
           struct sighting *sighting, const struct identity_verdict *verdict,
           const struct looked_up *found, int64_t now_ms, struct error *err)
 {
@@ -207,7 +205,7 @@ see_again(struct store_sqlite *store, const struct store_unit *unit,
     }
     struct second_sighting second = { .unit = unit, .now_ms = now_ms };
     enum status status =
-        store_sqlite_fill_by_hook(store, sighting, now_ms, &second.asked, err);
+        store_sql_fill_by_hook(store, sighting, now_ms, &second.asked, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -218,12 +216,12 @@ see_again(struct store_sqlite *store, const struct store_unit *unit,
             second.before |= seen->brought_by_walk ? LEDGER_BY_WALK : 0;
         }
     }
-    return store_sqlite_account_see(store, sighting, &second, err);
+    return store_sql_account_see(store, sighting, &second, err);
 }
 
 /* Grows even when the clock goes back. */
 static uint64_t
-next_number(struct store_sqlite *store, int64_t now_ms)
+next_number(struct store_sql *store, int64_t now_ms)
 {
     uint64_t by_clock = now_ms > 0 ? (uint64_t)now_ms << EVENT_MS_SHIFT : 0;
     store->last_event =
@@ -232,7 +230,7 @@ next_number(struct store_sqlite *store, int64_t now_ms)
 }
 
 static enum status
-apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
+apply_sighting(struct store_sql *store, const struct store_unit *unit,
                struct sighting *sighting, int64_t now_ms, struct error *err)
 {
     struct looked_up found = { 0 };
@@ -252,12 +250,12 @@ apply_sighting(struct store_sqlite *store, const struct store_unit *unit,
     sighting->confirmed = false;
     if (sighting->seed && !verdict.known && sighting->time_ms > 0) {
         struct seed seed;
-        status = store_sqlite_seed_find(store, unit, sighting, &seed, err);
+        status = store_sql_seed_find(store, unit, sighting, &seed, err);
         if (status != STATUS_OK || seed.number != 0) {
             return status != STATUS_OK
                        ? status
-                       : store_sqlite_seed_keys(store, unit, sighting, &seed,
-                                                now_ms, err);
+                       : store_sql_seed_keys(store, unit, sighting, &seed,
+                                             now_ms, err);
         }
     }
     uint64_t number =
@@ -293,12 +291,12 @@ fence_of(const struct store_outcome *outcome)
 /* The end of a delivery: the next one of its lane is due, unless it became a
  * dead letter that holds the lane. */
 static enum status
-end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
+end_delivery(struct store_sql *store, struct store_outcome *outcome,
              struct tally *tally, int64_t now_ms, struct error *err)
 {
     struct lane lane;
-    enum status status = store_sqlite_lane_of(store, outcome->handler,
-                                              outcome->event, &lane, err);
+    enum status status =
+        store_sql_lane_of(store, outcome->handler, outcome->event, &lane, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -306,8 +304,8 @@ end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
     sql_i64(&use, outcome->handler);
     sql_event(&use, outcome->event);
     sql_i64(&use, fence_of(outcome));
-    status = store_sqlite_sql_run(&use, err);
-    outcome->applied = status == STATUS_OK && sqlite3_changes(store->db) == 1;
+    status = sql_run(&use, err);
+    outcome->applied = status == STATUS_OK && use.changed == 1;
     if (!outcome->applied) {
         return status;
     }
@@ -317,20 +315,20 @@ end_delivery(struct store_sqlite *store, struct store_outcome *outcome,
     if (dies) {
         tally->dead_change++;
         status =
-            store_sqlite_again_bury(store, outcome, &lane, holds, now_ms, err);
+            store_sql_again_bury(store, outcome, &lane, holds, now_ms, err);
     }
     return status == STATUS_OK && !holds
-               ? store_sqlite_lane_next(store, outcome->handler, &lane, now_ms,
-                                        err)
+               ? store_sql_lane_next(store, outcome->handler, &lane, now_ms,
+                                     err)
                : status;
 }
 
 static enum status
-move_delivery(struct store_sqlite *store, struct store_outcome *outcome,
+move_delivery(struct store_sql *store, struct store_outcome *outcome,
               int64_t now_ms, struct error *err)
 {
     bool come;
-    enum status status = store_sqlite_fill_has_come(store, outcome, &come, err);
+    enum status status = store_sql_fill_has_come(store, outcome, &come, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -344,18 +342,18 @@ move_delivery(struct store_sqlite *store, struct store_outcome *outcome,
     sql_event(&use, outcome->event);
     sql_i64(&use, fence_of(outcome));
     sql_i64(&use, outcome->due_ms);
-    status = store_sqlite_sql_run(&use, err);
-    outcome->applied = status == STATUS_OK && sqlite3_changes(store->db) == 1;
+    status = sql_run(&use, err);
+    outcome->applied = status == STATUS_OK && use.changed == 1;
     return status;
 }
 
 static enum status
-apply_outcome(struct store_sqlite *store, struct store_outcome *outcome,
+apply_outcome(struct store_sql *store, struct store_outcome *outcome,
               int64_t now_ms, struct error *err)
 {
     struct tally *tally;
     enum status status =
-        store_sqlite_tally_of(store, outcome->handler, &tally, err);
+        store_sql_tally_of(store, outcome->handler, &tally, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -365,14 +363,14 @@ apply_outcome(struct store_sqlite *store, struct store_outcome *outcome,
     if (status != STATUS_OK || !outcome->applied) {
         return status;
     }
-    status = store_sqlite_fill_by_outcome(store, outcome, now_ms, err);
+    status = store_sql_fill_by_outcome(store, outcome, now_ms, err);
     return status == STATUS_OK && outcome->kind != OUTCOME_RELEASE
-               ? store_sqlite_attempt_log(store, outcome, err)
+               ? store_sql_attempt_log(store, outcome, err)
                : status;
 }
 
 static enum status
-put_walk(struct store_sqlite *store, const struct store_walk *walk,
+put_walk(struct store_sql *store, const struct store_walk *walk,
          struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_WALK_PUT);
@@ -380,11 +378,11 @@ put_walk(struct store_sqlite *store, const struct store_walk *walk,
     sql_i64(&use, walk->tier);
     sql_i64(&use, walk->hw_ms);
     sql_text(&use, walk->state);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 static enum status
-add_gap(struct store_sqlite *store, const struct store_gap *gap, int64_t now_ms,
+add_gap(struct store_sql *store, const struct store_gap *gap, int64_t now_ms,
         struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_GAP_ADD);
@@ -393,11 +391,11 @@ add_gap(struct store_sqlite *store, const struct store_gap *gap, int64_t now_ms,
     sql_i64(&use, gap->gap.from_ms);
     sql_i64(&use, gap->gap.to_ms);
     sql_i64(&use, now_ms);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 static enum status
-close_gaps(struct store_sqlite *store, struct store_gap_close *close,
+close_gaps(struct store_sql *store, struct store_gap_close *close,
            int64_t now_ms, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_GAP_CLOSE);
@@ -407,29 +405,28 @@ close_gaps(struct store_sqlite *store, struct store_gap_close *close,
     sql_i64(&use, close->to_ms);
     sql_i64(&use, now_ms);
     sql_i64(&use, close->by);
-    enum status status = store_sqlite_sql_run(&use, err);
-    close->closed =
-        status == STATUS_OK ? (size_t)sqlite3_changes(store->db) : 0;
+    enum status status = sql_run(&use, err);
+    close->closed = status == STATUS_OK ? (size_t)use.changed : 0;
     return status;
 }
 
 /* What ONE_COMMIT keeps from happening: the walk is durable before its rows. */
 static enum status
-put_walks_alone(struct store_sqlite *store, const struct store_unit *unit,
+put_walks_alone(struct store_sql *store, const struct store_unit *unit,
                 struct error *err)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < unit->walk_count; i++) {
         status = put_walk(store, &unit->walks[i], err);
     }
-    status = store_sqlite_sql_end(store, status, err);
-    return status == STATUS_OK ? store_sqlite_sql_begin(store, err) : status;
+    status = store_sql_end(store, status, err);
+    return status == STATUS_OK ? store_sql_begin(store, err) : status;
 }
 
 /* Notes which events the rows of a unit are by their own keys, before any other
  * row is led to one of them: two rows of one stamp are two facts. */
 static enum status
-note_known(struct store_sqlite *store, const struct store_unit *unit,
+note_known(struct store_sql *store, const struct store_unit *unit,
            struct error *err)
 {
     enum status status = STATUS_OK;
@@ -444,14 +441,14 @@ note_known(struct store_sqlite *store, const struct store_unit *unit,
         }
         if (status == STATUS_OK && seen.found) {
             status =
-                store_sqlite_seed_note(store, unit->connector, seen.event, err);
+                store_sql_seed_note(store, unit->connector, seen.event, err);
         }
     }
     return status;
 }
 
 static enum status
-apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
+apply_unit(struct store_sql *store, struct store_unit *unit, int64_t now_ms,
            struct error *err)
 {
     enum status status = STATUS_OK;
@@ -477,19 +474,19 @@ apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
         status = close_gaps(store, &unit->closes[i], now_ms, err);
     }
     if (status == STATUS_OK) {
-        status = store_sqlite_refusal_put(store, &unit->refusals, err);
+        status = store_sql_refusal_put(store, &unit->refusals, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < unit->pause_count; i++) {
-        status = store_sqlite_pause_put(store, &unit->pauses[i], err);
+        status = store_sql_pause_put(store, &unit->pauses[i], err);
     }
     for (size_t i = 0; status == STATUS_OK && i < unit->recall_count; i++) {
-        status = store_sqlite_recall(store, &unit->recalls[i], err);
+        status = store_sql_recall(store, &unit->recalls[i], err);
     }
     if (unit->sighting_count + unit->outcome_count + unit->walk_count +
             unit->gap_count + unit->close_count + unit->refusals.count +
             unit->pause_count + unit->recall_count ==
         0) {
-        status = store_sqlite_meta_put(store, "probed", now_ms, err);
+        status = store_sql_meta_put(store, "probed", now_ms, err);
     }
     return status;
 }
@@ -498,11 +495,11 @@ apply_unit(struct store_sqlite *store, struct store_unit *unit, int64_t now_ms,
  * that one of them now has, by itself, and that the rest is to be done again.
  */
 static enum status
-try_group(struct store_sqlite *store, struct store_unit *const *units,
+try_group(struct store_sql *store, struct store_unit *const *units,
           size_t count, bool *ret_left_out, struct error *err)
 {
     *ret_left_out = false;
-    enum status status = store_sqlite_sql_begin(store, err);
+    enum status status = store_sql_begin(store, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -516,10 +513,9 @@ try_group(struct store_sqlite *store, struct store_unit *const *units,
         }
     }
     if (status == STATUS_OK) {
-        status = store_sqlite_sql_end(
-            store, store_sqlite_account_write(store, err), err);
+        status = store_sql_end(store, store_sql_account_write(store, err), err);
     } else {
-        store_sqlite_sql_rollback(store);
+        store_sql_rollback(store);
         if (err != NULL) {
             *err = unit->err;
         }
@@ -548,10 +544,10 @@ fail_all(struct store_unit *const *units, size_t count, enum status status,
 }
 
 enum status
-store_sqlite_apply(struct store *base, struct store_unit *const *units,
-                   size_t count, struct error *err)
+store_sql_apply(struct store *base, struct store_unit *const *units,
+                size_t count, struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
+    struct store_sql *store = store_sql_of(base);
     for (size_t i = 0; i < count; i++) {
         units[i]->status = STATUS_OK;
         units[i]->err.text[0] = '\0';
@@ -570,11 +566,11 @@ store_sqlite_apply(struct store *base, struct store_unit *const *units,
 }
 
 enum status
-store_sqlite_apply_known(struct store *base, const struct sighting *sightings,
-                         size_t count, bool *ret_known, struct error *err)
+store_sql_apply_known(struct store *base, const struct sighting *sightings,
+                      size_t count, bool *ret_known, struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
-    enum status status = store_sqlite_sql_usable(store, err);
+    struct store_sql *store = store_sql_of(base);
+    enum status status = store_sql_usable(store, err);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         struct key_seen seen = { 0 };
         const struct sighting *sighting = &sightings[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 /*
  * A connector's key expressions were changed: what the list shows of the past
@@ -12,29 +12,29 @@
 
 /* Reads what made a connector's keys when that was noted last. */
 static enum status
-get_keyed(struct store_sqlite *store, uint32_t connector, uint64_t *ret_keys,
+get_keyed(struct store_sql *store, uint32_t connector, uint64_t *ret_keys,
           bool *ret_edited, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_KEYED_GET);
     sql_i64(&use, connector);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        *ret_keys = (uint64_t)sqlite3_column_int64(use.stmt, 0);
-        *ret_edited = sqlite3_column_int(use.stmt, 1) != 0;
+        *ret_keys = (uint64_t)sql_number(&use, 0);
+        *ret_edited = sql_number(&use, 1) != 0;
         sql_stop(&use);
     }
     return status != STATUS_OK ? status : row ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 enum status
-store_sqlite_keyed(struct store *base, uint32_t connector, uint64_t keys,
-                   bool *ret_edited, struct error *err)
+store_sql_keyed(struct store *base, uint32_t connector, uint64_t keys,
+                bool *ret_edited, struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
+    struct store_sql *store = store_sql_of(base);
     uint64_t noted = 0;
     *ret_edited = false;
-    enum status status = store_sqlite_sql_usable(store, err);
+    enum status status = store_sql_usable(store, err);
     if (status == STATUS_OK) {
         status = get_keyed(store, connector, &noted, ret_edited, err);
     }
@@ -42,7 +42,7 @@ store_sqlite_keyed(struct store *base, uint32_t connector, uint64_t keys,
     if ((status != STATUS_OK && !is_first) || (!is_first && noted == keys)) {
         return status;
     }
-    status = store_sqlite_sql_begin(store, err);
+    status = store_sql_begin(store, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -50,27 +50,26 @@ store_sqlite_keyed(struct store *base, uint32_t connector, uint64_t keys,
     sql_i64(&use, connector);
     sql_i64(&use, (int64_t)keys);
     sql_event(&use, store->last_event);
-    status = store_sqlite_sql_end(store, store_sqlite_sql_run(&use, err), err);
+    status = store_sql_end(store, sql_run(&use, err), err);
     return status == STATUS_OK && !is_first
                ? get_keyed(store, connector, &noted, ret_edited, err)
                : status;
 }
 
 enum status
-store_sqlite_seed_note(struct store_sqlite *store, uint32_t connector,
-                       uint64_t event, struct error *err)
+store_sql_seed_note(struct store_sql *store, uint32_t connector, uint64_t event,
+                    struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_REKEYED_PUT);
     sql_i64(&use, connector);
     sql_event(&use, event);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 enum status
-store_sqlite_seed_find(struct store_sqlite *store,
-                       const struct store_unit *unit,
-                       const struct sighting *sighting, struct seed *ret_seed,
-                       struct error *err)
+store_sql_seed_find(struct store_sql *store, const struct store_unit *unit,
+                    const struct sighting *sighting, struct seed *ret_seed,
+                    struct error *err)
 {
     bool row;
     *ret_seed = (struct seed){ 0 };
@@ -83,35 +82,33 @@ store_sqlite_seed_find(struct store_sqlite *store,
     if (is_hook) {
         sql_blob(&use, sighting->body.ptr, sighting->body.len);
     }
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        ret_seed->number = (uint64_t)sqlite3_column_int64(use.stmt, 0);
-        ret_seed->by_walk =
-            channel_is_walk((enum channel)sqlite3_column_int(use.stmt, 1));
+        ret_seed->number = (uint64_t)sql_number(&use, 0);
+        ret_seed->by_walk = channel_is_walk((enum channel)sql_number(&use, 1));
         sql_stop(&use);
     }
     return status;
 }
 
 enum status
-store_sqlite_seed_keys(struct store_sqlite *store,
-                       const struct store_unit *unit, struct sighting *sighting,
-                       const struct seed *seed, int64_t now_ms,
-                       struct error *err)
+store_sql_seed_keys(struct store_sql *store, const struct store_unit *unit,
+                    struct sighting *sighting, const struct seed *seed,
+                    int64_t now_ms, struct error *err)
 {
     unsigned channels = 1U << (unsigned)sighting->via;
     if (seed->by_walk) {
         channels |= LEDGER_BY_WALK;
     }
     enum status status =
-        store_sqlite_seed_note(store, unit->connector, seed->number, err);
+        store_sql_seed_note(store, unit->connector, seed->number, err);
     for (size_t i = 0; status == STATUS_OK && i < sighting->key_count; i++) {
         const struct ledger_key *key = &sighting->keys[i].key;
         struct sql_use use = sql_use(store, SQL_LEDGER_ADD);
         sql_blob(&use, key->bytes, sizeof(key->bytes));
         sql_event(&use, seed->number);
         sql_i64(&use, channels);
-        status = store_sqlite_sql_run(&use, err);
+        status = sql_run(&use, err);
     }
     sighting->fresh = false;
     sighting->seeded = true;

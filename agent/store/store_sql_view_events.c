@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 #include "model/connector.h"
 
@@ -23,56 +23,54 @@ at_most(size_t asked)
 
 /* ---- events ---- */
 
-/* Columns of VIEW_SQL_EVENTS, which the others begin with. */
+/* Columns of SQL_VIEW_EVENTS, which the others begin with. */
 static enum status
 take_event(const struct sql_use *use, struct arena *arena,
            struct view_event *event)
 {
-    sqlite3_stmt *stmt = use->stmt;
-    event->number = (uint64_t)sqlite3_column_int64(stmt, 0);
-    event->via = (enum channel)sqlite3_column_int(stmt, 3);
-    event->time_ms = sqlite3_column_int64(stmt, 4);
-    event->recorded_ms = sqlite3_column_int64(stmt, 5);
-    event->body_bytes = (size_t)sqlite3_column_int64(stmt, 8);
-    enum status status =
-        store_sqlite_view_text(use, 2, arena, &event->connector);
+    event->number = (uint64_t)sql_number(use, 0);
+    event->via = (enum channel)sql_number(use, 3);
+    event->time_ms = sql_number(use, 4);
+    event->recorded_ms = sql_number(use, 5);
+    event->body_bytes = (size_t)sql_number(use, 8);
+    enum status status = store_sql_view_text(use, 2, arena, &event->connector);
     if (status == STATUS_OK) {
-        status = store_sqlite_view_text(use, 6, arena, &event->id);
+        status = store_sql_view_text(use, 6, arena, &event->id);
     }
     if (status == STATUS_OK) {
-        status = store_sqlite_view_text(use, 7, arena, &event->type);
+        status = store_sql_view_text(use, 7, arena, &event->type);
     }
     return status;
 }
 
-/* What VIEW_SQL_EVENT and VIEW_SQL_EVENTS_UP have behind them. */
+/* What SQL_VIEW_EVENT and SQL_VIEW_EVENTS_UP have behind them. */
 static enum status
 take_bytes(const struct sql_use *use, struct arena *arena,
            struct view_event *event)
 {
     enum status status =
-        store_sqlite_view_text(use, 9, arena, &event->content_type);
+        store_sql_view_text(use, 9, arena, &event->content_type);
     if (status == STATUS_OK) {
-        status = store_sqlite_view_text(use, 10, arena, &event->headers);
+        status = store_sql_view_text(use, 10, arena, &event->headers);
     }
     return status == STATUS_OK
-               ? store_sqlite_view_text(use, 11, arena, &event->body)
+               ? store_sql_view_text(use, 11, arena, &event->body)
                : status;
 }
 
 /* Adds what became of an event. */
 static enum status
-add_fate(struct sqlite_view *view, struct view_event *event, struct error *err)
+add_fate(struct sql_view *view, struct view_event *event, struct error *err)
 {
-    struct sql_use use = view_use(view, VIEW_SQL_FATE);
+    struct sql_use use = view_use(view, SQL_VIEW_FATE);
     bool row;
     sql_event(&use, event->number);
     sql_i64(&use, channel_is_walk(event->via));
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        event->other_ms = sqlite3_column_int64(use.stmt, 0);
-        event->owed = sqlite3_column_int64(use.stmt, 1);
-        event->dead = sqlite3_column_int64(use.stmt, 2);
+        event->other_ms = sql_number(&use, 0);
+        event->owed = sql_number(&use, 1);
+        event->dead = sql_number(&use, 2);
     }
     sql_stop(&use);
     return status;
@@ -81,10 +79,9 @@ add_fate(struct sqlite_view *view, struct view_event *event, struct error *err)
 static bool
 is_wanted(const struct sql_use *use, const struct view_events *events)
 {
-    sqlite3_stmt *stmt = use->stmt;
     return (events->connector == 0 ||
-            sqlite3_column_int64(stmt, 1) == events->connector) &&
-           (events->via < 0 || sqlite3_column_int(stmt, 3) == events->via) &&
+            sql_number(use, 1) == events->connector) &&
+           (events->via < 0 || (int)sql_number(use, 3) == events->via) &&
            (events->id.len == 0 ||
             slice_equal(sql_bytes(use, 6), events->id)) &&
            (events->type.len == 0 ||
@@ -106,7 +103,7 @@ static enum status
 take_wanted(const struct sql_use *use, struct view_events *events,
             size_t *bytes, struct arena *arena)
 {
-    uint64_t number = (uint64_t)sqlite3_column_int64(use->stmt, 0);
+    uint64_t number = (uint64_t)sql_number(use, 0);
     events->highest = number > events->highest ? number : events->highest;
     events->lowest = events->lowest == 0 || number < events->lowest
                          ? number
@@ -131,10 +128,10 @@ scan_events(struct sql_use *use, struct view_events *events, size_t limit,
     size_t looked_at = 0;
     size_t bytes = 0;
     bool row;
-    enum status status = store_sqlite_sql_row(use, &row, err);
+    enum status status = sql_row(use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
-        events->next = (uint64_t)sqlite3_column_int64(use->stmt, 0);
+        events->next = (uint64_t)sql_number(use, 0);
         if (is_wanted(use, events)) {
             status = take_wanted(use, events, &bytes, arena);
         }
@@ -144,7 +141,7 @@ scan_events(struct sql_use *use, struct view_events *events, size_t limit,
             break;
         }
         if (status == STATUS_OK) {
-            status = store_sqlite_sql_row(use, &row, err);
+            status = sql_row(use, &row, err);
         }
     }
     sql_stop(use);
@@ -153,7 +150,7 @@ scan_events(struct sql_use *use, struct view_events *events, size_t limit,
 
 /* Reads the page, with `events->at` in place. */
 static enum status
-read_events(struct sqlite_view *view, struct view_events *events, size_t limit,
+read_events(struct sql_view *view, struct view_events *events, size_t limit,
             struct arena *arena, struct error *err)
 {
     bool up = events->oldest_first;
@@ -162,7 +159,7 @@ read_events(struct sqlite_view *view, struct view_events *events, size_t limit,
                                        : INT64_MAX;
     int64_t before = below(events->before);
     struct sql_use use =
-        view_use(view, up ? VIEW_SQL_EVENTS_UP : VIEW_SQL_EVENTS);
+        view_use(view, up ? SQL_VIEW_EVENTS_UP : SQL_VIEW_EVENTS);
     if (up) {
         /* Above the number, which is a row that was looked at. */
         sql_event(&use, events->before >= since ? events->before
@@ -179,22 +176,22 @@ read_events(struct sqlite_view *view, struct view_events *events, size_t limit,
 
 /* The page, and what became of each event by the same state of the store. */
 static enum status
-read_fates(struct sqlite_view *view, struct view_events *events, size_t limit,
+read_fates(struct sql_view *view, struct view_events *events, size_t limit,
            struct arena *arena, struct error *err)
 {
-    enum status status = store_sqlite_view_begin(view, err);
+    enum status status = store_sql_view_begin(view, err);
     if (status == STATUS_OK) {
         status = read_events(view, events, limit, arena, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < events->count; i++) {
         status = add_fate(view, &events->at[i], err);
     }
-    return store_sqlite_view_end(view, status, err);
+    return store_sql_view_end(view, status, err);
 }
 
 enum status
-store_sqlite_view_events(struct store_view *base, struct view_events *events,
-                         struct arena *arena, struct error *err)
+store_sql_view_events(struct store_view *base, struct view_events *events,
+                      struct arena *arena, struct error *err)
 {
     size_t limit = at_most(events->limit);
     events->count = 0;
@@ -206,7 +203,7 @@ store_sqlite_view_events(struct store_view *base, struct view_events *events,
     if (events->at == NULL) {
         return out_of_memory(err);
     }
-    struct sqlite_view *view = sqlite_view_of(base);
+    struct sql_view *view = sql_view_of(base);
     return events->with_fate && !events->counts_only
                ? read_fates(view, events, limit, arena, err)
                : read_events(view, events, limit, arena, err);
@@ -215,15 +212,15 @@ store_sqlite_view_events(struct store_view *base, struct view_events *events,
 /* ---- one event ---- */
 
 static enum status
-read_event(struct sqlite_view *view, struct view_detail *detail,
+read_event(struct sql_view *view, struct view_detail *detail,
            struct arena *arena, struct error *err)
 {
-    struct sql_use use = view_use(view, VIEW_SQL_EVENT);
+    struct sql_use use = view_use(view, SQL_VIEW_EVENT);
     struct view_event *event = &detail->event;
     sql_event(&use, detail->number);
     sql_i64(&use, detail->with_body);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && !row) {
         return error_set(err, STATUS_NOT_FOUND, "there is no such event");
     }
@@ -249,10 +246,10 @@ take_fill(const struct sql_use *use, struct view_detail *detail,
     (void)arena;
     detail->fill = (struct view_fill){
         .any = true,
-        .needs = (enum event_needs)sqlite3_column_int(use->stmt, 0),
-        .filled = (enum event_filled)sqlite3_column_int(use->stmt, 1),
-        .asked_ms = sqlite3_column_int64(use->stmt, 2),
-        .filled_ms = sqlite3_column_int64(use->stmt, 3),
+        .needs = (enum event_needs)sql_number(use, 0),
+        .filled = (enum event_filled)sql_number(use, 1),
+        .asked_ms = sql_number(use, 2),
+        .filled_ms = sql_number(use, 3),
     };
     return STATUS_OK;
 }
@@ -263,8 +260,8 @@ take_sighting(const struct sql_use *use, struct view_detail *detail,
 {
     (void)arena;
     detail->sightings[detail->sighting_count++] = (struct view_sighting){
-        .via = (enum channel)sqlite3_column_int(use->stmt, 0),
-        .at_ms = sqlite3_column_int64(use->stmt, 1),
+        .via = (enum channel)sql_number(use, 0),
+        .at_ms = sql_number(use, 1),
     };
     return STATUS_OK;
 }
@@ -274,14 +271,13 @@ take_delivery(const struct sql_use *use, struct view_detail *detail,
               struct arena *arena)
 {
     struct view_delivery *at = &detail->deliveries[detail->delivery_count++];
-    int64_t due = sqlite3_column_int64(use->stmt, 2);
-    at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
+    int64_t due = sql_number(use, 2);
+    at->attempt = (unsigned)sql_number(use, 1);
     at->parked = due == DUE_PARKED;
     at->at_ms = at->parked ? 0 : due;
-    at->state =
-        sqlite3_column_int64(use->stmt, 3) != 0 ? VIEW_RUNNING : VIEW_WAITING;
-    at->again = (enum again)sqlite3_column_int(use->stmt, 4);
-    return store_sqlite_view_text(use, 0, arena, &at->handler);
+    at->state = sql_number(use, 3) != 0 ? VIEW_RUNNING : VIEW_WAITING;
+    at->again = (enum again)sql_number(use, 4);
+    return store_sql_view_text(use, 0, arena, &at->handler);
 }
 
 static enum status
@@ -290,15 +286,14 @@ take_dead(const struct sql_use *use, struct view_detail *detail,
 {
     struct view_delivery *at = &detail->deliveries[detail->delivery_count++];
     at->state = VIEW_DEAD;
-    at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
-    at->at_ms = sqlite3_column_int64(use->stmt, 2);
-    enum status status = store_sqlite_view_text(use, 0, arena, &at->handler);
+    at->attempt = (unsigned)sql_number(use, 1);
+    at->at_ms = sql_number(use, 2);
+    enum status status = store_sql_view_text(use, 0, arena, &at->handler);
     if (status == STATUS_OK) {
-        status = store_sqlite_view_text(use, 3, arena, &at->reason);
+        status = store_sql_view_text(use, 3, arena, &at->reason);
     }
-    return status == STATUS_OK
-               ? store_sqlite_view_text(use, 4, arena, &at->answer)
-               : status;
+    return status == STATUS_OK ? store_sql_view_text(use, 4, arena, &at->answer)
+                               : status;
 }
 
 static enum status
@@ -306,33 +301,32 @@ take_attempt(const struct sql_use *use, struct view_detail *detail,
              struct arena *arena)
 {
     struct view_attempt *at = &detail->attempts[detail->attempt_count++];
-    at->attempt = (unsigned)sqlite3_column_int(use->stmt, 1);
-    at->started_ms = sqlite3_column_int64(use->stmt, 2);
-    at->duration_ms = sqlite3_column_int64(use->stmt, 3);
-    at->outcome = (enum view_outcome)sqlite3_column_int(use->stmt, 4);
-    at->due_ms = sqlite3_column_int64(use->stmt, 7);
-    enum status status = store_sqlite_view_text(use, 0, arena, &at->handler);
+    at->attempt = (unsigned)sql_number(use, 1);
+    at->started_ms = sql_number(use, 2);
+    at->duration_ms = sql_number(use, 3);
+    at->outcome = (enum view_outcome)sql_number(use, 4);
+    at->due_ms = sql_number(use, 7);
+    enum status status = store_sql_view_text(use, 0, arena, &at->handler);
     if (status == STATUS_OK) {
-        status = store_sqlite_view_text(use, 5, arena, &at->detail);
+        status = store_sql_view_text(use, 5, arena, &at->detail);
     }
-    return status == STATUS_OK
-               ? store_sqlite_view_text(use, 6, arena, &at->output)
-               : status;
+    return status == STATUS_OK ? store_sql_view_text(use, 6, arena, &at->output)
+                               : status;
 }
 
 static enum status
-read_rows(struct sqlite_view *view, enum view_sql which, take_row_fn *take,
+read_rows(struct sql_view *view, enum sql which, take_row_fn *take,
           struct view_detail *detail, struct arena *arena, struct error *err)
 {
     struct sql_use use = view_use(view, which);
     sql_event(&use, detail->number);
     sql_i64(&use, VIEW_ROWS_MOST / 2); /* deliveries and dead share a table */
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         status = take(&use, detail, arena);
         if (status == STATUS_OK) {
-            status = store_sqlite_sql_row(&use, &row, err);
+            status = sql_row(&use, &row, err);
         }
     }
     sql_stop(&use);
@@ -340,18 +334,18 @@ read_rows(struct sqlite_view *view, enum view_sql which, take_row_fn *take,
 }
 
 static enum status
-read_detail(struct sqlite_view *view, struct view_detail *detail,
+read_detail(struct sql_view *view, struct view_detail *detail,
             struct arena *arena, struct error *err)
 {
     static const struct {
-        enum view_sql which;
+        enum sql which;
         take_row_fn *take;
     } parts[] = {
-        { VIEW_SQL_FILL, take_fill },
-        { VIEW_SQL_SIGHTINGS, take_sighting },
-        { VIEW_SQL_DELIVERIES, take_delivery },
-        { VIEW_SQL_DEAD, take_dead },
-        { VIEW_SQL_ATTEMPTS, take_attempt },
+        { SQL_VIEW_FILL, take_fill },
+        { SQL_VIEW_SIGHTINGS, take_sighting },
+        { SQL_VIEW_DELIVERIES, take_delivery },
+        { SQL_VIEW_DEAD, take_dead },
+        { SQL_VIEW_ATTEMPTS, take_attempt },
     };
     enum status status = read_event(view, detail, arena, err);
     for (size_t i = 0;
@@ -363,10 +357,10 @@ read_detail(struct sqlite_view *view, struct view_detail *detail,
 }
 
 enum status
-store_sqlite_view_detail(struct store_view *base, struct view_detail *detail,
-                         struct arena *arena, struct error *err)
+store_sql_view_detail(struct store_view *base, struct view_detail *detail,
+                      struct arena *arena, struct error *err)
 {
-    struct sqlite_view *view = sqlite_view_of(base);
+    struct sql_view *view = sql_view_of(base);
     detail->fill = (struct view_fill){ 0 };
     detail->sighting_count = 0;
     detail->delivery_count = 0;
@@ -381,11 +375,11 @@ store_sqlite_view_detail(struct store_view *base, struct view_detail *detail,
         detail->attempts == NULL) {
         return out_of_memory(err);
     }
-    enum status status = store_sqlite_view_begin(view, err);
+    enum status status = store_sql_view_begin(view, err);
     if (status == STATUS_OK) {
         status = read_detail(view, detail, arena, err);
     }
-    return store_sqlite_view_end(view, status, err);
+    return store_sql_view_end(view, status, err);
 }
 
 /* ---- keys ---- */
@@ -420,9 +414,9 @@ static void
 count_walked(const struct view_keys *keys, struct view_key *key,
              const struct sql_use *use, int64_t accepted_ms)
 {
-    enum channel via = (enum channel)sqlite3_column_int(use->stmt, 2);
-    int64_t hooked_ms = sqlite3_column_int64(use->stmt, 5);
-    bool asked = sqlite3_column_int(use->stmt, 7) != 0;
+    enum channel via = (enum channel)sql_number(use, 2);
+    int64_t hooked_ms = sql_number(use, 5);
+    bool asked = sql_number(use, 7) != 0;
     key->walk++;
     if (hooked_ms != 0 && hooked_ms - accepted_ms <= keys->grace_ms) {
         key->met++;
@@ -453,29 +447,28 @@ static enum status
 count_event(const struct sql_use *use, struct view_keys *keys,
             struct arena *arena, struct error *err)
 {
-    sqlite3_stmt *stmt = use->stmt;
-    if (sqlite3_column_int64(stmt, 1) != keys->connector) {
+    if (sql_number(use, 1) != keys->connector) {
         return STATUS_OK;
     }
     struct view_key *key = key_of(keys, sql_bytes(use, 4), arena);
     if (key == NULL) {
         return out_of_memory(err);
     }
-    enum channel via = (enum channel)sqlite3_column_int(stmt, 2);
-    int64_t accepted_ms = sqlite3_column_int64(stmt, 0) >> EVENT_MS_SHIFT;
+    enum channel via = (enum channel)sql_number(use, 2);
+    int64_t accepted_ms = sql_number(use, 0) >> EVENT_MS_SHIFT;
     if (channel_is_walk(via)) {
         count_walked(keys, key, use, accepted_ms);
     } else {
         *(via == CHANNEL_STREAM ? &key->stream : &key->webhook) += 1;
-        count_hooked(keys, key, accepted_ms, sqlite3_column_int64(stmt, 6),
-                     sqlite3_column_int64(stmt, 3));
+        count_hooked(keys, key, accepted_ms, sql_number(use, 6),
+                     sql_number(use, 3));
     }
     return STATUS_OK;
 }
 
 enum status
-store_sqlite_view_keys(struct store_view *base, struct view_keys *keys,
-                       struct arena *arena, struct error *err)
+store_sql_view_keys(struct store_view *base, struct view_keys *keys,
+                    struct arena *arena, struct error *err)
 {
     if (keys->at == NULL) {
         keys->count = 0;
@@ -484,18 +477,18 @@ store_sqlite_view_keys(struct store_view *base, struct view_keys *keys,
     if (keys->at == NULL) {
         return out_of_memory(err);
     }
-    struct sql_use use = view_use(sqlite_view_of(base), VIEW_SQL_KEYS);
+    struct sql_use use = view_use(sql_view_of(base), SQL_VIEW_KEYS);
     sql_i64(&use, below(keys->before));
     sql_i64(&use, (int64_t)keys->look);
     size_t looked_at = 0;
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
-        keys->next = (uint64_t)sqlite3_column_int64(use.stmt, 0);
+        keys->next = (uint64_t)sql_number(&use, 0);
         status = count_event(&use, keys, arena, err);
         if (status == STATUS_OK) {
-            status = store_sqlite_sql_row(&use, &row, err);
+            status = sql_row(&use, &row, err);
         }
     }
     sql_stop(&use);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 /*
  * An event that came without its bytes has a row in `fill` until it goes. Who
@@ -8,13 +8,13 @@
  */
 
 enum status
-store_sqlite_fill_add(struct store_sqlite *store, uint64_t event,
-                      enum event_needs needs, struct error *err)
+store_sql_fill_add(struct store_sql *store, uint64_t event,
+                   enum event_needs needs, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_FILL_ADD);
     sql_event(&use, event);
     sql_i64(&use, needs);
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 /* What takes a need away, and what is needed then: a webhook that was sent
@@ -27,7 +27,7 @@ struct filling {
 
 /* Takes the need of an event away; false where it has none of that kind. */
 static enum status
-take_need(struct store_sqlite *store, uint64_t event,
+take_need(struct store_sql *store, uint64_t event,
           const struct filling *filling, int64_t now_ms, bool *ret_taken,
           struct error *err)
 {
@@ -37,16 +37,15 @@ take_need(struct store_sqlite *store, uint64_t event,
     sql_i64(&use, filling->filled);
     sql_i64(&use, now_ms);
     sql_i64(&use, filling->next);
-    enum status status = store_sqlite_sql_run(&use, err);
-    *ret_taken = status == STATUS_OK && sqlite3_changes(store->db) == 1;
+    enum status status = sql_run(&use, err);
+    *ret_taken = status == STATUS_OK && use.changed == 1;
     return status;
 }
 
 /* Replaces the bytes of an event; its headers where `headers` is not NULL. */
 static enum status
-replace_body(struct store_sqlite *store, uint64_t event,
-             struct slice content_type, struct slice body,
-             const struct slice *headers, struct error *err)
+replace_body(struct store_sql *store, uint64_t event, struct slice content_type,
+             struct slice body, const struct slice *headers, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_FILL_BODY);
     sql_event(&use, event);
@@ -57,12 +56,12 @@ replace_body(struct store_sqlite *store, uint64_t event,
     } else {
         sql_null(&use);
     }
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 /* What is owed of an event is due, but what waits for its lane. */
 static enum status
-wake_deliveries(struct store_sqlite *store, uint64_t event, int64_t now_ms,
+wake_deliveries(struct store_sql *store, uint64_t event, int64_t now_ms,
                 struct error *err)
 {
     enum status status = STATUS_OK;
@@ -71,25 +70,25 @@ wake_deliveries(struct store_sqlite *store, uint64_t event, int64_t now_ms,
         sql_i64(&use, store->tallies[i].handler);
         sql_event(&use, event);
         sql_i64(&use, now_ms);
-        status = store_sqlite_sql_run(&use, err);
+        status = sql_run(&use, err);
     }
     return status;
 }
 
 /* Reads what an event needs; nothing where it never did. */
 static enum status
-read_need(struct store_sqlite *store, uint64_t event, int *ret_needs,
+read_need(struct store_sql *store, uint64_t event, int *ret_needs,
           int64_t *ret_asked_ms, struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_FILL_GET);
     sql_event(&use, event);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     *ret_needs = NEEDS_NOTHING;
     *ret_asked_ms = 0;
     if (status == STATUS_OK && row) {
-        *ret_needs = sqlite3_column_int(use.stmt, 0);
-        *ret_asked_ms = sqlite3_column_int64(use.stmt, 1);
+        *ret_needs = (int)sql_number(&use, 0);
+        *ret_asked_ms = sql_number(&use, 1);
         sql_stop(&use);
     }
     return status;
@@ -98,7 +97,7 @@ read_need(struct store_sqlite *store, uint64_t event, int *ret_needs,
 /* Whether an attempt was made that may have asked for the webhook: it may come
  * before the outcome that says so is on its way. */
 static enum status
-was_tried(struct store_sqlite *store, uint64_t event, bool *ret_tried,
+was_tried(struct store_sql *store, uint64_t event, bool *ret_tried,
           struct error *err)
 {
     enum status status = STATUS_OK;
@@ -107,7 +106,7 @@ was_tried(struct store_sqlite *store, uint64_t event, bool *ret_tried,
         struct sql_use use = sql_use(store, SQL_DELIVERY_TRIED);
         sql_i64(&use, store->tallies[i].handler);
         sql_event(&use, event);
-        status = store_sqlite_sql_row(&use, ret_tried, err);
+        status = sql_row(&use, ret_tried, err);
         if (status == STATUS_OK && *ret_tried) {
             sql_stop(&use);
         }
@@ -116,8 +115,8 @@ was_tried(struct store_sqlite *store, uint64_t event, bool *ret_tried,
 }
 
 enum status
-store_sqlite_fill_by_hook(struct store_sqlite *store, struct sighting *sighting,
-                          int64_t now_ms, bool *ret_asked, struct error *err)
+store_sql_fill_by_hook(struct store_sql *store, struct sighting *sighting,
+                       int64_t now_ms, bool *ret_asked, struct error *err)
 {
     int needs;
     int64_t asked_ms;
@@ -148,9 +147,9 @@ store_sqlite_fill_by_hook(struct store_sqlite *store, struct sighting *sighting,
 }
 
 enum status
-store_sqlite_fill_by_outcome(struct store_sqlite *store,
-                             const struct store_outcome *outcome,
-                             int64_t now_ms, struct error *err)
+store_sql_fill_by_outcome(struct store_sql *store,
+                          const struct store_outcome *outcome, int64_t now_ms,
+                          struct error *err)
 {
     bool taken = false;
     enum status status = STATUS_OK;
@@ -158,7 +157,7 @@ store_sqlite_fill_by_outcome(struct store_sqlite *store,
         struct sql_use use = sql_use(store, SQL_FILL_ASKED);
         sql_event(&use, outcome->event);
         sql_i64(&use, outcome->asked_ms);
-        status = store_sqlite_sql_run(&use, err);
+        status = sql_run(&use, err);
     }
     if (status == STATUS_OK && outcome->has_body) {
         static const struct filling filling = { NEEDS_FETCH, FILLED_BY_FETCH,
@@ -173,9 +172,9 @@ store_sqlite_fill_by_outcome(struct store_sqlite *store,
 }
 
 enum status
-store_sqlite_fill_has_come(struct store_sqlite *store,
-                           const struct store_outcome *outcome, bool *ret_come,
-                           struct error *err)
+store_sql_fill_has_come(struct store_sql *store,
+                        const struct store_outcome *outcome, bool *ret_come,
+                        struct error *err)
 {
     int needs;
     int64_t asked_ms;

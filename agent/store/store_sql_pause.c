@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What is paused: a row for each connector and handler that is. */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 enum status
-store_sqlite_pause_put(struct store_sqlite *store,
-                       const struct store_pause *pause, struct error *err)
+store_sql_pause_put(struct store_sql *store, const struct store_pause *pause,
+                    struct error *err)
 {
     struct sql_use use =
         sql_use(store, pause->is_paused ? SQL_PAUSE_PUT : SQL_PAUSE_DROP);
@@ -14,16 +14,16 @@ store_sqlite_pause_put(struct store_sqlite *store,
         sql_i64(&use, pause->since_ms);
         sql_text(&use, pause->reason);
     }
-    return store_sqlite_sql_run(&use, err);
+    return sql_run(&use, err);
 }
 
 enum status
-store_sqlite_paused(struct store *base, enum store_name_kind kind,
-                    uint32_t number, int64_t *ret_since_ms,
-                    struct buf *into_reason, struct error *err)
+store_sql_paused(struct store *base, enum store_name_kind kind, uint32_t number,
+                 int64_t *ret_since_ms, struct buf *into_reason,
+                 struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
-    enum status status = store_sqlite_sql_usable(store, err);
+    struct store_sql *store = store_sql_of(base);
+    enum status status = store_sql_usable(store, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -31,14 +31,14 @@ store_sqlite_paused(struct store *base, enum store_name_kind kind,
     sql_i64(&use, kind);
     sql_i64(&use, number);
     bool row;
-    status = store_sqlite_sql_row(&use, &row, err);
+    status = sql_row(&use, &row, err);
     if (status != STATUS_OK) {
         return status;
     }
     if (!row) {
         return error_set(err, STATUS_NOT_FOUND, "it is not paused");
     }
-    *ret_since_ms = sqlite3_column_int64(use.stmt, 0);
+    *ret_since_ms = sql_number(&use, 0);
     buf_append(into_reason, sql_bytes(&use, 1));
     sql_stop(&use);
     return buf_status(into_reason);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 /* Columns of SQL_CLAIM_DUE. */
 enum {
@@ -26,16 +26,15 @@ enum {
 static enum status
 read_claim(const struct sql_use *use, struct store_claim *claim)
 {
-    sqlite3_stmt *stmt = use->stmt;
     const struct event from = {
-        .number = (uint64_t)sqlite3_column_int64(stmt, COLUMN_EVENT),
-        .connector = (uint32_t)sqlite3_column_int64(stmt, COLUMN_CONNECTOR),
-        .via = (enum channel)sqlite3_column_int(stmt, COLUMN_VIA),
-        .time_ms = sqlite3_column_int64(stmt, COLUMN_TIME),
-        .recorded_ms = sqlite3_column_int64(stmt, COLUMN_RECORDED),
-        .needs = (enum event_needs)sqlite3_column_int(stmt, COLUMN_NEEDS),
-        .filled = (enum event_filled)sqlite3_column_int(stmt, COLUMN_FILLED),
-        .asked_ms = sqlite3_column_int64(stmt, COLUMN_ASKED),
+        .number = (uint64_t)sql_number(use, COLUMN_EVENT),
+        .connector = (uint32_t)sql_number(use, COLUMN_CONNECTOR),
+        .via = (enum channel)sql_number(use, COLUMN_VIA),
+        .time_ms = sql_number(use, COLUMN_TIME),
+        .recorded_ms = sql_number(use, COLUMN_RECORDED),
+        .needs = (enum event_needs)sql_number(use, COLUMN_NEEDS),
+        .filled = (enum event_filled)sql_number(use, COLUMN_FILLED),
+        .asked_ms = sql_number(use, COLUMN_ASKED),
         .id = sql_bytes(use, COLUMN_ID),
         .type = sql_bytes(use, COLUMN_TYPE),
         .headers = sql_bytes(use, COLUMN_HEADERS),
@@ -43,12 +42,12 @@ read_claim(const struct sql_use *use, struct store_claim *claim)
         .body = sql_bytes(use, COLUMN_BODY),
     };
     *claim = (struct store_claim){
-        .attempt = (unsigned)sqlite3_column_int64(stmt, COLUMN_ATTEMPT) + 1,
-        .has_lane = sqlite3_column_type(stmt, COLUMN_LANE) != SQLITE_NULL,
-        .lane = sqlite3_column_int64(stmt, COLUMN_LANE),
-        .again = (enum again)sqlite3_column_int(stmt, COLUMN_AGAIN),
-        .base = (unsigned)sqlite3_column_int64(stmt, COLUMN_BASE),
-        .since_ms = sqlite3_column_int64(stmt, COLUMN_SINCE),
+        .attempt = (unsigned)sql_number(use, COLUMN_ATTEMPT) + 1,
+        .has_lane = !sql_is_null(use, COLUMN_LANE),
+        .lane = sql_number(use, COLUMN_LANE),
+        .again = (enum again)sql_number(use, COLUMN_AGAIN),
+        .base = (unsigned)sql_number(use, COLUMN_BASE),
+        .since_ms = sql_number(use, COLUMN_SINCE),
     };
     return event_create(&from, &claim->event);
 }
@@ -64,7 +63,7 @@ drop_claims(struct store_claims *claims)
 }
 
 static enum status
-read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
+read_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
          size_t limit, struct store_claims *claims, struct error *err)
 {
     struct sql_use use =
@@ -74,7 +73,7 @@ read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
     sql_i64(&use, (int64_t)limit);
     sql_i64(&use, claims->leases_ms);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         struct store_claim *more =
             mem_resize(claims->at, claims->count + 1, sizeof(*claims->at));
@@ -90,7 +89,7 @@ read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
                              status_text(status));
         }
         claims->count++;
-        status = store_sqlite_sql_row(&use, &row, err);
+        status = sql_row(&use, &row, err);
     }
     return status;
 }
@@ -98,7 +97,7 @@ read_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
 /* When the next of those that are not due now will be: a wait or the end of a
  * lease. Read before any is taken, whose own lease would come in between. */
 static enum status
-read_next_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
+read_next_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
               struct store_claims *claims, struct error *err)
 {
     struct sql_use use =
@@ -106,9 +105,9 @@ read_next_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
     sql_i64(&use, handler);
     sql_i64(&use, now_ms);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        int64_t due = sqlite3_column_int64(use.stmt, 0);
+        int64_t due = sql_number(&use, 0);
         claims->next_due_ms = due == DUE_PARKED ? 0 : due;
         sql_stop(&use);
     }
@@ -116,7 +115,7 @@ read_next_due(struct store_sqlite *store, uint32_t handler, int64_t now_ms,
 }
 
 static enum status
-take_all(struct store_sqlite *store, uint32_t handler, int64_t lease_until_ms,
+take_all(struct store_sql *store, uint32_t handler, int64_t lease_until_ms,
          const struct store_claims *claims, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -126,18 +125,18 @@ take_all(struct store_sqlite *store, uint32_t handler, int64_t lease_until_ms,
         sql_event(&use, claims->at[i].event->number);
         sql_i64(&use, lease_until_ms);
         sql_i64(&use, store->epoch);
-        status = store_sqlite_sql_run(&use, err);
+        status = sql_run(&use, err);
     }
     return status;
 }
 
 enum status
-store_sqlite_claim(struct store *base, uint32_t handler, int64_t now_ms,
-                   int64_t lease_until_ms, size_t limit,
-                   struct store_claims *ret_claims, struct error *err)
+store_sql_claim(struct store *base, uint32_t handler, int64_t now_ms,
+                int64_t lease_until_ms, size_t limit,
+                struct store_claims *ret_claims, struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
-    enum status status = store_sqlite_sql_usable(store, err);
+    struct store_sql *store = store_sql_of(base);
+    enum status status = store_sql_usable(store, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -152,10 +151,10 @@ store_sqlite_claim(struct store *base, uint32_t handler, int64_t now_ms,
         status = read_next_due(store, handler, now_ms, &claims, err);
     }
     if (status == STATUS_OK && claims.count > 0) {
-        status = store_sqlite_sql_begin(store, err);
+        status = store_sql_begin(store, err);
         if (status == STATUS_OK) {
             status = take_all(store, handler, lease_until_ms, &claims, err);
-            status = store_sqlite_sql_end(store, status, err);
+            status = store_sql_end(store, status, err);
         }
     }
     if (status != STATUS_OK) {
@@ -167,15 +166,14 @@ store_sqlite_claim(struct store *base, uint32_t handler, int64_t now_ms,
 }
 
 enum status
-store_sqlite_recall(struct store_sqlite *store, struct store_recall *recall,
-                    struct error *err)
+store_sql_recall(struct store_sql *store, struct store_recall *recall,
+                 struct error *err)
 {
     struct sql_use use = sql_use(store, SQL_RECALL);
     sql_i64(&use, recall->handler);
     sql_i64(&use, recall->now_ms);
     sql_i64(&use, recall->latest_ms);
-    enum status status = store_sqlite_sql_run(&use, err);
-    recall->count =
-        status == STATUS_OK ? (size_t)sqlite3_changes(store->db) : 0;
+    enum status status = sql_run(&use, err);
+    recall->count = status == STATUS_OK ? (size_t)use.changed : 0;
     return status;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/store_sqlite_private.h"
+#include "store/store_sql_private.h"
 
 struct tally *
-store_sqlite_tally_find(struct store_sqlite *store, uint32_t handler)
+store_sql_tally_find(struct store_sql *store, uint32_t handler)
 {
     for (size_t i = 0; i < store->tally_count; i++) {
         if (store->tallies[i].handler == handler) {
@@ -13,10 +13,10 @@ store_sqlite_tally_find(struct store_sqlite *store, uint32_t handler)
 }
 
 enum status
-store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
-                      struct tally **ret, struct error *err)
+store_sql_tally_of(struct store_sql *store, uint32_t handler,
+                   struct tally **ret, struct error *err)
 {
-    *ret = store_sqlite_tally_find(store, handler);
+    *ret = store_sql_tally_find(store, handler);
     if (*ret != NULL) {
         return STATUS_OK;
     }
@@ -33,16 +33,16 @@ store_sqlite_tally_of(struct store_sqlite *store, uint32_t handler,
 }
 
 void
-store_sqlite_tally_forget(struct store_sqlite *store, uint32_t handler)
+store_sql_tally_forget(struct store_sql *store, uint32_t handler)
 {
-    struct tally *tally = store_sqlite_tally_find(store, handler);
+    struct tally *tally = store_sql_tally_find(store, handler);
     if (tally != NULL) {
         *tally = store->tallies[--store->tally_count];
     }
 }
 
 void
-store_sqlite_tally_settle(struct store_sqlite *store, bool committed)
+store_sql_tally_settle(struct store_sql *store, bool committed)
 {
     for (size_t i = 0; i < store->tally_count; i++) {
         struct tally *tally = &store->tallies[i];
@@ -57,56 +57,49 @@ store_sqlite_tally_settle(struct store_sqlite *store, bool committed)
 
 /* handler, deliveries, deliveries with a lane, dead letters */
 static enum status
-take_row(struct store_sqlite *store, sqlite3_stmt *stmt, struct error *err)
+take_row(struct store_sql *store, const struct sql_use *use, struct error *err)
 {
     struct tally *tally;
-    enum status status = store_sqlite_tally_of(
-        store, (uint32_t)sqlite3_column_int64(stmt, 0), &tally, err);
+    enum status status =
+        store_sql_tally_of(store, (uint32_t)sql_number(use, 0), &tally, err);
     if (status != STATUS_OK) {
         return status;
     }
-    tally->pending += sqlite3_column_int64(stmt, 1);
-    tally->has_lanes = tally->has_lanes || sqlite3_column_int64(stmt, 2) > 0;
-    tally->dead += sqlite3_column_int64(stmt, 3);
+    tally->pending += sql_number(use, 1);
+    tally->has_lanes = tally->has_lanes || sql_number(use, 2) > 0;
+    tally->dead += sql_number(use, 3);
     return STATUS_OK;
 }
 
 enum status
-store_sqlite_tally_load(struct store_sqlite *store, struct error *err)
+store_sql_tally_load(struct store_sql *store, struct error *err)
 {
-    sqlite3_stmt *stmt;
-    int rc = sqlite3_prepare_v2(
-        store->db,
-        "SELECT handler,count(*),count(lane),0 FROM delivery GROUP BY handler"
-        " UNION ALL"
-        " SELECT handler,0,0,count(*) FROM dead GROUP BY handler",
-        -1, &stmt, NULL);
-    if (rc != SQLITE_OK) {
-        return store_sqlite_sql_fail(store, rc, err);
+    struct sql_use use = sql_use(store, SQL_TALLY_LOAD);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        status = take_row(store, &use, err);
+        if (status != STATUS_OK) {
+            sql_stop(&use);
+            return status;
+        }
+        status = sql_row(&use, &row, err);
     }
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        status = take_row(store, stmt, err);
-    }
-    if (status == STATUS_OK && rc != SQLITE_DONE) {
-        status = store_sqlite_sql_fail(store, rc, err);
-    }
-    (void)sqlite3_finalize(stmt);
     return status;
 }
 
 /* Reads one number of a handler; 0 when there is none. */
 static enum status
-read_number(struct store_sqlite *store, enum sql which, uint32_t handler,
+read_number(struct store_sql *store, enum sql which, uint32_t handler,
             int64_t *ret, struct error *err)
 {
     struct sql_use use = sql_use(store, which);
     sql_i64(&use, handler);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     *ret = 0;
     if (status == STATUS_OK && row) {
-        *ret = sqlite3_column_int64(use.stmt, 0);
+        *ret = sql_number(&use, 0);
         /* Zero says "none", and what a restart freed is due since ever. */
         *ret = *ret < 1 ? 1 : *ret;
         sql_stop(&use);
@@ -115,11 +108,11 @@ read_number(struct store_sqlite *store, enum sql which, uint32_t handler,
 }
 
 static enum status
-read_figure(struct store_sqlite *store, struct store_figure *figure,
+read_figure(struct store_sql *store, struct store_figure *figure,
             struct error *err)
 {
     /* Whoever asks for what was never owed anything makes no tally of it. */
-    const struct tally *tally = store_sqlite_tally_find(store, figure->handler);
+    const struct tally *tally = store_sql_tally_find(store, figure->handler);
     figure->pending = tally == NULL ? 0 : tally->pending;
     figure->dead = tally == NULL ? 0 : tally->dead;
     enum status status = read_number(store, SQL_FIGURE_OLDEST, figure->handler,
@@ -136,11 +129,11 @@ read_figure(struct store_sqlite *store, struct store_figure *figure,
 }
 
 enum status
-store_sqlite_tally_figures(struct store *base, struct store_figure *figures,
-                           size_t count, struct error *err)
+store_sql_tally_figures(struct store *base, struct store_figure *figures,
+                        size_t count, struct error *err)
 {
-    struct store_sqlite *store = store_sqlite_of(base);
-    enum status status = store_sqlite_sql_usable(store, err);
+    struct store_sql *store = store_sql_of(base);
+    enum status status = store_sql_usable(store, err);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         status = read_figure(store, &figures[i], err);
     }

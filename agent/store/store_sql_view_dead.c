@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* store_sqlite_view_dead: dead letters, why they are, and errands. */
-#include "store/store_sqlite_private.h"
+/* store_sql_view_dead: dead letters, why they are, and errands. */
+#include "store/store_sql_private.h"
 
 #include "model/connector.h"
 
-/* Columns of VIEW_SQL_LETTERS. */
+/* Columns of SQL_VIEW_LETTERS. */
 enum {
     LETTER_ID,
     LETTER_EVENT,
@@ -34,8 +34,8 @@ names(struct slice wanted, const struct sql_use *use, int column)
 static bool
 is_wanted(const struct sql_use *use, const struct errand_filter *filter)
 {
-    int64_t at_ms = sqlite3_column_int64(use->stmt, LETTER_AT);
-    uint64_t event = (uint64_t)sqlite3_column_int64(use->stmt, LETTER_EVENT);
+    int64_t at_ms = sql_number(use, LETTER_AT);
+    uint64_t event = (uint64_t)sql_number(use, LETTER_EVENT);
     return (filter->event == 0 || filter->event == event) &&
            at_ms >= filter->since_ms &&
            (filter->until_ms == 0 || at_ms < filter->until_ms) &&
@@ -51,8 +51,7 @@ static enum status
 take_letter(const struct sql_use *use, struct view_dead *dead,
             struct arena *arena)
 {
-    sqlite3_stmt *stmt = use->stmt;
-    uint64_t id = (uint64_t)sqlite3_column_int64(stmt, LETTER_ID);
+    uint64_t id = (uint64_t)sql_number(use, LETTER_ID);
     dead->highest = id > dead->highest ? id : dead->highest;
     dead->lowest = dead->lowest == 0 || id < dead->lowest ? id : dead->lowest;
     if (dead->counts_only) {
@@ -69,15 +68,15 @@ take_letter(const struct sql_use *use, struct view_dead *dead,
         { LETTER_EVENT_ID, &row->event_id },   { LETTER_ANSWER, &row->answer },
     };
     row->id = id;
-    row->event = (uint64_t)sqlite3_column_int64(stmt, LETTER_EVENT);
-    row->number = (uint32_t)sqlite3_column_int64(stmt, LETTER_NUMBER);
-    row->attempt = (unsigned)sqlite3_column_int64(stmt, LETTER_ATTEMPT);
-    row->at_ms = sqlite3_column_int64(stmt, LETTER_AT);
+    row->event = (uint64_t)sql_number(use, LETTER_EVENT);
+    row->number = (uint32_t)sql_number(use, LETTER_NUMBER);
+    row->attempt = (unsigned)sql_number(use, LETTER_ATTEMPT);
+    row->at_ms = sql_number(use, LETTER_AT);
     enum status status = STATUS_OK;
     for (size_t i = 0;
          status == STATUS_OK && i < sizeof(texts) / sizeof(texts[0]); i++) {
         status =
-            store_sqlite_view_text(use, texts[i].column, arena, texts[i].place);
+            store_sql_view_text(use, texts[i].column, arena, texts[i].place);
     }
     return status;
 }
@@ -89,10 +88,10 @@ begin(struct store_view *base, const struct errand_filter *filter, bool up,
       uint64_t from, size_t look)
 {
     bool one = filter->event != 0;
-    enum view_sql which = one  ? VIEW_SQL_LETTERS_OF
-                          : up ? VIEW_SQL_LETTERS_UP
-                               : VIEW_SQL_LETTERS;
-    struct sql_use use = view_use(sqlite_view_of(base), which);
+    enum sql which = one  ? SQL_VIEW_LETTERS_OF
+                     : up ? SQL_VIEW_LETTERS_UP
+                          : SQL_VIEW_LETTERS;
+    struct sql_use use = view_use(sql_view_of(base), which);
     bool all = (one && !up) || from > INT64_MAX;
     sql_i64(&use, all ? 0 : !up && from == 0 ? INT64_MAX : (int64_t)from);
     sql_i64(&use, (int64_t)look);
@@ -103,8 +102,8 @@ begin(struct store_view *base, const struct errand_filter *filter, bool up,
 }
 
 enum status
-store_sqlite_view_dead(struct store_view *base, struct view_dead *dead,
-                       struct arena *arena, struct error *err)
+store_sql_view_dead(struct store_view *base, struct view_dead *dead,
+                    struct arena *arena, struct error *err)
 {
     size_t limit = dead->limit < VIEW_ROWS_MOST ? dead->limit : VIEW_ROWS_MOST;
     dead->count = 0;
@@ -120,10 +119,10 @@ store_sqlite_view_dead(struct store_view *base, struct view_dead *dead,
         begin(base, &dead->filter, dead->oldest_first, dead->from, dead->look);
     size_t looked_at = 0;
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
-        dead->next = (uint64_t)sqlite3_column_int64(use.stmt, LETTER_ID);
+        dead->next = (uint64_t)sql_number(&use, LETTER_ID);
         if (is_wanted(&use, &dead->filter)) {
             status = take_letter(&use, dead, arena);
         }
@@ -133,7 +132,7 @@ store_sqlite_view_dead(struct store_view *base, struct view_dead *dead,
             break;
         }
         if (status == STATUS_OK) {
-            status = store_sqlite_sql_row(&use, &row, err);
+            status = sql_row(&use, &row, err);
         }
     }
     sql_stop(&use);
@@ -161,14 +160,14 @@ name_reason(struct view_reason *reason, const struct sql_use *use, bool last,
         return STATUS_OK;
     }
     enum status status =
-        store_sqlite_view_text(use, LETTER_HANDLER, arena, &reason->handler);
+        store_sql_view_text(use, LETTER_HANDLER, arena, &reason->handler);
     if (status == STATUS_OK) {
         status =
-            store_sqlite_view_text(use, LETTER_REASON, arena, &reason->reason);
+            store_sql_view_text(use, LETTER_REASON, arena, &reason->reason);
     }
-    return status == STATUS_OK ? store_sqlite_view_text(use, LETTER_ANSWER,
-                                                        arena, &reason->answer)
-                               : status;
+    return status == STATUS_OK
+               ? store_sql_view_text(use, LETTER_ANSWER, arena, &reason->answer)
+               : status;
 }
 
 static enum status
@@ -181,7 +180,7 @@ count_letter(const struct sql_use *use, struct view_reasons *reasons,
         i++;
     }
     struct view_reason *reason = &reasons->at[i];
-    int64_t at_ms = sqlite3_column_int64(use->stmt, LETTER_AT);
+    int64_t at_ms = sql_number(use, LETTER_AT);
     if (i == reasons->count) {
         *reason = (struct view_reason){ .last_ms = at_ms };
         enum status status =
@@ -197,8 +196,8 @@ count_letter(const struct sql_use *use, struct view_reasons *reasons,
 }
 
 enum status
-store_sqlite_view_reasons(struct store_view *base, struct view_reasons *reasons,
-                          struct arena *arena, struct error *err)
+store_sql_view_reasons(struct store_view *base, struct view_reasons *reasons,
+                       struct arena *arena, struct error *err)
 {
     if (reasons->at == NULL) {
         reasons->count = 0;
@@ -211,15 +210,15 @@ store_sqlite_view_reasons(struct store_view *base, struct view_reasons *reasons,
         begin(base, &reasons->filter, false, reasons->from, reasons->look);
     size_t looked_at = 0;
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         looked_at++;
-        reasons->next = (uint64_t)sqlite3_column_int64(use.stmt, LETTER_ID);
+        reasons->next = (uint64_t)sql_number(&use, LETTER_ID);
         if (is_wanted(&use, &reasons->filter)) {
             status = count_letter(&use, reasons, arena);
         }
         if (status == STATUS_OK) {
-            status = store_sqlite_sql_row(&use, &row, err);
+            status = sql_row(&use, &row, err);
         }
     }
     sql_stop(&use);
@@ -233,17 +232,17 @@ static enum status
 take_errand(const struct sql_use *use, struct arena *arena,
             struct view_errand *errand)
 {
-    errand->number = (uint64_t)sqlite3_column_int64(use->stmt, 0);
-    errand->is_running = sqlite3_column_int(use->stmt, 1) != 0;
-    errand->done = sqlite3_column_int64(use->stmt, 2);
-    errand->skipped = sqlite3_column_int64(use->stmt, 3);
-    errand->open = sqlite3_column_int64(use->stmt, 5);
-    return store_sqlite_view_text(use, 4, arena, &errand->state);
+    errand->number = (uint64_t)sql_number(use, 0);
+    errand->is_running = sql_number(use, 1) != 0;
+    errand->done = sql_number(use, 2);
+    errand->skipped = sql_number(use, 3);
+    errand->open = sql_number(use, 5);
+    return store_sql_view_text(use, 4, arena, &errand->state);
 }
 
 enum status
-store_sqlite_view_errands(struct store_view *base, struct view_errands *errands,
-                          struct arena *arena, struct error *err)
+store_sql_view_errands(struct store_view *base, struct view_errands *errands,
+                       struct arena *arena, struct error *err)
 {
     size_t limit =
         errands->limit < VIEW_ROWS_MOST ? errands->limit : VIEW_ROWS_MOST;
@@ -253,12 +252,12 @@ store_sqlite_view_errands(struct store_view *base, struct view_errands *errands,
     if (errands->at == NULL) {
         return out_of_memory(err);
     }
-    struct sql_use use = view_use(sqlite_view_of(base), VIEW_SQL_ERRANDS);
+    struct sql_use use = view_use(sql_view_of(base), SQL_VIEW_ERRANDS);
     sql_i64(&use, errands->before == 0 ? INT64_MAX : (int64_t)errands->before);
     sql_i64(&use, (int64_t)limit + 1);
     sql_i64(&use, VIEW_ERRAND_OPEN);
     bool row;
-    enum status status = store_sqlite_sql_row(&use, &row, err);
+    enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         if (errands->count == limit) {
             errands->more = true;
@@ -266,7 +265,7 @@ store_sqlite_view_errands(struct store_view *base, struct view_errands *errands,
         }
         status = take_errand(&use, arena, &errands->at[errands->count++]);
         if (status == STATUS_OK) {
-            status = store_sqlite_sql_row(&use, &row, err);
+            status = sql_row(&use, &row, err);
         }
     }
     sql_stop(&use);
