@@ -10,7 +10,7 @@ packages="gcc clang libc6-dev make ninja-build cmake pkg-config
     libssl-dev zlib1g-dev libexpat1-dev libcmocka-dev git python3 ccache clang-format-14
     clang-tidy-14 cppcheck codespell shellcheck docker-registry python3-yaml
     python3-jsonschema nghttp2-server libnats-dev nats-server libhiredis-dev redis-server
-    libpq-dev postgresql libmosquitto-dev mosquitto mosquitto-clients
+    libpq-dev postgresql pgbouncer libmosquitto-dev mosquitto mosquitto-clients
     librdkafka-dev librabbitmq-dev rabbitmq-server python3-pika prometheus
     prometheus-alertmanager
     mandoc groff-base zsh fish chromium chromium-driver

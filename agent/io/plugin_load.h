@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plugin_load: the dlopen gate: finds the plugin of a broker and loads it, with
- * the library that it needs.
+ * plugin_load: the dlopen gate: finds the plugin of a broker or a database and
+ * loads it, with the library that it needs.
  *
- * Looked for are files KIND.so in $LONGSTOP_PLUGINS, then in the folder of the
- * installation, then, in a development build, in its own build tree. What is
- * loaded stays loaded: libraries have threads and exit handlers of their own.
+ * Looked for are files KIND.so, for databases KIND-store.so, in
+ * $LONGSTOP_PLUGINS, then in the folder of the installation, then, in a
+ * development build, in its own build tree. What is loaded stays loaded:
+ * libraries have threads and exit handlers of their own.
  */
 #ifndef IO_PLUGIN_LOAD_H
 #define IO_PLUGIN_LOAD_H
 
 #include "base/status.h"
+#include "plugin/database.h"
 #include "plugin/plugin.h"
 
 /*
@@ -21,5 +23,11 @@
 NODISCARD
 enum status plugin_load(const char *kind, const struct longstop_plugin **ret,
                         struct error *err);
+
+/* The same for a database. */
+NODISCARD
+enum status plugin_load_database(const char *kind,
+                                 const struct longstop_database **ret,
+                                 struct error *err);
 
 #endif

@@ -99,7 +99,7 @@ struct longstop_statement {
 struct longstop_result {
     size_t rows, columns;
     int64_t affected; /* rows that were inserted, changed, deleted, or found */
-    const void *handle; /* the plugin's */
+    void *handle;     /* the plugin's */
 };
 
 /* One value of a row, in its binary form; lives as long as the result. */

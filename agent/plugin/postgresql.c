@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plugin/kit.h"
+#include "plugin/pq.h"
 
 #define COLUMNS   4
 #define BODY      3
@@ -50,59 +50,6 @@ disconnect(struct session *session)
     session->table = NULL;
 }
 
-static void
-ignore(void *arg, const char *words)
-{
-    (void)arg;
-    (void)words;
-}
-
-/* Waits for the socket in slices; false when time is up. */
-static bool
-wait_for(struct session *session, short events,
-         const struct kit_deadline *deadline)
-{
-    for (;;) {
-        int slice_ms = kit_slice(deadline);
-        struct pollfd socket = { .fd = PQsocket(session->connection),
-                                 .events = events };
-        if (slice_ms == 0 || socket.fd < 0) {
-            return false;
-        }
-        if (poll(&socket, 1, slice_ms) > 0) {
-            return true;
-        }
-    }
-}
-
-static bool
-dial(struct session *session, const struct kit_deadline *deadline)
-{
-    const char *const names[] = { "dbname", "password", "client_encoding",
-                                  "fallback_application_name", NULL };
-    const char *const values[] = { kit_text(&session->settings, "url"),
-                                   kit_text(&session->settings, "password"),
-                                   "UTF8", "longstop", NULL };
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    session->connection = PQconnectStartParams(names, values, 1);
-    if (session->connection == NULL) {
-        return false;
-    }
-    PQsetNoticeProcessor(session->connection, ignore, NULL);
-    while (PQstatus(session->connection) != CONNECTION_BAD &&
-           state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
-        if (!wait_for(session,
-                      state == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-                      deadline)) {
-            return false;
-        }
-        state = PQconnectPoll(session->connection);
-    }
-    /* Otherwise a server that does not read holds us within libpq, for good. */
-    return PQstatus(session->connection) == CONNECTION_OK &&
-           PQsetnonblocking(session->connection, 1) == 0;
-}
-
 static bool
 connect_to(struct session *session, const struct kit_deadline *deadline,
            char words[LONGSTOP_WORDS_BYTES])
@@ -113,16 +60,14 @@ connect_to(struct session *session, const struct kit_deadline *deadline,
         return true;
     }
     disconnect(session);
-    if (dial(session, deadline)) {
-        return true;
-    }
-    const char *why = session->connection == NULL
-                          ? "out of memory"
-                          : PQerrorMessage(session->connection);
-    kit_say(words, "postgresql: cannot connect: %s",
-            why[0] == '\0' ? "no answer in time" : why);
-    disconnect(session);
-    return false;
+    const struct pq_access access = {
+        .url = kit_text(&session->settings, "url"),
+        .password = kit_text(&session->settings, "password"),
+        .application = "longstop",
+    };
+    char state[PQ_STATE_BYTES];
+    session->connection = pq_connect(&access, deadline, state, words);
+    return session->connection != NULL;
 }
 
 /* Asking */
@@ -146,8 +91,9 @@ take_result(struct session *session, const struct kit_deadline *deadline)
             PQclear(last);
             last = next;
         }
-        if (!wait_for(session, (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN),
-                      deadline) ||
+        if (!pq_wait(session->connection,
+                     (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN),
+                     deadline) ||
             PQconsumeInput(session->connection) == 0) {
             break;
         }
@@ -493,33 +439,11 @@ open_session(const struct longstop_setting *settings, size_t count,
         return NULL;
     }
     session->host = host;
-    char *why = NULL;
-    PQconninfoOption *parsed =
-        PQconninfoParse(kit_text(&session->settings, "url"), &why);
-    if (parsed == NULL) {
-        /* Other words of libpq quote the text, and a password with it. */
-        static const char harmless[] = "invalid connection option";
-        const bool is_told =
-            why != NULL && strncmp(why, harmless, sizeof(harmless) - 1) == 0;
-        kit_say(words, "postgresql: url: %s",
-                is_told ? why
-                        : "it is neither postgresql://USER@HOST/DATABASE nor "
-                          "pairs such as host=/run/postgresql dbname=shop");
-        PQfreemem(why);
+    if (!pq_check(kit_text(&session->settings, "url"), words)) {
         close_session(session);
         return NULL;
     }
-    PQconninfoFree(parsed);
     return session;
-}
-
-static const char *
-describe(void)
-{
-    static char text[64];
-    (void)snprintf(text, sizeof(text), "libpq %d.%d", PQlibVersion() / 10000,
-                   PQlibVersion() % 10000);
-    return text;
 }
 
 LONGSTOP_PLUGIN_EXPORT extern const struct longstop_plugin longstop_plugin;
@@ -527,7 +451,7 @@ LONGSTOP_PLUGIN_EXPORT extern const struct longstop_plugin longstop_plugin;
 const struct longstop_plugin longstop_plugin = {
     .abi = LONGSTOP_PLUGIN_ABI,
     .kind = "postgresql",
-    .describe = describe,
+    .describe = pq_describe,
     .open = open_session,
     .publish = publish,
     .close = close_session,

@@ -42,7 +42,9 @@ GATES = {
     "librdkafka/": ["plugin/kafka.c"],
     "mosquitto.h": ["plugin/mqtt.c"],
     "mqtt_protocol.h": ["plugin/mqtt.c"],
-    "libpq-fe.h": ["plugin/postgresql.c"],
+    "libpq-fe.h": ["plugin/pq.c", "plugin/postgresql.c",
+                   "plugin/postgresql_store.c", "plugin/pq_store_answer.c",
+                   "plugin/pq_store_batch.c", "plugin/pq_store_value.c"],
 }
 
 # ISO C, and what of POSIX neither opens, waits nor asks a clock: all that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The least a plugin can be: it takes everything and keeps nothing. */
-#include "plugin/plugin.h"
+#include "plugin/database.h"
 
 static const char *
 describe(void)
@@ -47,4 +47,13 @@ const struct longstop_plugin longstop_plugin = {
     .open = open_sample,
     .publish = publish,
     .close = close_sample,
+};
+
+/* It is a database's, too, of which nothing is called. */
+LONGSTOP_PLUGIN_EXPORT extern const struct longstop_database longstop_database;
+
+const struct longstop_database longstop_database = {
+    .abi = SAMPLE_ABI,
+    .kind = "nats",
+    .describe = describe,
 };

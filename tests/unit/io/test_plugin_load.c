@@ -39,7 +39,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    static const char *const kinds[] = { "nats", "redis" };
+    static const char *const kinds[] = { "nats", "redis", "nats-store" };
     char path[128];
     (void)state;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -68,6 +68,32 @@ a_plugin_is_found_loaded_and_found_again(void **state)
     assert_string_equal(plugin->describe(), "sample");
     assert_int_equal(plugin_load("nats", &again, &err), STATUS_OK);
     assert_ptr_equal(plugin, again);
+}
+
+static void
+a_databases_plugin_is_another_object(void **state)
+{
+    (void)state;
+    const struct longstop_database *database = NULL;
+    put("nats", SAMPLES "/plugin_abi_1.so");
+    assert_int_equal(plugin_load_database("nats", &database, &err),
+                     STATUS_NOT_FOUND);
+    assert_non_null(strstr(err.text, "nats-store.so is not there"));
+    put("nats-store", SAMPLES "/plugin_abi_1.so");
+    assert_int_equal(plugin_load_database("nats", &database, &err), STATUS_OK);
+    assert_string_equal(database->describe(), "sample");
+}
+
+static void
+one_of_another_abi_is_refused_for_a_database_too(void **state)
+{
+    (void)state;
+    const struct longstop_database *database = NULL;
+    put("nats-store", SAMPLES "/plugin_abi_99.so");
+    assert_int_equal(plugin_load_database("nats", &database, &err),
+                     STATUS_INVALID);
+    assert_non_null(strstr(err.text, "ABI 99"));
+    assert_null(database);
 }
 
 static void
@@ -140,6 +166,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         LOAD_TEST(a_plugin_is_found_loaded_and_found_again),
+        LOAD_TEST(a_databases_plugin_is_another_object),
+        LOAD_TEST(one_of_another_abi_is_refused_for_a_database_too),
         LOAD_TEST(one_that_is_not_there_says_what_it_is_built_with),
         LOAD_TEST(what_cannot_be_loaded_says_what_the_linker_says),
         LOAD_TEST(one_of_another_abi_is_refused),
