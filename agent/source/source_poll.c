@@ -227,11 +227,17 @@ last_walk_ms(const struct source_poll *poll)
                : poll->state.hw_ms + poll->settings.connector->poll.settle_ms;
 }
 
+/* A list that is read from its beginning, since its cursor was refused, shows
+ * what no walk before should have: that tells nothing. */
 static struct walk_past
 past_of(const struct source_poll *poll)
 {
     const struct poll_account *account = poll->settings.account;
-    struct walk_past past = { .own_ms = last_walk_ms(poll) };
+    struct walk_past past = { 0 };
+    if (poll->state.anew) {
+        return past;
+    }
+    past.own_ms = last_walk_ms(poll);
     if (poll->settings.tier > 0) {
         past.fast_ms = account->fast_walk_ms;
         past.fast_overlap_ms = account->fast_overlap_ms;

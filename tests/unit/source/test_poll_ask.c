@@ -182,6 +182,7 @@ a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew(void **state)
         { 200, NULL, NULL, "{\"rows\":[],\"next\":\"t1\"}" },
         { 200, NULL, NULL, "{\"rows\":[],\"error\":\"reset\"}" },
         { 200, NULL, NULL, "{\"rows\":[" ROW("a", "02") "],\"next\":\"t2\"}" },
+        { 200, NULL, NULL, "{\"rows\":[" ROW("b", "03") "],\"next\":\"t3\"}" },
         { 0, NULL, NULL, NULL },
     };
     site_open(connector, script);
@@ -201,11 +202,16 @@ a_cursor_that_is_refused_is_a_gap_and_the_list_is_read_anew(void **state)
     }
     assert_int_equal(gaps, 1);
     assert_string_equal(first_rows()->ids, "a");
-    /* That they are old says nothing of the overlap. */
+    /* That they are old says nothing of the overlap, nor of the list. */
     assert_int_equal(first_rows()->complete_until_ms, 0);
+    assert_int_equal(first_rows()->last_walk_ms, 0);
     assert_true(site.submitted[0].complete_until_ms > 0);
-    await_requests(4);
+    await_requests(5);
     assert_string_equal(site.targets[3], "/v1/list?after=t2");
+    const struct submitted *last = &site.submitted[site.submissions - 1];
+    assert_string_equal(last->ids, "b");
+    assert_true(last->last_walk_ms > 0);
+    assert_true(last->complete_until_ms > 0);
     site_close();
 }
 
