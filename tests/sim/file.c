@@ -9,6 +9,7 @@
 #include "sim/backfills.h"
 #include "sim/books.h"
 #include "sim/facts.h"
+#include "sim/listed.h"
 #include "sim/oracle.h"
 #include "sim/world.h"
 #include "store/store.h"
@@ -64,6 +65,18 @@ read_sighting(sqlite3_stmt *stmt, void *arg)
                 sqlite3_column_int64(stmt, 2));
 }
 
+/* What a process that died was not told of. */
+static void
+read_key(sqlite3_stmt *stmt, void *arg)
+{
+    struct fact *fact = books_fact((uint64_t)sqlite3_column_int64(stmt, 0));
+    int64_t channels = sqlite3_column_int64(stmt, 1);
+    (void)arg;
+    if (fact != NULL && (channels & 1 << CHANNEL_POLL) != 0) {
+        listed_mark(fact);
+    }
+}
+
 static void
 read_account(sqlite3_stmt *stmt, void *arg)
 {
@@ -116,6 +129,7 @@ file_reload(const char *folder)
                    books_events(), events);
     }
     query(db, "SELECT event,via,at_ms FROM sighting", read_sighting, NULL);
+    query(db, "SELECT event,channels FROM ledger", read_key, NULL);
     query(db, "SELECT since,mark,recovered,late,confirmed FROM account",
           read_account, NULL);
     query(db, "SELECT kind,from_ms,to_ms,closed_ms FROM gap", read_gap, NULL);

@@ -9,6 +9,7 @@
 #include "sim/books.h"
 #include "sim/facts.h"
 #include "sim/file.h"
+#include "sim/listed.h"
 #include "sim/process.h"
 #include "sim/vtime.h"
 #include "sim/world.h"
@@ -49,6 +50,7 @@ oracle_begin(void)
 {
     memset(&oracle, 0, sizeof(oracle));
     backfills_begin();
+    listed_begin();
     memset(passed_by, 0, world.fact_count);
     memset(unknowable, 0, world.fact_count * sizeof(unknowable[0]));
 }
@@ -416,6 +418,7 @@ oracle_walk(unsigned number, int64_t hw_ms, struct slice state)
                    number, hw_ms - vtime_truth_ms());
     }
     tier->hw_ms = hw_ms;
+    listed_walk(number, hw_ms, state);
     check_complete(number);
     note_passed(number, hw_ms);
     note_listed(state);
@@ -484,6 +487,7 @@ oracle_walks(unsigned tier)
 void
 oracle_unit(const struct store_unit *unit)
 {
+    listed_unit(unit);
     for (size_t i = 0; i < unit->sighting_count; i++) {
         note_sighting(&unit->sightings[i]);
     }
@@ -595,6 +599,7 @@ oracle_end(const char *folder)
 {
     file_reload(folder);
     books_end();
+    listed_end();
     file_dead(folder);
     check_calls();
     for (size_t i = 0; i < world.fact_count; i++) {

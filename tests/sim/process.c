@@ -18,6 +18,7 @@
 #include "sim/books.h"
 #include "sim/file.h"
 #include "sim/handlers.h"
+#include "sim/listed.h"
 #include "sim/loop.h"
 #include "sim/vtime.h"
 #include "sim/worker.h"
@@ -367,6 +368,7 @@ process_start(const char *folder)
     }
     file_reload(folder);
     books_life();
+    listed_life();
     PRE(telemetry_init(&process.telemetry, "sim") == STATUS_OK);
     PRE(http_client_create(process.loop, NULL, &process.client, NULL) ==
         STATUS_OK);
@@ -522,6 +524,13 @@ process_counts(void)
 {
     PRE(process.up);
     return telemetry_of_connector(&process.telemetry, &bound.connector);
+}
+
+void
+process_metrics(struct buf *into)
+{
+    PRE(process.up);
+    metric_render(process.telemetry.registry, METRIC_PROMETHEUS, into);
 }
 
 void

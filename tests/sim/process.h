@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct arrival;
+struct buf;
 struct connector;
 struct source_sink;
 struct telemetry_connector;
@@ -49,6 +50,9 @@ const struct source_sink *process_sink(void);
 
 /* The metrics of the process that is up. */
 struct telemetry_connector process_counts(void);
+
+/* As /metrics writes them. */
+void process_metrics(struct buf *into);
 
 /* Asks for a walk of each tier. */
 void process_poke(void);

@@ -26,6 +26,7 @@ struct fact {
     enum channel via;                    /* brought it */
     size_t turn;                         /* of those that live walks brought */
     bool walked;                         /* a walk has shown it */
+    bool listed;                         /* and a live one */
     bool hooked;                         /* a webhook has shown it */
     bool acked;                          /* a sender was told so */
     unsigned started[PLAN_HANDLERS_MAX]; /* attempts */
