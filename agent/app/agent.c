@@ -50,15 +50,15 @@ store_failed(void *arg, enum status status, const char *words)
 }
 
 static void
-store_room(void *arg, bool is_full, const char *words)
+store_waits(void *arg, bool waits, const char *words)
 {
     (void)arg;
-    if (is_full) {
+    if (waits) {
         LOG(LOG_ERROR, "the store cannot be written: walks and senders wait",
             log_text("why", words));
     } else {
         LOG(LOG_INFO, "the store can be written again",
-            log_text("why", "a probe found room"));
+            log_text("why", "a probe was stored"));
     }
 }
 
@@ -191,7 +191,7 @@ build_store(struct agent *agent, struct error *err)
     }
     pauses_begin(agent->pauses, agent->worker, agent_pause_changed, agent);
     store_worker_on_failure(agent->worker, store_failed, agent);
-    store_worker_on_room(agent->worker, store_room, agent);
+    store_worker_on_wait(agent->worker, store_waits, agent);
     agent->floor_ms = floor_ms;
     return STATUS_OK;
 }

@@ -25,7 +25,7 @@
  * thread.
  */
 
-/* While there is no room: how often it is asked whether there is again. */
+/* While the store cannot be written: how often it is asked whether it can. */
 #define PROBE_MS 1000
 
 struct store_worker {
@@ -42,8 +42,8 @@ struct store_worker {
     void *on_commit_arg;
     void (*on_failure)(void *arg, enum status status, const char *words);
     void *on_failure_arg;
-    void (*on_room)(void *arg, bool is_full, const char *words);
-    void *on_room_arg;
+    void (*on_wait)(void *arg, bool waits, const char *words);
+    void *on_wait_arg;
     struct loop_timer *probe_timer;
     struct store_call probe; /* a unit with nothing in it */
     bool probing;
@@ -138,14 +138,24 @@ hand_over(void *arg)
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
-/* Tells of the edges only: a full disk refuses hundreds of calls a second. */
-static void
-tell_room(struct store_worker *worker, bool is_full, const char *words)
+/* Whether it is not the call that failed but the store, for a while. */
+static bool
+is_away(enum status status)
 {
-    bool was_full = worker->figures.health == STATUS_FULL;
-    worker->figures.health = is_full ? STATUS_FULL : STATUS_OK;
-    if (is_full != was_full && worker->on_room != NULL) {
-        worker->on_room(worker->on_room_arg, is_full, words);
+    return status == STATUS_FULL || status == STATUS_UNAVAILABLE ||
+           status == STATUS_UNKNOWN;
+}
+
+/* Tells of the edges only: a full disk, or a database that is away, refuses
+ * hundreds of calls a second. */
+static void
+tell_wait(struct store_worker *worker, enum status status, const char *words)
+{
+    bool waited = worker->figures.health != STATUS_OK;
+    bool waits = status != STATUS_OK;
+    worker->figures.health = status;
+    if (waits != waited && worker->on_wait != NULL) {
+        worker->on_wait(worker->on_wait_arg, waits, words);
     }
 }
 
@@ -162,8 +172,8 @@ note_health(struct store_worker *worker, const struct store_call *call)
             worker->on_failure(worker->on_failure_arg, call->status,
                                error_text(&call->err, call->status));
         }
-    } else if (call->status == STATUS_FULL) {
-        tell_room(worker, true, error_text(&call->err, call->status));
+    } else if (is_away(call->status)) {
+        tell_wait(worker, call->status, error_text(&call->err, call->status));
         if (!worker->probing && !worker->closing) {
             loop_timer_arm(worker->probe_timer, PROBE_MS);
         }
@@ -176,15 +186,15 @@ probed(struct store_call *call)
     struct store_worker *worker = call->arg;
     worker->probing = false;
     if (call->status == STATUS_OK) {
-        tell_room(worker, false, "");
+        tell_wait(worker, STATUS_OK, "");
     } else if (!worker->closing &&
                status_disposition(call->status) != DISPOSITION_FATAL) {
         loop_timer_arm(worker->probe_timer, PROBE_MS);
     }
 }
 
-/* A unit that is all known writes nothing, so only a probe can tell that there
- * is room again; and without traffic nobody else would ask. */
+/* A unit that is all known writes nothing, so only a probe can tell that the
+ * store can be written again; and without traffic nobody else would ask. */
 static void
 probe(void *arg)
 {
@@ -305,8 +315,13 @@ free_worker:
 bool
 store_worker_has_room(const struct store_worker *worker)
 {
-    return worker->figures.queued_events < worker->settings.queue_events &&
-           worker->figures.queued_bytes < worker->settings.queue_bytes;
+    const struct store_worker_figures *figures = &worker->figures;
+    /* On a full disk what is known already still gets its answer; of a database
+     * that is away nobody has one. */
+    bool is_there =
+        figures->health == STATUS_OK || figures->health == STATUS_FULL;
+    return is_there && figures->queued_events < worker->settings.queue_events &&
+           figures->queued_bytes < worker->settings.queue_bytes;
 }
 
 enum status
@@ -358,12 +373,12 @@ store_worker_on_failure(struct store_worker *worker,
 }
 
 void
-store_worker_on_room(struct store_worker *worker,
-                     void (*fn)(void *arg, bool is_full, const char *words),
+store_worker_on_wait(struct store_worker *worker,
+                     void (*fn)(void *arg, bool waits, const char *words),
                      void *arg)
 {
-    worker->on_room = fn;
-    worker->on_room_arg = arg;
+    worker->on_wait = fn;
+    worker->on_wait_arg = arg;
 }
 
 void

@@ -39,7 +39,7 @@ NODISCARD
 enum status store_worker_submit(struct store_worker *worker,
                                 struct store_call *call);
 
-/* Whether a unit with sightings would be taken now. */
+/* Whether a unit with sightings would be taken now, and could be stored. */
 bool store_worker_has_room(const struct store_worker *worker);
 
 struct store_worker_figures {
@@ -47,8 +47,9 @@ struct store_worker_figures {
     int64_t queued_bytes;
     uint64_t commits;
     uint64_t units;
-    /* STATUS_OK; STATUS_FULL until a probe, made each second, finds room again;
-     * STATUS_IO and STATUS_CORRUPT for good. */
+    /* STATUS_OK; STATUS_FULL (no room), STATUS_UNAVAILABLE or STATUS_UNKNOWN
+     * (the database is away) until a probe, made each second, finds that the
+     * store can be written; STATUS_IO and STATUS_CORRUPT for good. */
     enum status health;
 };
 void store_worker_figures(const struct store_worker *worker,
@@ -65,11 +66,10 @@ void store_worker_on_failure(struct store_worker *worker,
                                         const char *words),
                              void *arg);
 
-/* Told on the loop when the file system is full, with words for the operator,
- * and when there is room again. */
-void store_worker_on_room(struct store_worker *worker,
-                          void (*fn)(void *arg, bool is_full,
-                                     const char *words),
+/* Told on the loop when the store cannot be written for now, with words for the
+ * operator, and when it can again. */
+void store_worker_on_wait(struct store_worker *worker,
+                          void (*fn)(void *arg, bool waits, const char *words),
                           void *arg);
 
 /* Takes nothing new, finishes what is queued, closes the store, calls what is

@@ -136,7 +136,7 @@ struct fixture {
     size_t expected;
     struct buf order; /* of completions, as indices in hex */
     int failures;
-    int rooms; /* full: 1, room again: 100 */
+    int waits; /* it cannot be written: 1, it can again: 100 */
     enum status failed_with;
     size_t commits;
     size_t expected_commits; /* 0: the loop runs on */
@@ -170,11 +170,11 @@ on_failure(void *arg, enum status status, const char *words)
 }
 
 static void
-on_room(void *arg, bool is_full, const char *words)
+on_wait(void *arg, bool waits, const char *words)
 {
     struct fixture *fixture = arg;
-    fixture->rooms += is_full ? 1 : 100;
-    assert_string_equal(words, is_full ? "the words" : "");
+    fixture->waits += waits ? 1 : 100;
+    assert_string_equal(words, waits ? "the words" : "");
 }
 
 static void
@@ -208,7 +208,7 @@ set_up(void **state)
                      STATUS_OK);
     store_worker_on_commit(fixture->worker, on_commit, fixture);
     store_worker_on_failure(fixture->worker, on_failure, fixture);
-    store_worker_on_room(fixture->worker, on_room, fixture);
+    store_worker_on_wait(fixture->worker, on_wait, fixture);
     return 0;
 }
 
@@ -446,7 +446,7 @@ no_room_on_the_disk_passes_when_a_probe_finds_some(void **state)
     submit_unit(fixture, 0);
     submit_unit(fixture, 2);
     run_until(fixture, 2);
-    assert_int_equal(fixture->rooms, 1); /* told once */
+    assert_int_equal(fixture->waits, 1); /* told once */
     assert_int_equal(fixture->calls[0].status, STATUS_FULL);
     assert_string_equal(fixture->calls[0].err.text, "the words");
     store_worker_figures(fixture->worker, &figures);
@@ -461,7 +461,32 @@ no_room_on_the_disk_passes_when_a_probe_finds_some(void **state)
     run_until_commits(fixture, 2);
     store_worker_figures(fixture->worker, &figures);
     assert_int_equal(figures.health, STATUS_OK);
-    assert_int_equal(fixture->rooms, 101);
+    assert_int_equal(fixture->waits, 101);
+    assert_int_equal(fixture->failures, 0);
+}
+
+static void
+a_database_that_is_away_is_waited_for(void **state)
+{
+    static const enum status away[] = { STATUS_UNAVAILABLE, STATUS_UNKNOWN };
+    struct fixture *fixture = *state;
+    struct store_worker_figures figures;
+    for (size_t i = 0; i < 2; i++) {
+        fixture->fake.answer = away[i];
+        submit_unit(fixture, i);
+        run_until(fixture, i + 1);
+        assert_int_equal(fixture->calls[i].status, away[i]);
+        store_worker_figures(fixture->worker, &figures);
+        assert_int_equal(figures.health, away[i]);
+        assert_false(store_worker_has_room(fixture->worker));
+    }
+    assert_int_equal(fixture->waits, 1);
+    fixture->fake.answer = STATUS_OK;
+    run_until_commits(fixture, 1);
+    store_worker_figures(fixture->worker, &figures);
+    assert_int_equal(figures.health, STATUS_OK);
+    assert_true(store_worker_has_room(fixture->worker));
+    assert_int_equal(fixture->waits, 101);
     assert_int_equal(fixture->failures, 0);
 }
 
@@ -574,6 +599,7 @@ main(void)
         ROW(a_full_queue_takes_outcomes_but_no_sightings),
         ROW(bytes_fill_the_queue_too_but_one_body_always_fits),
         ROW(no_room_on_the_disk_passes_when_a_probe_finds_some),
+        ROW(a_database_that_is_away_is_waited_for),
         ROW(a_unit_that_fails_alone_says_so),
         ROW(a_failure_for_good_is_told_once_and_nothing_more_is_taken),
         ROW(destroying_finishes_what_is_queued_and_takes_nothing_new),
