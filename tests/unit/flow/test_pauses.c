@@ -47,6 +47,24 @@ gauge(void)
         telemetry_paused(&flow.telemetry, true, slice_of("one")));
 }
 
+/* The attempts that a test waits for. */
+static size_t wanted[2];
+
+static bool
+as_many_have_started(void)
+{
+    return flow.handlers[0].started >= wanted[0] &&
+           flow.handlers[1].started >= wanted[1];
+}
+
+static void
+until_started(size_t first, size_t second)
+{
+    wanted[0] = first;
+    wanted[1] = second;
+    flow_run(as_many_have_started);
+}
+
 static void
 nothing_is_given_to_a_paused_handler_until_it_is_resumed(void **state)
 {
@@ -57,6 +75,7 @@ nothing_is_given_to_a_paused_handler_until_it_is_resumed(void **state)
     assert_true(slice_equal_text(buf_slice(&pause_of(0)->reason), "by me"));
     assert_true(gauge() == 1);
     flow_bring_all("a b c");
+    until_started(0, 3);
     flow_sleep(50);
     assert_int_equal(flow.handlers[0].started, 0);
     assert_int_equal(flow.handlers[1].started, 3);
@@ -69,7 +88,8 @@ nothing_is_given_to_a_paused_handler_until_it_is_resumed(void **state)
     change(false, "");
     assert_false(pause_of(0)->is_paused);
     assert_true(gauge() == 0);
-    flow_sleep(50);
+    until_started(3, 3);
+    flow_sleep(20);
     assert_int_equal(flow.handlers[0].started, 3);
     assert_int_equal(flow.handlers[0].attempts[0], 1);
     flow_close();
@@ -109,6 +129,7 @@ a_handler_that_asks_for_it_is_paused_over_restarts(void **state)
     flow.handlers[0].behaviour = PAUSES;
     flow_open_store();
     flow_bring_all("a b");
+    until_started(2, 0);
     flow_sleep(30);
     assert_true(pause_of(0)->is_paused);
     assert_int_equal(flow.handlers[0].started, 2);
@@ -120,7 +141,7 @@ a_handler_that_asks_for_it_is_paused_over_restarts(void **state)
     assert_int_equal(flow.handlers[0].started, 2);
     assert_non_null(strstr(pause_of(0)->reason.ptr, "410"));
     change(false, "");
-    flow_sleep(50);
+    until_started(4, 0);
     assert_int_equal(flow.handlers[0].started, 4);
     assert_int_equal(flow.handlers[0].attempts[2], 2);
     flow_close();
