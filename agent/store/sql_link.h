@@ -40,10 +40,8 @@ enum sql {
     SQL_DELIVERY_DROP,
     SQL_DELIVERY_LATER,
     SQL_DELIVERY_RELEASE,
-    SQL_LANE_OF,
     SQL_LANE_BUSY,
     SQL_LANE_NEXT,
-    SQL_LANE_OF_DEAD,
     SQL_LANE_HELD,
     SQL_LANE_FREE,
     SQL_DEAD_DROP,
@@ -127,12 +125,43 @@ enum sql {
     SQL_VIEW_KEYS,
     SQL_VIEW_REFUSALS,
     SQL_VIEW_REFUSALS_OF,
+    /* Of a store that several agents share. */
+    SQL_SHARED_FIRST,
+    SQL_SESSION = SQL_SHARED_FIRST,
+    SQL_SERVER,
+    SQL_LOCK_SCHEMA,
+    SQL_MAKE_DAYS,
+    SQL_AGENT_JOIN,
+    SQL_AGENT_BEAT,
+    SQL_AGENT_SILENT,
+    SQL_AGENT_OTHERS,
+    SQL_AGENT_BURY,
+    SQL_LEASE_TAKE,
+    SQL_LEASE_RENEW,
+    SQL_LEASE_END,
+    SQL_WALK_FENCE,
+    SQL_LEDGER_GET_ALL,
+    SQL_LOCK_LANE,
+    SQL_LOCK_LANES,
+    SQL_LOCK_SEED,
+    SQL_LOCK_DELIVERY,
+    SQL_TALLY_ADD,
+    SQL_TALLY_GET,
+    SQL_ACCOUNT_SEE,
+    SQL_ACCOUNT_MOVE,
+    SQL_ACCOUNT_ADD,
+    SQL_PRUNE_EVENTS,
+    SQL_PRUNE_ORPHANS,
     SQL_COUNT
 };
 
 /* The text of a statement, its parameters ?1, ?2 and so on: numbers, bytes and
- * NULL. */
+ * NULL. NULL for those that only a shared store has. */
 const char *sql_text_of(enum sql which);
+
+/* The same in PostgreSQL's words, but for its $1, $2: every number is a bigint
+ * and every text is bytes. */
+const char *sql_text_of_postgresql(enum sql which);
 
 struct sql_driver;
 
@@ -161,11 +190,19 @@ struct sql_use {
 };
 
 struct sql_driver {
+    /* Other processes write at the same time: what was read holds for as long
+     * as it is locked, and there are the statements of a shared store. */
+    bool is_shared;
     /* Bind the parameter `use->bound`, counted from 1. Bytes are borrowed until
      * the statement has run. */
     void (*bind_number)(struct sql_use *use, int64_t number);
     void (*bind_bytes)(struct sql_use *use, struct slice bytes, bool is_text);
     void (*bind_null)(struct sql_use *use);
+    /* A list as one parameter; of a shared store only. */
+    void (*bind_numbers)(struct sql_use *use, const int64_t *numbers,
+                         size_t count);
+    void (*bind_list)(struct sql_use *use, const struct slice *bytes,
+                      size_t count);
     /* Runs a statement that gives no rows that anybody looks at. */
     enum status (*run)(struct sql_use *use, struct error *err);
     /* Steps to the next row; after the last one, or a failure, the statement is
@@ -228,6 +265,21 @@ sql_text(struct sql_use *use, struct slice text)
     use->bound++;
     use->link->driver->bind_bytes(
         use, text.len == 0 ? (struct slice){ "", 0 } : text, true);
+}
+
+/* Lists are borrowed until the statement has run. */
+static inline void
+sql_numbers(struct sql_use *use, const int64_t *numbers, size_t count)
+{
+    use->bound++;
+    use->link->driver->bind_numbers(use, numbers, count);
+}
+
+static inline void
+sql_list(struct sql_use *use, const struct slice *bytes, size_t count)
+{
+    use->bound++;
+    use->link->driver->bind_list(use, bytes, count);
 }
 
 NODISCARD

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The statements of a store, in words that SQLite understands. */
+/* The statements of a store, in words that SQLite understands, and PostgreSQL
+ * but for those in sql_texts_postgresql.c. */
 #include "store/sql_link.h"
 
 /* In the simulator a negative attempt stands for any. */
@@ -21,7 +22,8 @@
 
 /* Names are those of `name`; a number whose name is gone stays a number. */
 #define CONNECTOR_NAME(of)                                                     \
-    "coalesce((SELECT name FROM name WHERE id=" of "),CAST(" of " AS TEXT))"
+    "coalesce((SELECT name FROM name WHERE id=" of "),CAST(CAST(" of           \
+    " AS TEXT) AS BLOB))"
 
 #define REFUSALS                                                               \
     "SELECT id," CONNECTOR_NAME("connector") ",at_ms,cause,status,bytes,more," \
@@ -52,7 +54,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_LEDGER_GET] = "SELECT event,channels FROM ledger WHERE k=?1",
     [SQL_LEDGER_ADD] = "INSERT INTO ledger(k,event,channels) VALUES(?1,?2,?3)"
                        " ON CONFLICT DO NOTHING",
-    [SQL_LEDGER_MARK] = "UPDATE ledger SET channels=channels|?2 WHERE k=?1",
+    [SQL_LEDGER_MARK] = "UPDATE ledger SET channels=channels|?2 WHERE k=?1"
+                        " AND channels&?2=0",
     [SQL_EVENT_ADD] =
         "INSERT INTO event(id,connector,via,time_ms,recorded_ms,ext_id,type,"
         "headers,content_type,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
@@ -78,7 +81,7 @@ static const char *const texts[SQL_COUNT] = {
         "INSERT INTO keyed(connector,keys,last,edit) VALUES(?1,?2,?3,0)"
         " ON CONFLICT(connector) DO UPDATE SET keys=?2,last=?3,edit=edit+1",
     [SQL_REKEYED_PUT] =
-        "INSERT INTO rekeyed(event,edit) VALUES(?2,ifnull((SELECT edit FROM"
+        "INSERT INTO rekeyed(event,edit) VALUES(?2,coalesce((SELECT edit FROM"
         " keyed WHERE connector=?1),0)) ON CONFLICT(event) DO UPDATE SET"
         " edit=excluded.edit",
     /* Only while the event is there, with which its row goes. */
@@ -95,23 +98,25 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_FILL_ASKED] = "UPDATE fill SET asked_ms=?2 WHERE event=?1",
     [SQL_FILL_BODY] = "UPDATE event SET content_type=?2,body=?3,"
                       "headers=coalesce(?4,headers) WHERE id=?1",
-    [SQL_DELIVERY_TRIED] = "SELECT 1 FROM delivery WHERE handler=?1"
-                           " AND event=?2 AND attempt>0",
-    [SQL_DELIVERY_WAKE] = "UPDATE delivery SET due=?3 WHERE handler=?1"
-                          " AND event=?2 AND owner=0 AND due>?3"
-                          " AND due<>9223372036854775807",
+    /* Of each handler there is: rows begin with it. */
+    [SQL_DELIVERY_TRIED] =
+        "SELECT 1 FROM delivery WHERE handler IN (SELECT id FROM name"
+        " WHERE kind=2) AND event=?1 AND attempt>0 LIMIT 1",
+    [SQL_DELIVERY_WAKE] =
+        "UPDATE delivery SET due=?2 WHERE handler IN (SELECT id FROM name"
+        " WHERE kind=2) AND event=?1 AND owner=0 AND due>?2"
+        " AND due<>9223372036854775807",
     [SQL_DELIVERY_ADD] =
         "INSERT INTO delivery(handler,event,due,attempt,owner,lane)"
         " VALUES(?1,?2,?3,?4,?5,?6)",
     /* An outcome counts for the attempt that is running, for no other. */
     [SQL_DELIVERY_DROP] = "DELETE FROM delivery WHERE handler=?1 AND event=?2"
-                          " AND owner<>0" FENCE,
+                          " AND owner<>0" FENCE " RETURNING lane",
     [SQL_DELIVERY_LATER] = "UPDATE delivery SET due=?4,owner=0 WHERE handler=?1"
                            " AND event=?2 AND owner<>0" FENCE,
     [SQL_DELIVERY_RELEASE] =
         "UPDATE delivery SET due=?4,owner=0,attempt=attempt-1 WHERE handler=?1"
         " AND event=?2 AND owner<>0" FENCE,
-    [SQL_LANE_OF] = "SELECT lane FROM delivery WHERE handler=?1 AND event=?2",
     [SQL_LANE_BUSY] =
         "SELECT 1 WHERE EXISTS(SELECT 1 FROM delivery WHERE handler=?1"
         " AND lane=?2) OR EXISTS(SELECT 1 FROM dead WHERE handler=?1"
@@ -120,13 +125,12 @@ static const char *const texts[SQL_COUNT] = {
         "UPDATE delivery SET due=?3 WHERE handler=?1 AND event=(SELECT event"
         " FROM delivery WHERE handler=?1 AND lane=?2 ORDER BY event LIMIT 1)"
         " AND due=9223372036854775807",
-    [SQL_LANE_OF_DEAD] = "SELECT lane,holds,attempt FROM dead WHERE handler=?1"
-                         " AND event=?2",
     [SQL_LANE_HELD] = "SELECT lane FROM dead WHERE handler=?1 AND holds=1"
                       " LIMIT 1",
     [SQL_LANE_FREE] = "UPDATE dead SET holds=0 WHERE handler=?1 AND lane=?2"
                       " AND holds=1",
-    [SQL_DEAD_DROP] = "DELETE FROM dead WHERE handler=?1 AND event=?2",
+    [SQL_DEAD_DROP] = "DELETE FROM dead WHERE handler=?1 AND event=?2"
+                      " RETURNING lane,holds,attempt",
     /* A new number: it died last, whatever became of it before. */
     [SQL_DEAD_ADD] =
         "INSERT OR REPLACE INTO dead(handler,event,attempt,at_ms,reason,detail,"
@@ -155,7 +159,7 @@ static const char *const texts[SQL_COUNT] = {
                         " AND running=1 ORDER BY id LIMIT 1",
     [SQL_ERRAND_TIDY] = "DELETE FROM errand WHERE running=0 AND id<=?1",
     [SQL_ERRAND_OPEN] = "SELECT count(*) FROM (SELECT 1 FROM delivery"
-                        " WHERE errand=?1 AND errand<>0 LIMIT ?2)",
+                        " WHERE errand=?1 AND errand<>0 LIMIT ?2) AS d",
     [SQL_WALK_GET] = "SELECT state FROM walk WHERE connector=?1 AND tier=?2",
     [SQL_WALK_PUT] =
         "INSERT INTO walk(connector,tier,hw_ms,state) VALUES(?1,?2,?3,?4)"
@@ -166,7 +170,7 @@ static const char *const texts[SQL_COUNT] = {
                     " VALUES(?1,?2,?3,?4,?5)"
                     " ON CONFLICT(connector,kind,from_ms,to_ms) DO UPDATE SET"
                     " found_ms=excluded.found_ms,closed_ms=NULL,closed_by=NULL"
-                    " WHERE closed_ms IS NOT NULL",
+                    " WHERE gap.closed_ms IS NOT NULL",
     [SQL_GAP_CLOSE] =
         "UPDATE gap SET closed_ms=?5,closed_by=?6 WHERE closed_ms IS NULL"
         " AND CASE WHEN ?2=0 THEN connector=?1 AND from_ms>=?3 AND to_ms<=?4"
@@ -185,9 +189,9 @@ static const char *const texts[SQL_COUNT] = {
         " WHERE handler=?1 ORDER BY event LIMIT 1)",
     [SQL_FIGURE_NEXT] =
         "SELECT due FROM (SELECT due FROM delivery WHERE handler=?1 AND owner=0"
-        " AND again=0 ORDER BY due LIMIT 1) UNION ALL SELECT due FROM (SELECT"
-        " due FROM delivery WHERE handler=?1 AND owner=0 AND again<>0"
-        " ORDER BY due LIMIT 1) ORDER BY due LIMIT 1",
+        " AND again=0 ORDER BY due LIMIT 1) AS a UNION ALL SELECT due FROM"
+        " (SELECT due FROM delivery WHERE handler=?1 AND owner=0 AND again<>0"
+        " ORDER BY due LIMIT 1) AS b ORDER BY due LIMIT 1",
     [SQL_ACCOUNT_PUT] =
         "INSERT INTO account(connector,since,mark,recovered,late,confirmed,met)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(connector) DO UPDATE SET"
@@ -263,9 +267,9 @@ static const char *const texts[SQL_COUNT] = {
         "DELETE FROM refusal WHERE connector=?1 AND id<=(SELECT id FROM refusal"
         " WHERE connector=?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
     [SQL_TALLY_LOAD] =
-        "SELECT handler,count(*),count(lane),0 FROM delivery GROUP BY handler"
+        "SELECT handler,count(*),0 FROM delivery GROUP BY handler"
         " UNION ALL"
-        " SELECT handler,0,0,count(*) FROM dead GROUP BY handler",
+        " SELECT handler,0,count(*) FROM dead GROUP BY handler",
     [SQL_ACCOUNT_LOAD] = "SELECT connector,since,mark,recovered,late,"
                          "confirmed,met FROM account",
 
@@ -300,17 +304,17 @@ static const char *const texts[SQL_COUNT] = {
                 " WHERE d.id>?1 ORDER BY d.id LIMIT ?2",
     [SQL_VIEW_ERRANDS] =
         "SELECT id,running,done,skipped,state,(SELECT count(*) FROM (SELECT 1"
-        " FROM delivery WHERE errand=errand.id AND errand<>0 LIMIT ?3))"
-        " FROM errand WHERE id<?1 ORDER BY id DESC LIMIT ?2",
+        " FROM delivery d WHERE d.errand=e.id AND d.errand<>0 LIMIT ?3) AS x)"
+        " FROM errand e WHERE id<?1 ORDER BY id DESC LIMIT ?2",
     [SQL_VIEW_EVENT] = "SELECT id,connector," CONNECTOR_NAME(
         "connector") ",via,time_ms,"
                      "recorded_ms,ext_id,type,length(body),content_type,"
                      "headers,"
-                     "CASE WHEN ?2 THEN body ELSE '' END FROM event WHERE "
+                     "CASE WHEN ?2<>0 THEN body ELSE '' END FROM event WHERE "
                      "id=?1",
     [SQL_VIEW_FATE] =
         "SELECT (SELECT min(at_ms) FROM sighting WHERE event=?1 AND"
-        " (via IN (1,3))<>?2),"
+        " (via IN (1,3))<>(?2<>0)),"
         "(SELECT count(*) FROM name n JOIN delivery d ON d.handler=n.id"
         " AND d.event=?1 WHERE n.kind=2),"
         "(SELECT count(*) FROM name n JOIN dead d ON d.handler=n.id"
@@ -330,7 +334,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_VIEW_ATTEMPTS] = "SELECT " CONNECTOR_NAME(
         "handler") ",attempt,started_ms,duration_ms,"
                    "kind,detail,output,due_ms FROM (SELECT * FROM attempt"
-                   " WHERE event=?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+                   " WHERE event=?1 ORDER BY id DESC LIMIT ?2) AS a"
+                   " ORDER BY id",
     [SQL_VIEW_KEYS] =
         "SELECT id,connector,via,time_ms,type,"
         "(SELECT min(at_ms) FROM sighting WHERE event=id AND via IN (0,2)),"

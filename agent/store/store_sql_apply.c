@@ -294,21 +294,17 @@ static enum status
 end_delivery(struct store_sql *store, struct store_outcome *outcome,
              struct tally *tally, int64_t now_ms, struct error *err)
 {
-    struct lane lane;
-    enum status status =
-        store_sql_lane_of(store, outcome->handler, outcome->event, &lane, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
     struct sql_use use = sql_use(store, SQL_DELIVERY_DROP);
     sql_i64(&use, outcome->handler);
     sql_event(&use, outcome->event);
     sql_i64(&use, fence_of(outcome));
-    status = sql_run(&use, err);
-    outcome->applied = status == STATUS_OK && use.changed == 1;
-    if (!outcome->applied) {
+    enum status status = sql_row(&use, &outcome->applied, err);
+    if (status != STATUS_OK || !outcome->applied) {
+        outcome->applied = false;
         return status;
     }
+    const struct lane lane = store_sql_lane_read(&use, 0);
+    sql_stop(&use);
     tally->pending_change--;
     const bool dies = outcome->kind == OUTCOME_DEAD;
     const bool holds = dies && lane.is_set && tally->dead_hold;

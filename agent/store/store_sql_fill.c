@@ -64,15 +64,10 @@ static enum status
 wake_deliveries(struct store_sql *store, uint64_t event, int64_t now_ms,
                 struct error *err)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < store->tally_count; i++) {
-        struct sql_use use = sql_use(store, SQL_DELIVERY_WAKE);
-        sql_i64(&use, store->tallies[i].handler);
-        sql_event(&use, event);
-        sql_i64(&use, now_ms);
-        status = sql_run(&use, err);
-    }
-    return status;
+    struct sql_use use = sql_use(store, SQL_DELIVERY_WAKE);
+    sql_event(&use, event);
+    sql_i64(&use, now_ms);
+    return sql_run(&use, err);
 }
 
 /* Reads what an event needs; nothing where it never did. */
@@ -100,16 +95,11 @@ static enum status
 was_tried(struct store_sql *store, uint64_t event, bool *ret_tried,
           struct error *err)
 {
-    enum status status = STATUS_OK;
-    for (size_t i = 0;
-         status == STATUS_OK && !*ret_tried && i < store->tally_count; i++) {
-        struct sql_use use = sql_use(store, SQL_DELIVERY_TRIED);
-        sql_i64(&use, store->tallies[i].handler);
-        sql_event(&use, event);
-        status = sql_row(&use, ret_tried, err);
-        if (status == STATUS_OK && *ret_tried) {
-            sql_stop(&use);
-        }
+    struct sql_use use = sql_use(store, SQL_DELIVERY_TRIED);
+    sql_event(&use, event);
+    enum status status = sql_row(&use, ret_tried, err);
+    if (status == STATUS_OK && *ret_tried) {
+        sql_stop(&use);
     }
     return status;
 }
@@ -129,8 +119,8 @@ store_sql_fill_by_hook(struct store_sql *store, struct sighting *sighting,
     if (status != STATUS_OK || needs != NEEDS_HOOK) {
         return status;
     }
-    *ret_asked = asked_ms != 0;
     status = was_tried(store, sighting->number, ret_asked, err);
+    *ret_asked = *ret_asked || asked_ms != 0;
     if (status == STATUS_OK) {
         const struct filling filling = { NEEDS_HOOK, FILLED_BY_HOOK,
                                          sighting->needs };

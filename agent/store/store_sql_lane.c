@@ -11,26 +11,11 @@
  * there is no head until the dead letter has gone.
  */
 
-enum status
-store_sql_lane_of(struct store_sql *store, uint32_t handler, uint64_t event,
-                  struct lane *ret, struct error *err)
+struct lane
+store_sql_lane_read(const struct sql_use *use, int column)
 {
-    const struct tally *tally = store_sql_tally_find(store, handler);
-    *ret = (struct lane){ 0 };
-    if (tally == NULL || !tally->has_lanes) {
-        return STATUS_OK;
-    }
-    struct sql_use use = sql_use(store, SQL_LANE_OF);
-    sql_i64(&use, handler);
-    sql_event(&use, event);
-    bool row;
-    enum status status = sql_row(&use, &row, err);
-    if (status == STATUS_OK && row) {
-        ret->is_set = !sql_is_null(&use, 0);
-        ret->number = sql_number(&use, 0);
-        sql_stop(&use);
-    }
-    return status;
+    return (struct lane){ .is_set = !sql_is_null(use, column),
+                          .number = sql_number(use, column) };
 }
 
 enum status
@@ -42,12 +27,6 @@ store_sql_lane_join(struct store_sql *store, uint32_t handler,
     if (!lane->is_set) {
         return STATUS_OK;
     }
-    struct tally *tally;
-    enum status status = store_sql_tally_of(store, handler, &tally, err);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    tally->has_lanes = true;
     if (lane->was_held) {
         return STATUS_OK; /* all the others are parked */
     }
@@ -55,7 +34,7 @@ store_sql_lane_join(struct store_sql *store, uint32_t handler,
     sql_i64(&use, handler);
     sql_i64(&use, lane->number);
     bool busy;
-    status = sql_row(&use, &busy, err);
+    enum status status = sql_row(&use, &busy, err);
     if (status == STATUS_OK && busy) {
         sql_stop(&use);
         *ret_due_ms = DUE_PARKED;
@@ -77,47 +56,30 @@ store_sql_lane_next(struct store_sql *store, uint32_t handler,
     return sql_run(&use, err);
 }
 
-/* Reads the lane of a dead letter, and its last attempt. */
-static enum status
-lane_of_dead(struct store_sql *store, uint32_t handler, uint64_t event,
-             bool *ret_found, struct lane *ret, int64_t *ret_attempt,
-             struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_LANE_OF_DEAD);
-    sql_i64(&use, handler);
-    sql_event(&use, event);
-    *ret = (struct lane){ 0 };
-    enum status status = sql_row(&use, ret_found, err);
-    if (status == STATUS_OK && *ret_found) {
-        ret->is_set = !sql_is_null(&use, 0);
-        ret->number = sql_number(&use, 0);
-        ret->was_held = sql_number(&use, 1) != 0;
-        *ret_attempt = sql_number(&use, 2);
-        sql_stop(&use);
-    }
-    return status;
-}
-
 enum status
 store_sql_lane_take_dead(struct store_sql *store, uint32_t handler,
                          uint64_t event, bool *ret_found, struct lane *ret,
                          int64_t *ret_attempt, struct error *err)
 {
     struct tally *tally;
-    enum status status =
-        lane_of_dead(store, handler, event, ret_found, ret, ret_attempt, err);
-    if (status != STATUS_OK || !*ret_found) {
-        return status;
-    }
-    status = store_sql_tally_of(store, handler, &tally, err);
+    *ret = (struct lane){ 0 };
+    *ret_found = false;
+    enum status status = store_sql_tally_of(store, handler, &tally, err);
     if (status != STATUS_OK) {
         return status;
     }
-    tally->dead_change--;
     struct sql_use use = sql_use(store, SQL_DEAD_DROP);
     sql_i64(&use, handler);
     sql_event(&use, event);
-    return sql_run(&use, err);
+    status = sql_row(&use, ret_found, err);
+    if (status == STATUS_OK && *ret_found) {
+        *ret = store_sql_lane_read(&use, 0);
+        ret->was_held = sql_number(&use, 1) != 0;
+        *ret_attempt = sql_number(&use, 2);
+        sql_stop(&use);
+        tally->dead_change--;
+    }
+    return status;
 }
 
 enum status

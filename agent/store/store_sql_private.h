@@ -106,7 +106,6 @@ enum status store_sql_end(struct store_sql *store, enum status status,
  * counting a long queue at each scrape would hold up the writer. */
 struct tally {
     uint32_t handler;
-    bool has_lanes; /* some delivery of it ever had one */
     bool dead_hold; /* its dead letters hold their lanes */
     int64_t pending;
     int64_t dead;
@@ -165,11 +164,8 @@ struct lane {
     int64_t number;
 };
 
-/* Reads the lane of a delivery. */
-NODISCARD
-enum status store_sql_lane_of(struct store_sql *store, uint32_t handler,
-                              uint64_t event, struct lane *ret,
-                              struct error *err);
+/* Reads a column that holds a lane, or NULL. */
+struct lane store_sql_lane_read(const struct sql_use *use, int column);
 
 /* When a delivery that is about to be added is due: now, or parked while
  * another of its lane is alive or a dead letter holds the lane. */

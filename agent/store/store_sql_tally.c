@@ -55,7 +55,7 @@ store_sql_tally_settle(struct store_sql *store, bool committed)
     }
 }
 
-/* handler, deliveries, deliveries with a lane, dead letters */
+/* handler, deliveries, dead letters */
 static enum status
 take_row(struct store_sql *store, const struct sql_use *use, struct error *err)
 {
@@ -66,8 +66,7 @@ take_row(struct store_sql *store, const struct sql_use *use, struct error *err)
         return status;
     }
     tally->pending += sql_number(use, 1);
-    tally->has_lanes = tally->has_lanes || sql_number(use, 2) > 0;
-    tally->dead += sql_number(use, 3);
+    tally->dead += sql_number(use, 2);
     return STATUS_OK;
 }
 

@@ -77,8 +77,8 @@ store_sqlite_view_open(const char *path, struct store_view **ret,
     sqlite_link_init(&view->link, buf_detach(&copy));
     enum status status = connect(&view->link, err);
     if (status == STATUS_OK) {
-        status =
-            sqlite_link_prepare(&view->link, SQL_VIEW_FIRST, SQL_COUNT, err);
+        status = sqlite_link_prepare(&view->link, SQL_VIEW_FIRST,
+                                     SQL_SHARED_FIRST, err);
     }
     if (status != STATUS_OK) {
         close_view(&view->sql.view);

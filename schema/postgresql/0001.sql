@@ -12,6 +12,9 @@
 CREATE SCHEMA IF NOT EXISTS longstop;
 SET LOCAL search_path = longstop, pg_catalog;
 
+-- Statements that several databases understand call bytes so.
+CREATE DOMAIN blob AS bytea;
+
 CREATE TABLE meta(
     name bytea PRIMARY KEY,             -- schema, dedup_floor, probed
     value bigint NOT NULL
@@ -49,6 +52,7 @@ CREATE TABLE lease(
     fence bigint NOT NULL,              -- grows with each other holder
     expires_ms bigint NOT NULL
 ) WITH (fillfactor = 50);
+CREATE INDEX lease_holder ON lease(holder);
 
 -- ---- events ----
 
