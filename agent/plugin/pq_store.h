@@ -19,7 +19,7 @@ struct pq_values {
     const char **at;
     int *lengths, *formats;
     uint32_t *types;
-    int room;    /* of the four */
+    size_t room; /* of the four */
     char *bytes; /* what had to be encoded */
     size_t bytes_room;
 };

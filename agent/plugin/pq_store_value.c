@@ -115,18 +115,17 @@ put_list(char *at, const struct longstop_value *value)
 
 /* Room that only grows; false for want of memory. */
 static bool
-make_room(struct pq_values *values, int count, size_t bytes)
+make_room(struct pq_values *values, size_t count, size_t bytes)
 {
     if (count > values->room) {
         free(values->at);
         free(values->lengths);
         free(values->formats);
         free(values->types);
-        const size_t room = (size_t)count;
-        values->at = calloc(room, sizeof(const char *));
-        values->lengths = calloc(room, sizeof(*values->lengths));
-        values->formats = calloc(room, sizeof(*values->formats));
-        values->types = calloc(room, sizeof(*values->types));
+        values->at = calloc(count, sizeof(const char *));
+        values->lengths = calloc(count, sizeof(*values->lengths));
+        values->formats = calloc(count, sizeof(*values->formats));
+        values->types = calloc(count, sizeof(*values->types));
         values->room = count;
         if (values->at == NULL || values->lengths == NULL ||
             values->formats == NULL || values->types == NULL) {
@@ -184,7 +183,7 @@ pq_values_encode(struct pq_values *into, const struct longstop_value *values,
         }
         bytes += values[i].is_list || is_numeric(&values[i]) ? size : 0;
     }
-    if (count > VALUES_MAX || !make_room(into, (int)count, bytes)) {
+    if (count > VALUES_MAX || !make_room(into, count, bytes)) {
         return false;
     }
     char *at = into->bytes;

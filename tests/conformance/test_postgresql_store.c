@@ -84,10 +84,19 @@ open_at(const char *url)
     return session;
 }
 
+/* What with_postgresql.py says. */
+static const char *
+given(const char *name)
+{
+    const char *value = getenv(name);
+    assert_non_null(value);
+    return value;
+}
+
 static void *
 open_one(void)
 {
-    return open_at(getenv("LONGSTOP_TEST_PG"));
+    return open_at(given("LONGSTOP_TEST_PG"));
 }
 
 /* The same text has the same number for as long as the program lives, as it is
@@ -654,9 +663,9 @@ the_programs_end_is_heard_while_waiting(void **state)
 static void
 a_server_that_crashed_is_gone_until_it_is_back(void **state)
 {
-    const char *url = getenv("LONGSTOP_TEST_PG");
+    const char *url = given("LONGSTOP_TEST_PG");
     const pid_t keeper =
-        (pid_t)strtol(getenv("LONGSTOP_TEST_PG_KEEPER"), NULL, 10);
+        (pid_t)strtol(given("LONGSTOP_TEST_PG_KEEPER"), NULL, 10);
     bool is_notified;
     void *waiting = open_one();
     void *session = NULL;
@@ -698,7 +707,7 @@ static void
 why_there_is_no_connection_is_told(void **state)
 {
     char url[256];
-    const char *base = getenv("LONGSTOP_TEST_PG");
+    const char *base = given("LONGSTOP_TEST_PG");
     const struct {
         const char *more, *sqlstate, *words;
         enum longstop_answer answer;
@@ -728,17 +737,16 @@ static void
 of_several_hosts_the_one_that_takes_writes_is_used(void **state)
 {
     char url[256];
-    char folder[128];
-    int port;
+    const char *folder = given("LONGSTOP_TEST_PG") + strlen("host=");
+    const char *port = strstr(folder, " port=");
     (void)state;
-    assert_int_equal(
-        sscanf(getenv("LONGSTOP_TEST_PG"), "host=%127s port=%d", folder, &port),
-        2);
+    assert_non_null(port);
     /* 192.0.2.1 answers nobody (RFC 5737). */
     (void)snprintf(url, sizeof(url),
-                   "host=127.0.0.1,192.0.2.1,%s port=1,5432,%d user=longstop "
-                   "dbname=postgres",
-                   folder, port);
+                   "host=127.0.0.1,192.0.2.1,%.*s port=1,5432,%ld "
+                   "user=longstop dbname=postgres",
+                   (int)(port - folder), folder,
+                   strtol(port + strlen(" port="), NULL, 10));
     void *session = open_at(url);
     good(session, "SELECT 1");
     database->close(session);
@@ -792,7 +800,7 @@ one_can_be_asked_for(void **state)
     void *session = NULL;
     (void)state;
     assert_int_equal(
-        try_open(getenv("LONGSTOP_TEST_PG"), CALL_MS, true, &session),
+        try_open(given("LONGSTOP_TEST_PG"), CALL_MS, true, &session),
         LONGSTOP_OK);
     work_through(session);
     database->close(session);
