@@ -55,7 +55,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_LEDGER_ADD] = "INSERT INTO ledger(k,event,channels) VALUES(?1,?2,?3)"
                        " ON CONFLICT DO NOTHING",
     [SQL_LEDGER_MARK] = "UPDATE ledger SET channels=channels|?2 WHERE k=?1"
-                        " AND channels&?2=0",
+                        " AND channels&?2=0 RETURNING event",
     [SQL_EVENT_ADD] =
         "INSERT INTO event(id,connector,via,time_ms,recorded_ms,ext_id,type,"
         "headers,content_type,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",

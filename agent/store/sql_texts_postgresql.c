@@ -119,8 +119,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_LOCK_SEED] = "SELECT pg_advisory_xact_lock(hashint8extended(?1,-5))",
     [SQL_TALLY_ADD] =
         "INSERT INTO tally AS t(handler,agent,pending,dead)"
-        " SELECT u.h,?1,u.p,u.d FROM unnest(?2,?3,?4) AS u(h,p,d) ORDER BY u.h"
-        " ON CONFLICT(handler,agent) DO UPDATE SET"
+        " VALUES(?1,?2,?3,?4) ON CONFLICT(handler,agent) DO UPDATE SET"
         " pending=t.pending+excluded.pending,dead=t.dead+excluded.dead",
     [SQL_TALLY_GET] =
         "SELECT coalesce(sum(pending),0)::int8,coalesce(sum(dead),0)::int8"

@@ -50,7 +50,13 @@ store_sql_rollback(struct store_sql *store)
 enum status
 store_sql_commit(struct store_sql *store, struct error *err)
 {
-    enum status status = store->link->driver->commit(store->link, err);
+    enum status status = store_sql_account_write(store, err);
+    if (status == STATUS_OK) {
+        status = store_sql_tally_write(store, err);
+    }
+    if (status == STATUS_OK) {
+        status = store->link->driver->commit(store->link, err);
+    }
     if (status != STATUS_OK) {
         store_sql_rollback(store);
         return status;

@@ -12,6 +12,11 @@
  * changed them.
  */
 
+/* How far clocks of agents that share a store may be apart, and for how long an
+ * event may have its number before others see it. */
+#define SKEW_MS    5000
+#define SETTLED_MS 30000
+
 #define BITS_WALK (1U << CHANNEL_POLL | 1U << CHANNEL_BACKFILL | LEDGER_BY_WALK)
 
 static enum status
@@ -36,7 +41,20 @@ account_of(struct store_sql *store, uint32_t connector, struct account **ret,
     return STATUS_OK;
 }
 
-/* connector, since, mark, recovered, late, confirmed, met */
+/* since, mark, recovered, late, confirmed, met, from a column on */
+static void
+take_columns(struct account *account, const struct sql_use *use, int from)
+{
+    account->counts = !sql_is_null(use, from);
+    account->since = (uint64_t)sql_number(use, from);
+    account->mark = (uint64_t)sql_number(use, from + 1);
+    account->recovered = sql_number(use, from + 2);
+    account->late = sql_number(use, from + 3);
+    account->confirmed = sql_number(use, from + 4);
+    account->met = sql_number(use, from + 5);
+}
+
+/* connector, and the columns behind it */
 static enum status
 take_row(struct store_sql *store, const struct sql_use *use, struct error *err)
 {
@@ -46,19 +64,16 @@ take_row(struct store_sql *store, const struct sql_use *use, struct error *err)
     if (status != STATUS_OK) {
         return status;
     }
-    account->counts = !sql_is_null(use, 1);
-    account->since = (uint64_t)sql_number(use, 1);
-    account->mark = (uint64_t)sql_number(use, 2);
-    account->recovered = sql_number(use, 3);
-    account->late = sql_number(use, 4);
-    account->confirmed = sql_number(use, 5);
-    account->met = sql_number(use, 6);
+    take_columns(account, use, 1);
     return STATUS_OK;
 }
 
 enum status
 store_sql_account_load(struct store_sql *store, struct error *err)
 {
+    if (store_sql_is_shared(store)) {
+        return STATUS_OK; /* read behind its lock, in each transaction */
+    }
     struct sql_use use = sql_use(store, SQL_ACCOUNT_LOAD);
     bool row;
     enum status status = sql_row(&use, &row, err);
@@ -70,6 +85,24 @@ store_sql_account_load(struct store_sql *store, struct error *err)
         }
         status = sql_row(&use, &row, err);
     }
+    return status;
+}
+
+/* Reads an account that other agents change, behind its lock: SQL_ACCOUNT_SEE
+ * or SQL_ACCOUNT_MOVE. */
+static enum status
+read_locked(struct store_sql *store, struct account *account, enum sql which,
+            struct error *err)
+{
+    struct sql_use use = sql_use(store, which);
+    sql_i64(&use, account->connector);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        take_columns(account, &use, 0);
+        sql_stop(&use);
+    }
+    account->is_read = status == STATUS_OK;
     return status;
 }
 
@@ -85,9 +118,24 @@ put(struct store_sql *store, const struct account *account, struct error *err)
     }
     sql_event(&use, account->mark);
     sql_i64(&use, account->recovered);
-    sql_i64(&use, account->late + account->late_change);
-    sql_i64(&use, account->confirmed + account->confirmed_change);
-    sql_i64(&use, account->met + account->met_change);
+    if (!store_sql_is_shared(store)) {
+        sql_i64(&use, account->late + account->late_change);
+        sql_i64(&use, account->confirmed + account->confirmed_change);
+        sql_i64(&use, account->met + account->met_change);
+    }
+    return sql_run(&use, err);
+}
+
+/* Adds the changes to what this agent has added so far. */
+static enum status
+add(struct store_sql *store, const struct account *account, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_ACCOUNT_ADD);
+    sql_i64(&use, account->connector);
+    sql_i64(&use, store->agent);
+    sql_i64(&use, account->late_change);
+    sql_i64(&use, account->confirmed_change);
+    sql_i64(&use, account->met_change);
     return sql_run(&use, err);
 }
 
@@ -98,7 +146,8 @@ store_sql_account_write(struct store_sql *store, struct error *err)
     for (size_t i = 0; status == STATUS_OK && i < store->account_count; i++) {
         const struct account *account = &store->accounts[i];
         if (account->met_change != 0) { /* late and confirmed are among them */
-            status = put(store, account, err);
+            status = store_sql_is_shared(store) ? add(store, account, err)
+                                                : put(store, account, err);
         }
     }
     return status;
@@ -117,6 +166,7 @@ store_sql_account_settle(struct store_sql *store, bool committed)
         account->late_change = 0;
         account->confirmed_change = 0;
         account->met_change = 0;
+        account->is_read = false;
     }
 }
 
@@ -177,6 +227,12 @@ store_sql_account_see(struct store_sql *store, struct sighting *sighting,
     if (status != STATUS_OK) {
         return status;
     }
+    if (store_sql_is_shared(store) && !account->is_read) {
+        status = read_locked(store, account, SQL_ACCOUNT_SEE, err);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
     bool backfilled = false;
     account->met_change += meets(sighting, second->before);
     if (second->asked) {
@@ -216,12 +272,15 @@ store_sql_account_see(struct store_sql *store, struct sighting *sighting,
 
 /* Looks at what follows the mark; moves it, in `next`, over what it saw. */
 static enum status
-scan(struct store_sql *store, struct store_account *of, struct account *next,
-     struct error *err)
+scan(struct store_sql *store, struct store_account *of, bool others,
+     struct account *next, struct error *err)
 {
     /* The number says when an event was accepted, or later where the clock had
      * gone back: then its grace ends later too, and the order stays. */
     int64_t over_ms = standing_over_ms(of->now_ms, of->grace_ms);
+    if (others && over_ms > of->now_ms - SETTLED_MS) {
+        over_ms = of->now_ms - SETTLED_MS;
+    }
     if (over_ms <= 0) {
         return STATUS_OK;
     }
@@ -245,7 +304,7 @@ scan(struct store_sql *store, struct store_account *of, struct account *next,
 
 /* What is to be written: counting begins or ends, or the mark moves. */
 static enum status
-decide(struct store_sql *store, struct store_account *of,
+decide(struct store_sql *store, struct store_account *of, bool others,
        const struct account *account, struct account *next, struct error *err)
 {
     *next = *account;
@@ -255,10 +314,15 @@ decide(struct store_sql *store, struct store_account *of,
     }
     if (!account->counts) {
         next->since = store->last_event;
-        next->mark = store->last_event;
+        const uint64_t theirs = (uint64_t)(of->now_ms + SKEW_MS)
+                                << EVENT_MS_SHIFT;
+        if (others && next->since < theirs) {
+            next->since = theirs;
+        }
+        next->mark = next->since;
         return STATUS_OK;
     }
-    return scan(store, of, next, err);
+    return scan(store, of, others, next, err);
 }
 
 static enum status
@@ -270,6 +334,55 @@ write_alone(struct store_sql *store, const struct account *next,
         return status;
     }
     return store_sql_end(store, put(store, next, err), err);
+}
+
+/* Whether other agents give numbers to events. */
+static enum status
+has_others(struct store_sql *store, bool *ret_others, struct error *err)
+{
+    struct sql_use use = sql_use(store, SQL_AGENT_OTHERS);
+    sql_i64(&use, store->epoch);
+    int64_t count;
+    enum status status = sql_run_numbered(&use, &count, err);
+    *ret_others = status == STATUS_OK && count > 0;
+    return status;
+}
+
+/* Reads, decides and writes behind the account's lock. */
+static enum status
+move_locked(struct store_sql *store, struct store_account *of,
+            struct account *account, struct account *next, struct error *err)
+{
+    bool others;
+    enum status status = store_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = read_locked(store, account, SQL_ACCOUNT_MOVE, err);
+    if (status == STATUS_OK) {
+        status = has_others(store, &others, err);
+    }
+    if (status == STATUS_OK) {
+        status = decide(store, of, others, account, next, err);
+    }
+    if (status == STATUS_OK &&
+        (next->counts != account->counts || next->mark != account->mark)) {
+        status = put(store, next, err);
+    }
+    return store_sql_end(store, status, err);
+}
+
+static enum status
+move_alone(struct store_sql *store, struct store_account *of,
+           const struct account *account, struct account *next,
+           struct error *err)
+{
+    enum status status = decide(store, of, false, account, next, err);
+    /* Nothing passed, nothing written: an idle connector costs no sync. */
+    return status == STATUS_OK && (next->counts != account->counts ||
+                                   next->mark != account->mark)
+               ? write_alone(store, next, err)
+               : status;
 }
 
 enum status
@@ -285,17 +398,12 @@ store_sql_account(struct store *base, struct store_account *of,
         status = account_of(store, of->connector, &account, err);
     }
     if (status == STATUS_OK) {
-        status = decide(store, of, account, &next, err);
+        status = store_sql_is_shared(store)
+                     ? move_locked(store, of, account, &next, err)
+                     : move_alone(store, of, account, &next, err);
     }
     if (status != STATUS_OK) {
         return status;
-    }
-    /* Nothing passed, nothing written: an idle connector costs no sync. */
-    if (next.counts != account->counts || next.mark != account->mark) {
-        status = write_alone(store, &next, err);
-        if (status != STATUS_OK) {
-            return status;
-        }
     }
     of->counted = next.recovered - account->recovered;
     *account = next;

@@ -78,6 +78,25 @@ owe(struct store_sql *store, const struct store_again *again,
     return status;
 }
 
+/* Another agent may be about to make a dead letter of it. */
+static enum status
+wait_for_outcome(struct store_sql *store, const struct store_again_one *one,
+                 struct error *err)
+{
+    if (!store_sql_is_shared(store)) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_LOCK_DELIVERY);
+    sql_i64(&use, one->handler);
+    sql_event(&use, one->event);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        sql_stop(&use);
+    }
+    return status;
+}
+
 /* An event that is gone, or a delivery that is alive, has no dead letter: what
  * is skipped has changed nothing. */
 static enum status
@@ -86,8 +105,12 @@ do_one(struct store_sql *store, struct store_again *again,
 {
     bool found;
     struct comeback from = { .base = 0 };
-    enum status status = store_sql_lane_take_dead(
-        store, one->handler, one->event, &found, &from.lane, &from.base, err);
+    enum status status = wait_for_outcome(store, one, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = store_sql_lane_take_dead(store, one->handler, one->event, &found,
+                                      &from.lane, &from.base, err);
     bool is_done = found;
     if (again->kind == AGAIN_REPLAY) {
         /* One that holds a lane comes back into that one, whatever its lane

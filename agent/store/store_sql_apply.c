@@ -14,6 +14,10 @@
  * every group.
  */
 
+/* Times that a group is done again because another agent was first with some
+ * of it: each time there is less of it left to be first with. */
+#define OVERTAKEN_MOST 20
+
 static enum status
 look_at(struct store_sql *store, const struct ledger_key *key,
         struct key_seen *seen, struct error *err)
@@ -110,6 +114,7 @@ add_delivery(struct store_sql *store, const struct owed *owed, uint64_t number,
     if (status != STATUS_OK) {
         return status;
     }
+    store->has_lanes = store->has_lanes || owed->has_lane;
     tally->pending_change++;
     struct sql_use use = sql_use(store, SQL_DELIVERY_ADD);
     sql_i64(&use, owed->handler);
@@ -142,6 +147,24 @@ add_owed(struct store_sql *store, const struct store_unit *unit,
     return status;
 }
 
+/* Another agent was first: what was read before does not hold any more. */
+static enum status
+overtaken(struct error *err)
+{
+    return error_set(err, STATUS_BUSY, "store: another agent was first");
+}
+
+/* Whether a key that was there already is one of the same event's. */
+static enum status
+check_own(struct store_sql *store, const struct ledger_key *key,
+          uint64_t number, struct error *err)
+{
+    struct key_seen seen = { 0 };
+    enum status status = look_at(store, key, &seen, err);
+    return status == STATUS_OK && seen.event != number ? overtaken(err)
+                                                       : status;
+}
+
 static enum status
 add_key(struct store_sql *store, const struct ledger_key *key, uint64_t number,
         enum channel via, struct error *err)
@@ -154,7 +177,10 @@ add_key(struct store_sql *store, const struct ledger_key *key, uint64_t number,
     sql_blob(&use, key->bytes, sizeof(key->bytes));
     sql_event(&use, number);
     sql_i64(&use, channels);
-    return sql_run(&use, err);
+    enum status status = sql_run(&use, err);
+    return status == STATUS_OK && use.changed == 0 && store_sql_is_shared(store)
+               ? check_own(store, key, number, err)
+               : status;
 }
 
 static enum status
@@ -164,7 +190,14 @@ mark_key(struct store_sql *store, const struct ledger_key *key,
     struct sql_use use = sql_use(store, SQL_LEDGER_MARK);
     sql_blob(&use, key->bytes, sizeof(key->bytes));
     sql_i64(&use, 1U << (unsigned)via);
-    return sql_run(&use, err);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        sql_stop(&use);
+    }
+    return status == STATUS_OK && !row && store_sql_is_shared(store)
+               ? overtaken(err)
+               : status;
 }
 
 /* What the ledger says of a sighting, and where. */
@@ -219,13 +252,11 @@ see_again(struct store_sql *store, const struct store_unit *unit,
     return store_sql_account_see(store, sighting, &second, err);
 }
 
-/* Grows even when the clock goes back. */
 static uint64_t
 next_number(struct store_sql *store, int64_t now_ms)
 {
-    uint64_t by_clock = now_ms > 0 ? (uint64_t)now_ms << EVENT_MS_SHIFT : 0;
     store->last_event =
-        by_clock > store->last_event ? by_clock : store->last_event + 1;
+        event_number_next(store->last_event, now_ms, store->agent);
     return store->last_event;
 }
 
@@ -374,7 +405,14 @@ put_walk(struct store_sql *store, const struct store_walk *walk,
     sql_i64(&use, walk->tier);
     sql_i64(&use, walk->hw_ms);
     sql_text(&use, walk->state);
-    return sql_run(&use, err);
+    if (store_sql_is_shared(store)) {
+        sql_i64(&use, 0);
+    }
+    enum status status = sql_run(&use, err);
+    return status == STATUS_OK && use.changed == 0
+               ? error_set(err, STATUS_FENCED,
+                           "store: another agent walks this connector")
+               : status;
 }
 
 static enum status
@@ -502,6 +540,10 @@ try_group(struct store_sql *store, struct store_unit *const *units,
     uint64_t last_event = store->last_event;
     int64_t now_ms = clock_unix_ms();
     struct store_unit *unit = NULL;
+    struct error locking = { 0 };
+    if (store_sql_is_shared(store)) {
+        status = store_sql_lane_lock_all(store, units, count, &locking);
+    }
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         unit = units[i];
         if (unit->status == STATUS_OK) {
@@ -509,13 +551,13 @@ try_group(struct store_sql *store, struct store_unit *const *units,
         }
     }
     if (status == STATUS_OK) {
-        status = store_sql_end(store, store_sql_account_write(store, err), err);
+        status = store_sql_commit(store, err);
     } else {
         store_sql_rollback(store);
         if (err != NULL) {
-            *err = unit->err;
+            *err = unit != NULL ? unit->err : locking;
         }
-        if (status_disposition(status) == DISPOSITION_NEVER) {
+        if (unit != NULL && status_disposition(status) == DISPOSITION_NEVER) {
             unit->status = status;
             *ret_left_out = true;
             status = STATUS_OK;
@@ -551,9 +593,13 @@ store_sql_apply(struct store *base, struct store_unit *const *units,
     bool left_out;
     enum status status;
     struct error words = { 0 };
+    int overtaken_times = 0;
+    bool again;
     do {
         status = try_group(store, units, count, &left_out, &words);
-    } while (left_out);
+        again = status == STATUS_BUSY && store_sql_is_shared(store) &&
+                overtaken_times++ < OVERTAKEN_MOST;
+    } while (left_out || again);
     if (status != STATUS_OK) {
         fail_all(units, count, status, &words);
         return error_set(err, status, "%s", words.text);

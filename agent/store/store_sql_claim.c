@@ -20,7 +20,8 @@ enum {
     COLUMN_ASKED,
     COLUMN_AGAIN,
     COLUMN_BASE,
-    COLUMN_SINCE
+    COLUMN_SINCE,
+    COLUMN_NEXT /* of a shared store: when the next of the others is due */
 };
 
 static enum status
@@ -62,6 +63,25 @@ drop_claims(struct store_claims *claims)
     *claims = (struct store_claims){ 0 };
 }
 
+/* Adds the row that the statement stands at. */
+static enum status
+add_claim(struct store_sql *store, const struct sql_use *use,
+          struct store_claims *claims)
+{
+    struct store_claim *more =
+        mem_resize(claims->at, claims->count + 1, sizeof(*claims->at));
+    if (more == NULL) {
+        return STATUS_NOMEM;
+    }
+    claims->at = more;
+    enum status status = read_claim(use, &more[claims->count]);
+    if (status == STATUS_OK) {
+        store->has_lanes = store->has_lanes || more[claims->count].has_lane;
+        claims->count++;
+    }
+    return status;
+}
+
 static enum status
 read_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
          size_t limit, struct store_claims *claims, struct error *err)
@@ -75,21 +95,51 @@ read_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
     bool row;
     enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
-        struct store_claim *more =
-            mem_resize(claims->at, claims->count + 1, sizeof(*claims->at));
-        if (more == NULL) {
-            status = STATUS_NOMEM;
-        } else {
-            claims->at = more;
-            status = read_claim(&use, &claims->at[claims->count]);
-        }
+        status = add_claim(store, &use, claims);
         if (status != STATUS_OK) {
             sql_stop(&use);
             return error_set(err, status, "store: claim: %s",
                              status_text(status));
         }
-        claims->count++;
         status = sql_row(&use, &row, err);
+    }
+    return status;
+}
+
+/* Due and taken in one statement, which always gives a row: that of nothing has
+ * no event. */
+static enum status
+take_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
+         int64_t lease_until_ms, size_t limit, struct store_claims *claims,
+         struct error *err)
+{
+    struct sql_use use =
+        sql_use(store, claims->again ? SQL_CLAIM_AGAIN : SQL_CLAIM_DUE);
+    sql_i64(&use, handler);
+    sql_i64(&use, now_ms);
+    sql_i64(&use, (int64_t)limit);
+    sql_i64(&use, claims->leases_ms);
+    sql_i64(&use, INT64_MIN);
+    sql_i64(&use, 0);
+    sql_i64(&use, lease_until_ms);
+    sql_i64(&use, store->epoch);
+    bool row;
+    int64_t next = 0;
+    enum status status = sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        next = sql_number(&use, COLUMN_NEXT);
+        status = sql_is_null(&use, COLUMN_EVENT)
+                     ? STATUS_OK
+                     : add_claim(store, &use, claims);
+        if (status != STATUS_OK) {
+            sql_stop(&use);
+            return error_set(err, status, "store: claim: %s",
+                             status_text(status));
+        }
+        status = sql_row(&use, &row, err);
+    }
+    if (claims->count < limit && next != DUE_PARKED) {
+        claims->next_due_ms = next;
     }
     return status;
 }
@@ -130,6 +180,27 @@ take_all(struct store_sql *store, uint32_t handler, int64_t lease_until_ms,
     return status;
 }
 
+/* Nobody else writes, so what is read before the transaction still holds in it,
+ * and a claim that finds nothing writes nothing. */
+static enum status
+claim_alone(struct store_sql *store, uint32_t handler, int64_t now_ms,
+            int64_t lease_until_ms, size_t limit, struct store_claims *claims,
+            struct error *err)
+{
+    enum status status = read_due(store, handler, now_ms, limit, claims, err);
+    if (status == STATUS_OK && claims->count < limit) {
+        status = read_next_due(store, handler, now_ms, claims, err);
+    }
+    if (status == STATUS_OK && claims->count > 0) {
+        status = store_sql_begin(store, err);
+        if (status == STATUS_OK) {
+            status = take_all(store, handler, lease_until_ms, claims, err);
+            status = store_sql_end(store, status, err);
+        }
+    }
+    return status;
+}
+
 enum status
 store_sql_claim(struct store *base, uint32_t handler, int64_t now_ms,
                 int64_t lease_until_ms, size_t limit,
@@ -140,23 +211,15 @@ store_sql_claim(struct store *base, uint32_t handler, int64_t now_ms,
     if (status != STATUS_OK) {
         return status;
     }
-    /* Nobody else writes, so what is read before the transaction still holds
-     * in it, and a claim that finds nothing writes nothing. */
     struct store_claims claims = { .again = ret_claims->again,
                                    .leases_ms = ret_claims->leases_ms != 0
                                                     ? ret_claims->leases_ms
                                                     : now_ms };
-    status = read_due(store, handler, now_ms, limit, &claims, err);
-    if (status == STATUS_OK && claims.count < limit) {
-        status = read_next_due(store, handler, now_ms, &claims, err);
-    }
-    if (status == STATUS_OK && claims.count > 0) {
-        status = store_sql_begin(store, err);
-        if (status == STATUS_OK) {
-            status = take_all(store, handler, lease_until_ms, &claims, err);
-            status = store_sql_end(store, status, err);
-        }
-    }
+    status = store_sql_is_shared(store)
+                 ? take_due(store, handler, now_ms, lease_until_ms, limit,
+                            &claims, err)
+                 : claim_alone(store, handler, now_ms, lease_until_ms, limit,
+                               &claims, err);
     if (status != STATUS_OK) {
         drop_claims(&claims);
         return status;

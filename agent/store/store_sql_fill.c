@@ -127,10 +127,11 @@ store_sql_fill_by_hook(struct store_sql *store, struct sighting *sighting,
         status = take_need(store, sighting->number, &filling, now_ms,
                            &sighting->filled, err);
     }
-    if (status == STATUS_OK) {
-        status = replace_body(store, sighting->number, sighting->content_type,
-                              sighting->body, &sighting->headers, err);
+    if (status != STATUS_OK || !sighting->filled) {
+        return status;
     }
+    status = replace_body(store, sighting->number, sighting->content_type,
+                          sighting->body, &sighting->headers, err);
     return status == STATUS_OK
                ? wake_deliveries(store, sighting->number, now_ms, err)
                : status;

@@ -19,6 +19,104 @@ store_sql_lane_read(const struct sql_use *use, int column)
 }
 
 enum status
+store_sql_lane_lock(struct store_sql *store, uint32_t handler,
+                    const struct lane *lane, struct error *err)
+{
+    if (!store_sql_is_shared(store) || !lane->is_set) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_LOCK_LANE);
+    sql_i64(&use, handler);
+    sql_i64(&use, lane->number);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        sql_stop(&use);
+    }
+    return status;
+}
+
+/* Two columns of numbers for SQL_LOCK_LANES. */
+struct pairs {
+    int64_t *handlers;
+    int64_t *others;
+    size_t count;
+};
+
+static void
+add_pair(struct pairs *pairs, uint32_t handler, int64_t other)
+{
+    pairs->handlers[pairs->count] = handler;
+    pairs->others[pairs->count++] = other;
+}
+
+/* Fills the pairs in, where they have room, else only counts them: lanes that
+ * are joined, and deliveries that end. */
+static void
+collect(const struct store_unit *unit, bool fill, struct pairs *joined,
+        struct pairs *ended)
+{
+    for (size_t i = 0; i < unit->sighting_count; i++) {
+        const struct sighting *sighting = &unit->sightings[i];
+        for (size_t j = 0; j < sighting->owed_count; j++) {
+            const struct owed *owed = &sighting->owed[j];
+            if (owed->has_lane && fill) {
+                add_pair(joined, owed->handler, owed->lane);
+            } else {
+                joined->count += owed->has_lane;
+            }
+        }
+    }
+    for (size_t i = 0; i < unit->outcome_count; i++) {
+        const struct store_outcome *outcome = &unit->outcomes[i];
+        if (fill) {
+            add_pair(ended, outcome->handler, (int64_t)outcome->event);
+        } else {
+            ended->count++;
+        }
+    }
+}
+
+enum status
+store_sql_lane_lock_all(struct store_sql *store,
+                        struct store_unit *const *units, size_t count,
+                        struct error *err)
+{
+    struct pairs joined = { 0 };
+    struct pairs ended = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        collect(units[i], false, &joined, &ended);
+    }
+    /* What ends was claimed or joined here. */
+    if (joined.count == 0 && (!store->has_lanes || ended.count == 0)) {
+        return STATUS_OK;
+    }
+    const size_t all = joined.count + ended.count;
+    int64_t *numbers = mem_alloc(2 * all * sizeof(*numbers));
+    if (numbers == NULL) {
+        return error_set(err, STATUS_NOMEM, "store: out of memory");
+    }
+    int64_t *const rest = numbers + 2 * joined.count;
+    joined = (struct pairs){ numbers, numbers + joined.count, 0 };
+    ended = (struct pairs){ rest, rest + ended.count, 0 };
+    for (size_t i = 0; i < count; i++) {
+        collect(units[i], true, &joined, &ended);
+    }
+    struct sql_use use = sql_use(store, SQL_LOCK_LANES);
+    sql_numbers(&use, joined.handlers, joined.count);
+    sql_numbers(&use, joined.others, joined.count);
+    sql_numbers(&use, ended.handlers, ended.count);
+    sql_numbers(&use, ended.others, ended.count);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        sql_stop(&use);
+    }
+    mem_free(numbers);
+    return status;
+}
+
+enum status
 store_sql_lane_join(struct store_sql *store, uint32_t handler,
                     const struct lane *lane, int64_t now_ms,
                     int64_t *ret_due_ms, struct error *err)
@@ -29,6 +127,10 @@ store_sql_lane_join(struct store_sql *store, uint32_t handler,
     }
     if (lane->was_held) {
         return STATUS_OK; /* all the others are parked */
+    }
+    enum status locked = store_sql_lane_lock(store, handler, lane, err);
+    if (locked != STATUS_OK) {
+        return locked;
     }
     struct sql_use use = sql_use(store, SQL_LANE_BUSY);
     sql_i64(&use, handler);
@@ -48,6 +150,10 @@ store_sql_lane_next(struct store_sql *store, uint32_t handler,
 {
     if (!lane->is_set) {
         return STATUS_OK;
+    }
+    enum status locked = store_sql_lane_lock(store, handler, lane, err);
+    if (locked != STATUS_OK) {
+        return locked;
     }
     struct sql_use use = sql_use(store, SQL_LANE_NEXT);
     sql_i64(&use, handler);

@@ -25,6 +25,7 @@
 #ifndef STORE_STORE_SQL_PRIVATE_H
 #define STORE_STORE_SQL_PRIVATE_H
 
+#include "model/event_number.h"
 #include "store/sql_link.h"
 #include "store/store.h"
 #include "store/store_view.h"
@@ -35,10 +36,6 @@
 
 /* Bit 4 of ledger.channels; the four below are enum channel. */
 #define LEDGER_BY_WALK 0x10U
-
-/* The number of an event is the time of its acceptance, shifted by this, and
- * where that would not grow, one more than the last. */
-#define EVENT_MS_SHIFT 20
 
 /* Log entries of one delivery, where nothing else is said. */
 #define ATTEMPTS_EACH 100
@@ -52,6 +49,8 @@ struct store_sql {
     struct store store;
     struct sql_link *link;
     int64_t epoch;
+    unsigned agent; /* among those that share the store; 0: it is alone */
+    bool has_lanes; /* of a shared store: some delivery seen here had one */
     int64_t floor_ms;
     uint64_t last_event;
     struct tally *tallies;
@@ -66,6 +65,23 @@ static inline struct store_sql *
 store_sql_of(struct store *store)
 {
     return (struct store_sql *)(void *)store;
+}
+
+/*
+ * Whether other agents write at the same time. What is different then:
+ * - a key that another agent entered first, and a bit that it set first, undo
+ *   the group: it is done again, and finds what is there now;
+ * - numbers of events hold that of the agent;
+ * - lanes are locked before they are looked at, in one order;
+ * - what this agent adds to tallies and accounts is written as a difference,
+ *   and read as a sum; the mark of an account is read and moved behind a lock;
+ * - a claim is one statement;
+ * - what is over its time goes by days.
+ */
+static inline bool
+store_sql_is_shared(const struct store_sql *store)
+{
+    return store->link->driver->is_shared;
 }
 
 static inline struct sql_use
@@ -128,6 +144,7 @@ struct account {
     int64_t late_change;
     int64_t confirmed_change;
     int64_t met_change;
+    bool is_read; /* of a shared store: by the open transaction */
 };
 
 /* store_sql: rows of meta that hold a number. */
@@ -150,6 +167,9 @@ enum status store_sql_tally_of(struct store_sql *store, uint32_t handler,
 struct tally *store_sql_tally_find(struct store_sql *store, uint32_t handler);
 /* Forgets a handler that has gone, of which nothing is left. */
 void store_sql_tally_forget(struct store_sql *store, uint32_t handler);
+/* Writes what the transaction changed, where others count too. */
+NODISCARD
+enum status store_sql_tally_write(struct store_sql *store, struct error *err);
 /* Takes over what the transaction changed, or forgets it. */
 void store_sql_tally_settle(struct store_sql *store, bool committed);
 enum status store_sql_tally_figures(struct store *base,
@@ -166,6 +186,19 @@ struct lane {
 
 /* Reads a column that holds a lane, or NULL. */
 struct lane store_sql_lane_read(const struct sql_use *use, int column);
+
+/* Keeps other agents out of a lane until the transaction ends, behind whatever
+ * they have done to it. */
+NODISCARD
+enum status store_sql_lane_lock(struct store_sql *store, uint32_t handler,
+                                const struct lane *lane, struct error *err);
+
+/* The same for all lanes that units join or end a delivery of, in one order, so
+ * that agents do not wait for each other in a circle. */
+NODISCARD
+enum status store_sql_lane_lock_all(struct store_sql *store,
+                                    struct store_unit *const *units,
+                                    size_t count, struct error *err);
 
 /* When a delivery that is about to be added is due: now, or parked while
  * another of its lane is alive or a dead letter holds the lane. */

@@ -206,12 +206,111 @@ prune_rekeyed(struct store_sql *store, struct error *err)
     return sql_run(&use, err);
 }
 
+/* ---- of a shared store ---- */
+
+/* Runs one that says how many it removed. */
+static enum status
+run_counted(struct sql_use *use, size_t *removed, struct error *err)
+{
+    int64_t count;
+    enum status status = sql_run_numbered(use, &count, err);
+    *removed += status == STATUS_OK && count > 0 ? (size_t)count : 0;
+    return status;
+}
+
+/* One kind in one transaction: the lock of a table that a day goes out of is
+ * not held while others are looked at, and one that cannot be had is the next
+ * call's. */
+static enum status
+prune_by_days(struct store_sql *store, enum sql which, const int64_t *before_ms,
+              struct store_prune *prune, struct error *err)
+{
+    enum status status = store_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct sql_use use = sql_use(store, which);
+    struct ledger_key floor;
+    if (which == SQL_PRUNE_LEDGER) {
+        floor = identity_floor_key(*before_ms / 1000);
+        sql_blob(&use, floor.bytes, sizeof(floor.bytes));
+    } else if (before_ms != NULL) {
+        sql_i64(&use, *before_ms);
+    }
+    if (before_ms != NULL) {
+        sql_i64(&use, (int64_t)prune->limit);
+    }
+    status = store_sql_end(store, run_counted(&use, &prune->removed, err), err);
+    return status == STATUS_BUSY ? STATUS_OK : status;
+}
+
+static enum status
+raise_floor(struct store_sql *store, int64_t floor_ms, struct error *err)
+{
+    enum status status = store_sql_begin(store, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (floor_ms > store->floor_ms) {
+        status = store_sql_meta_put(store, "dedup_floor", floor_ms, err);
+    }
+    int64_t floor = 0; /* another agent's may be higher */
+    if (status == STATUS_OK) {
+        status = store_sql_meta_get(store, "dedup_floor", &floor, err);
+    }
+    status = store_sql_end(store, status, err);
+    if (status == STATUS_OK) {
+        store->floor_ms = floor;
+    }
+    return status;
+}
+
+static enum status
+prune_dead_alone(struct store_sql *store, struct store_prune *prune,
+                 struct error *err)
+{
+    enum status status = store_sql_begin(store, err);
+    return status == STATUS_OK
+               ? store_sql_end(store, prune_dead(store, prune, err), err)
+               : status;
+}
+
+static enum status
+prune_shared(struct store_sql *store, struct store_prune *prune,
+             struct error *err)
+{
+    const struct {
+        enum sql which;
+        const int64_t *before_ms;
+    } steps[] = {
+        { SQL_PRUNE_LEDGER, &prune->ledger_floor_ms },
+        { SQL_PRUNE_ATTEMPT, &prune->attempts_before_ms },
+        { SQL_PRUNE_EVENTS, &prune->events_before_ms },
+        { SQL_PRUNE_ORPHANS, NULL },
+    };
+    enum status status = raise_floor(store, prune->ledger_floor_ms, err);
+    if (status == STATUS_OK) {
+        status = prune_dead_alone(store, prune, err);
+    }
+    for (size_t i = 0;
+         status == STATUS_OK && i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i].before_ms == NULL || *steps[i].before_ms > 0) {
+            status = prune_by_days(store, steps[i].which, steps[i].before_ms,
+                                   prune, err);
+        }
+    }
+    return status;
+}
+
 enum status
 store_sql_prune(struct store *base, struct store_prune *prune,
                 struct error *err)
 {
     struct store_sql *store = store_sql_of(base);
     prune->removed = 0;
+    if (store_sql_is_shared(store)) {
+        return prune_shared(store, prune, err);
+    }
     enum status status = store_sql_begin(store, err);
     if (status != STATUS_OK) {
         return status;

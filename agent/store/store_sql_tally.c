@@ -41,6 +41,26 @@ store_sql_tally_forget(struct store_sql *store, uint32_t handler)
     }
 }
 
+enum status
+store_sql_tally_write(struct store_sql *store, struct error *err)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < store->tally_count &&
+                       store_sql_is_shared(store);
+         i++) {
+        const struct tally *tally = &store->tallies[i];
+        if (tally->pending_change != 0 || tally->dead_change != 0) {
+            struct sql_use use = sql_use(store, SQL_TALLY_ADD);
+            sql_i64(&use, tally->handler);
+            sql_i64(&use, store->agent);
+            sql_i64(&use, tally->pending_change);
+            sql_i64(&use, tally->dead_change);
+            status = sql_run(&use, err);
+        }
+    }
+    return status;
+}
+
 void
 store_sql_tally_settle(struct store_sql *store, bool committed)
 {
@@ -73,6 +93,9 @@ take_row(struct store_sql *store, const struct sql_use *use, struct error *err)
 enum status
 store_sql_tally_load(struct store_sql *store, struct error *err)
 {
+    if (store_sql_is_shared(store)) {
+        return STATUS_OK; /* summed when it is asked for */
+    }
     struct sql_use use = sql_use(store, SQL_TALLY_LOAD);
     bool row;
     enum status status = sql_row(&use, &row, err);
@@ -107,15 +130,39 @@ read_number(struct store_sql *store, enum sql which, uint32_t handler,
 }
 
 static enum status
+read_counts(struct store_sql *store, struct store_figure *figure,
+            struct error *err)
+{
+    if (!store_sql_is_shared(store)) {
+        /* Whoever asks for what was never owed anything makes no tally. */
+        const struct tally *tally =
+            store_sql_tally_find(store, figure->handler);
+        figure->pending = tally == NULL ? 0 : tally->pending;
+        figure->dead = tally == NULL ? 0 : tally->dead;
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_TALLY_GET);
+    sql_i64(&use, figure->handler);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        figure->pending = sql_number(&use, 0);
+        figure->dead = sql_number(&use, 1);
+        sql_stop(&use);
+    }
+    return status;
+}
+
+static enum status
 read_figure(struct store_sql *store, struct store_figure *figure,
             struct error *err)
 {
-    /* Whoever asks for what was never owed anything makes no tally of it. */
-    const struct tally *tally = store_sql_tally_find(store, figure->handler);
-    figure->pending = tally == NULL ? 0 : tally->pending;
-    figure->dead = tally == NULL ? 0 : tally->dead;
-    enum status status = read_number(store, SQL_FIGURE_OLDEST, figure->handler,
-                                     &figure->oldest_ms, err);
+    enum status status = read_counts(store, figure, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = read_number(store, SQL_FIGURE_OLDEST, figure->handler,
+                         &figure->oldest_ms, err);
     if (status != STATUS_OK) {
         return status;
     }
