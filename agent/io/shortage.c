@@ -19,6 +19,12 @@ say_count(void)
 }
 
 void
+shortage_share(void)
+{
+    on = true;
+}
+
+void
 shortage_begin(void)
 {
     const char *text = getenv("LONGSTOP_MEMORY_FAIL");
@@ -29,7 +35,7 @@ shortage_begin(void)
         slice_to_u64(number, &after) != STATUS_OK || atexit(say_count) != 0) {
         return;
     }
-    on = true;
+    shortage_share();
     (void)mem_fail_after((long)after, rest.len > 0);
 }
 
@@ -40,6 +46,11 @@ shortage_is_on(void)
 }
 
 #else
+
+void
+shortage_share(void)
+{
+}
 
 void
 shortage_begin(void)

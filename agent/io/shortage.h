@@ -17,6 +17,10 @@
  * allocations were asked for since. Does nothing in other builds. */
 void shortage_begin(void);
 
+/* Has libraries use our allocations that start from now on, without the
+ * environment: for tests that call mem_fail_after themselves. */
+void shortage_share(void);
+
 /* Whether libraries are to use our allocations. */
 bool shortage_is_on(void);
 

@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that fail: the same life of the store, over and over, with the n-th
- * call of a kind failing, once or from there on, for every n there is. */
+ * call of a kind failing, once or from there on, for every n there is; the same
+ * with allocations, SQLite's among them. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "faults/life.h"
 #include "faults/tape.h"
+#include "io/shortage.h"
 #include "store/store_sqlite_private.h"
 #include "store/store_vfs.h"
 
-enum { PATH_BYTES = 160, TRIES = 3, TOLD_MOST = 10 };
+enum {
+    PATH_BYTES = 160,
+    TRIES = 3,
+    TOLD_MOST = 10,
+    MEMORY = 0, /* no call of a file: an allocation */
+    /* There are thousands, and many fail alike. */
+    MEMORY_STRIDE = 11
+};
 
 /* Kinds of failures, and what a store that serves must say of them. */
 static const struct row {
@@ -40,6 +50,8 @@ static const struct row {
     { "no room from there on", STORE_VFS_WRITE, SQLITE_FULL, true, true },
     { "memory of a read", STORE_VFS_READ, SQLITE_IOERR_NOMEM, false, true },
     { "memory of a write", STORE_VFS_WRITE, SQLITE_IOERR_NOMEM, false, true },
+    { "an allocation", MEMORY, 0, false, true },
+    { "allocations from there on", MEMORY, 0, true, true },
     { "damage", STORE_VFS_READ, SQLITE_CORRUPT, false, false },
 };
 
@@ -48,6 +60,53 @@ static char on_disk[] = "/tmp/longstop-calls-XXXXXX";
 static const char *folder;
 static char path[PATH_BYTES];
 static long finals; /* lives that a failure ended */
+
+/* Allocations until one fails; negative: none does. */
+static long memory_left = -1;
+static bool memory_always;
+static bool memory_met;
+
+/* Nothing fails while the state is looked at, and nothing is counted. */
+static void
+hold(bool holds)
+{
+    store_vfs_hold(holds);
+    if (!holds) {
+        (void)mem_fail_after(memory_left, memory_always);
+        return;
+    }
+    const long asked = mem_fail_after(-1, 0);
+    if (memory_left >= 0 && asked > memory_left) {
+        memory_met = true;
+        memory_left = memory_always ? 0 : -1;
+    } else if (memory_left >= 0) {
+        memory_left -= asked;
+    }
+}
+
+static void
+begin_failing(const struct row *row, long n)
+{
+    if (row->kinds != MEMORY) {
+        (void)store_vfs_fail_after(row->kinds, n, row->rc, row->always);
+        return;
+    }
+    memory_left = n;
+    memory_always = row->always;
+    memory_met = false;
+    hold(false);
+}
+
+/* Returns whether the n-th call, or allocation, was met. */
+static bool
+end_failing(const struct row *row, long n)
+{
+    const bool met = store_vfs_fail_after(0, -1, 0, false) > n;
+    hold(true);
+    store_vfs_hold(false);
+    memory_left = -1;
+    return row->kinds == MEMORY ? memory_met : met;
+}
 
 /* Whether nothing at all is acknowledged, by any step, from here on. */
 static bool
@@ -75,9 +134,9 @@ live(struct life *life, const struct row *row, struct end *end)
     struct error err = { 0 };
     end->status = life_open(life, path, &err);
     for (int i = 0; end->status == STATUS_OK && i < life_steps(); i++) {
-        store_vfs_hold(true);
+        hold(true);
         end->state = life_state(life);
-        store_vfs_hold(false);
+        hold(false);
         for (int tries = 0; tries < TRIES; tries++) {
             end->status = life_step(life, path, i, &err);
             if (end->status == STATUS_OK || life->store == NULL ||
@@ -98,9 +157,9 @@ live(struct life *life, const struct row *row, struct end *end)
         }
     }
     if (end->status == STATUS_OK && life->store != NULL) {
-        store_vfs_hold(true);
+        hold(true);
         end->state = life_state(life);
-        store_vfs_hold(false);
+        hold(false);
     }
 }
 
@@ -139,9 +198,9 @@ fail_at(const struct row *row, long n, long *failed)
     struct life life = { 0 };
     struct end end = { 0 };
     tape_wipe(folder);
-    (void)store_vfs_fail_after(row->kinds, n, row->rc, row->always);
+    begin_failing(row, n);
     live(&life, row, &end);
-    bool met = store_vfs_fail_after(0, -1, 0, false) > n;
+    bool met = end_failing(row, n);
     life_close(&life);
     if (end.wrong == NULL) {
         look(&life, &end);
@@ -165,6 +224,7 @@ main(int argc, char **argv)
             only = strtol(argv[i + 1], NULL, 10);
         }
     }
+    shortage_share();
     folder = mkdtemp(in_memory);
     folder = folder == NULL ? mkdtemp(on_disk) : folder;
     if (folder == NULL || every < 1 || store_vfs_install() != STATUS_OK) {
@@ -180,8 +240,10 @@ main(int argc, char **argv)
         finals = 0;
         /* other places for each kind, where not all are tried */
         long n = only >= 0 ? only : i % every;
+        const long stride =
+            every * (rows[i].kinds == MEMORY ? MEMORY_STRIDE : 1);
         bool met = true;
-        for (; met && failed < TOLD_MOST; n += every) {
+        for (; met && failed < TOLD_MOST; n += stride) {
             met = fail_at(&rows[i], n, &failed);
             tried++;
             met = met && only < 0;
