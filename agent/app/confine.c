@@ -122,7 +122,9 @@ judge(const struct sandbox *sandbox, enum confinement wanted, const char *text,
                          "'sandbox: auto' takes what there is",
                          sandbox->why.text);
     }
-    LOG(LOG_WARN, "not all of the sandbox can be had", log_text("has", text),
+    /* A kernel without it is no fault that whoever starts us could mend. */
+    LOG(sandbox->fails ? LOG_WARN : LOG_INFO,
+        "not all of the sandbox can be had", log_text("has", text),
         log_text("lacks", sandbox->why.text));
     return STATUS_OK;
 }

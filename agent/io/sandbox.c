@@ -8,11 +8,12 @@
 static void
 note(struct sandbox *sandbox, const char *what, int failed)
 {
+    const bool lacks = failed == ENOSYS || failed == EOPNOTSUPP;
+    sandbox->fails = sandbox->fails || !lacks;
     if (sandbox->why.text[0] == '\0') {
         (void)error_set(&sandbox->why, STATUS_UNAVAILABLE, "%s: %s", what,
-                        failed == ENOSYS || failed == EOPNOTSUPP
-                            ? "not in this kernel, or switched off"
-                            : strerror(failed));
+                        lacks ? "not in this kernel, or switched off"
+                              : strerror(failed));
     }
 }
 

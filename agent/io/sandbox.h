@@ -22,6 +22,7 @@ struct sandbox {
     bool has_filter;       /* of system calls */
     unsigned landlock_abi; /* 0: none */
     struct error why;      /* empty, or what could not be had */
+    bool fails;            /* some of that is in this kernel */
 };
 
 /*

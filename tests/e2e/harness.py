@@ -284,6 +284,7 @@ class Agent:
         self.child = None
         self.env = {}
         self.cwd = "/"
+        self.before = None  # called in the child, ahead of the program
         self.socket = os.path.join(self.dir, "admin.sock")
         self.config = {"store": "sqlite:longstop.db",
                        "admin": {"address": "unix:admin.sock"},
@@ -314,7 +315,8 @@ class Agent:
             self.child = subprocess.Popen(
                 [LONGSTOP, "run", "-c", self.config_path, "--log-format",
                  "logfmt"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.cwd, env=environment(**self.env))
+                cwd=self.cwd, env=environment(**self.env),
+                preexec_fn=self.before)
         return self
 
     def start(self):

@@ -2,11 +2,14 @@
 """What the agent can reach of its machine: accounts of programs, the sandbox,
 the modes of files."""
 import ctypes
+import errno
+import functools
 import json
 import os
 import pwd
 import re
 import signal
+import struct
 import subprocess
 import unittest
 
@@ -23,6 +26,27 @@ def landlock():
     if os.environ.get("LONGSTOP_COVERAGE"):
         return 0
     return max(0, LIBC.syscall(444, None, ctypes.c_size_t(0), 1))
+
+
+LANDLOCK_CREATE = 444  # on every architecture
+
+
+def answer_landlock(cause):
+    """For the child before it is the agent: what its kernel says of Landlock,
+    by a filter of calls (seccomp(2))."""
+    def program(*steps):
+        words = (struct.pack("HBBI", *step) for step in steps)
+        code = ctypes.create_string_buffer(b"".join(words))
+        return code, struct.pack("HxxxxxxP", len(steps),
+                                 ctypes.addressof(code))
+
+    code, prog = program((0x20, 0, 0, 0),  # load the number of the call
+                         (0x15, 0, 1, LANDLOCK_CREATE),
+                         (0x06, 0, 0, 0x00050000 | cause),
+                         (0x06, 0, 0, 0x7fff0000))
+    assert LIBC.prctl(38, 1, 0, 0, 0) == 0  # no new privileges
+    assert LIBC.prctl(22, 2, prog, 0, 0) == 0
+    del code
 
 
 def threads(agent):
@@ -151,6 +175,26 @@ class Sandbox(Hands):
                              [name != "spawner"] * len(tasks), name)
         self.assertIn("programs of handlers are not in it",
                       self.sandbox(agent))
+
+    @unittest.skipUnless(landlock(), "the program does without")
+    def test_what_the_kernel_lacks_is_told_and_what_it_denies_is_a_warning(
+            self):
+        for cause, level in ((errno.ENOSYS, "info"),
+                             (errno.EOPNOTSUPP, "info"),
+                             (errno.EPERM, "warn")):
+            agent = self.agent({"shop": harness.pet_store()})
+            agent.before = functools.partial(answer_landlock, cause)
+            agent.start()
+            said = re.findall(r"level=(\w+) .*not all of the sandbox.*",
+                              agent.log())
+            self.assertEqual(said, [level], agent.log())
+            self.assertEqual(self.sandbox(agent), "no-new-privs, seccomp")
+            refused = self.agent({"shop": harness.pet_store()},
+                                 sandbox="require")
+            refused.before = agent.before
+            refused.launch()
+            self.assertEqual(refused.child.wait(60), 78)
+            self.assertIn("landlock: ", refused.log())
 
     def test_off_leaves_all_as_it_was(self):
         agent = self.pet_shop(sandbox="off")
