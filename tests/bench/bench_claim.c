@@ -18,6 +18,11 @@
 
 enum { GROUP = 512, ROUNDS_MAX = 100000 };
 
+/* Keys begin with the second of their event: the ledger grows at its end, as it
+ * does behind a provider. */
+#define FIRST_S      1790000000
+#define EVENTS_A_SEC 1000
+
 /* Later than any clock this runs under. */
 #define FAR_MS ((int64_t)4000000000000)
 
@@ -45,7 +50,8 @@ fill(struct feed *feed, size_t at, bool in_lane)
 {
     struct sighting *sighting = &feed->sightings[at];
     uint64_t number = feed->next++;
-    bench_event(feed->bodies[at], "c", number, 1790000000);
+    int64_t at_s = FIRST_S + (int64_t)(number / EVENTS_A_SEC);
+    bench_event(feed->bodies[at], "c", number, at_s);
     int len =
         snprintf(feed->ids[at], sizeof(feed->ids[at]), "e%012" PRIu64, number);
     feed->owed[at] = (struct owed){ .handler = feed->handler,
@@ -62,7 +68,7 @@ fill(struct feed *feed, size_t at, bool in_lane)
         .owed_count = 1,
     };
     sighting->keys[0].role = KEY_ID;
-    sighting->keys[0].key = identity_floor_key(1790000000);
+    sighting->keys[0].key = identity_floor_key(at_s);
     memcpy(sighting->keys[0].key.bytes + LEDGER_KEY_BYTES - sizeof(number),
            &number, sizeof(number));
 }
