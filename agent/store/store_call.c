@@ -30,14 +30,48 @@ store_call_bytes(const struct store_call *call)
     return bytes;
 }
 
+/* Nobody outside waits for it. */
+static bool
+gives_way(const struct store_call *call)
+{
+    return call->kind == STORE_CALL_PRUNE ||
+           (call->kind == STORE_CALL_CLAIM && call->claim.claims.again) ||
+           (call->kind == STORE_CALL_AGAIN && !call->again.first);
+}
+
+/* The first call that may go now: the units behind those that give way for the
+ * first time, if a sender waits for one of them. */
+static const struct list *
+first_of(const struct list *queued)
+{
+    const struct list *unit = NULL;
+    list_for_each(link, queued) {
+        const struct store_call *call = store_call_of(link);
+        if (call->kind == STORE_CALL_UNIT) {
+            unit = unit == NULL ? link : unit;
+            if (unit == queued->next || store_call_events(call) > 0) {
+                return unit;
+            }
+        } else if (unit != NULL || !gives_way(call) || call->gave_way) {
+            break;
+        }
+    }
+    return queued->next;
+}
+
 size_t
 store_call_take(struct list *queued, int64_t units_max, struct list *taken)
 {
     size_t count = 0;
     int64_t bytes = 0;
+    const struct list *first = first_of(queued);
     list_for_each_safe(link, queued) {
         struct store_call *call = store_call_of(link);
         bool is_unit = call->kind == STORE_CALL_UNIT;
+        if (count == 0 && link != first) {
+            call->gave_way = true;
+            continue;
+        }
         if (count > 0 &&
             (!is_unit || bytes >= GROUP_BYTES || (int64_t)count >= units_max)) {
             break;

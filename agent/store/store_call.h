@@ -27,6 +27,7 @@ enum store_call_kind {
 /* Embed it in what the caller keeps. */
 struct store_call {
     struct list link; /* the worker's while the call is under way */
+    bool gave_way;    /* the queue's */
     enum store_call_kind kind;
     void (*done)(struct store_call *call); /* on the loop, exactly once */
     void *arg;
@@ -82,7 +83,9 @@ int64_t store_call_bytes(const struct store_call *call);
 
 /* Moves from `queued` to `taken` what makes the next transaction: units that
  * stand in a row, `units_max` at most, or one call of another kind. Returns how
- * many. */
+ * many. What nobody outside waits for (a slice of an errand, a claim of what
+ * comes again, pruning) lets one group of units behind it go first, so that a
+ * sender waits for one such commit at most, and errands get on all the same. */
 size_t store_call_take(struct list *queued, int64_t units_max,
                        struct list *taken);
 

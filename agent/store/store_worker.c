@@ -340,6 +340,7 @@ store_worker_submit(struct store_worker *worker, struct store_call *call)
     worker->figures.queued_bytes += store_call_bytes(call);
     call->status = STATUS_OK;
     call->err.text[0] = '\0';
+    call->gave_way = false;
     call->commit_us = 0;
     call->commit_units = 0;
     list_append(&worker->gathered, &call->link);

@@ -109,6 +109,14 @@ fake_prune(struct store *store, struct store_prune *prune, struct error *err)
     return STATUS_OK;
 }
 
+static enum status
+fake_again(struct store *store, struct store_again *again, struct error *err)
+{
+    (void)err;
+    buf_format(&fake_of(store)->said, "g%zu ", again->count);
+    return STATUS_OK;
+}
+
 static void
 fake_close(struct store *store)
 {
@@ -122,6 +130,7 @@ static const struct store_ops fake_ops = {
     .walk = fake_walk,
     .figures = fake_figures,
     .prune = fake_prune,
+    .again = fake_again,
     .close = fake_close,
 };
 
@@ -371,6 +380,94 @@ other_calls_stand_between_groups(void **state)
     assert_int_equal(call->claim.claims.next_due_ms, 77);
 }
 
+/* Holds the first commit and waits for it to have begun. */
+static void
+hold_unit(struct fixture *fixture, size_t i)
+{
+    char byte;
+    fixture->fake.gated = true;
+    submit_unit(fixture, i);
+    turn(fixture);
+    assert_int_equal(read(fixture->fake.begun[0], &byte, 1), 1);
+}
+
+static void
+submit_claim(struct fixture *fixture, size_t i, bool again)
+{
+    struct store_call *call = call_at(fixture, i, STORE_CALL_CLAIM);
+    call->claim.handler = (uint32_t)i;
+    call->claim.claims.again = again;
+    assert_int_equal(store_worker_submit(fixture->worker, call), STATUS_OK);
+}
+
+static void
+what_nobody_waits_for_lets_what_came_in_go_first(void **state)
+{
+    struct fixture *fixture = *state;
+    hold_unit(fixture, 0);
+    submit_claim(fixture, 1, true);
+    assert_int_equal(submit_sighting(fixture, 2, 1), STATUS_OK);
+    submit_claim(fixture, 3, false);
+    struct store_call *again = call_at(fixture, 4, STORE_CALL_AGAIN);
+    assert_int_equal(store_worker_submit(fixture->worker, again), STATUS_OK);
+    struct store_call *prune = call_at(fixture, 5, STORE_CALL_PRUNE);
+    assert_int_equal(store_worker_submit(fixture->worker, prune), STATUS_OK);
+    submit_unit(fixture, 6);
+    assert_int_equal(submit_sighting(fixture, 7, 1), STATUS_OK);
+    turn(fixture);
+    open_gate(fixture, 3);
+    run_until(fixture, 8);
+    assert_string_equal(fixture->fake.said.ptr,
+                        "a1 a1 c1,0,0,0 c3,0,0,0 a2 g0 p0 ");
+    assert_string_equal(fixture->order.ptr, "02136745");
+}
+
+static void
+it_does_so_once_so_that_it_comes_at_all(void **state)
+{
+    struct fixture *fixture = *state;
+    char byte;
+    hold_unit(fixture, 0);
+    submit_claim(fixture, 1, true);
+    assert_int_equal(submit_sighting(fixture, 2, 1), STATUS_OK);
+    turn(fixture);
+    open_gate(fixture, 1);
+    assert_int_equal(read(fixture->fake.begun[0], &byte, 1), 1);
+    assert_int_equal(submit_sighting(fixture, 3, 1), STATUS_OK);
+    turn(fixture);
+    open_gate(fixture, 2);
+    run_until(fixture, 4);
+    assert_string_equal(fixture->order.ptr, "0213");
+}
+
+static void
+an_outcome_does_not_go_first(void **state)
+{
+    struct fixture *fixture = *state;
+    hold_unit(fixture, 0);
+    submit_claim(fixture, 1, true);
+    submit_unit(fixture, 2);
+    turn(fixture);
+    open_gate(fixture, 2);
+    run_until(fixture, 3);
+    assert_string_equal(fixture->order.ptr, "012");
+}
+
+static void
+one_that_somebody_waits_for_keeps_its_place(void **state)
+{
+    struct fixture *fixture = *state;
+    hold_unit(fixture, 0);
+    struct store_call *again = call_at(fixture, 1, STORE_CALL_AGAIN);
+    again->again.first = true;
+    assert_int_equal(store_worker_submit(fixture->worker, again), STATUS_OK);
+    assert_int_equal(submit_sighting(fixture, 2, 1), STATUS_OK);
+    turn(fixture);
+    open_gate(fixture, 2);
+    run_until(fixture, 3);
+    assert_string_equal(fixture->fake.said.ptr, "a1 g0 a1 ");
+}
+
 static void
 every_kind_of_call_reaches_the_store_and_comes_back(void **state)
 {
@@ -595,6 +692,10 @@ main(void)
         ROW(what_queues_while_a_commit_runs_is_the_next_group),
         ROW(a_group_has_no_more_units_than_asked),
         ROW(other_calls_stand_between_groups),
+        ROW(what_nobody_waits_for_lets_what_came_in_go_first),
+        ROW(it_does_so_once_so_that_it_comes_at_all),
+        ROW(an_outcome_does_not_go_first),
+        ROW(one_that_somebody_waits_for_keeps_its_place),
         ROW(every_kind_of_call_reaches_the_store_and_comes_back),
         ROW(a_full_queue_takes_outcomes_but_no_sightings),
         ROW(bytes_fill_the_queue_too_but_one_body_always_fits),
