@@ -12,6 +12,7 @@ from harness import Hook, iso, wait_until
 LETTERS = int(os.environ.get("LONGSTOP_LETTERS", "2000"))
 LIVE = 60 if LETTERS <= 2000 else 400  # hooks in each measurement
 EVERY_S = 0.025
+SLOTS = 4 if LETTERS <= 2000 else 16  # half of them for letters
 
 # Writes when each order was there; takes 2 ms for each.
 WORKER = """
@@ -51,8 +52,33 @@ def bury(path, count):
     store.close()
 
 
+class Seen:
+    """When each live order was there, and which letters were; reads on from
+    where it was, as there are many."""
+
+    def __init__(self, path):
+        self.file = open(path, encoding="ascii")  # closed by its test
+        self.rest = ""
+        self.live = {}
+        self.letters = set()
+
+    def read(self):
+        *lines, self.rest = (self.rest + self.file.read()).split("\n")
+        for number, at in map(str.split, lines):
+            if number.isdigit():
+                self.live[int(number)] = float(at)
+            else:
+                self.letters.add(number)
+        return self.live
+
+
+def high(times):
+    """The 99th of a hundred."""
+    return sorted(times)[len(times) * 99 // 100]
+
+
 class ReplayLoad(harness.Case):
-    def live(self, agent, numbers):
+    def live(self, agent, seen, numbers):
         """How long each of so many hooks took, sent in a steady rhythm: until
         its handler had it."""
         sent = {}
@@ -60,15 +86,8 @@ class ReplayLoad(harness.Case):
             sent[number] = time.time()
             self.assertEqual(Hook(number, iso()).send(agent).status, 202)
             time.sleep(EVERY_S)
-        wait_until(lambda: sent.keys() <= self.seen(agent).keys(), "all live")
-        seen = self.seen(agent)
-        return [seen[number] - at for number, at in sent.items()]
-
-    def seen(self, agent):
-        with open(agent.path("seen"), encoding="ascii") as lines:
-            rows = [line.split() for line in lines if line.endswith("\n")]
-        return {int(row[0]): float(row[1]) for row in rows
-                if row[0].isdigit()}
+        wait_until(lambda: sent.keys() <= seen.read().keys(), "all live")
+        return [seen.live[number] - at for number, at in sent.items()]
 
     def test_dead_letters_replayed_under_live_traffic_at_most_double_its_latency(
             self):
@@ -78,34 +97,40 @@ class ReplayLoad(harness.Case):
             file.write(WORKER)
         agent.config["handlers"] = {"fulfil": {
             "exec": ["python3", program, agent.path("seen")], "worker": True,
-            "concurrency": 4}}
+            "concurrency": SLOTS}}
         agent.write_config()
         agent.start()
         agent.stop()
         bury(agent.path("longstop.db"), LETTERS)
         agent.start()
-        self.live(agent, range(8))  # the workers are there
-        alone = self.live(agent, range(1000, 1000 + LIVE))
+        open(agent.path("seen"), "a", encoding="ascii").close()
+        seen = Seen(agent.path("seen"))
+        self.addCleanup(seen.file.close)
+        self.live(agent, seen, range(2 * SLOTS))  # the workers are there
+        alone = self.live(agent, seen, range(1000, 1000 + LIVE))
+        began = time.monotonic()
         got = agent.admin("/api/v1/errands", "POST",
                           json.dumps({"kind": "retry", "all": True}).encode())
         self.assertEqual(got.status, 202, got)
         beside, begun = [], 2000
-        while not beside or agent.query("SELECT count(*) FROM dead") != [(0,)]:
-            beside += self.live(agent, range(begun, begun + LIVE))
+        while not beside or agent.query("SELECT 1 FROM dead LIMIT 1"):
+            beside += self.live(agent, seen, range(begun, begun + LIVE))
             begun += LIVE
-            if len(beside) >= 20 * LIVE:
+            if len(beside) >= 30 * LIVE:
                 break
-        wait_until(lambda: agent.query("SELECT count(*) FROM delivery") ==
-                   [(0,)], "all is done", 600)
-        self.assertEqual(agent.query("SELECT count(*) FROM dead"), [(0,)])
-        with open(agent.path("seen"), encoding="ascii") as lines:
-            old = {line.split()[0] for line in lines if line[0] == "'"}
-        self.assertEqual(len(old), LETTERS)
-        ratio = statistics.median(beside) / statistics.median(alone)
-        print(f"{LETTERS} letters: live p50 "
-              f"{1e3 * statistics.median(alone):.1f} ms alone, "
-              f"{1e3 * statistics.median(beside):.1f} ms beside, "
-              f"ratio {ratio:.2f}; {len(beside)} hooks")
-        # What other programs do to a machine meanwhile is not ours: 25 ms.
-        self.assertLess(statistics.median(beside),
-                        2 * statistics.median(alone) + 0.025)
+        wait_until(lambda: not agent.query(
+            "SELECT 1 FROM dead UNION ALL SELECT 1 FROM delivery LIMIT 1"),
+            "all is done", 600)
+        took = time.monotonic() - began
+        seen.read()
+        self.assertEqual(len(seen.letters), LETTERS)
+        self.judge(alone, beside, took)
+
+    def judge(self, alone, beside, took):
+        for name, of in (("p50", statistics.median), ("p99", high)):
+            print(f"{LETTERS} letters in {took:.0f} s: live {name} "
+                  f"{1e3 * of(alone):.1f} ms alone, "
+                  f"{1e3 * of(beside):.1f} ms beside, "
+                  f"ratio {of(beside) / of(alone):.2f}; {len(beside)} hooks")
+            # What other programs do to a machine meanwhile is not ours: 25 ms.
+            self.assertLess(of(beside), 2 * of(alone) + 0.025, name)
