@@ -97,6 +97,8 @@ struct store_walk {
     unsigned tier;
     struct slice state; /* walk_encode's text */
     int64_t hw_ms;      /* for people and floors; never goes back */
+    uint64_t fence;     /* of the lease it is written by; 0: by none, and none
+                           is asked about */
 };
 
 struct store_gap {
@@ -256,6 +258,7 @@ struct store_again {
     /* The errand that the slice is of. None: 0, without a state. It begins: 0,
      * with a state; its number is set. */
     uint64_t errand;
+    uint64_t fence; /* of the lease of connector 0, as store_walk's; 0: none */
     struct slice state; /* errand_encode's text behind this slice; empty: as it
                            is */
     bool is_over;
@@ -324,6 +327,53 @@ struct store_prune {
     int64_t dead_before_ms; /* 0: kept for ever */
     size_t limit;           /* rows of each kind at most, one short slice */
     size_t removed;         /* set by the store */
+};
+
+/* What only one of the agents that share a store does: a connector's walks, its
+ * stream, what is asked of its provider; of connector 0, errands. */
+struct store_lease {
+    uint32_t connector;
+    /* The last answer, as it was given, and the next one. */
+    bool is_held;   /* by this agent, until a later answer */
+    uint64_t fence; /* while it is: for what is written by it */
+    /* Told to the store: there is something for its holder, who is another one;
+     * then, by the store: another one has told that, since the last answer. */
+    bool is_poked;
+};
+
+/* An agent that lives, for people. */
+struct store_agent {
+    uint64_t epoch; /* the number of its start; greater than all before */
+    bool is_self;
+    char host[64]; /* cut where it is longer */
+    char version[32];
+    int64_t started_ms; /* by the store's clock, as `now_ms` */
+    int64_t beat_ms;    /* its last sign of life */
+    size_t leases;      /* that it holds */
+};
+
+/* One sign of life, and what comes of it. */
+struct store_beat {
+    int64_t every_ms;           /* from one to the next */
+    int64_t ttl_ms;             /* who has given none for so long is dead */
+    bool is_last;               /* all leases are given back */
+    struct store_lease *leases; /* ascending, one of each connector */
+    size_t count;
+    int64_t lowest_ms; /* the lowest stamp that walks by leases that are held
+                          can still read: see source_poll_lowest */
+    /* Set by the store. */
+    size_t taken, given;
+    size_t buried; /* agents that were dead */
+    int64_t freed; /* deliveries of theirs */
+    bool is_anew;  /* this agent was taken for dead, and has begun anew: what
+                      it held is held by other fences, or by others */
+    int64_t everybodys_lowest_ms; /* of all agents; INT64_MIN while some lease
+                                     is on its way from one to another */
+    int64_t floor_ms;             /* the ledger's, whoever moved it */
+    int64_t now_ms;               /* the store's clock */
+    struct store_agent *agents;   /* ascending; mem_alloc'ed, the receiver
+                                     frees it */
+    size_t agent_count;
 };
 
 struct store_ops {
@@ -467,6 +517,26 @@ struct store_ops {
     /* Removes what is over its time, a slice at a call. */
     enum status (*prune)(struct store *store, struct store_prune *prune,
                          struct error *err);
+
+    /*
+     * Of a store that several agents share; NULL where one process has it
+     * alone. Tells that this agent lives, and buries those that have not told
+     * it for `ttl_ms` by the store's clock, and no other: their deliveries are
+     * due at once, their leases free.
+     *
+     * Takes what is free and should be this agent's, gives back what another
+     * one has asked for that should have it, asks for what others hold of this
+     * agent's: see share_decide. A connector that is named for the first time
+     * is free. One that is not named any more is given back.
+     *
+     * A lease is held as long as its holder lives; no beat writes it anew. With
+     * each change of holder its fence grows, also when it is given back. A unit
+     * with a walk, or a slice of an errand, by a fence that is not its lease's
+     * any more is STATUS_FENCED: nothing of it is stored. Who takes a lease
+     * waits for units that are being applied by it.
+     */
+    enum status (*beat)(struct store *store, struct store_beat *beat,
+                        struct error *err);
 
     /* The floor below which keys may be gone already; it never goes back. */
     int64_t (*ledger_floor_ms)(const struct store *store);

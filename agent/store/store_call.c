@@ -130,6 +130,9 @@ store_call_run(struct store *store, struct store_call *call)
     case STORE_CALL_RECEIVER:
         call->status = ops->receiver(store, &call->receiver, err);
         break;
+    case STORE_CALL_BEAT:
+        call->status = ops->beat(store, &call->beat, err);
+        break;
     case STORE_CALL_RUN:
         if (call->run.fn != NULL) {
             call->status = call->run.fn(store, call->run.arg, err);

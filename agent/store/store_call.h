@@ -21,6 +21,7 @@ enum store_call_kind {
     STORE_CALL_UNLISTED,
     STORE_CALL_PRUNE,
     STORE_CALL_RECEIVER,
+    STORE_CALL_BEAT, /* of a store that has one */
     STORE_CALL_RUN
 };
 
@@ -64,6 +65,7 @@ struct store_call {
         struct store_unlisted unlisted;
         struct store_prune prune;
         struct store_receiver receiver;
+        struct store_beat beat;
         /* Anything with the store, on its thread; also nothing (NULL): done
          * comes when all that was asked before is answered. */
         struct {
