@@ -80,7 +80,8 @@ walk_ended(void *arg, const struct poll_ended *ended)
     static const enum exit_code codes[] = { [POLL_OK] = EXIT_OK,
                                             [POLL_FAILED] = EXIT_FAILED,
                                             [POLL_LIMITED] = EXIT_LATER,
-                                            [POLL_GONE] = EXIT_FAILED };
+                                            [POLL_GONE] = EXIT_FAILED,
+                                            [POLL_YIELDED] = EXIT_LATER };
     struct agent *agent = arg;
     admin_poll_ended(agent->admin, ended, false);
     live_tell_walk(agent->live, ended);

@@ -182,7 +182,8 @@ unit_over(struct store_call *call)
     struct dispatch *dispatch = entry->ingest->settings.dispatch;
     if (call->status != STATUS_OK && RULE(RULE_ACK_DURABLE)) {
         dispatch_dropped(dispatch, arrival->sightings, arrival->sighting_count);
-        entry->verdict.kind = VERDICT_FAILED;
+        entry->verdict.kind =
+            call->status == STATUS_FENCED ? VERDICT_FENCED : VERDICT_FAILED;
         entry->verdict.why = slice_of(error_text(&call->err, call->status));
         give_verdict(entry);
         return;
@@ -250,7 +251,8 @@ fill_call(struct entry *entry, int64_t lease_until_ms)
     entry->walk = (struct store_walk){ .connector = arrival->connector->id,
                                        .tier = arrival->tier,
                                        .state = arrival->walk_state,
-                                       .hw_ms = arrival->hw_ms };
+                                       .hw_ms = arrival->hw_ms,
+                                       .fence = arrival->fence };
     entry->gap = (struct store_gap){ .connector = arrival->connector->id,
                                      .gap = arrival->gap };
     entry->close =

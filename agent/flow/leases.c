@@ -19,9 +19,10 @@
  * by their numbers.
  */
 
-#define MARGIN_MOST_MS 3000 /* of trust: other clocks, and what is on its way  \
-                             */
-#define SOON_MS 200         /* between two signs of life at least */
+#define MARGIN_MOST_MS                                                         \
+    3000            /* of trust: other clocks, and what is on its way          \
+                     */
+#define SOON_MS 200 /* between two signs of life at least */
 
 struct leases {
     struct loop *loop;
@@ -69,27 +70,35 @@ beat_soon(struct leases *leases, int64_t wait_ms)
 
 /* ---- what is held ---- */
 
-static void
-hold(const struct leases *leases, struct store_lease *lease, bool is_held,
-     uint64_t fence)
+/* Returns whether that changes anything. */
+static bool
+hold(struct store_lease *lease, bool is_held, uint64_t fence)
 {
     fence = is_held ? fence : 0;
-    if (lease->is_held != is_held || lease->fence != fence) {
-        lease->is_held = is_held;
-        lease->fence = fence;
-        leases->settings.changed(leases->settings.arg, lease->connector,
-                                 is_held, fence);
+    bool changes = lease->is_held != is_held || lease->fence != fence;
+    lease->is_held = is_held;
+    lease->fence = fence;
+    return changes;
+}
+
+static void
+tell_change(const struct leases *leases, bool changes)
+{
+    if (changes) {
+        leases->settings.changed(leases->settings.arg);
     }
 }
 
 static void
 let_all_go(struct leases *leases)
 {
+    bool changes = false;
     leases->is_trusted = false;
     loop_timer_disarm(leases->trust);
     for (size_t i = 0; i < leases->count; i++) {
-        hold(leases, &leases->at[i], false, 0);
+        changes = hold(&leases->at[i], false, 0) || changes;
     }
+    tell_change(leases, changes);
 }
 
 /* loop_timer's: no answer for so long that others may have taken over. */
@@ -138,16 +147,28 @@ tell(const struct leases *leases, const struct store_beat *beat)
 static void
 take_leases(struct leases *leases, const struct store_beat *beat)
 {
+    bool changes = false;
     for (size_t i = 0; i < beat->count; i++) {
         const struct store_lease *given = &beat->leases[i];
         struct store_lease *lease =
             find(leases->at, leases->count, given->connector);
-        if (lease == NULL) {
-            continue;
+        bool is_held = given->is_held && !leases->stopping;
+        if (lease != NULL) {
+            changes = hold(lease, is_held, given->fence) || changes;
         }
-        hold(leases, lease, given->is_held && !leases->stopping, given->fence);
-        if (lease->is_held && given->is_poked) {
-            leases->settings.poked(leases->settings.arg, lease->connector);
+    }
+    tell_change(leases, changes);
+}
+
+static void
+tell_pokes(const struct leases *leases, const struct store_beat *beat)
+{
+    for (size_t i = 0; i < beat->count; i++) {
+        const struct store_lease *given = &beat->leases[i];
+        uint64_t fence;
+        if (given->is_held && given->is_poked &&
+            leases_held(leases, given->connector, &fence)) {
+            leases->settings.poked(leases->settings.arg, given->connector);
         }
     }
 }
@@ -168,6 +189,7 @@ take_answer(struct leases *leases, const struct store_beat *beat)
     leases->is_trusted = true;
     loop_timer_arm(leases->trust, left_ms);
     take_leases(leases, beat);
+    tell_pokes(leases, beat);
     leases->settings.answered(leases->settings.arg, &leases->answer);
 }
 
@@ -309,12 +331,10 @@ leases_name(struct leases *leases, const uint32_t *connectors, size_t count)
     }
     count = sort_leases(at, count + 1);
     for (size_t i = 0; i < leases->count; i++) {
-        struct store_lease *before = &leases->at[i];
+        const struct store_lease *before = &leases->at[i];
         struct store_lease *now = find(at, count, before->connector);
         if (now != NULL) {
             *now = *before;
-        } else {
-            hold(leases, before, false, 0);
         }
     }
     mem_free(leases->at);

@@ -30,9 +30,8 @@ struct leases_settings {
     /* The lowest stamp that walks by leases can still read; INT64_MIN: not
      * known, INT64_MAX: none. */
     int64_t (*lowest)(void *arg);
-    /* What is held, or by which fence, has changed. */
-    void (*changed)(void *arg, uint32_t connector, bool is_held,
-                    uint64_t fence);
+    /* What is held, or by which fence, has changed: see leases_held. */
+    void (*changed)(void *arg);
     /* Another agent has something for what is held here: a walk. */
     void (*poked)(void *arg, uint32_t connector);
     /* An answer came, and all that it changes is told. */

@@ -55,6 +55,11 @@ source_poll_backfill_begin(struct source_poll *poll,
     struct walk_now now = source_poll_now(poll);
     struct walk_backfill backfill;
     PRE(poll->settings.is_backfill);
+    if (!poll->is_held) {
+        return error_set(err, STATUS_UNAVAILABLE,
+                         "another agent walks this connector: ask that one; "
+                         "'longstop status' says which it is");
+    }
     if (!poll->loaded || poll->stopped != NULL) {
         return error_set(err, STATUS_UNAVAILABLE,
                          "the agent is still reading its store, or is "

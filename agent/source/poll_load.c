@@ -144,6 +144,9 @@ state_loaded(void *arg, enum status status, struct slice text,
         source_poll_tell_stopped(poll);
         return;
     }
+    if (poll_hold_lost(poll, false)) {
+        return;
+    }
     if (status == STATUS_OK) {
         status = take_state(poll, text, &words);
         err = &words;

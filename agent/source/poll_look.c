@@ -17,7 +17,7 @@ rows_looked_up(void *arg, enum status status, const bool *known)
         source_poll_tell_stopped(poll);
         return;
     }
-    if (poll_backfill_cancelled(poll)) {
+    if (poll_hold_lost(poll, false) || poll_backfill_cancelled(poll)) {
         return;
     }
     if (status != STATUS_OK) {

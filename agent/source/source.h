@@ -38,6 +38,7 @@ struct arrival {
     /* ARRIVAL_PAGE: becomes durable in the same transaction. */
     bool has_walk;
     unsigned tier;
+    uint64_t fence; /* of the lease it walks by; 0: by none */
     struct slice walk_state;
     int64_t hw_ms;
     struct walk_past past;     /* for measuring how late the list shows */
@@ -58,6 +59,7 @@ enum verdict_kind {
     VERDICT_STALE,   /* genuine once, outside the tolerance */
     VERDICT_INVALID, /* genuine, but not what the connector says */
     VERDICT_BUSY,    /* not taken; send it again later */
+    VERDICT_FENCED,  /* another agent walks the connector by now */
     VERDICT_FAILED   /* the store failed */
 };
 

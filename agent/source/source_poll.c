@@ -44,7 +44,8 @@
 const char *
 poll_outcome_name(enum poll_outcome outcome)
 {
-    static const char *const names[] = { "ok", "failed", "limited", "gone" };
+    static const char *const names[] = { "ok", "failed", "limited", "gone",
+                                         "yielded" };
     return names[outcome];
 }
 
@@ -95,8 +96,8 @@ schedule(struct source_poll *poll)
 
 /* A span waits for the walks that are on their way; were it to wait for those
  * that the provider holds, it would wait for ever. */
-static void
-count_walking(struct source_poll *poll, bool walks)
+void
+source_poll_count_walking(struct source_poll *poll, bool walks)
 {
     bool counts = !poll->settings.is_backfill &&
                   poll->settings.connector->poll.wait_ms == 0;
@@ -123,7 +124,7 @@ source_poll_wait_ms(struct source_poll *poll, int64_t wait_ms)
 static void
 end_run(struct source_poll *poll, enum poll_outcome outcome, struct slice why)
 {
-    count_walking(poll, false);
+    source_poll_count_walking(poll, false);
     poll->failures = outcome == POLL_FAILED ? poll->failures + 1
                      : outcome == POLL_OK   ? 0
                                             : poll->failures;
@@ -357,6 +358,9 @@ stored(void *arg, const struct verdict *verdict)
     struct source_poll *poll = arg;
     struct error err = { 0 };
     enum status status = STATUS_OK;
+    if (poll_hold_lost(poll, verdict->kind == VERDICT_FENCED)) {
+        return;
+    }
     bool durable =
         verdict->kind == VERDICT_STORED || verdict->kind == VERDICT_SEEN;
     if (durable || !RULE(RULE_STORED_FIRST)) {
@@ -418,6 +422,7 @@ source_poll_submit(struct source_poll *poll)
     }
     arrival->has_walk = true;
     arrival->tier = poll->settings.tier;
+    arrival->fence = poll->fence;
     arrival->hw_ms = poll->next.hw_ms;
     /* A span, and a list that is read from its beginning since its cursor was
      * refused, show what lies far below: nothing is broken by it. */
@@ -493,14 +498,14 @@ begin(struct source_poll *poll)
 {
     struct walk_now now = source_poll_now(poll);
     poll->phase = PHASE_IDLE;
-    if (poll->paused || !poll_ask_may_store(poll) ||
+    if (poll->paused || !poll->is_held || !poll_ask_may_store(poll) ||
         poll_backfill_cancelled(poll)) {
         return;
     }
     if (poll_setup_holds(poll) || poll_gate_holds(poll)) {
         return;
     }
-    count_walking(poll, true);
+    source_poll_count_walking(poll, true);
     poll->gate_open = false;
     poll->poked = false;
     poll->at_once = false;
@@ -534,6 +539,8 @@ timer_fired(void *arg)
     struct source_poll *poll = arg;
     if (poll->phase == PHASE_STOPPED) {
         source_poll_tell_stopped(poll);
+    } else if (!poll->is_held) {
+        return; /* source_poll_hold wakes it */
     } else if (poll->phase == PHASE_WAITING) {
         poll_ask(poll);
     } else if (poll->phase == PHASE_SETUP) {
@@ -582,6 +589,7 @@ source_poll_create(struct loop *loop, struct access *access,
     poll->access = access;
     poll->settings = *settings;
     poll->sink = sink;
+    poll->is_held = true;
     poll->prng.state = settings->seed;
     list_init(&poll->turn);
     pace_begin(&poll->pace, &settings->pace, loop_now_ms(loop));
@@ -603,7 +611,8 @@ source_poll_create(struct loop *loop, struct access *access,
 void
 source_poll_start(struct source_poll *poll)
 {
-    poll_load(poll);
+    poll->has_started = true;
+    poll_hold_load(poll);
 }
 
 static void
@@ -612,7 +621,7 @@ poke(struct source_poll *poll, bool at_once)
     poll->poked = true;
     poll->at_once = poll->at_once || at_once;
     poll_gate_leave(poll);
-    if (poll->phase != PHASE_IDLE) {
+    if (poll->phase != PHASE_IDLE || !poll->is_held) {
         return;
     }
     int64_t due_ms = poll_due_ms(poll);
@@ -642,7 +651,7 @@ source_poll_stop(struct source_poll *poll, void (*stopped)(void *arg),
     poll->stopped = stopped;
     poll->stopped_arg = arg;
     poll->finishing = false;
-    count_walking(poll, false);
+    source_poll_count_walking(poll, false);
     loop_timer_disarm(poll->timer);
     poll_ask_leave(poll);
     access_cancel(poll->call);
@@ -676,20 +685,6 @@ int64_t
 source_poll_complete_until(const struct source_poll *poll)
 {
     return walk_complete_until(&poll->plan, &poll->state);
-}
-
-int64_t
-source_poll_lowest(const struct source_poll *poll)
-{
-    return poll->loaded ? walk_lowest(&poll->plan, &poll->state) : INT64_MIN;
-}
-
-int64_t
-source_poll_first(const struct source_poll *poll)
-{
-    const struct walk_state *state = &poll->state;
-    bool known = poll->loaded && state->has_start && !state->start_ours;
-    return known ? state->start_ms : INT64_MAX;
 }
 
 unsigned

@@ -74,6 +74,7 @@ enum poll_outcome {
     POLL_FAILED,  /* it ended early; the watermark stays where it was */
     POLL_LIMITED, /* the provider asked to wait; the walk goes on afterwards */
     POLL_GONE,    /* the list is no more: no walk comes by itself any more */
+    POLL_YIELDED, /* another agent walks the connector by now */
     POLL_OUTCOME_COUNT
 };
 
@@ -134,6 +135,15 @@ void source_poll_start(struct source_poll *poll);
 /* Holds every request from here on, also in the middle of a walk, or lets them
  * go on. What is asked for meanwhile is walked then. */
 void source_poll_pause(struct source_poll *poll, bool is_paused);
+
+/*
+ * Whether this agent is the one that walks, and by which lease; what it writes
+ * is written by its fence. It is, by none (0), until this is called. Not held:
+ * no request from here on, and what was asked for is dropped; what is with the
+ * sink the store decides about. Held again, or by another fence: what another
+ * agent may have moved is read anew, and a walk comes at once.
+ */
+void source_poll_hold(struct source_poll *poll, bool is_held, uint64_t fence);
 
 /* Asks for a walk as soon as the provider allows; asked twice before it begins
  * it is one walk, asked during a walk there is one more behind it. */
@@ -198,11 +208,12 @@ void source_poll_destroy(struct source_poll *poll);
 int64_t source_poll_complete_until(const struct source_poll *poll);
 
 /* The lowest stamp it can still read; INT64_MIN while that is not known, so
- * that nothing is pruned, INT64_MAX when it reads nothing. */
+ * that nothing is pruned, INT64_MAX when it reads nothing, or another agent
+ * does. */
 int64_t source_poll_lowest(const struct source_poll *poll);
 
 /* Where its reading began at all, by the provider's clock; INT64_MAX while that
- * is not known. */
+ * is not known, or another agent reads. */
 int64_t source_poll_first(const struct source_poll *poll);
 
 /* How the walks are going, as numbers. */

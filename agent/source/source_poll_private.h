@@ -57,6 +57,10 @@ struct source_poll {
     struct arena seed_arena;
     struct walk_step fitted; /* what an edit leaves to be stored */
     bool paused;
+    bool has_started;
+    bool is_held;   /* by this agent, which so may walk */
+    bool is_lost;   /* what is with the sink is of a lease that is lost */
+    uint64_t fence; /* of the lease; 0: there are none */
     bool poked;
     bool at_once;         /* by a person, whom no webhook's gap holds up */
     size_t set_up;        /* so many requests of the setup were answered */
@@ -112,6 +116,13 @@ void poll_load(struct source_poll *poll);
 
 /* The state is known: begins. */
 void source_poll_loaded(struct source_poll *poll);
+
+/* Reads the state, if it is this agent that walks. */
+void poll_hold_load(struct source_poll *poll);
+
+/* An answer of the sink has come: whether it is of a lease that is lost, or
+ * says so itself. Then all is dropped, and begun anew where that may be. */
+bool poll_hold_lost(struct source_poll *poll, bool is_fenced);
 
 /* Whether it waits for its next walk. */
 bool poll_follow_rests(const struct source_poll *poll);
@@ -180,6 +191,9 @@ bool poll_due_by_the_clock(struct source_poll *poll);
 
 /* A walk begins now. */
 void poll_due_begun(struct source_poll *poll);
+
+/* Counts among the host's walks that are on their way, or no more. */
+void source_poll_count_walking(struct source_poll *poll, bool walks);
 
 /* Idle until the next walk is due, or for so long. */
 void source_poll_wait(struct source_poll *poll);

@@ -36,6 +36,7 @@ const char *stream_outcome_name(enum stream_outcome outcome);
 struct source_stream_settings {
     const struct connector *connector; /* has_stream */
     uint64_t seed;
+    uint64_t fence; /* of the lease it is read by; 0: there are none */
     /* These may be NULL. */
     struct metric *connected;
     struct metric *reconnects;

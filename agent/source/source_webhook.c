@@ -329,6 +329,7 @@ static const struct verdict_row verdict_rows[] = {
     [VERDICT_STALE] = { 401, OUTCOME_STALE },
     [VERDICT_INVALID] = { 400, OUTCOME_MALFORMED },
     [VERDICT_BUSY] = { 503, OUTCOME_BUSY },
+    [VERDICT_FENCED] = { 503, OUTCOME_BUSY },
     [VERDICT_FAILED] = { 503, OUTCOME_BUSY },
 };
 

@@ -148,6 +148,7 @@ carry_id(struct flight_event *event, struct arrival *arrival)
         encode_id(stream, id, &arrival->arena, &arrival->walk_state);
     if (status == STATUS_OK) {
         arrival->has_walk = true;
+        arrival->fence = stream->settings.fence;
         arrival->tier = WALK_TIER_STREAM;
         event->carries = number;
         flight->written = number;
@@ -197,6 +198,7 @@ write_id(struct source_stream *stream)
         return status;
     }
     arrival->has_walk = true;
+    arrival->fence = stream->settings.fence;
     arrival->tier = WALK_TIER_STREAM;
     flight->is_writing = true;
     flight->alone = flight->over;
@@ -230,8 +232,9 @@ event_over(void *arg, const struct verdict *verdict)
     struct source_stream *stream = event->stream;
     struct stream_flight *flight = &stream->flight;
     event->is_out = false;
-    event->is_over =
-        verdict->kind != VERDICT_BUSY && verdict->kind != VERDICT_FAILED;
+    event->is_over = verdict->kind != VERDICT_BUSY &&
+                     verdict->kind != VERDICT_FENCED &&
+                     verdict->kind != VERDICT_FAILED;
     if (event->carries != 0) {
         /* what was not stored carried nothing */
         id_stored(flight, event->carries,

@@ -40,6 +40,7 @@ struct submitted {
     int64_t hw_ms;
     int64_t complete_until_ms;
     int64_t last_walk_ms; /* of its tier, for how late rows are listed */
+    uint64_t fence;
 };
 
 struct site {
@@ -291,6 +292,7 @@ sink_submit(void *self, struct arrival *arrival, verdict_fn *done, void *arg)
     (void)snprintf(kept->state, sizeof(kept->state), "%.*s",
                    SLICE_ARG(arrival->walk_state));
     kept->has_walk = arrival->has_walk;
+    kept->fence = arrival->fence;
     kept->complete_until_ms = arrival->complete_until_ms;
     kept->last_walk_ms = arrival->past.own_ms;
     kept->has_gap = arrival->has_gap;
