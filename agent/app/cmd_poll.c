@@ -71,9 +71,11 @@ print_report(struct poll_command *command)
     if (!json_member(body, slice_of("outcome"), &outcome)) {
         return EXIT_FAILED;
     }
-    return json_means(outcome, slice_of("ok"))        ? EXIT_OK
-           : json_means(outcome, slice_of("limited")) ? EXIT_LATER
-                                                      : EXIT_FAILED;
+    return json_means(outcome, slice_of("ok")) ? EXIT_OK
+           : json_means(outcome, slice_of("limited")) ||
+                   json_means(outcome, slice_of("yielded"))
+               ? EXIT_LATER
+               : EXIT_FAILED;
 }
 
 /* The walk in this process, with a store. */

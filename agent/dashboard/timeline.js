@@ -190,7 +190,7 @@ class Timeline extends HTMLElement {
       Date.parse(walk.ended) >= this.from).map(walk => {
       const left = Math.max(this.left, this.x(Date.parse(walk.started)));
       const width = Math.max(2, this.x(Date.parse(walk.ended)) - left);
-      if (walk.outcome !== "ok" && walk.outcome !== "limited") {
+      if (!["ok", "limited", "yielded"].includes(walk.outcome)) {
         return svg("g", { class: "walk failed" },
           svg("path", { d: `M${left - 4} ${WALKS.base - 14}l8 8m-8 0l8 -8` }));
       }

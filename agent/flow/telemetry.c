@@ -336,7 +336,7 @@ telemetry_of_connector(const struct telemetry *telemetry,
                 series(telemetry->duplicates, name, channel_name(via));
         }
     }
-    for (enum poll_outcome i = 0; i < POLL_OUTCOME_COUNT && connector->has_poll;
+    for (enum poll_outcome i = 0; i < POLL_YIELDED && connector->has_poll;
          i++) {
         of.poll_runs[i] =
             series(telemetry->poll_runs, name, poll_outcome_name(i));
