@@ -175,32 +175,27 @@ address_allowed(const struct cidr *ranges, size_t count, struct slice address)
     return false;
 }
 
-static bool
-trusts(struct slice peer, const struct cidr *trusted, size_t count)
-{
-    return count > 0 && (slice_equal_text(peer, "unix") ||
-                         address_allowed(trusted, count, peer));
-}
-
 struct slice
 address_of_sender(struct slice peer, struct http_fields fields,
                   const struct cidr *trusted, size_t count)
 {
     struct slice sender = peer;
+    bool vouches = (count > 0 && slice_equal_text(peer, "unix")) ||
+                   address_allowed(trusted, count, peer);
     /* Several fields read as one list (RFC 9110 §5.3), right to left. */
-    for (size_t i = fields.count; i > 0 && trusts(sender, trusted, count);
-         i--) {
+    for (size_t i = fields.count; i > 0 && vouches; i--) {
         if (!slice_equal_nocase(fields.at[i - 1].name,
                                 slice_of("X-Forwarded-For"))) {
             continue;
         }
         struct slice list = fields.at[i - 1].value;
-        while (list.len > 0 && trusts(sender, trusted, count)) {
+        while (list.len > 0 && vouches) {
             size_t start = list.len;
             while (start > 0 && list.ptr[start - 1] != ',') {
                 start--;
             }
             sender = slice_trim(slice_from(list, start));
+            vouches = address_allowed(trusted, count, sender);
             list = slice_first(list, start > 0 ? start - 1 : 0);
         }
     }

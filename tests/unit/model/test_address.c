@@ -162,6 +162,8 @@ static const struct sending sendings[] = {
     { "127.0.0.1", { "203.0.113.9, unknown", NULL, NULL }, 2, "unknown" },
     { "127.0.0.1", { "203.0.113.9, ", NULL, NULL }, 2, "" },
     { "unix", { "203.0.113.9", NULL, NULL }, 2, "203.0.113.9" },
+    /* A word in the field is no socket of ours. */
+    { "127.0.0.1", { "203.0.113.9, unix", NULL, NULL }, 2, "unix" },
     { "unix", { "203.0.113.9", NULL, NULL }, 0, "unix" },
     { "127.0.0.1", { "203.0.113.9", NULL, NULL }, 0, "127.0.0.1" },
 };
