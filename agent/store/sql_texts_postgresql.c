@@ -25,6 +25,18 @@
     " FROM n LEFT JOIN u ON true LEFT JOIN event e ON e.id=u.event"            \
     " LEFT JOIN fill f ON f.event=u.event ORDER BY u.was,u.event"
 
+/* Gives leases back. */
+#define FREE_LEASE                                                             \
+    "UPDATE lease SET holder=0,fence=fence+1,asked=0,poked=0,"                 \
+    "freed_ms=longstop.now_ms()"
+
+/* Those of ?2 that are so and that nobody else is about to change: what is
+ * passed over is come back to with the next sign of life. */
+#define LEASES_WHERE(so)                                                       \
+    "WITH l AS MATERIALIZED (SELECT connector AS c FROM lease WHERE"           \
+    " connector=ANY(?2) AND " so " ORDER BY connector"                         \
+    " FOR UPDATE SKIP LOCKED) "
+
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED",
     /* Never back: another agent may have written a later one meanwhile. */
@@ -79,12 +91,10 @@ static const char *const texts[SQL_COUNT] = {
         "INSERT INTO delivery(handler,event,due,attempt,owner,lane,again,base,"
         "since_ms,errand) SELECT ?1,id,?3,?4,0,?5,?6,?4,?7,?8 FROM event"
         " WHERE id=?2 FOR KEY SHARE ON CONFLICT DO NOTHING",
-    /* No row: the walk is another agent's by now. */
     [SQL_WALK_PUT] =
-        "INSERT INTO walk(connector,tier,hw_ms,state,fence)"
-        " VALUES(?1,?2,?3,?4,?5) ON CONFLICT(connector,tier) DO UPDATE SET"
-        " hw_ms=greatest(walk.hw_ms,excluded.hw_ms),state=excluded.state,"
-        "fence=excluded.fence WHERE walk.fence<=excluded.fence",
+        "INSERT INTO walk(connector,tier,hw_ms,state) VALUES(?1,?2,?3,?4)"
+        " ON CONFLICT(connector,tier) DO UPDATE SET"
+        " hw_ms=greatest(walk.hw_ms,excluded.hw_ms),state=excluded.state",
     [SQL_CLAIM_DUE] = CLAIM_DUE("again=0"),
     [SQL_CLAIM_AGAIN] = CLAIM_DUE("again<>0"),
     /* The mark alone, behind SQL_ACCOUNT_MOVE; what is late or confirmed is
@@ -142,20 +152,42 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_AGENT_OTHERS] = "SELECT count(*) FROM agent WHERE epoch>0"
                          " AND epoch<>?1",
     [SQL_AGENT_BURY] = "SELECT longstop.bury_agent(?1,longstop.now_ms()-?2)",
-    [SQL_LEASE_TAKE] =
-        "INSERT INTO lease AS l(name,holder,fence,expires_ms)"
-        " VALUES(?1,?2,1,longstop.now_ms()+?3) ON CONFLICT(name) DO UPDATE SET"
-        " fence=l.fence+CASE WHEN l.holder=excluded.holder THEN 0 ELSE 1 END,"
-        "holder=excluded.holder,expires_ms=excluded.expires_ms"
-        " WHERE l.holder=excluded.holder OR l.expires_ms<longstop.now_ms()"
-        " RETURNING fence",
-    [SQL_LEASE_RENEW] =
-        "UPDATE lease SET expires_ms=longstop.now_ms()+?2 WHERE holder=?1"
-        " AND expires_ms>0 RETURNING name,fence",
-    [SQL_LEASE_END] = "UPDATE lease SET expires_ms=0 WHERE holder=?1",
-    /* From here on the holder before changes nothing. */
-    [SQL_WALK_FENCE] = "UPDATE walk SET fence=?2 WHERE connector=?1"
-                       " AND fence<?2",
+    [SQL_AGENT_TELL] = "UPDATE agent SET lowest_ms=?2,shares=?3 WHERE epoch=?1",
+    [SQL_AGENTS] = "SELECT epoch,host,version,started_ms,beat_ms,shares,"
+                   "lowest_ms,longstop.now_ms() FROM agent WHERE epoch>0"
+                   " ORDER BY epoch",
+    [SQL_LEASES_ADD] =
+        "INSERT INTO lease(connector,holder,fence,freed_ms,asked,poked)"
+        " SELECT u.c,0,0,longstop.now_ms(),0,0 FROM unnest(?2) AS u(c)"
+        " WHERE ?1<>0 ORDER BY u.c ON CONFLICT DO NOTHING",
+    [SQL_LEASES_DROP] = FREE_LEASE " WHERE holder=?1 AND connector<>ALL(?2)",
+    [SQL_LEASES_LEAVE] = FREE_LEASE " WHERE holder=?1",
+    [SQL_LEASES_FREE] = "SELECT connector,freed_ms FROM lease WHERE holder=0"
+                        " ORDER BY connector",
+    [SQL_LEASES_TAKE] =
+        LEASES_WHERE("holder=0") "UPDATE lease SET holder=?1,fence=fence+1,"
+                                 "asked=0,poked=0 FROM l"
+                                 " WHERE lease.connector=l.c",
+    [SQL_LEASES_ASKED] =
+        "SELECT connector,asked,poked FROM lease WHERE holder=?1"
+        " AND (asked<>0 OR poked<>0) ORDER BY connector",
+    [SQL_LEASES_HEARD] = "UPDATE lease SET asked=0,poked=0 WHERE holder=?1"
+                         " AND (asked<>0 OR poked<>0)",
+    [SQL_LEASES_GIVE] = FREE_LEASE " WHERE holder=?1 AND connector=ANY(?2)",
+    [SQL_LEASES_ASK] = LEASES_WHERE(
+        "holder<>0 AND holder<>?1 AND asked<>?1") "UPDATE lease"
+                                                  " SET asked=?1 FROM l WHERE "
+                                                  "lease.connector=l.c",
+    [SQL_LEASES_POKE] = LEASES_WHERE(
+        "holder<>0 AND holder<>?1 AND poked=0") "UPDATE lease SET"
+                                                " poked=1 FROM l WHERE "
+                                                "lease.connector=l.c",
+    [SQL_LEASES_MINE] = "SELECT connector,fence FROM lease WHERE holder=?1",
+    /* No row: it is another's by now. Whoever takes it over waits for the end
+     * of this transaction. */
+    [SQL_LEASE_FENCE] = "SELECT 1 FROM lease WHERE connector=?1 AND fence=?2"
+                        " FOR SHARE",
+    [SQL_VIEW_LEASES] = "SELECT connector,holder FROM lease WHERE holder>0",
     [SQL_VIEW_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [SQL_VIEW_ACCOUNTS] =
         "SELECT coalesce(a.connector,p.connector),coalesce(a.recovered,0),"
@@ -177,6 +209,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_SESSION] =
         "SELECT set_config('search_path','longstop,pg_catalog',?1<>0),"
         "set_config('enable_seqscan','off',?1<>0),"
+        "set_config('idle_in_transaction_session_timeout','10s',?1<>0),"
         "set_config('default_transaction_isolation','read committed',?1<>0)",
     [SQL_SERVER] =
         "SELECT current_setting('server_version_num')::int8,"

@@ -349,7 +349,7 @@ struct store_agent {
     char version[32];
     int64_t started_ms; /* by the store's clock, as `now_ms` */
     int64_t beat_ms;    /* its last sign of life */
-    size_t leases;      /* that it holds */
+    bool shares;        /* it takes leases: it is no command, and not ending */
 };
 
 /* One sign of life, and what comes of it. */

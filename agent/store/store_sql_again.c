@@ -203,10 +203,10 @@ read_errand(struct store_sql *store, struct store_again *again,
 static enum status
 do_slice(struct store_sql *store, struct store_again *again, struct error *err)
 {
-    enum status status = STATUS_OK;
+    enum status status = store_sql_fence(store, 0, again->fence, err);
     bool begins = again->errand == 0;
     again->done = 0;
-    if (begins && again->state.len > 0) {
+    if (status == STATUS_OK && begins && again->state.len > 0) {
         status = begin_errand(store, again, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < again->count; i++) {

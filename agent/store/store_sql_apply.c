@@ -396,6 +396,27 @@ apply_outcome(struct store_sql *store, struct store_outcome *outcome,
                : status;
 }
 
+enum status
+store_sql_fence(struct store_sql *store, uint32_t connector, uint64_t fence,
+                struct error *err)
+{
+    if (fence == 0 || !store_sql_is_shared(store)) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_LEASE_FENCE);
+    sql_i64(&use, connector);
+    sql_i64(&use, (int64_t)fence);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    if (status == STATUS_OK && row) {
+        sql_stop(&use);
+    }
+    return status == STATUS_OK && !row
+               ? error_set(err, STATUS_FENCED,
+                           "store: another agent does this by now")
+               : status;
+}
+
 static enum status
 put_walk(struct store_sql *store, const struct store_walk *walk,
          struct error *err)
@@ -405,14 +426,7 @@ put_walk(struct store_sql *store, const struct store_walk *walk,
     sql_i64(&use, walk->tier);
     sql_i64(&use, walk->hw_ms);
     sql_text(&use, walk->state);
-    if (store_sql_is_shared(store)) {
-        sql_i64(&use, 0);
-    }
-    enum status status = sql_run(&use, err);
-    return status == STATUS_OK && use.changed == 0
-               ? error_set(err, STATUS_FENCED,
-                           "store: another agent walks this connector")
-               : status;
+    return sql_run(&use, err);
 }
 
 static enum status
@@ -486,7 +500,11 @@ apply_unit(struct store_sql *store, struct store_unit *unit, int64_t now_ms,
            struct error *err)
 {
     enum status status = STATUS_OK;
-    if (!RULE(RULE_ONE_COMMIT) && unit->walk_count > 0) {
+    for (size_t i = 0; status == STATUS_OK && i < unit->walk_count; i++) {
+        status = store_sql_fence(store, unit->walks[i].connector,
+                                 unit->walks[i].fence, err);
+    }
+    if (status == STATUS_OK && !RULE(RULE_ONE_COMMIT) && unit->walk_count > 0) {
         status = put_walks_alone(store, unit, err);
     }
     if (status == STATUS_OK) {

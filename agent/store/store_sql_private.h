@@ -412,6 +412,15 @@ enum status store_sql_view_errands(struct store_view *base,
                                    struct view_errands *errands,
                                    struct arena *arena, struct error *err);
 
+/* ---- store_sql_apply ---- */
+
+/* STATUS_FENCED where a lease is not held by this fence any
+ * more; 0 asks about none. Else it is not taken over before the transaction has
+ * ended. */
+NODISCARD
+enum status store_sql_fence(struct store_sql *store, uint32_t connector,
+                            uint64_t fence, struct error *err);
+
 /* ---- store_sql_seed ---- */
 
 struct seed {

@@ -42,17 +42,25 @@ CREATE TABLE agent(
     version bytea NOT NULL,
     started_ms bigint NOT NULL,
     beat_ms bigint NOT NULL,            -- the last sign of life
-    highest bigint NOT NULL             -- event number that it has given
+    highest bigint NOT NULL,            -- event number that it has given
+    shares bigint NOT NULL DEFAULT 0,   -- 1: it takes leases, until it ends
+    lowest_ms bigint NOT NULL           -- stamp that it may still read
+        DEFAULT -9223372036854775808
 ) WITH (fillfactor = 50);
 
--- Who does what only one of them may do: a connector's walks, an errand.
+-- Who does what only one of them may do: a connector's walks; of connector 0,
+-- errands. Held as long as the holder gives signs of life; a row changes only
+-- with its holder, and when another agent wants something of it.
 CREATE TABLE lease(
-    name bytea PRIMARY KEY,
-    holder bigint NOT NULL,             -- an epoch
-    fence bigint NOT NULL,              -- grows with each other holder
-    expires_ms bigint NOT NULL
+    connector bigint PRIMARY KEY,
+    holder bigint NOT NULL,             -- an epoch; 0: it is free
+    fence bigint NOT NULL,              -- grows with each change of holder
+    freed_ms bigint NOT NULL,           -- since when it is free
+    asked bigint NOT NULL,              -- epoch that should have it; 0: none
+    poked bigint NOT NULL               -- 1: a hook of it came to another
 ) WITH (fillfactor = 50);
-CREATE INDEX lease_holder ON lease(holder);
+CREATE INDEX lease_of ON lease(holder);
+CREATE INDEX lease_wanted ON lease(holder) WHERE asked <> 0 OR poked <> 0;
 
 -- ---- events ----
 
@@ -220,7 +228,6 @@ CREATE TABLE walk(
     tier bigint NOT NULL,
     hw_ms bigint NOT NULL,              -- provider's clock; never goes back
     state bytea NOT NULL,
-    fence bigint NOT NULL DEFAULT 0,    -- of the lease by which it was written
     PRIMARY KEY (connector, tier)
 ) WITH (fillfactor = 50);
 
@@ -378,12 +385,13 @@ BEGIN
         ON CONFLICT ON CONSTRAINT agent_pkey DO UPDATE SET
         epoch = excluded.epoch, host = excluded.host,
         version = excluded.version, started_ms = excluded.started_ms,
-        beat_ms = excluded.beat_ms;
+        beat_ms = excluded.beat_ms, shares = excluded.shares,
+        lowest_ms = excluded.lowest_ms;
     RETURN QUERY SELECT free, mine, was;
 END $$;
 
--- An agent that is gone: what it had leased is due at once, its attempts
--- counted; what it added up goes to those that are gone; its number rests.
+-- An agent that is gone: what it had leased is free, and due at once, its
+-- attempts counted; what it added up goes to those that are gone; its number rests.
 -- False: it is not there, or another one is at it.
 CREATE FUNCTION bury_agent(of_epoch bigint, silent_since_ms bigint)
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
@@ -396,6 +404,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    UPDATE longstop.lease SET holder = 0, fence = fence + 1, asked = 0,
+        poked = 0, freed_ms = longstop.now_ms() WHERE holder = of_epoch;
     UPDATE longstop.delivery SET due = 0, owner = 0 WHERE owner = of_epoch;
     WITH part AS (DELETE FROM longstop.tally WHERE agent = gone RETURNING *)
     INSERT INTO longstop.tally AS t(handler, agent, pending, dead)
@@ -741,6 +751,5 @@ CREATE VIEW agents AS SELECT a.number, longstop.words(a.host) AS host,
     longstop.words(a.version) AS version,
     to_timestamp(a.started_ms / 1000.0) AS started,
     to_timestamp(a.beat_ms / 1000.0) AS last_beat,
-    (SELECT count(*) FROM lease l WHERE l.holder = a.epoch
-        AND l.expires_ms > now_ms()) AS leases
+    (SELECT count(*) FROM lease l WHERE l.holder = a.epoch) AS leases
     FROM agent a WHERE a.epoch > 0;

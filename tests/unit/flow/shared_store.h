@@ -178,6 +178,7 @@ shared_tell(const struct shared_store *store, struct store_beat *beat,
                                   .is_self = view->living[i] == store->epoch,
                                   .host = "here",
                                   .version = "1",
+                                  .shares = true,
                                   .started_ms = agent->started_ms,
                                   .beat_ms = agent->beat_ms };
         if (agent->lowest_ms < beat->everybodys_lowest_ms) {
