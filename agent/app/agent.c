@@ -16,6 +16,7 @@
 #include "flow/pauses.h"
 #include "flow/receivers.h"
 #include "flow/refusals.h"
+#include "flow/wake.h"
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/log_sink.h"
@@ -418,6 +419,9 @@ build(struct agent *agent, struct error *err)
                              &agent->live);
     }
     status = status != STATUS_OK ? status : build_dispatch(agent);
+    if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
+        status = agent_build_wake(agent, random_seed(), err);
+    }
     status = status != STATUS_OK ? status : build_generation(agent);
     return status == STATUS_OK && agent->settings.mode == AGENT_RUN
                ? build_service(agent, err)
@@ -484,6 +488,7 @@ agent_run(struct agent *agent)
     if (agent->settings.mode == AGENT_RUN) {
         agent_pause_walks(agent);
         dispatch_start(agent->dispatch);
+        wake_start(agent->wake);
         generation_start_service(agent->generation);
         errands_look(agent->errands);
     }
@@ -509,6 +514,8 @@ agent_destroy(struct agent *agent)
     list_for_each(at, &agent->generations) {
         generation_end_refusals(list_entry(at, struct generation, link));
     }
+    wake_destroy(agent->wake);
+    agent->wake = NULL;
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
     heartbeat_destroy(agent->heartbeat);

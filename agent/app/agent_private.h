@@ -60,6 +60,7 @@ struct agent {
     struct pauses *pauses;
     struct receivers *receivers;
     struct dispatch *dispatch;
+    struct wake *wake; /* NULL: nobody shares the store */
     struct generation_frame frame;
     struct generation *generation; /* that what comes in goes to */
     struct list generations;       /* all that anything is left of */
@@ -139,6 +140,11 @@ void agent_pause_changed(void *arg, const struct pause *pause);
 /* Holds the walks that an earlier run left paused; not where a person asked for
  * one walk, by the command `poll`. */
 void agent_pause_walks(const struct agent *agent);
+
+/* Makes what wakes this agent, and others, where they share a store. */
+NODISCARD
+enum status agent_build_wake(struct agent *agent, uint64_t seed,
+                             struct error *err);
 
 /* Begins an orderly end, unless one has begun. */
 void agent_begin_end(struct agent *agent);

@@ -556,11 +556,24 @@ dispatch_start(struct dispatch *dispatch)
         dispatch->clock.wanted = true;
         dispatch_note_clock(dispatch);
     }
+    dispatch_look(dispatch);
+}
+
+void
+dispatch_look(struct dispatch *dispatch)
+{
     for (size_t i = 0; i < dispatch->settings.outlet_count; i++) {
         dispatch->outlets[i].backlog = true;
         dispatch->outlets[i].again.backlog = true;
         dispatch_claim(&dispatch->outlets[i]);
     }
+}
+
+void
+dispatch_on_waiting(struct dispatch *dispatch, void (*fn)(void *arg), void *arg)
+{
+    dispatch->waiting = fn;
+    dispatch->waiting_arg = arg;
 }
 
 void

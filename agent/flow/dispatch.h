@@ -103,6 +103,15 @@ void dispatch_enter(struct dispatch *dispatch, struct dispatch_epoch *epoch,
 /* Begins to claim what the store still owes. */
 void dispatch_start(struct dispatch *dispatch);
 
+/* Claims whatever may have become due, as far as slots are free: others who
+ * share the store make due, or leave, what nothing here has told of. */
+void dispatch_look(struct dispatch *dispatch);
+
+/* `fn` is told when something new is stored that nobody can begin here now: for
+ * others who share the store. NULL: nobody is. */
+void dispatch_on_waiting(struct dispatch *dispatch, void (*fn)(void *arg),
+                         void *arg);
+
 /*
  * One more from here on: what comes in is owed to it as its route says, and
  * what the store owes it already is claimed. The settings are copied, what they

@@ -70,6 +70,8 @@ struct dispatch {
     int64_t grace_ms; /* still to be waited for; < 0: it is */
     void (*stopped)(void *arg);
     void *stopped_arg;
+    void (*waiting)(void *arg); /* NULL: nobody shares the store */
+    void *waiting_arg;
 };
 
 /* Whether the outlet has a free slot and may use it now. */

@@ -183,8 +183,11 @@ owe(struct dispatch *dispatch, const struct connector *connector,
     metric_add(outlet->counts.pending, 1);
     if (owed->hot) {
         start_hot(outlet, connector, sighting, lease_until_ms);
-    } else {
-        outlet->backlog = true;
+        return;
+    }
+    outlet->backlog = true;
+    if (dispatch->waiting != NULL && !dispatch_may_start(outlet)) {
+        dispatch->waiting(dispatch->waiting_arg);
     }
 }
 

@@ -89,7 +89,8 @@ struct longstop_value {
 };
 
 /* A statement, with $1, $2 … for its values. It is prepared at its first use;
- * the same `id` always has the same text. */
+ * the same `id` always has the same text. Those that begin or end transactions
+ * are known by their first word. */
 struct longstop_statement {
     uint32_t id; /* from 0, without wide gaps */
     const char *text;
@@ -202,9 +203,9 @@ struct longstop_database {
                                     struct longstop_failure *failure);
 
     /*
-     * Waits until something that the session listens to (LISTEN) is notified,
-     * or `timeout_ms` have passed; 0 only looks. Nothing may be posted. GONE
-     * when the connection is gone.
+     * Waits until another session notifies something that this one listens to
+     * (LISTEN), or `timeout_ms` have passed, or the host wants to stop; 0 only
+     * looks. Nothing may be posted. GONE when the connection is gone.
      */
     enum longstop_answer (*wait)(void *session, int64_t timeout_ms,
                                  bool *ret_notified,

@@ -302,7 +302,9 @@ wait_notified(void *arg, int64_t timeout_ms, bool *ret_notified,
         PGnotify *notified;
         const bool is_read = PQconsumeInput(session->connection) != 0;
         while ((notified = PQnotifies(session->connection)) != NULL) {
-            *ret_notified = true;
+            *ret_notified =
+                *ret_notified ||
+                notified->be_pid != PQbackendPID(session->connection);
             PQfreemem(notified);
         }
         if (!is_read) {

@@ -252,6 +252,10 @@ pq_connect(const struct pq_access *access, const struct kit_deadline *deadline,
            char state[PQ_STATE_BYTES], char words[LONGSTOP_WORDS_BYTES])
 {
     struct place places[HOSTS_MAX] = { { NULL, NULL, NULL } };
+    state[0] = '\0';
+    if (!pq_check(access->url, words)) {
+        return NULL; /* libpq would quote it */
+    }
     PQconninfoOption *options = PQconninfoParse(access->url, NULL);
     const size_t count = find_places(options, places);
     PGconn *connection = NULL;

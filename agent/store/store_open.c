@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include "store/store_backup.h"
+#include "store/store_pg_wake.h"
 #include "store/store_sqlite.h"
 #include "store/store_view.h"
 
@@ -12,10 +13,13 @@ static const struct {
                         struct store **ret, struct error *err);
     enum status (*view)(const char *rest, struct store_view **ret,
                         struct error *err);
+    /* NULL: nobody else has it. Of the whole URL. */
+    enum status (*wake)(const char *url, struct store_wake **ret,
+                        struct error *err);
 } kinds[] = {
-    { SLICE("sqlite:"), store_sqlite_open, store_sqlite_view_open },
-    { SLICE("postgresql:"), NULL, NULL },
-    { SLICE("postgres:"), NULL, NULL },
+    { SLICE("sqlite:"), store_sqlite_open, store_sqlite_view_open, NULL },
+    { SLICE("postgresql:"), NULL, NULL, store_pg_wake_open },
+    { SLICE("postgres:"), NULL, NULL, store_pg_wake_open },
 };
 
 /* Returns the row of `url`'s scheme; the number of rows when there is none. */
@@ -120,4 +124,15 @@ store_view_open(const char *url, struct store_view **ret, struct error *err)
     }
     size_t kind = find_kind(slice_of(url));
     return kinds[kind].view(url + kinds[kind].scheme.len, ret, err);
+}
+
+enum status
+store_wake_open(const char *url, struct store_wake **ret, struct error *err)
+{
+    size_t kind = find_kind(slice_of(url));
+    if (kind == sizeof(kinds) / sizeof(kinds[0]) || kinds[kind].wake == NULL) {
+        return error_set(err, STATUS_NOT_FOUND,
+                         "store: one agent alone has it");
+    }
+    return kinds[kind].wake(url, ret, err);
 }

@@ -579,6 +579,12 @@ pg_link_stop(struct pg_link *link)
     atomic_store(&link->stopping, true);
 }
 
+void
+pg_link_go_on(struct pg_link *link)
+{
+    atomic_store(&link->stopping, false);
+}
+
 bool
 pg_link_is_pooled(const struct pg_link *link)
 {

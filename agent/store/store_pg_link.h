@@ -63,6 +63,9 @@ void pg_link_fini(struct pg_link *link);
 /* From any thread: ends waits for the database within 100 ms, from now on. */
 void pg_link_stop(struct pg_link *link);
 
+/* From any thread: waits last again as long as they are to. */
+void pg_link_go_on(struct pg_link *link);
+
 /* Connects if there is no connection. */
 NODISCARD
 enum status pg_link_connect(struct pg_link *link, struct error *err);

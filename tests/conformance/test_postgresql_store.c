@@ -445,6 +445,11 @@ a_statement_that_failed_to_prepare_is_prepared_anew(void **state)
     good(*state, "CREATE TABLE later(k integer)");
     assert_true(number_of(*state, text) == 0);
     good(*state, "DROP TABLE later");
+    /* Nor was one prepared that came behind a failure. */
+    assert_int_equal(post(*state, "INSERT INTO t VALUES (1)"), LONGSTOP_OK);
+    assert_int_equal(run(*state, "SELECT 17"), LONGSTOP_FAILED);
+    assert_true(number_of(*state, "SELECT 17") == 17);
+    assert_false(database->is_pooled(*state)); /* that would do it, too */
 }
 
 static void
@@ -556,11 +561,18 @@ static void
 one_lost_while_nothing_was_under_way_leaves_nothing_open(void **state)
 {
     void *other = open_one();
-    const int64_t pid = number_of(other, "SELECT pg_backend_pid()");
+    int64_t pid = number_of(other, "SELECT pg_backend_pid()");
     tell_process(pid, SIGTERM);
     await_end(*state, pid);
     assert_int_equal(run(other, "INSERT INTO t VALUES (3)"), LONGSTOP_GONE);
     assert_non_null(strstr(failure.words, "terminating connection"));
+    database->close(other);
+    /* Nor does one that says nothing any more. */
+    pid = number_of(*state, "SELECT pg_backend_pid()");
+    tell_process(pid, SIGKILL);
+    other = open_one();
+    assert_int_equal(run(*state, "INSERT INTO t VALUES (3)"), LONGSTOP_GONE);
+    assert_true(number_of(other, "SELECT count(*) FROM t") == 2);
     database->close(other);
 }
 
@@ -719,6 +731,7 @@ why_there_is_no_connection_is_told(void **state)
         { "options='-c default_transaction_read_only=on'", "25006", "read-only",
           LONGSTOP_READONLY },
         { "host=127.0.0.1 port=1", "", "Connection refused", LONGSTOP_GONE },
+        { "password='a secret", "", "it is neither", LONGSTOP_GONE },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -867,6 +880,10 @@ a_notification_ends_the_waiting(void **state)
     void *other = open_one();
     good(*state, "LISTEN work");
     assert_int_equal(database->wait(*state, 0, &is_notified, &failure),
+                     LONGSTOP_OK);
+    assert_false(is_notified);
+    good(*state, "NOTIFY work"); /* its own is no news */
+    assert_int_equal(database->wait(*state, 50, &is_notified, &failure),
                      LONGSTOP_OK);
     assert_false(is_notified);
     good(other, "NOTIFY work");

@@ -641,6 +641,62 @@ a_lane_that_was_held_goes_on_when_dispatch_is_told(void **state)
     flow_close();
 }
 
+/* ---- others who share the store ---- */
+
+static void
+what_others_have_stored_is_found_by_a_look(void **state)
+{
+    (void)state;
+    flow_open(1);
+    struct arrival *arrival = flow_page("a", CHANNEL_WEBHOOK, NULL);
+    struct owed owed = { .handler = flow.outlets[0].number };
+    struct store_call call = {
+        .kind = STORE_CALL_UNIT,
+        .done = flow_figures_came,
+        .unit = { .connector = flow.bound.connector.id,
+                  .sightings = arrival->sightings,
+                  .sighting_count = 1 },
+    };
+    arrival->sightings[0].owed = &owed;
+    arrival->sightings[0].owed_count = 1;
+    flow.figured = false;
+    assert_int_equal(store_worker_submit(flow.worker, &call), STATUS_OK);
+    flow_run(flow_has_figures);
+    flow_sleep(20);
+    assert_int_equal(flow.handlers[0].started, 0);
+    dispatch_look(flow.dispatch);
+    await_started(1);
+    arrival_destroy(arrival);
+    flow_stop(1000);
+    flow_close();
+}
+
+static void
+count_one(void *arg)
+{
+    (*(int *)arg)++;
+}
+
+static void
+they_are_told_of_what_finds_no_free_slot(void **state)
+{
+    int waiting = 0;
+    (void)state;
+    flow_prepare(1);
+    flow.outlets[0].concurrency = 1;
+    flow.handlers[0].behaviour = HANGS;
+    flow_open_store();
+    dispatch_on_waiting(flow.dispatch, count_one, &waiting);
+    flow_bring_all("a");
+    awaited = 1;
+    flow_run(first_hangs);
+    assert_int_equal(waiting, 0);
+    flow_bring_all("b");
+    assert_int_equal(waiting, 1);
+    flow_stop(0);
+    flow_close();
+}
+
 /* ---- start and stop ---- */
 
 static void
@@ -856,6 +912,8 @@ main(void)
         cmocka_unit_test(deliveries_of_one_lane_run_one_at_a_time_and_in_order),
         cmocka_unit_test(a_lane_goes_on_when_its_handler_has_no_order_any_more),
         cmocka_unit_test(a_lane_that_was_held_goes_on_when_dispatch_is_told),
+        cmocka_unit_test(what_others_have_stored_is_found_by_a_look),
+        cmocka_unit_test(they_are_told_of_what_finds_no_free_slot),
         cmocka_unit_test(what_an_earlier_run_owed_is_delivered_at_the_start),
         cmocka_unit_test(outlets_without_a_handler_are_stood),
         cmocka_unit_test(a_stop_waits_for_what_runs),

@@ -640,6 +640,8 @@ the_end_is_heard_from_another_thread(void **state)
     assert_false(link.host.should_stop(link.host.arg));
     pg_link_stop(&link);
     assert_true(link.host.should_stop(link.host.arg));
+    pg_link_go_on(&link);
+    assert_false(link.host.should_stop(link.host.arg));
 }
 
 #define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
