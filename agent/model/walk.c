@@ -284,6 +284,7 @@ walk_lag_ms(const struct walk_past *past, int64_t time_ms)
     /* The first tier covered the event until it fell behind its overlap. */
     int64_t covered_ms = instant_add(time_ms, past->fast_overlap_ms);
     int64_t fast_ms = past->fast_ms < covered_ms ? past->fast_ms : covered_ms;
+    fast_ms = time_ms < past->fast_from_ms ? 0 : fast_ms;
     last_ms = fast_ms > last_ms ? fast_ms : last_ms;
     return last_ms > time_ms ? last_ms - time_ms : 0;
 }

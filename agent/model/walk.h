@@ -79,8 +79,9 @@ struct walk_state {
                         rows bear the provider's out; 0: not known */
     int64_t complete_ms; /* the latest complete-until of a whole walk, whatever
                             its overlap was then; never goes back */
-    int64_t told_ms;     /* up to where gap rows tell what is missing; 0: none
-                            has */
+    int64_t told_ms;     /* up to where gap rows tell what is missing, or where
+                            the newest id was when reading began there; 0:
+                            neither */
     int64_t again_ms;    /* the next walk reads from here; 0: as ever */
     int64_t largest_ms;  /* largest stamp ever read; 0: none */
     struct slice token;  /* CURSOR_TOKEN, and the newest id of CURSOR_ID */
@@ -259,6 +260,7 @@ struct walk_past {
     int64_t
         fast_ms; /* the last one of the first tier, for the others; else 0 */
     int64_t fast_overlap_ms;
+    int64_t fast_from_ms; /* it has read nothing stamped before */
 };
 
 /*

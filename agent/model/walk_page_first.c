@@ -5,6 +5,7 @@
 #include "model/walk_cursor.h"
 #include "model/walk_expired.h"
 #include "model/walk_page_private.h"
+#include "model/walk_window.h"
 #include "wire/timefmt.h"
 
 int64_t
@@ -62,6 +63,34 @@ pick_first(struct taking *t, struct first_place place, struct slice *ret_text)
     return found;
 }
 
+/* A first answer may take so long before it counts as late. */
+#define FIRST_LATE_MS (5 * INSTANT_MINUTE_MS)
+
+/* Reading begins at this answer, and what came since `start` is passed over:
+ * said where that is more than the first walk's own time, as with `start: 7d`,
+ * or while nobody answered or the store had no room. A deeper tier speaks of
+ * what it comes later than the first one might have. */
+static void
+tell_passed_over(struct taking *t)
+{
+    const struct poll_spec *spec = &t->connector->poll;
+    struct walk_state *state = t->state;
+    int64_t answered_ms = walk_page_answered_ms(t->answer);
+    if (state->hw_ms > 0 || state->anew ||
+        connector_request_names(&spec->first, "start")) {
+        return;
+    }
+    int64_t from_ms = t->plan->tiers > 0 ? state->start_ms
+                      : spec->start_kind == START_AT
+                          ? answered_ms
+                          : walk_window_set_ms(t->plan, state);
+    if (answered_ms - from_ms > FIRST_LATE_MS) {
+        walk_window_tell(t->step, GAP_CURSOR, from_ms, answered_ms);
+    }
+    state->told_ms =
+        answered_ms > state->told_ms ? answered_ms : state->told_ms;
+}
+
 /* The answer to `first` says where the cursor is; none: before everything. The
  * one to `resync` likewise, but its rows are what the list still has. */
 enum status
@@ -82,6 +111,8 @@ walk_page_first(struct taking *t)
         text = by_rows ? state->running_id : spec->first_else;
     } else if (status != STATUS_OK) {
         return status;
+    } else {
+        tell_passed_over(t);
     }
     state->first = false;
     state->after_first = !resyncs;

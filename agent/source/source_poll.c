@@ -242,6 +242,7 @@ past_of(const struct source_poll *poll)
     if (poll->settings.tier > 0) {
         past.fast_ms = account->fast_walk_ms;
         past.fast_overlap_ms = account->fast_overlap_ms;
+        past.fast_from_ms = account->fast_from_ms;
     }
     return past;
 }
@@ -262,6 +263,9 @@ note_complete(struct source_poll *poll)
     if (poll->settings.tier == 0) {
         account->fast_walk_ms = last_walk_ms(poll);
         account->fast_overlap_ms = poll->plan.overlap_ms;
+        account->fast_from_ms = poll->state.told_ms > poll->state.start_ms
+                                    ? poll->state.told_ms
+                                    : poll->state.start_ms;
     }
 }
 

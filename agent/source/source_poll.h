@@ -51,6 +51,7 @@ struct poll_account {
     int64_t complete_until_ms; /* the latest of all tiers; never goes back */
     int64_t fast_walk_ms;      /* when the first tier's last whole walk began */
     int64_t fast_overlap_ms;
+    int64_t fast_from_ms; /* the first stamp that it has read */
 };
 
 /* One request of a walk, answered or failed. Borrowed for the callback. */

@@ -18,6 +18,9 @@
 
 #define S INSTANT_SECOND_MS
 
+/* A first walk may take so long to begin. */
+#define FIRST_MS (5 * INSTANT_MINUTE_MS)
+
 enum { TIERS = 1 + PLAN_SWEEPS_MAX, GAPS_MAX = 4096 };
 
 /* What is known of one tier. */
@@ -73,34 +76,6 @@ start_ms(void)
            90 * S;
 }
 
-/* A list that is begun at its newest id passes over what stands up to it: one
- * tier may do so long after another, where nobody answered or the store had no
- * room. */
-static bool
-is_passed_over(const struct fact *fact)
-{
-    return world.plan.cursor == PLAN_ID &&
-           facts_number(fact) <= world.first_newest;
-}
-
-/* A walk that reads so far back has to find it while it is listed. */
-static bool
-must_be_found(const struct fact *fact, int64_t bound_ms)
-{
-    bool begun = fact->at_ms >= start_ms();
-    if (world.plan.cursor == PLAN_ID) {
-        begun = !is_passed_over(fact);
-    } else if (world.plan.cursor == PLAN_LOG) {
-        /* Read anew, it is read from `start` on. */
-        begun =
-            fact->shown_ms > world.first_ms && (begun || world.forgotten == 0);
-    }
-    /* A list of its latest rows may never show one that comes late. */
-    return begun && fact->gone_ms > vtime_truth_ms() &&
-           fact->shown_ms - fact->at_ms <= bound_ms &&
-           !facts_is_pushed_out(fact, fact->shown_ms);
-}
-
 static bool
 is_in_gap(const struct fact *fact)
 {
@@ -112,6 +87,40 @@ is_in_gap(const struct fact *fact)
         }
     }
     return false;
+}
+
+/* A list that is begun at its end passes over what stands there: that takes the
+ * first walk's own time, or a gap row tells of it. */
+static bool
+is_told(const struct fact *fact)
+{
+    int64_t start_ms = world.plan.epoch_ms + oracle.start_ms;
+    return fact->at_ms <= start_ms + FIRST_MS || is_in_gap(fact);
+}
+
+static bool
+is_passed_over(const struct fact *fact)
+{
+    return world.plan.cursor == PLAN_ID &&
+           facts_number(fact) <= world.first_newest && is_told(fact);
+}
+
+/* A walk that reads so far back has to find it while it is listed. */
+static bool
+must_be_found(const struct fact *fact, int64_t bound_ms)
+{
+    bool begun = fact->at_ms >= start_ms();
+    if (world.plan.cursor == PLAN_ID) {
+        begun = !is_passed_over(fact);
+    } else if (world.plan.cursor == PLAN_LOG) {
+        /* Read anew, it is read from `start` on. */
+        bool is_shown = fact->shown_ms <= world.first_ms && is_told(fact);
+        begun = !is_shown && (begun || world.forgotten == 0);
+    }
+    /* A list of its latest rows may never show one that comes late. */
+    return begun && fact->gone_ms > vtime_truth_ms() &&
+           fact->shown_ms - fact->at_ms <= bound_ms &&
+           !facts_is_pushed_out(fact, fact->shown_ms);
 }
 
 static bool
@@ -259,8 +268,9 @@ has_cause(const struct walk_gap *gap)
                count_between(gap->from_ms - 2 * S, gap->to_ms + 2 * S) >=
                    plan->page_size;
     case GAP_CURSOR:
-        return world.forgotten > 0 && gap->from_ms <= gap->to_ms &&
-               gap->from_ms >= lowest_ms() - S &&
+        return (world.forgotten > 0 ||
+                gap->to_ms <= world.newest_ms + plan->latency_ms + 2 * S) &&
+               gap->from_ms <= gap->to_ms && gap->from_ms >= lowest_ms() - S &&
                gap->to_ms <= vtime_truth_ms() + S;
     case GAP_COUNT:
         return plan->seen && gap->from_ms <= gap->to_ms &&
@@ -545,7 +555,7 @@ is_before_first(const struct fact *fact)
 {
     int64_t start_ms = world.plan.epoch_ms + oracle.start_ms;
     return world.plan.seen && oracle.first_ms > 0 &&
-           oracle.first_ms - start_ms <= 5 * INSTANT_MINUTE_MS &&
+           oracle.first_ms - start_ms <= FIRST_MS &&
            facts_is_pushed_out(fact, oracle.first_ms);
 }
 

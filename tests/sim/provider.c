@@ -132,6 +132,7 @@ list_newest(void)
         list.begin--;
         world.first_newest = list.at[list.begin];
     }
+    world.newest_ms = vtime_truth_ms();
     if (oracle_walks(0) == 0) {
         world.first_ms = vtime_truth_ms(); /* later ones follow a gap */
     }

@@ -57,6 +57,7 @@ struct world {
     /* When the list was first asked where it ends, and its newest row. */
     int64_t first_ms;
     size_t first_newest;
+    int64_t newest_ms;  /* and when it was last asked so; 0: never */
     int64_t top_ms;     /* when a list's first page was last asked for */
     unsigned forgotten; /* so often the provider forgot all cursors */
     int64_t trouble_ms; /* since the beginning: when something last was wrong */

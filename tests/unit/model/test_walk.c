@@ -611,6 +611,53 @@ the_first_request_sets_the_cursor_and_delivers_nothing(void **state)
 }
 
 static void
+a_list_begun_at_its_newest_id_says_what_it_passes_over(void **state)
+{
+    static const struct {
+        int64_t late_ms; /* the answer comes so long after the beginning */
+        enum poll_start kind;
+        int64_t start_ms;
+        unsigned tiers; /* 0: a deeper one */
+        const char *body;
+        int64_t gap_ms; /* from so long ago; 0: none */
+    } rows[] = {
+#define NEWEST "{\"rows\":[{\"id\":41}]}"
+        { 5 * MINUTE - SECOND, START_NOW, 0, 1, NEWEST, 0 },
+        { 5 * MINUTE, START_NOW, 0, 1, NEWEST, 5 * MINUTE },
+        { 5 * MINUTE, START_NOW, 0, 1, "{\"rows\":[]}", 0 },
+        { HOUR, START_NOW, 0, 0, NEWEST, HOUR },
+        { 0, START_AGO, 7 * DAY, 1, NEWEST, 7 * DAY },
+        { 0, START_AGO, 7 * DAY, 0, NEWEST, 0 },
+        { HOUR, START_AGO, 7 * DAY, 0, NEWEST, HOUR },
+        { 0, START_AT, NOW - DAY, 1, NEWEST, DAY },
+        { HOUR, START_AT, NOW - DAY, 0, NEWEST, 0 },
+#undef NEWEST
+    };
+    struct fixture *f = *state;
+    use_ids(f, PICK_MAX);
+    f->poll->first.url = list_template("https://api.test/last", &f->arena);
+    f->poll->first_cursor = list_template("item:id", &f->arena);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(&f->state, 0, sizeof f->state);
+        f->poll->start_kind = rows[i].kind;
+        f->poll->start_ms = rows[i].start_ms;
+        f->plan.tiers = rows[i].tiers;
+        f->now =
+            (struct walk_now){ NOW - rows[i].late_ms, NOW - rows[i].late_ms };
+        begin(f);
+        f->now = (struct walk_now){ NOW, NOW };
+        page(f, rows[i].body, WALK_ASK);
+        if (rows[i].gap_ms == 0) {
+            assert_false(f->step.has_gap);
+        } else {
+            assert_gap(f, GAP_CURSOR, NOW - rows[i].gap_ms, NOW + SECOND);
+        }
+        page(f, "{\"rows\":[{\"id\":42}]}", WALK_WHOLE);
+        assert_false(f->step.has_gap);
+    }
+}
+
+static void
 walk_ids_for_hours(void **state, int64_t overlap_ms, int64_t settle_ms)
 {
     struct fixture *f = *state;
@@ -969,15 +1016,19 @@ the_lag_of_the_list_is_told_by_walks_that_missed(void **state)
         int64_t time_ms;
         int64_t lag_ms;
     } rows[] = {
-        { { 0, 0, 0 }, 5000, -1 },             /* no walk has ended */
-        { { 4000, 0, 0 }, 5000, 0 },           /* this walk is the first one */
-        { { 5000, 0, 0 }, 5000, 0 },           /* it began at the stamp */
-        { { 9000, 0, 0 }, 5000, 4000 },        /* it should have been there */
-        { { 4000, 9000, 60000 }, 5000, 4000 }, /* the fast tier missed it */
-        { { 4000, 9000, 1000 }, 5000, 1000 },  /* and covered it so long */
-        { { 7000, 4000, 60000 }, 5000, 2000 },
-        { { 4000, 0, 60000 }, 5000, 0 },
-        { { INT64_MAX, INT64_MAX, INT64_MAX }, INT64_MAX - 1, 1 },
+        { { 0, 0, 0, 0 }, 5000, -1 },      /* no walk has ended */
+        { { 4000, 0, 0, 0 }, 5000, 0 },    /* this walk is the first one */
+        { { 5000, 0, 0, 0 }, 5000, 0 },    /* it began at the stamp */
+        { { 9000, 0, 0, 0 }, 5000, 4000 }, /* it should have been there */
+        { { 4000, 9000, 60000, 0 }, 5000, 4000 }, /* the fast tier missed it */
+        { { 4000, 9000, 1000, 0 }, 5000, 1000 },  /* and covered it so long */
+        { { 7000, 4000, 60000, 0 }, 5000, 2000 },
+        { { 4000, 0, 60000, 0 }, 5000, 0 },
+        /* and it has not, where it began to read behind the stamp */
+        { { 4000, 9000, 60000, 5001 }, 5000, 0 },
+        { { 4500, 9000, 60000, 5000 }, 5000, 4000 },
+        { { 7000, 9000, 60000, 5001 }, 5000, 2000 },
+        { { INT64_MAX, INT64_MAX, INT64_MAX, 0 }, INT64_MAX - 1, 1 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_int_equal(walk_lag_ms(&rows[i].past, rows[i].time_ms),
@@ -1005,6 +1056,7 @@ main(void)
         TEST(numbered_pages_are_not_resumed_after_a_crash),
         TEST(an_id_cursor_takes_what_its_pick_says),
         TEST(the_first_request_sets_the_cursor_and_delivers_nothing),
+        TEST(a_list_begun_at_its_newest_id_says_what_it_passes_over),
         TEST(an_id_walk_begins_behind_the_id_of_overlap_ago),
         TEST(an_id_walk_begins_behind_the_id_of_settle_ago),
         TEST(an_id_walk_begins_behind_overlap_and_settle),
