@@ -46,6 +46,7 @@ struct admin_settings_of_agent {
     const struct telemetry *telemetry;
     struct dispatch *dispatch;
     struct errands *errands;
+    struct leases *leases; /* NULL: nobody shares the store */
     struct pauses *pauses;
     struct receivers *receivers;
     const struct outlet_settings *outlets;

@@ -225,6 +225,7 @@ begun(struct store_call *call)
             add_errand(tree, json_tree_root(tree), &stored, errand);
         }
         errands_look(admin->settings.errands);
+        leases_poke(admin->settings.leases, LEASE_OF_ALL);
         answer_tree(wish, 202, tree);
     } else {
         admin_answer_status(wish->wait.exchange, call->status, &call->err);

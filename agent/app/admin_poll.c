@@ -6,6 +6,7 @@
 #include "app/admin_private.h"
 
 #include "app/poll_report.h"
+#include "flow/leases.h"
 #include "flow/pauses.h"
 
 /* Somebody who waits for a walk. */
@@ -42,6 +43,16 @@ ask_for(struct admin *admin, const struct walker *walker)
     return walks_try(admin->settings.walks, walker->connector);
 }
 
+/* Then it is told. */
+static bool
+is_anothers(struct leases *leases, const struct connector *connector)
+{
+    uint64_t fence;
+    bool is_held = leases_held(leases, connector->id, &fence);
+    leases_poke(leases, connector->id);
+    return !is_held;
+}
+
 static void
 answer_poll(struct admin_ask *ask)
 {
@@ -58,6 +69,14 @@ answer_poll(struct admin_ask *ask)
         admin_answer_problem(ask->exchange, 409,
                              "the connector is paused: 'longstop resume' lets "
                              "it go on");
+        return;
+    }
+    if (!admin_query_flag(ask, "dry_run") &&
+        is_anothers(admin->settings.leases, connector)) {
+        admin_answer_problem(ask->exchange, 409,
+                             "another agent walks this connector, and was "
+                             "asked for a walk now: 'longstop status' says "
+                             "which it is");
         return;
     }
     struct walker *walker = mem_zero(sizeof(*walker));

@@ -5,6 +5,7 @@
  */
 #include "app/admin_private.h"
 
+#include "flow/leases.h"
 #include "flow/pauses.h"
 #include "io/clock.h"
 #include "model/connector_stream.h"
@@ -32,6 +33,20 @@ add_pause(struct portrait *of)
     admin_add_pause(
         of->tree, of->node,
         pauses_find(of->settings->pauses, STORE_CONNECTOR, of->connector->id));
+}
+
+/* Where agents share the store: which of them walks it; null: none does. */
+static void
+add_walker(struct portrait *of)
+{
+    if (of->settings->leases == NULL) {
+        return;
+    }
+    if (of->total.holder == 0) {
+        json_add_null(of->tree, of->node, "agent");
+    } else {
+        json_add_i64(of->tree, of->node, "agent", (int64_t)of->total.holder);
+    }
 }
 
 static void
@@ -180,8 +195,8 @@ add_totals(struct portrait *of)
 
 /* What a connector's object is made of, in this order. */
 static void (*const parts[])(struct portrait *of) = {
-    add_pause, add_channels, add_stream, add_tiers,
-    add_lag,   add_counts,   add_totals,
+    add_pause, add_walker, add_channels, add_stream,
+    add_tiers, add_lag,    add_counts,   add_totals,
 };
 
 static void
@@ -390,6 +405,30 @@ totals_came(struct admin_look *look)
     return true;
 }
 
+/* Those that share the store, as the last answer to this one's sign of life
+ * said. */
+static void
+add_agents(struct admin_look *look, struct json_node *root)
+{
+    const struct leases *leases = look->wait.admin->settings.leases;
+    const struct store_beat *answer = leases_answer(leases);
+    if (leases == NULL) {
+        return;
+    }
+    struct json_node *list = json_add_array(look->tree, root, "agents");
+    for (size_t i = 0; answer != NULL && i < answer->agent_count; i++) {
+        const struct store_agent *agent = &answer->agents[i];
+        struct json_node *item = json_add_object(look->tree, list, NULL);
+        json_add_i64(look->tree, item, "agent", (int64_t)agent->epoch);
+        admin_add_words(look->tree, item, "host", slice_of(agent->host));
+        admin_add_words(look->tree, item, "version", slice_of(agent->version));
+        json_add_time(look->tree, item, "started", agent->started_ms);
+        json_add_time(look->tree, item, "last_beat", agent->beat_ms);
+        json_add_bool(look->tree, item, "walks", agent->shares);
+        json_add_bool(look->tree, item, "self", agent->is_self);
+    }
+}
+
 static void
 add_agent(struct admin_look *look)
 {
@@ -405,6 +444,7 @@ add_agent(struct admin_look *look)
     json_add_text(look->tree, root, "store",
                   slice_of(status_text(figures.health)));
     json_add_text(look->tree, root, "sandbox", slice_of(settings->sandbox));
+    add_agents(look, root);
 }
 
 /* The configuration may have been read again since it was asked. */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "flow/dispatch.h"
 #include "flow/errands.h"
+#include "flow/leases.h"
 #include "flow/pauses.h"
 #include "flow/receivers.h"
 #include "flow/refusals.h"
@@ -178,6 +179,7 @@ build_store(struct agent *agent, struct error *err)
     if (status != STATUS_OK) {
         return status;
     }
+    agent->is_shared = store->ops->beat != NULL;
     status = name_all(agent, store, err);
     int64_t floor_ms = store->ops->ledger_floor_ms(store);
     if (status == STATUS_OK) {
@@ -251,6 +253,7 @@ build_generation(struct agent *agent)
         .client = agent->client,
         .telemetry = &agent->telemetry,
         .dispatch = agent->dispatch,
+        .leases = agent->leases,
         .live = agent->live,
         .runs = runs,
         .dry = agent->settings.mode == AGENT_POLL_DRY,
@@ -319,6 +322,7 @@ agent_admin_settings(struct agent *agent)
         .telemetry = &agent->telemetry,
         .dispatch = agent->dispatch,
         .errands = agent->errands,
+        .leases = agent->leases,
         .pauses = agent->pauses,
         .receivers = agent->receivers,
         .outlets = agent->generation->listed.at,
@@ -422,6 +426,7 @@ build(struct agent *agent, struct error *err)
     if (status == STATUS_OK && agent->settings.mode == AGENT_RUN) {
         status = agent_build_wake(agent, random_seed(), err);
     }
+    status = status != STATUS_OK ? status : agent_build_leases(agent);
     status = status != STATUS_OK ? status : build_generation(agent);
     return status == STATUS_OK && agent->settings.mode == AGENT_RUN
                ? build_service(agent, err)
@@ -487,6 +492,7 @@ agent_run(struct agent *agent)
     }
     if (agent->settings.mode == AGENT_RUN) {
         agent_pause_walks(agent);
+        agent_start_leases(agent);
         dispatch_start(agent->dispatch);
         wake_start(agent->wake);
         generation_start_service(agent->generation);
@@ -518,6 +524,8 @@ agent_destroy(struct agent *agent)
     agent->wake = NULL;
     /* The store's thread ends first: what it still answers finds its asker. */
     store_worker_destroy(agent->worker);
+    leases_destroy(agent->leases);
+    agent->leases = NULL;
     heartbeat_destroy(agent->heartbeat);
     errands_destroy(agent->errands);
     list_for_each(at, &agent->generations) {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "flow/dispatch.h"
 #include "flow/errands.h"
+#include "flow/leases.h"
 #include "flow/receivers.h"
 #include "io/http_server.h"
 #include "io/loop.h"
@@ -60,6 +61,7 @@ agent_begin_end(struct agent *agent)
     }
     agent->ending += agent_reload_stop(agent, part_stopped);
     agent->ending += generation_stop(agent->generation, part_stopped, agent);
+    leases_stop(agent->leases);
     dispatch_stop(agent->dispatch, GRACE_MS, part_stopped, agent);
     part_stopped(agent);
 }

@@ -66,6 +66,7 @@ struct agent {
     struct list generations;       /* all that anything is left of */
     struct agent_reload reload;
     struct errands *errands;
+    struct leases *leases; /* NULL: nobody shares the store */
     struct live *live;
     struct heartbeat *heartbeat; /* NULL: nobody listens */
     struct http_server *server;
@@ -81,6 +82,8 @@ struct agent {
     int64_t loaded_ms;  /* when the configuration was read */
     int64_t floor_ms;   /* the ledger's, as the store was opened */
     size_t ending;      /* parts that have not said that they stopped */
+    bool is_shared;     /* the store, by other agents */
+    bool is_unnamed;    /* leases do not know of all connectors */
     bool stopping;
     enum exit_code exit_code;
     char user_agent[64]; /* product/version, RFC 9110 §10.1.5 */
@@ -145,6 +148,21 @@ void agent_pause_walks(const struct agent *agent);
 NODISCARD
 enum status agent_build_wake(struct agent *agent, uint64_t seed,
                              struct error *err);
+
+/* ---- agent_leases ---- */
+
+/* Where the store is shared; before any generation. */
+NODISCARD
+enum status agent_build_leases(struct agent *agent);
+
+/* Gives the first sign of life: before any source begins. */
+void agent_start_leases(struct agent *agent);
+
+/* Names the connectors of the configuration, which may have changed. */
+void agent_name_leases(struct agent *agent);
+
+/* Brings all that only one agent does to what is held now. */
+void agent_hold(const struct agent *agent);
 
 /* Begins an orderly end, unless one has begun. */
 void agent_begin_end(struct agent *agent);

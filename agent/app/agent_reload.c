@@ -255,9 +255,12 @@ clear_connectors(const struct agent *agent, const struct generation *before)
     const struct difference *difference = &agent->reload.difference;
     const struct difference_names *connectors = &difference->connectors.removed;
     for (size_t i = 0; i < connectors->count; i++) {
-        telemetry_connector_gone(
-            &agent->telemetry,
-            configuration_connector(before->configuration, connectors->at[i]));
+        const struct connector *connector =
+            configuration_connector(before->configuration, connectors->at[i]);
+        telemetry_connector_gone(&agent->telemetry, connector);
+        if (agent->leases != NULL) {
+            metric_set(telemetry_lease(&agent->telemetry, connector), 0);
+        }
     }
 }
 
@@ -417,6 +420,8 @@ take_up(struct agent *agent)
     change_frame(agent);
     generation_start_service(now);
     agent_pause_walks(agent);
+    agent_name_leases(agent);
+    agent_hold(agent);
     clear_connectors(agent, before);
     hand_over(agent, before);
     log_findings(&now->own.report);

@@ -45,6 +45,21 @@ title_text(const struct lines *lines)
     buf_byte(lines->into, '\n');
 }
 
+/* Where agents share the store. */
+static void
+walker_text(const struct lines *lines)
+{
+    struct slice agent;
+    if (!json_member(lines->connector, slice_of("agent"), &agent)) {
+        return;
+    }
+    if (slice_equal_text(agent, "null")) {
+        buf_text(lines->into, "  no agent walks it now\n");
+    } else {
+        buf_format(lines->into, "  walked by agent %.*s\n", SLICE_ARG(agent));
+    }
+}
+
 static bool
 has_channel(const struct lines *lines, const char *wanted)
 {
@@ -331,6 +346,55 @@ paused_text(struct slice body, const char *name, const struct lines *lines)
     }
 }
 
+/* How many connectors an agent walks. */
+static int64_t
+walks_of(struct slice body, int64_t agent)
+{
+    struct slice connectors = told_array(body, "connectors");
+    struct slice connector;
+    int64_t count = 0;
+    for (size_t at = 0; json_next_element(connectors, &at, &connector);) {
+        count += told_number(connector, "agent") == agent;
+    }
+    return count;
+}
+
+/* Those that share the store, where there is more than this process. */
+static void
+agents_text(struct slice body, const struct lines *lines)
+{
+    static const char *const heads[] = { "AGENT", "HOST",  "VERSION", "SINCE",
+                                         "BEAT",  "WALKS", NULL };
+    struct slice agents;
+    struct slice agent;
+    struct table table = { 0 };
+    size_t at = 0;
+    if (!json_member(body, slice_of("agents"), &agents)) {
+        return;
+    }
+    table_heads(&table, heads);
+    while (json_next_element(agents, &at, &agent)) {
+        int64_t number = told_number(agent, "agent");
+        struct buf name = { 0 };
+        buf_format(&name, "%lld%s", (long long)number,
+                   told_true(agent, "self") ? " (this one)" : "");
+        table_cell(&table, buf_slice(&name));
+        buf_fini(&name);
+        table_cell(&table, told_text(agent, "host", lines->arena));
+        table_cell(&table, told_text(agent, "version", lines->arena));
+        when_cell(&table, agent, "started", lines->now_ms);
+        when_cell(&table, agent, "last_beat", lines->now_ms);
+        table_number(&table, walks_of(body, number));
+    }
+    buf_byte(lines->into, '\n');
+    table_print(&table, "", lines->into);
+    table_fini(&table);
+    if (at == 0) {
+        buf_text(lines->into, "the store has not answered this agent's last "
+                              "signs of life: it walks nothing\n");
+    }
+}
+
 static void
 status_text_of(struct slice body, const void *arg, struct buf *into)
 {
@@ -350,9 +414,11 @@ status_text_of(struct slice body, const void *arg, struct buf *into)
                SLICE_ARG(told_text(body, "store", &arena)));
     buf_format(into, "sandbox: %.*s\n",
                SLICE_ARG(told_text(body, "sandbox", &arena)));
+    agents_text(body, &(struct lines){ body, &arena, now_ms, into });
     while (json_next_element(connectors, &at, &connector)) {
         const struct lines lines = { connector, &arena, now_ms, into };
         title_text(&lines);
+        walker_text(&lines);
         stream_text(&lines);
         tiers_text(&lines);
         counts_text(&lines);

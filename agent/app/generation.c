@@ -11,6 +11,7 @@
 #include "flow/accounting.h"
 #include "flow/fill.h"
 #include "flow/ingest.h"
+#include "flow/leases.h"
 #include "flow/refusals.h"
 #include "flow/registrar.h"
 #include "flow/retention.h"
@@ -29,6 +30,7 @@ webhook_signalled(void *arg, const struct connector *connector)
 {
     const struct generation *generation = arg;
     walks_signal(generation->walks, connector);
+    leases_poke(generation->frame->leases, connector->id);
 }
 
 /* `refused` of source_webhook and source_stream. */
@@ -59,6 +61,15 @@ behind_walks(void *arg, const struct connector *connector, int64_t *ret_from_ms,
     const struct generation *generation = arg;
     return walks_behind(generation->walks, connector, ret_from_ms,
                         ret_until_ms);
+}
+
+/* retention's `others`: nothing is known while nothing was heard of them. */
+static int64_t
+others_lowest(void *arg)
+{
+    const struct generation *generation = arg;
+    const struct store_beat *answer = leases_answer(generation->frame->leases);
+    return answer == NULL ? INT64_MIN : answer->everybodys_lowest_ms;
 }
 
 /* ---- what it has ---- */
@@ -290,6 +301,8 @@ build_retention(struct generation *generation)
         .keep_dead_ms = keep->dead_ms,
         .polls = walks_polls(generation->walks),
         .poll_count = walks_count(generation->walks),
+        .others = frame->leases == NULL ? NULL : others_lowest,
+        .others_arg = generation,
         .ingest = generation->ingest,
         .dispatch = frame->dispatch,
     };

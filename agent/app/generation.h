@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct leases;
 struct live;
 struct loop;
 struct store_worker;
@@ -28,6 +29,7 @@ struct generation_frame {
     struct http_client *client;
     const struct telemetry *telemetry;
     struct dispatch *dispatch;
+    struct leases *leases;  /* NULL: nobody shares the store */
     struct live *live;      /* NULL: nobody reads along */
     bool runs;              /* an agent that stays: all of it is made */
     bool dry;               /* walks store nothing */

@@ -53,6 +53,12 @@ struct keep_settings {
     int64_t refusals;      /* of each connector */
 };
 
+/* Of a store that several agents share. */
+struct agents_settings {
+    int64_t beat_ms; /* between two signs of life */
+    int64_t ttl_ms;  /* without one: dead */
+};
+
 struct limit_settings {
     int64_t queue_events;
     int64_t queue_bytes;
@@ -125,6 +131,7 @@ struct settings {
     const struct config_node *connectors;
     struct config_list handlers; /* of struct handler_settings */
     struct keep_settings keep;
+    struct agents_settings agents;
     struct limit_settings limits;
     struct outbound_settings outbound;
     struct log_settings log;
@@ -137,5 +144,6 @@ extern const struct config_table settings_table;
 extern const struct config_table listen_table;
 extern const struct config_table admin_table;
 extern const struct config_table outbound_table;
+extern const struct config_table agents_table;
 
 #endif

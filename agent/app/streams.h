@@ -5,6 +5,7 @@
 #ifndef APP_STREAMS_H
 #define APP_STREAMS_H
 
+#include "flow/leases.h"
 #include "flow/telemetry.h"
 #include "source/source_stream.h"
 
@@ -55,7 +56,13 @@ size_t streams_stop(struct streams *streams, void (*stopped)(void *arg),
 size_t streams_hand_over(struct streams *streams, struct streams *heirs,
                          void (*ended)(void *arg), void *arg);
 
-/* How the stream of `connector` stands; false when it has none. */
+/* Reads those that are held, by their fences, and lets the others go; what is
+ * held again goes on from where another agent has read to. Again with each
+ * answer of the store: what lacked memory is tried once more. */
+void streams_hold(struct streams *streams, const struct leases *leases);
+
+/* How the stream of `connector` stands; false when it has none, or another
+ * agent reads it. */
 bool streams_figures(const struct streams *streams,
                      const struct connector *connector,
                      struct stream_figures *ret_figures);

@@ -228,6 +228,7 @@ add_walker(struct walks *walks, const struct connector *connector,
     const struct walks_settings *settings = &walks->settings;
     walker->walks = walks;
     walker->connector = connector;
+    walker->is_held = true;
     walker->tier = tier;
     walker->first = first;
     walker->account.host = host;
@@ -426,6 +427,29 @@ walks_pause(struct walks *walks, const struct connector *connector,
     }
 }
 
+/* The walks of a connector stand in a row. */
+void
+walks_hold(struct walks *walks, const struct leases *leases)
+{
+    const struct connector *connector = NULL;
+    bool is_held = true;
+    uint64_t fence = 0;
+    for (size_t i = 0; i < walks->count; i++) {
+        struct walker *walker = &walks->walkers[i];
+        if (walker->connector != connector) {
+            connector = walker->connector;
+            is_held = leases_held(leases, connector->id, &fence);
+        }
+        walker->is_held = is_held;
+        if (walker->tier == 0 && walker->lease_held == NULL) {
+            walker->lease_held =
+                telemetry_lease(walks->settings.telemetry, connector);
+        }
+        metric_set(walker->lease_held, is_held);
+        source_poll_hold(walker->poll, is_held, fence);
+    }
+}
+
 struct poll_host *
 walks_host(void *arg, const struct connector *connector)
 {
@@ -583,9 +607,10 @@ walks_gauge(const struct walks *walks)
     for (size_t i = 0; i < walks->count; i++) {
         const struct walker *walker = &walks->walkers[i];
         if (walker->tier == 0) {
-            telemetry_complete_until(walks->settings.telemetry,
-                                     walker->connector,
-                                     walker->account.complete_until_ms);
+            telemetry_complete_until(
+                walks->settings.telemetry, walker->connector,
+                walker->is_held ? walker->account.complete_until_ms
+                                : 0); /* another agent tells */
         }
     }
 }

@@ -8,6 +8,7 @@
 #define APP_WALKS_H
 
 #include "app/walk_log.h"
+#include "flow/leases.h"
 #include "flow/telemetry.h"
 #include "source/source_poll.h"
 
@@ -60,6 +61,10 @@ struct source_poll *walks_backfill(const struct walks *walks,
 /* Holds the requests of all walks of `connector`, or lets them go on. */
 void walks_pause(struct walks *walks, const struct connector *connector,
                  bool is_paused);
+
+/* Walks those connectors that are held, by their fences, and lets the others
+ * go; see source_poll_hold. */
+void walks_hold(struct walks *walks, const struct leases *leases);
 
 /* What all requests to the connector's host share; NULL where no walk of it
  * runs. `arg` is the walks. */

@@ -26,9 +26,11 @@ struct walker {
     bool is_short; /* of tier 0: the overlap does not cover the lag */
     struct source_poll *trial; /* that runs, or the last one */
     bool trial_runs;
-    bool has_stopped;    /* or was asked to: it is not started any more */
-    bool waits;          /* until what it follows has ended */
-    struct walker *heir; /* of other walks: to be started once it has */
+    bool has_stopped;          /* or was asked to: it is not started any more */
+    bool waits;                /* until what it follows has ended */
+    struct walker *heir;       /* of other walks: to be started once it has */
+    bool is_held;              /* by this agent, which so may walk */
+    struct metric *lease_held; /* of tier 0, where agents share the store */
 };
 
 struct walks {

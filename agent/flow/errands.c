@@ -41,6 +41,10 @@ struct errands {
     struct errands_settings settings;
     struct loop_timer *timer;
     struct list runs; /* the next one first */
+    bool is_held;     /* by this agent, which so may do them, */
+    uint64_t fence;   /* and by which lease */
+    bool find_lost;   /* what is looked for is of a lease that is lost, */
+    bool slice_lost;  /* and the slice under way too */
     bool looking;
     bool look_again;
     uint64_t known; /* the highest number that was seen */
@@ -71,7 +75,8 @@ arm(struct errands *errands)
         int64_t ms = list_entry(at, struct run, link)->next_ms - now_ms;
         wait_ms = ms < wait_ms ? ms : wait_ms;
     }
-    if (wait_ms != INT64_MAX && !errands->busy && !errands->stopped) {
+    if (wait_ms != INT64_MAX && !errands->busy && !errands->stopped &&
+        errands->is_held) {
         loop_timer_arm(errands->timer, wait_ms < 0 ? 0 : wait_ms);
     }
 }
@@ -92,11 +97,14 @@ end_slice(struct errands *errands, int64_t wait_ms)
     errands->busy = false;
     errands->run = NULL;
     arena_fini(&errands->view.arena);
-    if (run != NULL) {
+    if (run != NULL && errands->slice_lost) {
+        forget(run);
+    } else if (run != NULL) {
         run->next_ms = clock_monotonic_ms() + wait_ms;
         list_remove(&run->link);
         list_append(&errands->runs, &run->link);
     }
+    errands->slice_lost = false;
     arm(errands);
 }
 
@@ -132,6 +140,10 @@ stored(struct store_call *call)
         errands->run = NULL;
         forget(run);
         end_slice(errands, 0);
+        return;
+    }
+    if (call->status == STATUS_FENCED) {
+        end_slice(errands, RETRY_MS); /* another agent's by now */
         return;
     }
     if (call->status != STATUS_OK) {
@@ -188,6 +200,7 @@ store_slice(struct errands *errands)
                    .count = errands->wish_count,
                    .first = run->errand.filter.event != 0,
                    .errand = run->number,
+                   .fence = errands->fence,
                    .state = buf_slice(&errands->state),
                    .is_over = errands->after.is_over,
                    .skipped = errands->passed },
@@ -327,7 +340,7 @@ came(struct view_call *call)
     struct errand *after = &errands->after;
     enum status status = call->status;
     bool events = call->kind == VIEW_EVENTS;
-    if (errands->stopped) {
+    if (errands->stopped || errands->slice_lost) {
         end_slice(errands, RETRY_MS);
         return;
     }
@@ -416,7 +429,7 @@ ask_open(struct errands *errands)
         .kind = STORE_CALL_AGAIN,
         .done = stored,
         .arg = errands,
-        .again = { .errand = errands->run->number },
+        .again = { .errand = errands->run->number, .fence = errands->fence },
     };
     submit(errands);
 }
@@ -426,7 +439,7 @@ take_turn(void *arg)
 {
     struct errands *errands = arg;
     int64_t now_ms = clock_monotonic_ms();
-    if (errands->busy || errands->stopped) {
+    if (errands->busy || errands->stopped || !errands->is_held) {
         return;
     }
     if (errands->look_again && !errands->looking) {
@@ -484,6 +497,12 @@ found(struct store_call *call)
     enum status status = call->status;
     bool any = status == STATUS_OK && errand->number != 0;
     errands->looking = false;
+    if (errands->find_lost) {
+        errands->find_lost = false;
+        buf_fini(&call->errand.state);
+        errands_look(errands);
+        return;
+    }
     if (any) {
         status = add_run(errands, errand);
         any = status != STATUS_NOMEM;
@@ -512,6 +531,9 @@ found(struct store_call *call)
 void
 errands_look(struct errands *errands)
 {
+    if (!errands->is_held) {
+        return; /* errands_hold looks */
+    }
     if (errands->looking || errands->stopped) {
         errands->look_again = true;
         return;
@@ -540,6 +562,7 @@ errands_create(struct loop *loop, struct store_worker *worker,
     errands->loop = loop;
     errands->worker = worker;
     errands->settings = *settings;
+    errands->is_held = true;
     list_init(&errands->runs);
     errands->wishes =
         mem_array(SLICE_ROWS + dispatch_outlets_most(settings->dispatch),
@@ -565,6 +588,38 @@ void
 errands_change(struct errands *errands, const struct errands_settings *settings)
 {
     errands->settings = *settings;
+}
+
+/* What is under way ends by itself, and is forgotten then. */
+static void
+forget_all(struct errands *errands)
+{
+    list_for_each_safe(at, &errands->runs) {
+        struct run *run = list_entry(at, struct run, link);
+        if (run != errands->run) {
+            forget(run);
+        }
+    }
+    errands->slice_lost = errands->busy;
+    errands->find_lost = errands->looking;
+    errands->look_again = false;
+    errands->known = 0;
+    loop_timer_disarm(errands->timer);
+}
+
+void
+errands_hold(struct errands *errands, bool is_held, uint64_t fence)
+{
+    if (errands == NULL || errands->stopped ||
+        (errands->is_held == is_held && errands->fence == fence)) {
+        return;
+    }
+    errands->is_held = is_held;
+    errands->fence = fence;
+    forget_all(errands);
+    if (!errands->looking) {
+        errands_look(errands);
+    }
 }
 
 void

@@ -39,6 +39,14 @@ void errands_change(struct errands *errands,
  * one was stored. */
 void errands_look(struct errands *errands);
 
+/*
+ * Whether this agent is the one that does them, where several share a store,
+ * and by which lease. It is, by none (0), until this is called. Not held: no
+ * further slice; held again, or by another fence: how far they are is read
+ * anew. NULL is allowed.
+ */
+void errands_hold(struct errands *errands, bool is_held, uint64_t fence);
+
 /* Begins no further slice. NULL is allowed. */
 void errands_stop(struct errands *errands);
 

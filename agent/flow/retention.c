@@ -60,15 +60,26 @@ retention_keep_events(int64_t keep_ms, const struct connector *connectors,
     return keep_ms;
 }
 
-static int64_t
-lowest_read(const struct retention *retention)
+int64_t
+retention_lowest(struct source_poll *const *polls, size_t count)
 {
     int64_t lowest_ms = INT64_MAX;
-    for (size_t i = 0; i < retention->settings.poll_count; i++) {
-        int64_t ms = source_poll_lowest(retention->settings.polls[i]);
+    for (size_t i = 0; i < count; i++) {
+        int64_t ms = source_poll_lowest(polls[i]);
         lowest_ms = ms < lowest_ms ? ms : lowest_ms;
     }
     return lowest_ms;
+}
+
+static int64_t
+lowest_read(const struct retention *retention)
+{
+    const struct retention_settings *settings = &retention->settings;
+    int64_t own_ms = retention_lowest(settings->polls, settings->poll_count);
+    int64_t others_ms = settings->others == NULL
+                            ? INT64_MAX
+                            : settings->others(settings->others_arg);
+    return own_ms < others_ms ? own_ms : others_ms;
 }
 
 static void

@@ -19,6 +19,10 @@ struct retention_settings {
     int64_t keep_dead_ms; /* 0: for ever */
     struct source_poll *const *polls;
     size_t poll_count;
+    /* The lowest stamp that other agents' walks can still read; NULL: there are
+     * no others. */
+    int64_t (*others)(void *arg);
+    void *others_arg;
     struct ingest *ingest;     /* is told of the floor before keys go */
     struct dispatch *dispatch; /* is told when dead letters may have gone; NULL:
                                   nobody is */
@@ -45,6 +49,9 @@ void retention_destroy(struct retention *retention);
  * still read, less one bucket. Pure.
  */
 int64_t retention_floor(int64_t now_ms, int64_t keep_ids_ms, int64_t lowest_ms);
+
+/* The lowest stamp that any of them can still read: see source_poll_lowest. */
+int64_t retention_lowest(struct source_poll *const *polls, size_t count);
 
 /* How long the ledger keeps ids: the longest that any connector wants. Pure. */
 int64_t retention_keep_ids(const struct connector *connectors, size_t count);

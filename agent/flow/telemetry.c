@@ -41,6 +41,8 @@ enum family {
     FAMILY_HANDLER_PAUSED,
     FAMILY_CONNECTOR_PAUSED,
     FAMILY_CERTIFICATE_EXPIRY,
+    FAMILY_AGENTS,
+    FAMILY_LEASE_HELD,
     FAMILY_COMMIT_SECONDS,
     FAMILY_RELOAD_OK,
     FAMILY_RELOAD_TIME,
@@ -184,6 +186,14 @@ static const struct metric_spec specs[FAMILY_COUNT] = {
                                           "command.",
                                   .kind = METRIC_GAUGE,
                                   .labels = { "connector" } },
+    [FAMILY_AGENTS] = { .name = "longstop_agents",
+                        .help = "Agents that share the store and live.",
+                        .kind = METRIC_GAUGE },
+    [FAMILY_LEASE_HELD] = { .name = "longstop_lease_held",
+                            .help = "1 while this agent is the one of several "
+                                    "that walks the connector.",
+                            .kind = METRIC_GAUGE,
+                            .labels = { "connector" } },
     [FAMILY_COMMIT_SECONDS] = { .name = "longstop_commit_seconds",
                                 .help = "Time from the begin of a transaction "
                                         "to its end on disk.",
@@ -258,6 +268,8 @@ telemetry_init(struct telemetry *telemetry, const char *version)
     telemetry->webhook_silent = families[FAMILY_WEBHOOK_SILENT];
     telemetry->poll_runs = families[FAMILY_POLL_RUNS];
     telemetry->poll_interval = families[FAMILY_POLL_INTERVAL];
+    telemetry->agents = families[FAMILY_AGENTS];
+    telemetry->lease_held = families[FAMILY_LEASE_HELD];
     telemetry->complete_until = families[FAMILY_COMPLETE_UNTIL];
     telemetry->visibility_lag = families[FAMILY_VISIBILITY_LAG];
     telemetry->bound_broken = families[FAMILY_BOUND_BROKEN];
@@ -393,6 +405,21 @@ telemetry_paused(const struct telemetry *telemetry, bool is_handler,
     return series(is_handler ? telemetry->handler_paused
                              : telemetry->connector_paused,
                   name, NULL);
+}
+
+struct metric *
+telemetry_agents(const struct telemetry *telemetry)
+{
+    struct metric *agents;
+    return metric_series(telemetry->agents, NULL, &agents) == STATUS_OK ? agents
+                                                                        : NULL;
+}
+
+struct metric *
+telemetry_lease(const struct telemetry *telemetry,
+                const struct connector *connector)
+{
+    return series(telemetry->lease_held, connector->name, NULL);
 }
 
 struct telemetry_handler

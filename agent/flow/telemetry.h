@@ -51,6 +51,8 @@ struct telemetry {
     struct metric_family *handler_paused;
     struct metric_family *connector_paused;
     struct metric_family *certificate_expiry;
+    struct metric_family *agents;
+    struct metric_family *lease_held;
     struct metric *commit_seconds;
     struct metric *reload_ok;
     struct metric *reload_time;
@@ -116,6 +118,12 @@ void telemetry_certificate_expiry(const struct telemetry *telemetry,
 /* Returns the gauge of a handler, or of a connector: 1 while it is paused. */
 struct metric *telemetry_paused(const struct telemetry *telemetry,
                                 bool is_handler, struct slice name);
+
+/* Return the gauges of a store that agents share, to be asked for only there:
+ * how many live; 1 while this one walks a connector. */
+struct metric *telemetry_agents(const struct telemetry *telemetry);
+struct metric *telemetry_lease(const struct telemetry *telemetry,
+                               const struct connector *connector);
 
 /* Have gauges of one that is not in the configuration any more say nothing: 0;
  * its counters stay as they are. */

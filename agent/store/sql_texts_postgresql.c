@@ -187,7 +187,9 @@ static const char *const texts[SQL_COUNT] = {
      * of this transaction. */
     [SQL_LEASE_FENCE] = "SELECT 1 FROM lease WHERE connector=?1 AND fence=?2"
                         " FOR SHARE",
-    [SQL_VIEW_LEASES] = "SELECT connector,holder FROM lease WHERE holder>0",
+    [SQL_VIEW_LEASES] = "SELECT connector,holder FROM lease"
+                        " WHERE connector>0 AND holder>0 ORDER BY connector"
+                        " LIMIT ?1",
     [SQL_VIEW_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [SQL_VIEW_ACCOUNTS] =
         "SELECT coalesce(a.connector,p.connector),coalesce(a.recovered,0),"

@@ -105,6 +105,12 @@ take_open_gaps(const struct sql_use *use, struct view_total *total)
     total->open_gaps = sql_number(use, 1);
 }
 
+static void
+take_holder(const struct sql_use *use, struct view_total *total)
+{
+    total->holder = (uint64_t)sql_number(use, 1);
+}
+
 /* Adds to the totals what each row of a statement says of its connector. */
 static enum status
 add_totals(struct sql_view *view, enum sql which,
@@ -143,6 +149,9 @@ view_totals(struct store_view *base, struct view_totals *totals,
     if (status == STATUS_OK) {
         status =
             add_totals(view, SQL_VIEW_OPEN_GAPS, take_open_gaps, totals, err);
+    }
+    if (status == STATUS_OK && view->link->driver->is_shared) {
+        status = add_totals(view, SQL_VIEW_LEASES, take_holder, totals, err);
     }
     return store_sql_view_end(view, status, err);
 }

@@ -287,7 +287,9 @@ struct view_total {
     int64_t recovered;
     int64_t late;
     int64_t confirmed;
-    int64_t met; /* times an event was shown by the other channel too */
+    int64_t met;     /* times an event was shown by the other channel too */
+    uint64_t holder; /* the agent that walks it, of those that share the store:
+                        its epoch; 0: none, or nobody shares it */
 };
 
 struct view_totals {

@@ -304,6 +304,51 @@ letters_of_a_handler_that_is_gone_are_passed_over(void **state)
     close_all();
 }
 
+static void
+errands_of_a_lease_that_is_not_held_wait_for_it(void **state)
+{
+    (void)state;
+    prepare(1);
+    open_all();
+    bring_many('e', 5);
+    await_started(0, 5);
+    run_dry(0);
+    errands_hold(at.errands, false, 0);
+    uint64_t number = begin((struct errand){ .kind = AGAIN_REPLAY });
+    flow_sleep(40);
+    assert_int_equal(flow.handlers[0].started, 5);
+    errands_hold(at.errands, true, 7);
+    assert_went(number, 5, 0);
+    await_started(0, 10);
+    run_dry(0);
+    close_all();
+}
+
+/* Lost and held again while slices are read and stored, and while errands are
+ * looked for: each event comes once, whoever has done the slice before. */
+static void
+an_errand_goes_on_from_where_it_is_whenever_the_lease_changes(void **state)
+{
+    (void)state;
+    prepare(1);
+    at.open_most = 3; /* so that there are many slices */
+    open_all();
+    bring_many('e', 40);
+    await_started(0, 40);
+    run_dry(0);
+    uint64_t number = begin((struct errand){ .kind = AGAIN_REPLAY });
+    for (uint64_t fence = 1; flow.handlers[0].started < 80; fence++) {
+        errands_hold(at.errands, fence % 2 == 0, fence);
+        flow_sleep(fence % 2 == 0 ? (int64_t)(fence % 13) : 1);
+        assert_true(fence < 5000);
+    }
+    errands_hold(at.errands, true, 5001);
+    assert_went(number, 40, 0);
+    run_dry(0);
+    assert_int_equal(flow.handlers[0].started, 80);
+    close_all();
+}
+
 /* As many are open as may be; the others follow as those end. */
 static void
 no_more_are_open_than_may_be_and_the_rest_follow(void **state)
@@ -442,6 +487,9 @@ main(void)
             events_that_are_younger_than_the_errand_are_not_replayed),
         cmocka_unit_test(dead_letters_are_tried_again_or_dropped_by_reason),
         cmocka_unit_test(letters_of_a_handler_that_is_gone_are_passed_over),
+        cmocka_unit_test(errands_of_a_lease_that_is_not_held_wait_for_it),
+        cmocka_unit_test(
+            an_errand_goes_on_from_where_it_is_whenever_the_lease_changes),
         cmocka_unit_test(no_more_are_open_than_may_be_and_the_rest_follow),
         cmocka_unit_test(an_errand_keeps_its_rate_and_goes_on_after_a_restart),
         cmocka_unit_test(a_cancelled_errand_does_no_more),

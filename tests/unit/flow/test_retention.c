@@ -41,6 +41,16 @@ static const struct store_ops ops = { .prune = note_prune,
 static struct retention *retention;
 static struct ingest *ingest;
 
+/* What other agents' walks can still read. */
+static int64_t others_ms = INT64_MAX;
+
+static int64_t
+others(void *arg)
+{
+    (void)arg;
+    return others_ms;
+}
+
 static void
 open_retention(int64_t keep_dead_ms)
 {
@@ -62,6 +72,7 @@ open_retention(int64_t keep_dead_ms)
         .keep_attempts_ms = 6 * DAY,
         .keep_dead_ms = keep_dead_ms,
         .ingest = ingest,
+        .others = others,
         .round_ms = 100,
     };
     enum status status = STATUS_NOMEM;
@@ -166,6 +177,21 @@ each_kind_goes_at_its_own_age(void **state)
 }
 
 static void
+what_another_agent_can_still_read_stays(void **state)
+{
+    (void)state;
+    others_ms = clock_unix_ms() - 60 * DAY;
+    open_retention(0);
+    await_slices(1);
+    assert_int_equal(fake.last.ledger_floor_ms, others_ms - 16 * DAY);
+    others_ms = INT64_MIN; /* nothing was heard of them */
+    await_slices(fake.calls + 1);
+    assert_true(fake.last.ledger_floor_ms == INT64_MIN);
+    others_ms = INT64_MAX;
+    close_retention();
+}
+
+static void
 dead_letters_may_stay_for_ever(void **state)
 {
     (void)state;
@@ -234,6 +260,7 @@ main(void)
         cmocka_unit_test(the_floor_lies_below_all_that_a_walk_can_read),
         cmocka_unit_test(events_stay_until_accounting_has_passed_them),
         cmocka_unit_test(each_kind_goes_at_its_own_age),
+        cmocka_unit_test(what_another_agent_can_still_read_stays),
         cmocka_unit_test(dead_letters_may_stay_for_ever),
         cmocka_unit_test(a_full_slice_is_followed_by_another_soon),
         cmocka_unit_test(a_slice_that_failed_is_tried_again_in_the_next_round),
