@@ -9,6 +9,7 @@
 #include "app/commands.h"
 #include "app/load.h"
 #include "app/options.h"
+#include "app/store_moving.h"
 #include "app/told.h"
 #include "io/clock.h"
 #include "store/store_backup.h"
@@ -168,8 +169,12 @@ read_deed(char **operands, struct outcome *outcome)
     if (deed == DEED_COUNT) {
         (void)fprintf(stderr,
                       "longstop store: \"%s\" is not one of backup, check, "
-                      "restore\n",
+                      "restore, or copy FROM INTO\n",
                       operands[0]);
+        return false;
+    }
+    if (outcome->file != NULL && operands[2] != NULL) {
+        (void)fprintf(stderr, "longstop store: %s one file\n", deeds[deed]);
         return false;
     }
     if (deed != CHECK && outcome->file == NULL) {
@@ -190,18 +195,23 @@ cmd_store(int argc, char **argv)
     };
     const struct command_spec spec = {
         .name = "store",
-        .operands = "backup|check|restore [FILE]",
+        .operands = "backup|check|restore|copy [FILE|FROM INTO]",
         .operand_count = 1,
-        .operand_more = 1,
+        .operand_more = 2,
         .summary =
             "backup FILE: a copy of the store, taken while the agent runs and "
             "commits; FILE\nappears whole and checked, or not at all. check: "
             "every page of the store, or of\na backup. restore FILE: puts a "
             "backup in the store's place while no agent runs;\nwhat was there "
-            "is kept beside it.",
+            "is kept beside it. copy FROM INTO: all of one store (a URL as "
+            "after 'store:')\ninto an empty one, of whichever kind, while no "
+            "agent runs on either; when it was\nstopped the same command goes "
+            "on. Both are read again and compared.",
         .examples = "  longstop store backup longstop-monday.db\n"
                     "  longstop store check longstop-monday.db\n"
-                    "  longstop store restore longstop-monday.db\n",
+                    "  longstop store restore longstop-monday.db\n"
+                    "  longstop store copy sqlite:longstop.db "
+                    "postgresql://longstop@db/longstop\n",
         .options = options,
         .option_count = sizeof(options) / sizeof(options[0]),
     };
@@ -209,6 +219,10 @@ cmd_store(int argc, char **argv)
     enum options_verdict verdict = options_parse(&spec, argc, argv, &operands);
     if (verdict != OPTIONS_OK) {
         return verdict == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    }
+    if (strcmp(operands[0], "copy") == 0 && operands[1] != NULL &&
+        operands[2] != NULL) {
+        return store_moving(operands[1], operands[2], json);
     }
     struct outcome outcome = { 0 };
     if (!read_deed(operands, &outcome)) {

@@ -147,6 +147,7 @@ static const struct entry documents[] = {
     { "import", "new, known" },
     { "store", "done, store, bytes, schema, events, pending, dead, open_gaps, "
                "newest, taken; also file and kept, where there are such" },
+    { "store copy", "done, tables; each has table, rows, sum" },
     { "tail", "a line for each event of /api/v1/stream: topic, and the members "
               "of its data" },
     { "init --list", "connectors; each has name, title, group, webhook, poll, "

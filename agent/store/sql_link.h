@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "store/sql_copied.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -163,7 +164,14 @@ enum sql {
     SQL_ACCOUNT_ADD,
     SQL_PRUNE_EVENTS,
     SQL_PRUNE_ORPHANS,
-    SQL_COUNT
+    SQL_COPY_SETTLE,
+/* Of a store that is copied: each table is read and written. */
+#define X(name, ...)                                                           \
+    SQL_COPY_READ_##name, SQL_COPY_LAST_##name, SQL_COPY_ADD_##name,
+    SQL_COPIED(X)
+#undef X
+        SQL_COUNT,
+    SQL_COPY_FIRST = SQL_COPY_READ_NAME
 };
 
 /* The text of a statement, its parameters ?1, ?2 and so on: numbers, bytes and

@@ -345,6 +345,19 @@ static const char *const texts[SQL_COUNT] = {
         " FROM event WHERE id<?1 ORDER BY id DESC LIMIT ?2",
     [SQL_VIEW_REFUSALS] = REFUSALS "id<?1 AND (connector=?2 OR ?2=0)" NEWEST,
     [SQL_VIEW_REFUSALS_OF] = REFUSALS "connector=?2 AND id<?1" NEWEST,
+
+/* ---- of a store that is copied ---- */
+
+#define X(name, table, columns, reads, types, parameters, keys, key, back,     \
+          last, rows, most)                                                    \
+    [SQL_COPY_READ_##name] = "SELECT " reads " FROM " table " WHERE (" key     \
+                             ")>(" last ") ORDER BY " key " LIMIT " most,      \
+    [SQL_COPY_LAST_##name] =                                                   \
+        "SELECT " key " FROM " table " ORDER BY " back " LIMIT 1",             \
+    [SQL_COPY_ADD_##name] = "INSERT INTO " table "(" columns                   \
+                            ") VALUES(" parameters ") ON CONFLICT DO NOTHING",
+    SQL_COPIED(X)
+#undef X
 };
 
 const char *

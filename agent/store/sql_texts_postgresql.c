@@ -205,6 +205,54 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_RECEIVER_DEAD_DROP] =
         "DELETE FROM dead WHERE handler=?1 AND event=ANY(ARRAY(SELECT event"
         " FROM dead WHERE handler=?1 LIMIT ?2))",
+    /* ---- of a store that is copied ---- */
+    [SQL_COPY_ADD_NAME] = "INSERT INTO name(id,kind,name) OVERRIDING SYSTEM "
+                          "VALUE VALUES(?1,?2,?3) ON CONFLICT DO NOTHING",
+    [SQL_COPY_ADD_DEAD] =
+        "INSERT INTO "
+        "dead(id,handler,event,attempt,at_ms,reason,detail,lane,holds) "
+        "OVERRIDING SYSTEM VALUE VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON "
+        "CONFLICT DO NOTHING",
+    [SQL_COPY_ADD_GAP] =
+        "INSERT INTO "
+        "gap(id,connector,kind,from_ms,to_ms,found_ms,closed_ms,closed_by) "
+        "OVERRIDING SYSTEM VALUE VALUES(?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT "
+        "DO NOTHING",
+    [SQL_COPY_ADD_REFUSAL] =
+        "INSERT INTO "
+        "refusal(id,connector,at_ms,cause,status,bytes,more,why,peer,head) "
+        "OVERRIDING SYSTEM VALUE VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON "
+        "CONFLICT DO NOTHING",
+    [SQL_COPY_ADD_ERRAND] =
+        "INSERT INTO errand(id,running,done,skipped,state) OVERRIDING SYSTEM "
+        "VALUE VALUES(?1,?2,?3,?4,?5) ON CONFLICT DO NOTHING",
+    [SQL_COPY_READ_ACCOUNT] =
+        "SELECT a.connector,a.since,a.mark,a.recovered,"
+        "(a.late+coalesce(sum(p.late),0))::int8,"
+        "(a.confirmed+coalesce(sum(p.confirmed),0))::int8,"
+        "(a.met+coalesce(sum(p.met),0))::int8 FROM account a LEFT JOIN"
+        " account_part p ON p.connector=a.connector WHERE a.connector>?1"
+        " GROUP BY a.connector ORDER BY a.connector LIMIT ?2",
+    /* Numbers go on behind those that came; what is owed is counted. */
+    [SQL_COPY_SETTLE] =
+        "WITH t AS (INSERT INTO tally(handler,agent,pending,dead) SELECT"
+        " h,0,sum(p),sum(d) FROM (SELECT handler AS h,count(*) AS p,0 AS d"
+        " FROM delivery GROUP BY handler UNION ALL SELECT handler,0,count(*)"
+        " FROM dead GROUP BY handler) AS x GROUP BY h ON CONFLICT"
+        " (handler,agent) DO UPDATE SET pending=excluded.pending,"
+        "dead=excluded.dead) SELECT "
+        "setval(pg_get_serial_sequence('longstop.name','id'),"
+        "greatest(1,(SELECT max(id) FROM name))),"
+        "setval(pg_get_serial_sequence('longstop.dead','id'),"
+        "greatest(1,(SELECT max(id) FROM dead))),"
+        "setval(pg_get_serial_sequence('longstop.gap','id'),"
+        "greatest(1,(SELECT max(id) FROM gap))),"
+        "setval(pg_get_serial_sequence('longstop.refusal','id'),"
+        "greatest(1,(SELECT max(id) FROM refusal))),"
+        "setval(pg_get_serial_sequence('longstop.errand','id'),"
+        "greatest(1,(SELECT max(id) FROM errand))),"
+        "setval('longstop.attempt_number',"
+        "greatest(1,(SELECT max(id) FROM attempt)))",
     /* ---- of a shared store alone ---- */
     /* A plan without the index may be right for a day that is empty, and is
      * ruinous when that day has begun. ?1 not 0: for this transaction only. */

@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include "store/store_backup.h"
+#include "store/store_copy.h"
 #include "store/store_pg_wake.h"
 #include "store/store_sqlite.h"
 #include "store/store_view.h"
@@ -68,7 +69,19 @@ store_open(const char *url, const struct store_settings *settings,
         return status;
     }
     size_t kind = find_kind(slice_of(url));
-    return kinds[kind].open(url + kinds[kind].scheme.len, settings, ret, err);
+    struct store *store;
+    status =
+        kinds[kind].open(url + kinds[kind].scheme.len, settings, &store, err);
+    if (status == STATUS_OK && (settings == NULL || !settings->is_copy)) {
+        status = store_copy_is_whole(store, err);
+        if (status != STATUS_OK) {
+            store->ops->close(store);
+        }
+    }
+    if (status == STATUS_OK) {
+        *ret = store;
+    }
+    return status;
 }
 
 /* Of SQLite alone: who has a server has its tools. Returns what stands behind

@@ -405,6 +405,10 @@ open_all(struct store_sqlite *store, const struct store_settings *settings,
         status =
             sqlite_link_prepare(&store->link, SQL_BEGIN, SQL_VIEW_FIRST, err);
     }
+    if (status == STATUS_OK && settings != NULL && settings->is_copy) {
+        status =
+            sqlite_link_prepare(&store->link, SQL_COPY_FIRST, SQL_COUNT, err);
+    }
     if (status == STATUS_OK) {
         status = begin_epoch(store, err);
     }

@@ -91,6 +91,12 @@ class Json(harness.Case):
             for finding in document["findings"]:
                 self.assertEqual(list(finding), ["check", "about", "grade",
                                                  "words", "fix"])
+        where = "sqlite:" + self.agent_.path("%s.db")
+        document = json.loads(harness.longstop(
+            "store", "copy", where % "none", where % "copied",
+            "--json").stdout)
+        self.assertEqual(list(document), members(told["store copy"]))
+        self.assertEqual(list(document["tables"][0]), ["table", "rows", "sum"])
         for words in (("version",), ("init", "--list")):
             document = json.loads(harness.longstop(*words, "--json").stdout)
             self.assertEqual(list(document), members(told[" ".join(words)]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""store backup, check and restore: beside an agent under load, and after it."""
+"""store backup, check, restore and copy: beside an agent under load, and after it."""
 import json
 import os
 import sqlite3
@@ -106,6 +106,32 @@ class Store(harness.Case):
             self.assertEqual(hook.send(agent).status, 202)
         self.assertEqual(agent.query("SELECT count(*) FROM event"), [(20,)])
         agent.wait_events(28)  # 20, and the 8 that it did not know any more
+        self.assertEqual(agent.stop()[0], 0)
+
+    def test_an_agent_goes_on_with_a_copy_of_its_store(self):
+        agent = self.shop()
+        hooks = [Hook(n, iso()) for n in range(20)]
+        for hook in hooks:
+            self.assertEqual(hook.send(agent).status, 202)
+        agent.wait_events(20)
+        old, new = (f"sqlite:{agent.path(name)}"
+                    for name in ("longstop.db", "copy.db"))
+        got = agent.command("store", "copy", old, new)
+        self.assertEqual(got.returncode, 75)  # the agent has it
+        self.assertEqual(agent.stop()[0], 0)
+        got = agent.command("store", "copy", old, new)
+        self.assertEqual(got.returncode, 0, got.stderr)
+        self.assertIn(b"event              20", got.stdout)
+        os.replace(agent.path("copy.db"), agent.path("longstop.db"))
+        for end in ("-wal", "-shm"):
+            if os.path.exists(agent.path("longstop.db" + end)):
+                os.remove(agent.path("longstop.db" + end))
+        agent.start()
+        for hook in hooks:
+            self.assertEqual(hook.send(agent).status, 202)
+        self.assertEqual(Hook(99, iso()).send(agent).status, 202)
+        agent.wait_events(21)
+        self.assertEqual(agent.query("SELECT count(*) FROM event"), [(21,)])
         self.assertEqual(agent.stop()[0], 0)
 
     def test_a_store_that_was_killed_is_kept_with_its_log(self):
