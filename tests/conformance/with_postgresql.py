@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a command beside a PostgreSQL server of its own.
 
-    with_postgresql.py COMMAND …
+    with_postgresql.py [--standby] COMMAND …
 
 The server has a folder of its own, which goes with it, and lasts as long as
 the command, which finds in its environment:
@@ -10,6 +10,9 @@ the command, which finds in its environment:
     LONGSTOP_TEST_PG         how to connect, as libpq takes it
     LONGSTOP_TEST_PG_POOLED  the same by way of a pooler that lends another
                              connection to each transaction, where there is one
+    LONGSTOP_TEST_PG_STANDBY with --standby: a second server, which follows the
+                             first one and calls itself `standby`
+    LONGSTOP_TEST_PG_BOTH    both of them, the standby first
     LONGSTOP_TEST_PG_KEEPER  the process to be signalled: SIGUSR1 ends the
                              server as a crash would, SIGUSR2 starts it again
 
@@ -54,14 +57,34 @@ class Database(PostgresqlServer):
     def argv(self):
         return super().argv() + ["-c", "deadlock_timeout=100ms"]
 
-    def conninfo(self):
-        return (f"host={self.dir} port={self.port} user=longstop "
-                "dbname=postgres")
+    def conninfo(self, *before):
+        servers = [*before, self]
+        return (f"host={','.join(server.dir for server in servers)} "
+                f"port={','.join(str(server.port) for server in servers)} "
+                "user=longstop dbname=postgres")
 
     def crash(self, *_):
         """Ends it at once, and what it serves; nothing is written back."""
         self.child.send_signal(signal.SIGQUIT)
         self.child.wait()
+
+
+class Standby(Database):
+    """Made of a server that runs, which it follows from then on."""
+
+    def __init__(self, case, primary):
+        self.primary = primary
+        super().__init__(case)
+
+    def prepare(self):
+        if self.owner():
+            shutil.chown(self.dir, self.owner())
+        subprocess.run(
+            [os.path.join(os.path.dirname(self.find()), "pg_basebackup"),
+             "-D", self.path("data"), "-R", "-c", "fast", "-d",
+             f"host={self.primary.dir} port={self.primary.port} user=longstop "
+             "application_name=standby"], cwd=self.dir, user=self.owner(),
+            check=True)
 
 
 class Pooler(Server):
@@ -99,6 +122,8 @@ def main():
     if PostgresqlServer.find() is None:
         print("no PostgreSQL server here")
         return SKIPPED
+    words = sys.argv[1:]
+    has_standby = words[:1] == ["--standby"]
     servers = [Database(Nobody())]
     environment = dict(os.environ,
                        LONGSTOP_TEST_PG_KEEPER=str(os.getpid()))
@@ -106,13 +131,20 @@ def main():
         database = servers[0].start()
         environment["LONGSTOP_TEST_PG"] = database.conninfo()
         if Pooler.find() is not None:
-            servers.append(Pooler(Nobody(), database))
-            environment["LONGSTOP_TEST_PG_POOLED"] = servers[1].conninfo()
-            servers[1].start()
+            pooler = Pooler(Nobody(), database)
+            servers.append(pooler)
+            environment["LONGSTOP_TEST_PG_POOLED"] = pooler.conninfo()
+            pooler.start()
+        if has_standby:
+            standby = Standby(Nobody(), database)
+            servers.append(standby)
+            standby.start()
+            environment["LONGSTOP_TEST_PG_STANDBY"] = standby.conninfo()
+            environment["LONGSTOP_TEST_PG_BOTH"] = database.conninfo(standby)
         signal.signal(signal.SIGUSR1, database.crash)
         signal.signal(signal.SIGUSR2, lambda *_: database.start())
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        status = subprocess.run(sys.argv[1:], env=environment,
+        status = subprocess.run(words[has_standby:], env=environment,
                                 check=False).returncode
         if status != 0:
             print(database.log()[-4000:])
