@@ -53,6 +53,8 @@ TSAN_TESTS = (r"^(conformance\.store_.*|unit\.store\..*|unit\.io\.process"
 
 # Files of e2e that bear a program thirty times slower.
 UNDER_VALGRIND = ["test_webhook", "test_events", "test_cloudevents"]
+# Floors whose unit tests wait for nothing and start nothing.
+FLOORS_UNDER_VALGRIND = ["base", "wire", "config", "model"]
 
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 
@@ -313,6 +315,27 @@ def suite_e2e(suite, options):
         suite.run_counted(argv, limit=3600 if options.long else 900)
 
 
+def units_of(floors):
+    """The unit programs of these floors, by name."""
+    return [f"unit_{floor}_{name[len('test_'):-len('.c')]}"
+            for floor in floors for name in sorted(os.listdir(
+                os.path.join(ROOT, "tests", "unit", floor)))
+            if name.startswith("test_") and name.endswith(".c")]
+
+
+def check_units(suite, check):
+    """Memcheck, which sees what is read before it was written, over the unit
+    programs that only compute."""
+    names = units_of(FLOORS_UNDER_VALGRIND)
+    build(suite, "release", names)
+    paths = [os.path.join(tree_path("release"), "tests", name)
+             for name in names]
+    with concurrent.futures.ThreadPoolExecutor(int(PARALLEL)) as pool:
+        codes = pool.map(lambda path: suite.run([*check, path], 1800), paths)
+        for name, code in zip(names, codes):
+            suite.count(code == 0, f"{name} ended with {code} in memcheck")
+
+
 def suite_valgrind(suite, options):
     """The program under memcheck, which has nothing to say of it."""
     del options
@@ -322,7 +345,9 @@ def suite_valgrind(suite, options):
     build(suite, "release", PROGRAMS)
     check = ["valgrind", "-q", "--leak-check=full",
              "--errors-for-leak-kinds=definite", "--error-exitcode=99",
-             f"--log-file={folder}/%p.log"]
+             "--suppressions=" + os.path.join(ROOT, "tests", "valgrind.supp")]
+    check_units(suite, check)
+    check.append(f"--log-file={folder}/%p.log")
     for name in PROGRAMS:
         path = os.path.join(folder, name)
         words = check * (name == "longstop") + \
