@@ -30,7 +30,8 @@
  * attempts run to their own end. Until the first two are done no other run
  * begins. It is destroyed when nobody needs it: `uses` counts itself while it
  * runs or is handed over, its epoch, each handler that it has made, and each
- * question to the admin listener that may point into it.
+ * question to the admin listener that may point into it. While handlers of it
+ * are all that is needed, it is stripped of the rest.
  */
 
 #define PATIENCE_MS (30 * INSTANT_SECOND_MS)
@@ -159,7 +160,7 @@ let_handler_go(struct generation_made *made)
     if (handler != NULL) {
         handler->ops->destroy(handler);
     }
-    generation_release(made->generation);
+    generation_release_made(made->generation);
 }
 
 /* handler's `closed`. */
@@ -209,6 +210,8 @@ reap(void *arg)
         if (generation->uses == 0) {
             generation_destroy_sources(generation);
             generation_destroy(generation);
+        } else {
+            generation_strip(generation);
         }
     }
 }

@@ -481,6 +481,8 @@ bind_all(struct configuration *configuration, const struct config_node *root)
     struct config_binding binding = { .arena = &configuration->arena,
                                       .report = &configuration->report,
                                       .user = configuration };
+    struct config_binding connectors = binding;
+    connectors.arena = &configuration->bound;
     enum status status =
         config_bind(&binding, &settings_table, root, &configuration->settings);
     if (status == STATUS_OK) {
@@ -489,7 +491,7 @@ bind_all(struct configuration *configuration, const struct config_node *root)
                                 &configuration->report, &configuration->places);
     }
     if (status == STATUS_OK) {
-        status = bind_connectors(configuration, &binding);
+        status = bind_connectors(configuration, &connectors);
     }
     if (status == STATUS_OK) {
         status = configuration_read_token(configuration);
@@ -580,11 +582,19 @@ configuration_load_to_ask(const char *path, struct configuration *ret,
 }
 
 void
-configuration_fini(struct configuration *configuration)
+configuration_forget_connectors(struct configuration *configuration)
 {
     for (size_t i = 0; i < configuration->connector_count; i++) {
         connector_fini(&configuration->connectors[i]);
     }
+    configuration->connector_count = 0;
+    arena_fini(&configuration->bound);
+}
+
+void
+configuration_fini(struct configuration *configuration)
+{
+    configuration_forget_connectors(configuration);
     config_report_fini(&configuration->report);
     arena_fini(&configuration->arena);
     *configuration = (struct configuration){ 0 };

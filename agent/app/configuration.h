@@ -12,6 +12,7 @@
 
 struct configuration {
     struct arena arena; /* holds everything below */
+    struct arena bound; /* but what connectors were bound to, with secrets */
     struct config_report report;
     struct slice path;              /* of the main file */
     struct slice directory;         /* of the main file */
@@ -55,6 +56,11 @@ NODISCARD
 enum status configuration_load_to_ask(const char *path,
                                       struct configuration *ret,
                                       struct error *err);
+
+/* Forgets the connectors, and wipes what they were bound to, their secrets but
+ * those that stand in the file itself: for one of which only handlers are still
+ * needed. */
+void configuration_forget_connectors(struct configuration *configuration);
 
 /* Also wipes the secrets. */
 void configuration_fini(struct configuration *configuration);

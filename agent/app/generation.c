@@ -98,9 +98,16 @@ void
 generation_release(struct generation *generation)
 {
     generation->uses--;
-    if (generation->uses == 0) {
+    if (generation->uses == generation->makes) {
         generation->frame->unused(generation->frame->arg);
     }
+}
+
+void
+generation_release_made(struct generation *generation)
+{
+    generation->makes--;
+    generation_release(generation);
 }
 
 bool
@@ -165,6 +172,7 @@ generation_make_outlets(struct generation *generation,
         made->settings = &generation->outlets.at[i];
         generation->listed.at[i] = *generation->makers[i]->settings;
         if (!kept[i]) {
+            generation->makes++;
             generation_hold(generation);
         }
     }
@@ -513,15 +521,45 @@ generation_destroy_sources(struct generation *generation)
     streams_destroy(generation->streams);
     ingest_destroy(generation->ingest);
     ingest_destroy(generation->rehearsal);
+    generation->webhook = NULL;
+    generation->retention = NULL;
+    generation->accounting = NULL;
+    generation->registrar = NULL;
+    generation->refusals = NULL;
+    generation->walks = NULL;
+    generation->streams = NULL;
+    generation->ingest = NULL;
+    generation->rehearsal = NULL;
+}
+
+static void
+destroy_askers(struct generation *generation)
+{
+    fills_destroy(generation->fills);
+    access_destroy(generation->access);
+    links_destroy(generation->links);
+    generation->fills = NULL;
+    generation->access = NULL;
+    generation->links = NULL;
+}
+
+void
+generation_strip(struct generation *generation)
+{
+    if (generation->is_bare || generation->uses != generation->makes) {
+        return;
+    }
+    generation->is_bare = true;
+    generation_destroy_sources(generation);
+    destroy_askers(generation);
+    configuration_forget_connectors(generation->configuration);
 }
 
 void
 generation_destroy(struct generation *generation)
 {
     outlets_fini(&generation->outlets);
-    fills_destroy(generation->fills);
-    access_destroy(generation->access);
-    links_destroy(generation->links);
+    destroy_askers(generation);
     arena_fini(&generation->arena);
     if (generation->frame->runs) {
         configuration_fini(generation->configuration);

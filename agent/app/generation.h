@@ -61,6 +61,8 @@ struct generation {
     struct generation_made **makers; /* one for each of these */
     struct arena arena;              /* of the last three */
     size_t uses;                     /* why it cannot be destroyed yet */
+    size_t makes;                    /* of them, handlers that it has made */
+    bool is_bare;                    /* which are all that is left of it */
     struct dispatch_epoch epoch;     /* entered by the agent */
     struct access *access;
     struct fills *fills;
@@ -104,9 +106,16 @@ bool generation_has(const struct generation *generation,
 NODISCARD
 enum status generation_build(struct generation *generation, int64_t floor_ms);
 
-/* Counts why it is still needed; at the last release the frame is told. */
+/* Counts why it is still needed; the frame is told when nothing needs it any
+ * more, or nothing but handlers that it has made. */
 void generation_hold(struct generation *generation);
 void generation_release(struct generation *generation);
+/* The same for a handler that it has made and that is no more. */
+void generation_release_made(struct generation *generation);
+
+/* Destroys and forgets all but the handlers that it has made, where nothing
+ * else of it is needed: the secrets of its connectors with them. */
+void generation_strip(struct generation *generation);
 
 /* Begins what only an agent has that stays, before any source. */
 void generation_start_service(struct generation *generation);

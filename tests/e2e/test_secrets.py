@@ -22,6 +22,10 @@ PLACES = ("webhook", "poll", "user", "client", "refresh", "header", "signing",
           "path", "query")
 
 
+SPAN = 1 << 24  # bytes of memory that are read at a time
+MOST = 1 << 30
+
+
 def forms_of(canary):
     """How it may be written down, too."""
     plain = canary.encode()
@@ -31,6 +35,26 @@ def forms_of(canary):
     for pad in range(3):  # in whatever place of a base64 text
         text = base64.b64encode(b"x" * pad + plain).decode()
         yield text[4 if pad else 0:].rstrip("=")[:-2]
+
+
+def in_memory(agent, text):
+    """Whether it stands anywhere in what the agent may write to."""
+    process = f"/proc/{agent.child.pid}"
+    with open(process + "/maps", encoding="ascii") as file:
+        spans = re.findall(r"^(\w+)-(\w+) rw", file.read(), re.M)
+    with open(process + "/mem", "rb", buffering=0) as memory:
+        for start, end in ((int(a, 16), int(b, 16)) for a, b in spans):
+            if end - start > MOST:
+                continue  # a sanitizer's own
+            for at in range(start, end, SPAN):
+                try:
+                    memory.seek(at)
+                    if text.encode() in memory.read(
+                            min(end - at, SPAN + len(text))):
+                        return True
+                except OSError:
+                    break  # nothing to read
+    return False
 
 
 @unittest.skipUnless(shutil.which("openssl"), "openssl makes the certificates")
@@ -262,3 +286,34 @@ class Canaries(harness.Case):
         self.assertEqual(agent.child.wait(20), -signal.SIGQUIT)
         self.assertEqual([name for name in os.listdir(agent.dir)
                           if name.startswith("core")], [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root reads its memory")
+    def test_an_old_secret_is_wiped_when_a_new_one_is_taken_up(self):
+        agent = self.agent({"shop": harness.pet_store()})
+        shop = agent.config["connectors"]["shop"]["with"]
+        del shop["webhook_secret"]
+        shop["webhook_secret_file"] = "shop.secret"
+        old, new = (f"canary-{secrets.token_hex(12)}" for _ in range(2))
+
+        def keep(secret):
+            with open(agent.path("shop.secret"), "w",
+                      encoding="utf-8") as file:
+                file.write(secret)
+            os.chmod(agent.path("shop.secret"), 0o600)
+
+        def send(order, secret):
+            hook = Hook(order, iso())
+            hook.headers["X-Webhook-Signature"] = harness.sign(
+                hook.body, secret)
+            return hook.send(agent).status
+
+        keep(old)
+        agent.write_config()
+        agent.start()
+        self.assertEqual(send(1, old), 202)
+        self.assertTrue(in_memory(agent, old), "the search does find")
+        keep(new)
+        self.assertEqual(agent.command("reload").returncode, 0)
+        self.assertEqual([send(2, old), send(3, new)], [401, 202])
+        self.assertTrue(in_memory(agent, new))
+        wait_until(lambda: not in_memory(agent, old), "the old one is gone")
