@@ -251,16 +251,6 @@ store_worker_on_failure(struct store_worker *worker,
     worker->on_failure_arg = arg;
 }
 
-void
-store_worker_on_room(struct store_worker *worker,
-                     void (*fn)(void *arg, bool is_full, const char *words),
-                     void *arg)
-{
-    (void)worker;
-    (void)fn;
-    (void)arg;
-}
-
 int64_t
 worker_floor_ms(const struct store_worker *worker)
 {
