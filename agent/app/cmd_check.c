@@ -269,6 +269,22 @@ print_retention(const struct poll_spec *poll, const struct promise *promise)
     (void)printf("\n");
 }
 
+/* A list that is asked for without a cursor may keep its latest rows only. What
+ * it has dropped since the last walk is told by the rows of before, which are
+ * gone too; a row that it had not shown by then tells nothing. */
+static void
+print_latest(const struct poll_spec *poll, const struct promise *promise)
+{
+    char shown[INSTANT_TEXT_BYTES];
+    if (poll->cursor.kind == CURSOR_SEEN && poll->retention_ms == 0) {
+        (void)printf("  latest rows: where the list keeps only so many, what "
+                     "it shows late and drops before the next walk leaves no "
+                     "trace; walk so often that what stood %s before a walk "
+                     "is still there at the next\n",
+                     instant_span_text(promise->shown_ms, shown));
+    }
+}
+
 /* What its list makes up for, and what it costs to read it. */
 static void
 print_list(const struct hosts *hosts, size_t at)
@@ -284,6 +300,7 @@ print_list(const struct hosts *hosts, size_t at)
     if (poll->retention_ms > 0) {
         print_retention(poll, &promise);
     }
+    print_latest(poll, &promise);
     if (poll->order != ORDER_ASC) {
         (void)printf("  order: a walk may bring newer events before older; "
                      "'order_by' of a handler hands over those of one object "

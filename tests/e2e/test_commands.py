@@ -111,6 +111,21 @@ class Check(harness.Case):
                       "shown later waits for a sweep", got)
         self.assertIn("what only such a walk covers is here within", got)
 
+    def test_it_says_what_a_list_of_latest_rows_cannot_tell(self):
+        feed = {"use": "rss_atom", "with": {"feed": "http://127.0.0.1:9/feed"},
+                "poll": {"every": "5m", "overlap": "20m"}}
+        for shop, says in ((feed, True),
+                           (dict(feed, poll=dict(feed["poll"],
+                                                 retention="7d")), False),
+                           (harness.pet_store(self.provider()), False)):
+            agent = self.agent({"shop": shop})
+            got = agent.command("check")
+            self.assertEqual(got.returncode, 0, got.stderr)
+            self.assertEqual("what it shows late and drops before the next "
+                             "walk leaves no trace; walk so often that what "
+                             "stood 20m before a walk is still there"
+                             in got.stdout.decode(), says, got.stdout)
+
     def test_it_says_where_webhooks_go_and_grace_where_two_can_tell(self):
         provider = self.provider()
         both = harness.pet_store(provider)
