@@ -265,7 +265,6 @@ static const char *const texts[SQL_COUNT] = {
         "SELECT current_setting('server_version_num')::int8,"
         "convert_to(current_setting('synchronous_commit'),'UTF8'),"
         "convert_to(current_setting('fsync'),'UTF8'),"
-        "convert_to(current_setting('server_encoding'),'UTF8'),"
         "pg_is_in_recovery(),"
         "floor(extract(epoch FROM clock_timestamp())*1000)::int8,"
         "to_regclass('longstop.meta') IS NOT NULL,"

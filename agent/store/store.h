@@ -40,6 +40,7 @@ struct store_settings {
     int64_t lease_slack_ms; /* added to a handler's timeout for its lease */
     int64_t page_size;      /* of a new SQLite file: 4096 */
     int64_t attempts_each;  /* log entries of one delivery: the last; 0: 100 */
+    const char *version;    /* of this program, for who shares the store */
     bool
         is_copy; /* it is opened to be copied, or copied into: see store_copy */
 };

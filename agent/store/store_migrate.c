@@ -35,6 +35,9 @@ store_migrate_run(const struct store_migrate_target *target, int have,
     if (have == newest) {
         return STATUS_OK;
     }
+    if (target->is_open) {
+        return apply_all(target, have, migrations, count, err);
+    }
     enum status status = target->exec(target->arg, "BEGIN IMMEDIATE", err);
     if (status != STATUS_OK) {
         return status;

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct store_migration {
@@ -25,6 +26,7 @@ struct store_migrate_target {
     enum status (*exec)(void *arg, const char *sql, struct error *err);
     /* Writes down the version, inside the open transaction. */
     enum status (*set_version)(void *arg, int version, struct error *err);
+    bool is_open; /* a transaction is, by whoever calls, and stays so */
 };
 
 /*

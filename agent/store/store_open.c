@@ -3,13 +3,15 @@
 
 #include "store/store_backup.h"
 #include "store/store_copy.h"
+#include "store/store_pg.h"
 #include "store/store_pg_wake.h"
 #include "store/store_sqlite.h"
 #include "store/store_view.h"
 
 static const struct {
     struct slice scheme;
-    /* NULL: known by name, not in this build. */
+    bool is_file; /* what stands behind the scheme is its path */
+    /* A file's path, or the whole URL. */
     enum status (*open)(const char *rest, const struct store_settings *settings,
                         struct store **ret, struct error *err);
     enum status (*view)(const char *rest, struct store_view **ret,
@@ -18,9 +20,11 @@ static const struct {
     enum status (*wake)(const char *url, struct store_wake **ret,
                         struct error *err);
 } kinds[] = {
-    { SLICE("sqlite:"), store_sqlite_open, store_sqlite_view_open, NULL },
-    { SLICE("postgresql:"), NULL, NULL, store_pg_wake_open },
-    { SLICE("postgres:"), NULL, NULL, store_pg_wake_open },
+    { SLICE("sqlite:"), true, store_sqlite_open, store_sqlite_view_open, NULL },
+    { SLICE("postgresql:"), false, store_pg_open, store_pg_view_open,
+      store_pg_wake_open },
+    { SLICE("postgres:"), false, store_pg_open, store_pg_view_open,
+      store_pg_wake_open },
 };
 
 /* Returns the row of `url`'s scheme; the number of rows when there is none. */
@@ -45,19 +49,22 @@ store_known(const char *url, struct error *err)
         size_t colon = slice_find(text, ':');
         return error_set(err, STATUS_CONFIG,
                          "store: \"%.*s\" is no kind of store: write "
-                         "sqlite:PATH",
+                         "sqlite:PATH or postgresql://USER@HOST/DATABASE",
                          SLICE_ARG(slice_first(text, colon)));
-    }
-    if (kinds[kind].open == NULL) {
-        return error_set(err, STATUS_CONFIG,
-                         "store: this longstop is built without PostgreSQL: "
-                         "write sqlite:PATH");
     }
     if (text.len == kinds[kind].scheme.len) {
         return error_set(err, STATUS_CONFIG,
-                         "store: the path is missing: write sqlite:PATH");
+                         "store: the path is missing: write sqlite:PATH or "
+                         "postgresql://USER@HOST/DATABASE");
     }
     return STATUS_OK;
+}
+
+/* What is opened: a path, or the URL. */
+static const char *
+place_of(const char *url, size_t kind)
+{
+    return kinds[kind].is_file ? url + kinds[kind].scheme.len : url;
 }
 
 enum status
@@ -70,8 +77,7 @@ store_open(const char *url, const struct store_settings *settings,
     }
     size_t kind = find_kind(slice_of(url));
     struct store *store;
-    status =
-        kinds[kind].open(url + kinds[kind].scheme.len, settings, &store, err);
+    status = kinds[kind].open(place_of(url, kind), settings, &store, err);
     if (status == STATUS_OK && (settings == NULL || !settings->is_copy)) {
         status = store_copy_is_whole(store, err);
         if (status != STATUS_OK) {
@@ -90,10 +96,16 @@ static enum status
 path_of(const char *url, const char **ret, struct error *err)
 {
     enum status status = store_known(url, err);
-    if (status == STATUS_OK) {
-        *ret = url + kinds[find_kind(slice_of(url))].scheme.len;
+    if (status != STATUS_OK) {
+        return status;
     }
-    return status;
+    const size_t kind = find_kind(slice_of(url));
+    *ret = place_of(url, kind);
+    return kinds[kind].is_file
+               ? STATUS_OK
+               : error_set(err, STATUS_CONFIG,
+                           "store: a store in PostgreSQL is backed up with "
+                           "its own tools: pg_dump --schema=longstop");
 }
 
 enum status
@@ -136,7 +148,7 @@ store_view_open(const char *url, struct store_view **ret, struct error *err)
         return status;
     }
     size_t kind = find_kind(slice_of(url));
-    return kinds[kind].view(url + kinds[kind].scheme.len, ret, err);
+    return kinds[kind].view(place_of(url, kind), ret, err);
 }
 
 enum status

@@ -316,6 +316,9 @@ static enum status
 run_bound(struct pg_link *link, enum sql which, const struct bound *bound,
           struct longstop_result *result, struct error *err)
 {
+    if (text_of(link, which) == NULL) {
+        return error_set(err, STATUS_NOMEM, "store: out of memory");
+    }
     for (int tries = 0;; tries++) {
         struct longstop_failure failure = { .at = 0 };
         enum status status =
@@ -456,6 +459,11 @@ begin(struct sql_link *base, bool writes, struct error *err)
     struct pg_link *link = pg_link_of(base);
     struct longstop_failure failure = { .at = 0 };
     enum status status = STATUS_OK;
+    if (text_of(link, writes ? SQL_BEGIN : SQL_VIEW_BEGIN) == NULL ||
+        text_of(link, SQL_COMMIT) == NULL ||
+        text_of(link, SQL_ROLLBACK) == NULL) {
+        return error_set(err, STATUS_NOMEM, "store: out of memory");
+    }
     for (int tries = 0; tries < 2; tries++) {
         status = pg_link_connect(link, err);
         if (status != STATUS_OK) {

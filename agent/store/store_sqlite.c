@@ -313,8 +313,9 @@ identify(struct sqlite_link *link, int64_t *ret_version, struct error *err)
 static enum status
 migrate(struct sqlite_link *link, int64_t version, struct error *err)
 {
-    const struct store_migrate_target target = { link, migrate_exec,
-                                                 migrate_version };
+    const struct store_migrate_target target = {
+        .arg = link, .exec = migrate_exec, .set_version = migrate_version
+    };
     enum status status =
         store_migrate_run(&target, (int)version, store_migrate_sqlite,
                           store_migrate_sqlite_count, err);

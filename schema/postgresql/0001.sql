@@ -357,7 +357,8 @@ END $$;
 
 -- Takes a number that nobody uses: the one that has rested longest, and for
 -- `rest_ms` at least, so that the numbers of its events grow whatever a clock
--- says; else a new one. Waits for others that join. No row: none is left.
+-- says; else a new one. Says which number is the highest that an event has, or
+-- may have had. Waits for others that join. No row: none is left.
 CREATE FUNCTION join_agents(of_host bytea, of_version bytea, rest_ms bigint)
 RETURNS TABLE(number bigint, epoch bigint, highest bigint)
 LANGUAGE plpgsql VOLATILE AS $$
@@ -380,6 +381,7 @@ BEGIN
         RETURN;
     END IF;
     mine := nextval('longstop.epoch');
+    SELECT greatest(was, coalesce(max(e.id), 0)) INTO was FROM longstop.event e;
     INSERT INTO longstop.agent AS a
         VALUES (free, mine, of_host, of_version, at_ms, at_ms, was)
         ON CONFLICT ON CONSTRAINT agent_pkey DO UPDATE SET
@@ -391,22 +393,25 @@ BEGIN
 END $$;
 
 -- An agent that is gone: what it had leased is free, and due at once, its
--- attempts counted; what it added up goes to those that are gone; its number rests.
--- False: it is not there, or another one is at it.
+-- attempts counted; what it added up goes to those that are gone; its number
+-- rests. Returns how many deliveries were freed; -1: it is not there, or
+-- another one is at it.
 CREATE FUNCTION bury_agent(of_epoch bigint, silent_since_ms bigint)
-RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     gone bigint;
+    freed bigint;
 BEGIN
     SELECT a.number INTO gone FROM longstop.agent a
         WHERE a.epoch = of_epoch AND a.beat_ms <= silent_since_ms
         FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
-        RETURN false;
+        RETURN -1;
     END IF;
     UPDATE longstop.lease SET holder = 0, fence = fence + 1, asked = 0,
         poked = 0, freed_ms = longstop.now_ms() WHERE holder = of_epoch;
     UPDATE longstop.delivery SET due = 0, owner = 0 WHERE owner = of_epoch;
+    GET DIAGNOSTICS freed = ROW_COUNT;
     WITH part AS (DELETE FROM longstop.tally WHERE agent = gone RETURNING *)
     INSERT INTO longstop.tally AS t(handler, agent, pending, dead)
         SELECT handler, 0, pending, dead FROM part ORDER BY handler
@@ -420,7 +425,7 @@ BEGIN
         late = a.late + excluded.late, met = a.met + excluded.met,
         confirmed = a.confirmed + excluded.confirmed;
     UPDATE longstop.agent SET epoch = -gone WHERE number = gone;
-    RETURN true;
+    RETURN freed;
 END $$;
 
 -- ---- days ----

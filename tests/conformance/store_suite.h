@@ -18,6 +18,8 @@ struct store_suite_host {
     enum status (*view)(struct store_view **ret, struct error *err);
     /* Lowers what one row may hold. */
     void (*limit_row)(struct store *store, int bytes);
+    /* Several may have it open, and its place is there before it is made. */
+    bool is_shared;
 };
 
 /* Return the number of tests that failed. */

@@ -54,8 +54,9 @@ main(void)
         return 1;
     }
     (void)snprintf(url, sizeof(url), "sqlite:%s/db", folder);
-    const struct store_suite_host host = { wipe, open_one, view_one,
-                                           limit_row };
+    const struct store_suite_host host = {
+        .wipe = wipe, .open = open_one, .view = view_one, .limit_row = limit_row
+    };
     int failed = store_suite_run(&host) + gap_suite_run(&host) +
                  fill_suite_run(&host) + seed_suite_run(&host) +
                  view_suite_run(&host) + relay_suite_run(&host) +

@@ -62,8 +62,9 @@ what_is_missing_is_applied_in_one_transaction(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct script script = { .fail_on = rows[i].fail_on };
-        const struct store_migrate_target target = { &script, script_exec,
-                                                     script_version };
+        const struct store_migrate_target target = {
+            .arg = &script, .exec = script_exec, .set_version = script_version
+        };
         struct error err = { 0 };
         assert_int_equal(
             store_migrate_run(&target, rows[i].have, three, 3, &err),
@@ -79,12 +80,30 @@ a_failed_migration_is_named(void **state)
 {
     (void)state;
     struct script script = { .fail_on = "two" };
-    const struct store_migrate_target target = { &script, script_exec,
-                                                 script_version };
+    const struct store_migrate_target target = {
+        .arg = &script, .exec = script_exec, .set_version = script_version
+    };
     struct error err = { 0 };
     assert_int_equal(store_migrate_run(&target, 0, three, 3, &err),
                      STATUS_FULL);
     assert_string_equal(err.text, "migration 2: no room");
+    buf_fini(&script.said);
+}
+
+static void
+within_a_transaction_of_the_callers_none_is_begun(void **state)
+{
+    (void)state;
+    struct script script = { 0 };
+    const struct store_migrate_target target = {
+        .arg = &script,
+        .exec = script_exec,
+        .set_version = script_version,
+        .is_open = true,
+    };
+    struct error err = { 0 };
+    assert_int_equal(store_migrate_run(&target, 1, three, 3, &err), STATUS_OK);
+    assert_true(slice_equal_text(buf_slice(&script.said), "two;three;v3;"));
     buf_fini(&script.said);
 }
 
@@ -114,6 +133,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_missing_is_applied_in_one_transaction),
         cmocka_unit_test(a_failed_migration_is_named),
+        cmocka_unit_test(within_a_transaction_of_the_callers_none_is_begun),
         cmocka_unit_test(the_embedded_ones_are_numbered_without_a_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
