@@ -477,7 +477,7 @@ say_ready(const struct agent *agent)
                                 ? slice_of("none: outbound only")
                                 : configuration->places.listen_address),
         log_slice("admin", configuration->places.admin_address),
-        log_slice("store", configuration->places.store_url),
+        log_slice("store", configuration->places.store_shown),
         log_i64("connectors", (int64_t)configuration->connector_count),
         log_i64("handlers", (int64_t)agent->generation->listed.count));
     notify_send("READY=1");

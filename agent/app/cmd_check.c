@@ -377,7 +377,7 @@ print_text(const struct configuration *configuration)
                      handler_kind_name(handlers[i].kind));
     }
     (void)printf("store %.*s\nadmin %.*s\n",
-                 SLICE_ARG(configuration->places.store_url),
+                 SLICE_ARG(configuration->places.store_shown),
                  SLICE_ARG(configuration->places.admin_address));
     (void)printf("%.*s: ok, %zu file%s, %zu warning%s\n",
                  SLICE_ARG(configuration->path), configuration->file_count,
@@ -499,7 +499,7 @@ print_json(const struct configuration *configuration, bool ok)
     json_add_bool(tree, root, "ok", ok);
     json_add_i64(tree, root, "files", (int64_t)configuration->file_count);
     json_add_raw(tree, root, "findings", buf_slice(&findings));
-    json_add_text(tree, root, "store", configuration->places.store_url);
+    json_add_text(tree, root, "store", configuration->places.store_shown);
     json_add_text(tree, root, "admin", configuration->places.admin_address);
     struct json_node *list = json_add_array(tree, root, "connectors");
     for (size_t i = 0; ok && i < configuration->connector_count; i++) {

@@ -79,6 +79,69 @@ place(const struct finding *finding, struct slice scheme,
     return status;
 }
 
+static size_t
+last_of(struct slice text, char byte)
+{
+    size_t last = SIZE_MAX;
+    for (size_t i = 0; i < text.len; i++) {
+        last = text.ptr[i] == byte ? i : last;
+    }
+    return last;
+}
+
+/* The URL of a server, for people: "postgresql://ME:***@HOST/DATABASE". What
+ * stands behind `?` may hold a password too. */
+static enum status
+show_server(struct slice url, struct arena *arena, struct slice *ret)
+{
+    struct buf text = { 0 };
+    struct slice plain = slice_first(url, slice_find(url, '?'));
+    size_t scheme = slice_find_slice(plain, slice_of("//"));
+    size_t at = last_of(plain, '@'); /* libpq looks for the last one too */
+    size_t colon = scheme == SIZE_MAX
+                       ? SIZE_MAX
+                       : slice_find(slice_from(plain, scheme), ':');
+    if (at != SIZE_MAX && colon != SIZE_MAX && scheme + colon < at) {
+        buf_append(&text, slice_first(plain, scheme + colon));
+        buf_text(&text, ":***");
+        buf_append(&text, slice_from(plain, at));
+    } else {
+        buf_append(&text, plain);
+    }
+    enum status status = buf_status(&text);
+    if (status == STATUS_OK) {
+        status = arena_copy(arena, buf_slice(&text), ret);
+    }
+    buf_fini(&text);
+    return status;
+}
+
+static enum status
+place_server(const struct finding *finding, struct slice url)
+{
+    struct slice state =
+        unit_directory(finding, "STATE_DIRECTORY", UNIT_PLACE_STATE);
+    enum status status =
+        show_server(url, finding->arena, &finding->into->store_shown);
+    finding->into->store_url = url;
+    return status != STATUS_OK
+               ? status
+               : paths_join(state.len > 0 ? state : finding->directory,
+                            slice_of("longstop.db"), finding->arena,
+                            &finding->into->store_path);
+}
+
+static enum status
+place_file(const struct finding *finding, struct slice directory,
+           struct slice path)
+{
+    enum status status =
+        place(finding, sqlite, directory, path, &finding->into->store_url,
+              &finding->into->store_path);
+    finding->into->store_shown = finding->into->store_url;
+    return status;
+}
+
 /* Relative to the file where one is named, else in the state's directory. */
 static enum status
 place_store(const struct finding *finding)
@@ -88,9 +151,8 @@ place_store(const struct finding *finding)
     if (config_node_child(finding->root, "store") == NULL || url.ptr == NULL) {
         struct slice state =
             unit_directory(finding, "STATE_DIRECTORY", UNIT_PLACE_STATE);
-        return place(finding, sqlite, state.len > 0 ? state : slice_of("."),
-                     slice_of("longstop.db"), &finding->into->store_url,
-                     &finding->into->store_path);
+        return place_file(finding, state.len > 0 ? state : slice_of("."),
+                          slice_of("longstop.db"));
     }
     if (store_known(url.ptr, &err) != STATUS_OK) {
         struct config_mark mark = place_of(finding->root, NULL, "store");
@@ -99,9 +161,9 @@ place_store(const struct finding *finding)
         config_report_add(finding->report, CONFIG_ERROR, mark, "%s", err.text);
         return STATUS_OK;
     }
-    return place(finding, sqlite, finding->directory,
-                 slice_from(url, sqlite.len), &finding->into->store_url,
-                 &finding->into->store_path);
+    return slice_starts(url, sqlite) ? place_file(finding, finding->directory,
+                                                  slice_from(url, sqlite.len))
+                                     : place_server(finding, url);
 }
 
 /* What no configuration has is kept beside the store. */

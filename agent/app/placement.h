@@ -13,9 +13,11 @@
 #include "config/config_yaml.h"
 
 struct placement {
-    struct slice store_url;      /* absolute or as written, "sqlite:PATH" */
-    struct slice store_path;     /* of an SQLite store */
-    struct slice secrets;        /* the directory of kept secrets, see kept.h */
+    struct slice store_url;   /* absolute or as written, "sqlite:PATH" */
+    struct slice store_shown; /* the same without a password */
+    struct slice store_path;  /* of an SQLite store; of another, where one would
+                                 be: what is kept beside it is there */
+    struct slice secrets;     /* the directory of kept secrets, see kept.h */
     struct slice admin_address;  /* as http_server takes it */
     struct slice listen_address; /* likewise; empty without `listen` */
     struct slice public_url; /* listen.public_url without a slash behind it */

@@ -281,6 +281,10 @@ places_are_relative_to_the_file_or_given_by_systemd(void **state)
           "unix:sub/a.sock" },
         { "admin: {address: 'localhost:1'}\n", "", "/r", "sqlite:longstop.db",
           "localhost:1" },
+        { "store: postgresql://u@h/d\n", "", "", "postgresql://u@h/d",
+          "unix:sub/admin.sock" },
+        { "store: postgres://u@h/d\n", "/s", "", "postgres://u@h/d",
+          "unix:/s/admin.sock" },
     };
     struct buf text = { 0 };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -311,6 +315,38 @@ places_are_relative_to_the_file_or_given_by_systemd(void **state)
     }
     (void)unsetenv("STATE_DIRECTORY");
     (void)unsetenv("RUNTIME_DIRECTORY");
+    buf_fini(&text);
+}
+
+static void
+a_store_is_shown_without_a_password(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        const char *shown;
+    } rows[] = {
+        { "sqlite:/d/x.db", "sqlite:/d/x.db" },
+        { "postgresql://h/d", "postgresql://h/d" },
+        { "postgresql:///d", "postgresql:///d" },
+        { "postgresql://me@h:5432/d", "postgresql://me@h:5432/d" },
+        { "postgresql://me:s3cret@h/d", "postgresql://me:***@h/d" },
+        { "postgresql://me:@h/d", "postgresql://me:***@h/d" },
+        { "postgresql://me@h/d?password=s3cret", "postgresql://me@h/d" },
+        { "postgres://me:s3@cret@h/d", "postgres://me:***@h/d" },
+    };
+    struct buf text = { 0 };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct configuration configuration;
+        buf_clear(&text);
+        buf_format(&text, "store: '%s'\n" LISTEN SHOP, rows[i].url);
+        write_file("a.yaml", text.ptr);
+        assert_int_equal(configuration_load("a.yaml", &configuration, NULL),
+                         STATUS_OK);
+        assert_true(
+            slice_equal_text(configuration.places.store_shown, rows[i].shown));
+        configuration_fini(&configuration);
+    }
     buf_fini(&text);
 }
 
@@ -445,6 +481,7 @@ main(void)
         cmocka_unit_test(each_mistake_is_told_once),
         cmocka_unit_test(no_secret_is_shown),
         cmocka_unit_test(places_are_relative_to_the_file_or_given_by_systemd),
+        cmocka_unit_test(a_store_is_shown_without_a_password),
         cmocka_unit_test(
             secrets_come_from_files_beside_the_one_that_names_them),
         cmocka_unit_test(who_only_asks_needs_no_secret_and_no_connector_file),
