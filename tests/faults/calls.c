@@ -128,15 +128,39 @@ struct end {
     uint64_t state;     /* behind the last acknowledged step; 0: none was */
 };
 
+static uint64_t
+state_of(struct life *life)
+{
+    hold(true);
+    const uint64_t state = life_state(life);
+    hold(false);
+    return state;
+}
+
+/* What is wrong with a store in which step `step` failed; NULL for nothing. */
+static const char *
+judge(struct life *life, const struct row *row, int step)
+{
+    const bool is_final = life->store->link.link.failed != STATUS_OK;
+    finals += is_final ? 1 : 0;
+    if (row->stays) {
+        return is_final ? "a store that could go on does not" : NULL;
+    }
+    if (!is_final) {
+        return "a store that must not go on does";
+    }
+    return says_no_more(life, step)
+               ? NULL
+               : "something is acknowledged behind a failure";
+}
+
 static void
 live(struct life *life, const struct row *row, struct end *end)
 {
     struct error err = { 0 };
     end->status = life_open(life, path, &err);
     for (int i = 0; end->status == STATUS_OK && i < life_steps(); i++) {
-        hold(true);
-        end->state = life_state(life);
-        hold(false);
+        end->state = state_of(life);
         for (int tries = 0; tries < TRIES; tries++) {
             end->status = life_step(life, path, i, &err);
             if (end->status == STATUS_OK || life->store == NULL ||
@@ -144,22 +168,12 @@ live(struct life *life, const struct row *row, struct end *end)
                 break;
             }
         }
-        if (end->status == STATUS_OK || life->store == NULL) {
-            continue;
-        }
-        finals += life->store->link.link.failed != STATUS_OK ? 1 : 0;
-        if (row->stays && life->store->link.link.failed != STATUS_OK) {
-            end->wrong = "a store that could go on does not";
-        } else if (!row->stays && life->store->link.link.failed == STATUS_OK) {
-            end->wrong = "a store that must not go on does";
-        } else if (!row->stays && !says_no_more(life, i)) {
-            end->wrong = "something is acknowledged behind a failure";
+        if (end->status != STATUS_OK && life->store != NULL) {
+            end->wrong = judge(life, row, i);
         }
     }
     if (end->status == STATUS_OK && life->store != NULL) {
-        hold(true);
-        end->state = life_state(life);
-        hold(false);
+        end->state = state_of(life);
     }
 }
 
