@@ -21,7 +21,7 @@ enum {
     TOLD_MOST = 10,
     MEMORY = 0, /* no call of a file: an allocation */
     /* There are thousands, and many fail alike. */
-    MEMORY_STRIDE = 11
+    MEMORY_STRIDE = 37
 };
 
 /* Kinds of failures, and what a store that serves must say of them. */
