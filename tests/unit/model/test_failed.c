@@ -327,6 +327,37 @@ set_up(void **state)
     return digest_init(NULL) == STATUS_OK ? 0 : -1;
 }
 
+static void
+an_allocation_that_fails_is_told_and_is_no_list(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"rows\":[{\"guid\":\"a\",\"s\":1},{\"guid\":\"b\",\"s\":2}]}";
+    struct bound bound;
+    enum status status = STATUS_NOMEM;
+    long n = 0;
+    bind(&bound, "recover: {list_failed: {where: {s_ne: '1'}}}");
+    for (; status != STATUS_OK && n < 100; n++) {
+        struct arena arena = { 0 };
+        struct rendered_request request;
+        struct failed_page page = { 0 };
+        (void)mem_fail_after(n, 0);
+        status =
+            failed_list(&bound.connector, slice_of(""), &arena, &request, NULL);
+        if (status == STATUS_OK) {
+            status = read_page(&bound.connector, (struct http_fields){ 0 },
+                               body, &arena, &page);
+        }
+        (void)mem_fail_after(-1, 0);
+        assert_true(status == STATUS_OK || status == STATUS_NOMEM);
+        assert_int_equal(page.count, status == STATUS_OK ? 1 : 0);
+        arena_fini(&arena);
+    }
+    assert_int_equal(status, STATUS_OK);
+    assert_true(n > 1);
+    bound_fini(&bound);
+}
+
 int
 main(void)
 {
@@ -340,6 +371,7 @@ main(void)
         cmocka_unit_test(the_pages_of_the_list_itself_are_those_of_poll),
         cmocka_unit_test(
             all_of_a_span_is_asked_for_where_the_request_names_one),
+        cmocka_unit_test(an_allocation_that_fails_is_told_and_is_no_list),
     };
     return cmocka_run_group_tests_name("model/failed", tests, set_up, NULL);
 }

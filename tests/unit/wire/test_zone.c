@@ -199,6 +199,21 @@ files_say_what_clocks_show(void **state)
     arena_fini(&arena);
 }
 
+static void
+without_memory_there_is_no_zone_and_no_rule_is_called_wrong(void **state)
+{
+    (void)state;
+    struct arena arena = { 0 };
+    const struct zone *zone = NULL;
+    (void)mem_fail_after(0, 1);
+    const enum status status = zone_rule(slice_of(BERLIN), &arena, &zone);
+    (void)mem_fail_after(-1, 0);
+    assert_int_equal(status, STATUS_NOMEM);
+    assert_null(zone);
+    assert_int_equal(zone_rule(slice_of(BERLIN), &arena, &zone), STATUS_OK);
+    arena_fini(&arena);
+}
+
 int
 main(void)
 {
@@ -207,6 +222,8 @@ main(void)
         cmocka_unit_test(what_is_no_rule_is_refused),
         cmocka_unit_test(a_bound_is_never_in_an_hour_that_comes_twice),
         cmocka_unit_test(files_say_what_clocks_show),
+        cmocka_unit_test(
+            without_memory_there_is_no_zone_and_no_rule_is_called_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
