@@ -211,6 +211,29 @@ class Contract:
         self.wait_settled(agent)
         self.assert_all(server, keys)
 
+    def unread(self, server):
+        """Bytes that its kernel holds for it (proc(5), /proc/net/tcp)."""
+        port = int(self.address_of(server).rpartition(":")[2])
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+        return sum(int(row[4].split(":")[1], 16) for row in rows
+                   if int(row[1].split(":")[1], 16) == port and
+                   row[3] == "01")
+
+    def test_what_a_broker_never_read_before_it_was_killed_comes_again(self):
+        # In the test above it may have stored what it was held from answering.
+        server = self.ready_server()
+        agent = self.agent_to(server)
+        keys = self.send(agent, 5)
+        self.wait_settled(agent)
+        server.hold()
+        keys += self.send(agent, 20)
+        wait_until(lambda: self.unread(server) > 0, "some are under way")
+        server.kill()
+        server.start()
+        self.wait_settled(agent)
+        self.assert_all(server, keys)
+
     def test_a_broker_that_comes_later_is_waited_for(self):
         server = self.server()
         agent = self.agent_to(server)
