@@ -66,6 +66,9 @@ class Examples(harness.Case):
                     self.assertEqual(answer.status, 202)
                 wait_until(lambda: self.orders(agent) == list(ORDERS),
                            f"{name}: all orders are there")
+                wait_until(lambda: agent.query(
+                    "SELECT 1 FROM delivery LIMIT 1") == [],
+                    f"{name}: it says so")
                 agent.stop()
 
     def test_every_example_is_told_of_in_the_readme(self):

@@ -122,6 +122,9 @@ class Connections(Http):
             Hook(i, iso()).send(agent)
         self.wait_done(agent, 50)
         self.assertEqual(len(server.connections), 1)
+        self.assertEqual({line for head in server.heads for line in head if
+                          line.startswith("Content-Type: ")},
+                         {"Content-Type: application/cloudevents+json"})
 
     def test_as_many_connections_as_concurrency_are_used(self):
         gate = threading.Barrier(12)
@@ -307,9 +310,11 @@ class Certificates(Http):
         self.dir = self.provider_dir()
         self.ssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
                  "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=ca")
-        for name in ("server", "client"):
+        here = "IP:127.0.0.1,DNS:localhost"
+        for name, owns in (("server", here), ("client", here),
+                           ("other", "DNS:elsewhere.example")):
             with open(f"{self.dir}/{name}.ext", "w", encoding="ascii") as file:
-                file.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+                file.write(f"subjectAltName={owns}\n")
             self.ssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout",
                      f"{name}.key", "-out", f"{name}.csr", "-subj",
                      f"/CN={name}")
@@ -330,11 +335,11 @@ class Certificates(Http):
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def serve_tls(self, verify):
+    def serve_tls(self, verify, name="server"):
         import ssl
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.path("server.pem"),
-                                self.path("server.key"))
+        context.load_cert_chain(self.path(f"{name}.pem"),
+                                self.path(f"{name}.key"))
         if verify:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(self.path("ca.pem"))
@@ -374,6 +379,14 @@ class Certificates(Http):
         self.assertEqual(server.heads, [])
         self.assertIn("certificate", self.details(agent)[0][0])
 
+    def test_a_server_whose_certificate_is_anothers_gets_nothing(self):
+        server, url = self.serve_tls(False, "other")
+        agent = self.agent_to(url, http={"ca_file": self.path("ca.pem")})
+        Hook(1, iso()).send(agent)
+        wait_until(lambda: self.count(agent, "retry") > 0, "it fails")
+        self.assertEqual(server.heads, [])
+        self.assertRegex(self.details(agent)[0][0], "certificate|subject name")
+
     def test_a_certificate_that_is_not_there_is_said_at_the_start(self):
         agent = self.agent({"shop": harness.pet_store()}, {"mirror": {"http": {
             "url": "https://localhost/", "ca_file": "nowhere.pem"}}})
@@ -405,8 +418,11 @@ class Certificates(Http):
 
     def check_http2(self, url, http):
         agent = self.agent_to(url, concurrency=8, http=http)
+        # All at once where there is no connection yet.
+        self.assertEqual(agent.command("pause", "mirror").returncode, 0)
         for i in range(40):
             Hook(i, iso()).send(agent)
+        self.assertEqual(agent.command("resume", "mirror").returncode, 0)
         self.wait_done(agent, 40)
         posts = self.frames(b":method: POST")
         self.assertEqual(len(posts), 40)

@@ -342,6 +342,7 @@ class Mistakes(Lines):
                 ({"exec": ["true"], "worker": True, "format": "raw"},
                  "given one CloudEvents object a line"),
                 ({"unix": "s", "format": "raw"}, "object a line"),
+                ({"file": "f", "format": "raw"}, "object a line"),
                 ({"unix": "s", "file": "f"}, "exactly one of")):
             agent = self.agent({"shop": harness.pet_store()}, {"h": handler})
             agent.write_config()
