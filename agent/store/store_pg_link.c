@@ -7,32 +7,13 @@
 #include "io/clock.h"
 #include "model/retry.h"
 #include "store/store_pg_meaning.h"
+#include "store/store_pg_post.h"
 
 /* A connection that lasted so long and was lost is made anew at once. */
 #define STEADY_MS 10000
 
 /* Waits between tries to connect. */
 static const struct retry_policy waits = { .first_ms = 250, .cap_ms = 10000 };
-
-/*
- * Statements of which nobody looks at what they changed: they are posted, and
- * waited for with the next one that somebody looks at, or the commit. Which of
- * them failed is not known to who ran it then; so the transaction is to be
- * tried again, and nothing is posted in that.
- */
-static bool
-is_posted(const struct pg_link *link, enum sql which)
-{
-    static const bool posted[SQL_COUNT] = {
-        [SQL_LEDGER_MARK] = true,   [SQL_EVENT_ADD] = true,
-        [SQL_SIGHTING_ADD] = true,  [SQL_FILL_ADD] = true,
-        [SQL_FILL_ASKED] = true,    [SQL_FILL_BODY] = true,
-        [SQL_DELIVERY_ADD] = true,  [SQL_ATTEMPT_ADD] = true,
-        [SQL_ATTEMPT_BOUND] = true, [SQL_REFUSAL_ADD] = true,
-        [SQL_REFUSAL_TRIM] = true,
-    };
-    return link->is_open && !link->is_careful && posted[which];
-}
 
 static struct pg_link *
 pg_link_of(struct sql_link *link)
@@ -51,6 +32,7 @@ let_go(struct pg_link *link)
         link->database->close(link->session);
         link->session = NULL;
         link->posted = 0;
+        pg_post_forget(&link->post);
         if (now_ms - link->connected_ms >= STEADY_MS) {
             link->failures = 0;
             link->not_before_ms = now_ms;
@@ -203,6 +185,21 @@ struct pg_rows {
     size_t next; /* behind the one that is looked at */
 };
 
+/* Sends the rows that wait. */
+static enum longstop_answer
+send_rows(struct pg_link *link, struct longstop_failure *failure)
+{
+    struct pg_post_batch batch;
+    enum longstop_answer answer = LONGSTOP_OK;
+    while (answer == LONGSTOP_OK && pg_post_take(&link->post, &batch)) {
+        link->posted++;
+        answer = link->database->post(link->session, &batch.statement,
+                                      batch.values, batch.count, failure);
+    }
+    pg_post_forget(&link->post);
+    return answer;
+}
+
 /* Hands the bound values over with a statement, and waits for it where there is
  * a `result`. */
 static enum longstop_answer
@@ -216,6 +213,17 @@ hand_over(struct pg_link *link, enum sql which, struct longstop_result *result,
     if (statement.text == NULL) {
         (void)memcpy(failure->words, "out of memory", sizeof("out of memory"));
         return LONGSTOP_RETRY;
+    }
+    if (result == NULL && link->is_open &&
+        pg_post_gather(&link->post, which, statement.text, link->values,
+                       count)) {
+        return LONGSTOP_OK;
+    }
+    if (pg_post_must_go(&link->post, which)) {
+        const enum longstop_answer answer = send_rows(link, failure);
+        if (answer != LONGSTOP_OK) {
+            return answer;
+        }
     }
     if (result == NULL) {
         link->posted++;
@@ -363,7 +371,7 @@ run(struct sql_use *use, struct error *err)
 {
     struct pg_link *link = pg_link_of(use->link);
     struct longstop_result result = { .handle = NULL };
-    if (is_posted(link, use->which)) {
+    if (link->is_open && !link->is_careful && pg_post_is_posted(use->which)) {
         return run_statement(use, NULL, err);
     }
     enum status status = run_statement(use, &result, err);
@@ -514,6 +522,7 @@ rollback(struct sql_link *base)
     struct pg_link *link = pg_link_of(base);
     struct longstop_failure failure;
     enum longstop_answer answer = LONGSTOP_FAILED;
+    pg_post_forget(&link->post);
     for (int tries = 0; link->is_open && link->session != NULL &&
                         answer != LONGSTOP_OK && tries < 2;
          tries++) {
@@ -579,6 +588,7 @@ pg_link_fini(struct pg_link *link)
         link->texts[i] = NULL;
     }
     arena_fini(&link->lists);
+    pg_post_fini(&link->post);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "base/prng.h"
 #include "plugin/database.h"
 #include "store/sql_link.h"
+#include "store/store_pg_post.h"
 
 #include <stdatomic.h>
 
@@ -36,10 +37,11 @@ struct pg_link {
     void *connected_arg;
 
     /* The driver's own. */
-    void *session;   /* NULL: there is none */
-    bool is_open;    /* a transaction is, until it is ended here */
-    bool is_careful; /* nothing is posted: one is to blame */
-    size_t posted;   /* and not waited for yet */
+    void *session;       /* NULL: there is none */
+    bool is_open;        /* a transaction is, until it is ended here */
+    bool is_careful;     /* nothing is posted: one is to blame */
+    size_t posted;       /* and not waited for yet */
+    struct pg_post post; /* rows that have not gone yet */
     struct prng prng;
     unsigned failures;     /* to connect, or to stay so, in a row */
     int64_t connected_ms;  /* monotonic: since when; */

@@ -232,11 +232,11 @@ put_meta(void)
 }
 
 static enum status
-mark_ledger(void)
+note_asked(void)
 {
-    struct sql_use use = sql_use_of(&link.link, SQL_LEDGER_MARK);
-    sql_blob(&use, "k", 1);
-    sql_i64(&use, 1);
+    struct sql_use use = sql_use_of(&link.link, SQL_FILL_ASKED);
+    sql_event(&use, 1);
+    sql_i64(&use, 2);
     return sql_run(&use, &err);
 }
 
@@ -380,14 +380,14 @@ what_nobody_looks_at_is_posted_and_the_commit_waits(void **state)
     connected();
     assert_int_equal(begin(), STATUS_OK);
     assert_true(link.link.driver->is_open(&link.link));
-    assert_int_equal(mark_ledger(), STATUS_OK);
+    assert_int_equal(note_asked(), STATUS_OK);
     assert_int_equal(put_meta(), STATUS_OK);
-    assert_int_equal(mark_ledger(), STATUS_OK);
+    assert_int_equal(note_asked(), STATUS_OK);
     assert_int_equal(commit(), STATUS_OK);
     assert_false(link.link.driver->is_open(&link.link));
     assert_log("post:BEGIN post:UPDATE run:INSERT post:UPDATE run:COMMIT");
     /* Outside of a transaction nobody would wait for it. */
-    assert_int_equal(mark_ledger(), STATUS_OK);
+    assert_int_equal(note_asked(), STATUS_OK);
     assert_log("run:UPDATE");
 }
 
@@ -397,21 +397,21 @@ a_post_that_fails_is_done_again_with_care(void **state)
     (void)state;
     connected();
     assert_int_equal(begin(), STATUS_OK);
-    assert_int_equal(mark_ledger(), STATUS_OK);
+    assert_int_equal(note_asked(), STATUS_OK);
     will_answer(LONGSTOP_FAILED, "22000", 1);
     assert_int_equal(put_meta(), STATUS_BUSY); /* not its own fault */
     link.link.driver->rollback(&link.link);
     buf_clear(&fake.log);
     assert_int_equal(begin(), STATUS_OK);
     will_answer(LONGSTOP_FAILED, "22000", 1);
-    assert_int_equal(mark_ledger(), STATUS_INVALID); /* now it is known */
+    assert_int_equal(note_asked(), STATUS_INVALID); /* now it is known */
     link.link.driver->rollback(&link.link);
     assert_log("post:BEGIN run:UPDATE run:ROLLBACK");
     assert_int_equal(begin(), STATUS_OK);
     assert_int_equal(commit(), STATUS_OK);
     assert_int_equal(begin(), STATUS_OK);
     buf_clear(&fake.log);
-    assert_int_equal(mark_ledger(), STATUS_OK);
+    assert_int_equal(note_asked(), STATUS_OK);
     assert_log("post:UPDATE");
     link.link.driver->rollback(&link.link);
 }
@@ -422,7 +422,7 @@ a_rollback_behind_a_post_that_failed_is_made_twice(void **state)
     (void)state;
     connected();
     assert_int_equal(begin(), STATUS_OK);
-    assert_int_equal(mark_ledger(), STATUS_OK);
+    assert_int_equal(note_asked(), STATUS_OK);
     will_answer(LONGSTOP_FAILED, "22000", 1);
     link.link.driver->rollback(&link.link);
     assert_log("post:BEGIN post:UPDATE run:ROLLBACK run:ROLLBACK");
@@ -433,6 +433,65 @@ a_rollback_behind_a_post_that_failed_is_made_twice(void **state)
     will_answer(LONGSTOP_FAILED, "22000", 0);
     link.link.driver->rollback(&link.link);
     assert_int_equal(fake.closes, 1);
+    link.link.driver->rollback(&link.link);
+}
+
+static enum status
+add_delivery(int64_t event)
+{
+    struct sql_use use = sql_use_of(&link.link, SQL_DELIVERY_ADD);
+    for (int64_t i = 0; i < 5; i++) {
+        sql_i64(&use, event + i);
+    }
+    sql_null(&use);
+    return sql_run(&use, &err);
+}
+
+static void
+rows_of_one_table_go_together_before_somebody_looks(void **state)
+{
+    (void)state;
+    struct sql_use known = sql_use_of(&link.link, SQL_LEDGER_GET);
+    struct sql_use busy = sql_use_of(&link.link, SQL_LANE_BUSY);
+    bool row;
+    connected();
+    assert_int_equal(begin(), STATUS_OK);
+    assert_int_equal(add_delivery(1), STATUS_OK);
+    sql_blob(&known, "k", 1);
+    assert_int_equal(sql_row(&known, &row, &err), STATUS_OK);
+    assert_int_equal(add_delivery(2), STATUS_OK);
+    assert_log("post:BEGIN run:SELECT");
+    sql_i64(&busy, 1);
+    sql_i64(&busy, 1);
+    assert_int_equal(sql_row(&busy, &row, &err), STATUS_OK);
+    assert_log("post:INSERT run:SELECT");
+    assert_int_equal(add_delivery(3), STATUS_OK);
+    assert_int_equal(commit(), STATUS_OK);
+    assert_log("post:INSERT run:COMMIT");
+    /* What is rolled back need not go. */
+    assert_int_equal(begin(), STATUS_OK);
+    assert_int_equal(add_delivery(4), STATUS_OK);
+    link.link.driver->rollback(&link.link);
+    assert_log("post:BEGIN run:ROLLBACK");
+    assert_int_equal(begin(), STATUS_OK);
+    assert_int_equal(commit(), STATUS_OK);
+    assert_log("post:BEGIN run:COMMIT");
+}
+
+static void
+rows_that_fail_together_go_one_by_one_then(void **state)
+{
+    (void)state;
+    connected();
+    assert_int_equal(begin(), STATUS_OK);
+    assert_int_equal(add_delivery(1), STATUS_OK);
+    will_answer(LONGSTOP_FAILED, "23505", 1);
+    assert_int_equal(commit(), STATUS_BUSY);
+    link.link.driver->rollback(&link.link);
+    buf_clear(&fake.log);
+    assert_int_equal(begin(), STATUS_OK);
+    assert_int_equal(add_delivery(1), STATUS_OK);
+    assert_log("post:BEGIN run:INSERT");
     link.link.driver->rollback(&link.link);
 }
 
@@ -523,7 +582,7 @@ one_lost_within_a_transaction_ends_that(void **state)
     assert_int_equal(put_meta(), STATUS_UNAVAILABLE);
     /* Nothing more of it is carried out, on whatever connection. */
     assert_int_equal(put_meta(), STATUS_UNAVAILABLE);
-    assert_int_equal(mark_ledger(), STATUS_UNAVAILABLE);
+    assert_int_equal(note_asked(), STATUS_UNAVAILABLE);
     assert_int_equal(commit(), STATUS_UNAVAILABLE);
     assert_non_null(strstr(err.text, "the words"));
     assert_int_equal(fake.opens, 1);
@@ -659,6 +718,8 @@ main(void)
         LINK_TEST(what_nobody_looks_at_is_posted_and_the_commit_waits),
         LINK_TEST(a_post_that_fails_is_done_again_with_care),
         LINK_TEST(a_rollback_behind_a_post_that_failed_is_made_twice),
+        LINK_TEST(rows_of_one_table_go_together_before_somebody_looks),
+        LINK_TEST(rows_that_fail_together_go_one_by_one_then),
         LINK_TEST(each_failure_has_its_words_and_some_end_the_connection),
         LINK_TEST(a_damaged_database_is_final),
         LINK_TEST(
