@@ -621,7 +621,22 @@ a_child_runs_as_its_account(void **state)
     assert_string_equal(outcome.output, "65533\n65534\n65534 12\ninput\n");
     assert_int_equal(outcome.exit_code, 9);
 
+    int leak = open("/dev/null", O_RDONLY); /* not closed on exec */
+    const char *const look[] = {
+        "sh", "-c",
+        "for n in 0 1 2 3 4 5 6 7 8 9; do"
+        " test ! -e /proc/$$/fd/$n || printf '%s ' $n; done",
+        NULL
+    };
+    spec = spec_of(look);
+    spec.account = &account;
+    run(&spec);
+    assert_string_equal(outcome.output, "0 1 2 ");
+    (void)close(leak);
+
     /* ours, 0700: it is entered as who the child is */
+    spec = spec_of(argv);
+    spec.account = &account;
     spec.directory = folder;
     run(&spec);
     assert_int_equal(outcome.status, STATUS_UNAVAILABLE);
