@@ -164,6 +164,7 @@ build_store(struct agent *agent, struct error *err)
     const struct store_settings store_settings = {
         .page_size = 4096,
         .attempts_each = configuration->settings.keep.attempts_each,
+        .version = agent->settings.version,
     };
     const struct store_worker_settings worker_settings = {
         .queue_events = configuration->settings.limits.queue_events,

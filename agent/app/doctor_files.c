@@ -109,13 +109,21 @@ look_at_sources(struct doctor *doctor, const struct config_node *root,
     }
 }
 
+/* Else a server has it, whose files are none of ours. */
+static bool
+is_file(const struct placement *places)
+{
+    return slice_starts(places->store_url, slice_of("sqlite:"));
+}
+
 void
 doctor_modes(struct doctor *doctor)
 {
     const struct configuration *configuration = &doctor->configuration;
     struct sources sources = { .good = true };
     look_at_sources(doctor, configuration->root, &sources);
-    bool good = keeps(doctor, configuration->places.store_path, &holds_events);
+    bool good = !is_file(&configuration->places) ||
+                keeps(doctor, configuration->places.store_path, &holds_events);
     good = keeps(doctor, configuration->places.secrets, &is_ours_alone) && good;
     if (good && sources.good) {
         doctor_say(doctor, CHECKUP_OK, (struct slice)SLICE(""), NULL,
@@ -130,6 +138,9 @@ doctor_room(struct doctor *doctor)
     struct slice directory = SLICE("");
     struct error err = { 0 };
     int64_t bytes = 0;
+    if (!is_file(&doctor->configuration.places)) {
+        return;
+    }
     enum status status = paths_directory(
         doctor->configuration.places.store_path, &doctor->arena, &directory);
     if (status != STATUS_OK) {
@@ -151,27 +162,38 @@ doctor_room(struct doctor *doctor)
                "%lld MiB are free for the store", (long long)(bytes >> 20));
 }
 
+static struct slice
+name_of_store(const struct placement *places)
+{
+    return is_file(places) ? places->store_path : places->store_shown;
+}
+
 static void
 say_unopened(struct doctor *doctor, enum status status, const struct error *err)
 {
-    const struct slice path = doctor->configuration.places.store_path;
+    const struct placement *places = &doctor->configuration.places;
+    const struct slice path = name_of_store(places);
     struct fs_facts facts;
-    if (fs_look(path.ptr, &facts, NULL) == STATUS_NOT_FOUND) {
+    const bool file = is_file(places);
+    if (file ? fs_look(path.ptr, &facts, NULL) == STATUS_NOT_FOUND
+             : status == STATUS_NOT_FOUND) {
         doctor_say(doctor, CHECKUP_WARN, path,
                    "start the agent, which makes it: 'longstop run'",
                    "there is no store yet");
         return;
     }
     doctor_say(doctor, CHECKUP_FAIL, path,
-               "run 'longstop doctor' as root or as the user longstop runs as; "
-               "a store of an older version is renewed when the agent starts",
+               file ? "run 'longstop doctor' as root or as the user longstop "
+                      "runs as; a store of an older version is renewed when "
+                      "the agent starts"
+                    : "look whether the server runs, and lets this user in",
                "it cannot be read: %s", error_text(err, status));
 }
 
 void
 doctor_store(struct doctor *doctor)
 {
-    const struct slice path = doctor->configuration.places.store_path;
+    const struct slice path = name_of_store(&doctor->configuration.places);
     struct view_check check = { .most_ms = CHECK_MS };
     struct error err = { 0 };
     enum status status = store_view_open(
@@ -183,8 +205,12 @@ doctor_store(struct doctor *doctor)
     status = doctor->view->ops->check(doctor->view, &check, &err);
     if (status != STATUS_OK) {
         doctor_say(doctor, CHECKUP_FAIL, path,
-                   "stop the agent, keep a copy of the file and its -wal, and "
-                   "bring back the last good one; lists fill what it lacks",
+                   is_file(&doctor->configuration.places)
+                       ? "stop the agent, keep a copy of the file and its "
+                         "-wal, and bring back the last good one; lists fill "
+                         "what it lacks"
+                       : "see to the server: an agent that starts asks it the "
+                         "same",
                    "%s", error_text(&err, status));
     } else if (!check.is_whole) {
         doctor_say(doctor, CHECKUP_OK, path, NULL,

@@ -25,6 +25,7 @@ struct store_suite_host {
 /* Return the number of tests that failed. */
 int store_suite_run(const struct store_suite_host *host);
 int lease_suite_run(const struct store_suite_host *host); /* is_shared */
+int share_suite_run(const struct store_suite_host *host);
 int lane_suite_run(const struct store_suite_host *host);
 int gap_suite_run(const struct store_suite_host *host);
 int pause_suite_run(const struct store_suite_host *host);

@@ -113,7 +113,8 @@ main(void)
                  view_suite_run(&suites) + relay_suite_run(&suites) +
                  lane_suite_run(&suites) + refusal_suite_run(&suites) +
                  again_suite_run(&suites) + pause_suite_run(&suites) +
-                 receiver_suite_run(&suites) + lease_suite_run(&suites);
+                 receiver_suite_run(&suites) + lease_suite_run(&suites) +
+                 share_suite_run(&suites);
     database->close(session);
     return failed;
 }
