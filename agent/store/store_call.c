@@ -30,6 +30,17 @@ store_call_bytes(const struct store_call *call)
     return bytes;
 }
 
+void
+store_call_gather(struct list *queued, struct list *gathered)
+{
+    struct list *link;
+    while ((link = list_take(gathered)) != NULL) {
+        const struct store_call *call = store_call_of(link);
+        bool is_urgent = call->kind == STORE_CALL_BEAT && !call->beat.is_last;
+        list_append(is_urgent ? queued->next : queued, link);
+    }
+}
+
 /* Nobody outside waits for it. */
 static bool
 gives_way(const struct store_call *call)

@@ -83,6 +83,11 @@ struct store_call *store_call_of(struct list *link);
 int64_t store_call_events(const struct store_call *call);
 int64_t store_call_bytes(const struct store_call *call);
 
+/* Moves all from `gathered` behind what is queued; signs of life before it: one
+ * that waits behind a long queue would come too late, and the agent be taken
+ * for dead. The last one waits for what stands before it. */
+void store_call_gather(struct list *queued, struct list *gathered);
+
 /* Moves from `queued` to `taken` what makes the next transaction: units that
  * stand in a row, `units_max` at most, or one call of another kind. Returns how
  * many. What nobody outside waits for (a slice of an errand, a claim of what

@@ -14,10 +14,9 @@
 #define CONNECT_MS 10000
 #define CALL_MS    5000
 
-/* Without a word from outside a sign of life is given so often, and who has
- * given none for so long is dead. */
-#define BEAT_MS   10000
-#define SILENT_MS 30000
+/* Without a word from outside a sign of life is given so often. Who is dead is
+ * for `beat` to say, whose callers know how often the others give theirs. */
+#define BEAT_MS 10000
 
 /* In one call: more are come back to. */
 #define BURIALS_MOST 16
@@ -94,7 +93,7 @@ join(struct store_pg *store, struct error *err)
 
 /* What became of those that were silent for too long. */
 struct burials {
-    int64_t ttl_ms;
+    int64_t ttl_ms; /* 0: none is looked for */
     size_t buried;
     int64_t freed; /* deliveries of theirs */
 };
@@ -152,7 +151,7 @@ give_sign(struct store_pg *store, struct burials *burials, struct error *err)
     if (status == STATUS_OK && use.changed == 0) {
         status = join(store, err);
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && burials->ttl_ms > 0) {
         status = bury_silent(store, burials, err);
     }
     if (status == STATUS_OK) {
@@ -186,7 +185,7 @@ static void
 tick(struct store *base)
 {
     struct store_pg *store = store_pg_of(base);
-    struct burials burials = { .ttl_ms = SILENT_MS };
+    struct burials burials = { 0 };
     if (clock_monotonic_ms() >= store->next_beat_ms &&
         store_sql_usable(&store->sql, NULL) == STATUS_OK) {
         (void)give_sign(store, &burials, NULL);
@@ -247,7 +246,7 @@ close_store(struct store *base)
     struct store_pg *store = store_pg_of(base);
     if (store_sql_usable(&store->sql, NULL) == STATUS_OK) {
         /* Others need not wait until it is silent. */
-        struct burials burials = { .ttl_ms = -SILENT_MS };
+        struct burials burials = { .ttl_ms = -BEAT_MS };
         (void)bury(store, store->sql.epoch, &burials, NULL);
     }
     let_go(store);
@@ -259,7 +258,7 @@ static enum status
 settle_in(struct store_pg *store, struct error *err)
 {
     struct pg_server server;
-    struct burials burials = { .ttl_ms = SILENT_MS };
+    struct burials burials = { 0 };
     enum status status = pg_server_ask(&store->link, &server, err);
     if (status == STATUS_OK) {
         status = pg_server_judge(&server, err);

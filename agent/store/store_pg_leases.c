@@ -161,7 +161,7 @@ tell(struct round *round, int64_t lowest_ms, struct error *err)
     sql_i64(&use, !round->beat->is_last);
     enum status status = sql_run(&use, err);
     return status == STATUS_OK && use.changed == 0
-               ? error_set(err, STATUS_UNAVAILABLE,
+               ? error_set(err, STATUS_BUSY,
                            "store: this agent was taken for dead; it begins "
                            "anew")
                : status;

@@ -133,7 +133,7 @@ hand_over(void *arg)
         return;
     }
     (void)pthread_mutex_lock(&worker->lock);
-    list_join(&worker->queued, &worker->gathered);
+    store_call_gather(&worker->queued, &worker->gathered);
     (void)pthread_cond_signal(&worker->wake);
     (void)pthread_mutex_unlock(&worker->lock);
 }
