@@ -13,6 +13,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..",
                              "brokers"))
 
 # pylint: disable=wrong-import-position
+from test_stream import Relay, forward  # noqa: E402
 from test_postgresql import PostgresqlServer  # noqa: E402
 
 # Short enough to wait for, long enough for a machine that is busy.
@@ -136,6 +137,26 @@ class Agents(harness.Case):
         self.assertIn(b"another agent walks this connector", reply.body)
         wait_until(lambda: len(provider.asked) > asked, "it was told")
         self.assertEqual(len(self.all_events(one, two)), 2)
+
+    def test_a_stream_is_read_by_one_agent_and_handed_on_where_it_was(self):
+        relay = Relay()
+        self.addCleanup(relay.close)
+        shop = pet_store()
+        shop["stream"] = {"use": "relay", "url": relay.url}
+        one = self.member({"shop": shop}).start()
+        wait_until(lambda: relay.connected == 1, "one reads it")
+        two = self.member({"shop": shop}).start()
+        wait_until(lambda: two.metric("agents") == 2, "two is there")
+        for order in (1, 2):
+            relay.send(forward(Hook(order, iso())))
+        wait_until(lambda: len(self.all_events(one, two)) == 2, "two events")
+        wait_until(lambda: relay.connected == 1, "one of them reads it")
+        one.stop()
+        wait_until(lambda: relay.connected == 1 and two.metric(
+            "stream_connected", connector="shop") == 1, "two reads it")
+        self.assertEqual(relay.seen[-1], "2")
+        relay.send(forward(Hook(3, iso())))
+        wait_until(lambda: len(self.all_events(one, two)) == 3, "three events")
 
 
 if __name__ == "__main__":
