@@ -18,6 +18,10 @@
  * for `beat` to say, whose callers know how often the others give theirs. */
 #define BEAT_MS 10000
 
+/* Days are made two ahead: who tries so often never lacks one. */
+#define DAYS_MS  3600000
+#define AGAIN_MS 60000
+
 /* In one call: more are come back to. */
 #define BURIALS_MOST 16
 
@@ -31,6 +35,7 @@ struct store_pg {
     char *url;
     char *version;
     int64_t next_beat_ms; /* monotonic */
+    int64_t next_days_ms; /* likewise */
     struct pg_leases leases;
 };
 
@@ -140,6 +145,19 @@ bury_silent(struct store_pg *store, struct burials *burials, struct error *err)
     return status;
 }
 
+/* A day that lacks costs time later, and nothing else: what fails is tried
+ * again. */
+static void
+make_days(struct store_pg *store)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    if (now_ms >= store->next_days_ms) {
+        enum status status = pg_server_make_days(&store->link, NULL);
+        store->next_days_ms =
+            now_ms + (status == STATUS_OK ? DAYS_MS : AGAIN_MS);
+    }
+}
+
 /* One sign of life; who was taken for dead begins anew. */
 static enum status
 give_sign(struct store_pg *store, struct burials *burials, struct error *err)
@@ -170,6 +188,9 @@ beat(struct store *base, struct store_beat *beat, struct error *err)
     enum status status = store_sql_usable(&store->sql, err);
     if (status == STATUS_OK) {
         status = give_sign(store, &burials, err);
+    }
+    if (status == STATUS_OK) {
+        make_days(store);
     }
     beat->buried = burials.buried;
     beat->freed = burials.freed;
@@ -272,6 +293,7 @@ settle_in(struct store_pg *store, struct error *err)
     if (status == STATUS_OK) {
         status = give_sign(store, &burials, err);
     }
+    store->next_days_ms = clock_monotonic_ms() + DAYS_MS;
     return status == STATUS_OK ? store_sql_load(&store->sql, err) : status;
 }
 

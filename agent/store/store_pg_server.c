@@ -115,6 +115,12 @@ version_of(struct pg_link *link, int64_t *ret, struct error *err)
     return sql_run_numbered(&use, ret, err);
 }
 
+enum status
+pg_server_make_days(struct pg_link *link, struct error *err)
+{
+    return exec(link, DAYS, err);
+}
+
 /* Behind the lock: another agent may have made them just now. */
 static enum status
 migrate_locked(struct pg_link *link, struct error *err)
@@ -152,5 +158,5 @@ pg_server_migrate(struct pg_link *link, struct error *err)
             driver->rollback(&link->link);
         }
     }
-    return status == STATUS_OK ? exec(link, DAYS, err) : status;
+    return status == STATUS_OK ? pg_server_make_days(link, err) : status;
 }

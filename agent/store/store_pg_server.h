@@ -33,6 +33,10 @@ enum status pg_server_ask(struct pg_link *link, struct pg_server *ret,
 NODISCARD
 enum status pg_server_judge(const struct pg_server *server, struct error *err);
 
+/* Makes the days that lack, some ahead of today. */
+NODISCARD
+enum status pg_server_make_days(struct pg_link *link, struct error *err);
+
 /* Brings the tables to what this program knows, one agent at a time, and makes
  * the days that lack. */
 NODISCARD

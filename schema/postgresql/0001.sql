@@ -481,13 +481,16 @@ BEGIN
         'VALUES FROM (%s) TO (%s)', parent, part, low, high);
 END $$;
 
--- Makes the days that lack, from `back` days ago to `ahead` days on; of the
--- tables that only grow with time, from today. Returns how many it made. One
--- agent at a time; who comes second finds them made.
+-- Makes the days that lack, from `back` days ago to `ahead` days on, of those
+-- that the floor has not passed; of the tables that only grow with time, from
+-- today. Returns how many it made. One agent at a time; who comes second finds
+-- them made.
 CREATE FUNCTION make_days(back bigint, ahead bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     today bigint := longstop.now_ms() / 86400000;
+    floor bigint := coalesce((SELECT value / 86400000 FROM longstop.meta
+        WHERE name = 'dedup_floor'), 0);
     want record;
     made bigint := 0;
 BEGIN
@@ -497,7 +500,8 @@ BEGIN
         SELECT p.parent, d AS day
         FROM (VALUES ('ledger', back), ('event', 0), ('sighting', 0),
             ('fill', 0), ('attempt', 0)) AS p(parent, back),
-            generate_series(today - p.back, today + ahead) AS d
+            generate_series(greatest(today - p.back, least(floor, today)),
+                today + ahead) AS d
         EXCEPT SELECT p.parent, x.day
         FROM unnest(ARRAY['ledger', 'event', 'sighting', 'fill', 'attempt'])
             AS p(parent), longstop.days(p.parent) AS x

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conformance/days_suite.h"
 #include "conformance/store_suite.h"
 #include "io/plugin_load.h"
 #include "store/store_pg.h"
@@ -53,6 +54,14 @@ wipe(void)
             " FOREACH t IN ARRAY ARRAY['name','gap','dead','refusal','errand']"
             " LOOP PERFORM setval(pg_get_serial_sequence('longstop.'||t,'id'),"
             "1,false); END LOOP; END $$");
+}
+
+static int
+empty(void **state)
+{
+    (void)state;
+    wipe();
+    return 0;
 }
 
 static enum status
@@ -114,7 +123,7 @@ main(void)
                  lane_suite_run(&suites) + refusal_suite_run(&suites) +
                  again_suite_run(&suites) + pause_suite_run(&suites) +
                  receiver_suite_run(&suites) + lease_suite_run(&suites) +
-                 share_suite_run(&suites);
+                 share_suite_run(&suites) + days_suite_run(execute, empty);
     database->close(session);
     return failed;
 }
