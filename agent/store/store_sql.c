@@ -210,6 +210,7 @@ store_sql_load(struct store_sql *store, struct error *err)
 void
 store_sql_fini(struct store_sql *store)
 {
+    mem_free(store->ahead);
     mem_free(store->tallies);
     mem_free(store->accounts);
 }

@@ -18,20 +18,35 @@
  * of it: each time there is less of it left to be first with. */
 #define OVERTAKEN_MOST 20
 
+static void
+take_seen(struct key_seen *seen, uint64_t event, unsigned channels)
+{
+    *seen = (struct key_seen){
+        .found = true,
+        .event = event,
+        .channels = channels & (LEDGER_BY_WALK - 1),
+        .brought_by_walk = (channels & LEDGER_BY_WALK) != 0,
+    };
+}
+
 static enum status
 look_at(struct store_sql *store, const struct ledger_key *key,
         struct key_seen *seen, struct error *err)
 {
+    const struct key_ahead *ahead = store_sql_ahead_get(store, key->bytes);
+    if (ahead != NULL) {
+        if (ahead->found) {
+            take_seen(seen, ahead->event, ahead->channels);
+        }
+        return STATUS_OK;
+    }
     struct sql_use use = sql_use(store, SQL_LEDGER_GET);
     sql_blob(&use, key->bytes, sizeof(key->bytes));
     bool row;
     enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
-        unsigned channels = (unsigned)sql_number(&use, 1);
-        seen->found = true;
-        seen->event = (uint64_t)sql_number(&use, 0);
-        seen->channels = channels & (LEDGER_BY_WALK - 1);
-        seen->brought_by_walk = (channels & LEDGER_BY_WALK) != 0;
+        take_seen(seen, (uint64_t)sql_number(&use, 0),
+                  (unsigned)sql_number(&use, 1));
         sql_stop(&use);
     }
     return status;
@@ -160,6 +175,7 @@ check_own(struct store_sql *store, const struct ledger_key *key,
           uint64_t number, struct error *err)
 {
     struct key_seen seen = { 0 };
+    store_sql_ahead_forget(store); /* it is not so any more */
     enum status status = look_at(store, key, &seen, err);
     return status == STATUS_OK && seen.event != number ? overtaken(err)
                                                        : status;
@@ -178,6 +194,9 @@ add_key(struct store_sql *store, const struct ledger_key *key, uint64_t number,
     sql_event(&use, number);
     sql_i64(&use, channels);
     enum status status = sql_run(&use, err);
+    if (status == STATUS_OK && use.changed > 0) {
+        store_sql_ahead_put(store, key->bytes, number, channels);
+    }
     return status == STATUS_OK && use.changed == 0 && store_sql_is_shared(store)
                ? check_own(store, key, number, err)
                : status;
@@ -193,6 +212,7 @@ mark_key(struct store_sql *store, const struct ledger_key *key,
     bool row;
     enum status status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
+        store_sql_ahead_mark(store, key->bytes, 1U << (unsigned)via);
         sql_stop(&use);
     }
     return status == STATUS_OK && !row && store_sql_is_shared(store)
@@ -561,6 +581,9 @@ try_group(struct store_sql *store, struct store_unit *const *units,
     struct error locking = { 0 };
     if (store_sql_is_shared(store)) {
         status = store_sql_lane_lock_all(store, units, count, &locking);
+        if (status == STATUS_OK) {
+            status = store_sql_ahead_ask(store, units, count, &locking);
+        }
     }
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         unit = units[i];
@@ -581,6 +604,7 @@ try_group(struct store_sql *store, struct store_unit *const *units,
             status = STATUS_OK;
         }
     }
+    store_sql_ahead_forget(store);
     if (status != STATUS_OK || *ret_left_out) {
         store->last_event = last_event;
     }

@@ -6,6 +6,7 @@
  * store_sql           the small operations; transactions
  * sql_link            statements, bound, run and read; their texts
  * store_sql_apply     units
+ * store_sql_ahead     what the ledger says of a group's keys, asked at once
  * store_sql_attempt   the log of attempts
  * store_sql_again     dead letters, what comes again, and errands
  * store_sql_fill      what events still lack, and who brings it
@@ -44,6 +45,14 @@
  * walks over it. The end of the earlier one sets it due. */
 #define DUE_PARKED INT64_MAX
 
+/* What the ledger says of a key, as far as is known. */
+struct key_ahead {
+    struct ledger_key key;
+    bool found;
+    uint64_t event;
+    unsigned channels; /* as they are stored */
+};
+
 /* A store; the first member of every driver's own. */
 struct store_sql {
     struct store store;
@@ -59,6 +68,8 @@ struct store_sql {
     size_t account_count;
     uint64_t prune_from; /* where the last slice over events ended */
     int64_t attempts_each;
+    struct key_ahead *ahead; /* by key; NULL: never asked */
+    size_t ahead_count;      /* 0: each is asked for by itself */
 };
 
 static inline struct store_sql *
@@ -258,6 +269,23 @@ enum status store_sql_account(struct store *base, struct store_account *of,
 enum status store_sql_account_unlisted(struct store *base,
                                        struct store_unlisted *of,
                                        struct error *err);
+
+/* store_sql_ahead: what the ledger says of a group's keys, asked at once. Only
+ * of a shared store; what is not known here is asked for by itself. */
+NODISCARD
+enum status store_sql_ahead_ask(struct store_sql *store,
+                                struct store_unit *const *units, size_t count,
+                                struct error *err);
+/* A key was added, or marked, or is asked for: NULL where it is not known
+ * whether it is there. */
+void store_sql_ahead_put(struct store_sql *store, const void *key,
+                         uint64_t event, unsigned channels);
+void store_sql_ahead_mark(struct store_sql *store, const void *key,
+                          unsigned channel);
+const struct key_ahead *store_sql_ahead_get(const struct store_sql *store,
+                                            const void *key);
+/* Nothing is known any more. */
+void store_sql_ahead_forget(struct store_sql *store);
 
 /* store_sql_fill */
 

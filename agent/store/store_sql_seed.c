@@ -110,6 +110,7 @@ store_sql_seed_keys(struct store_sql *store, const struct store_unit *unit,
         sql_i64(&use, channels);
         status = sql_run(&use, err);
     }
+    store_sql_ahead_forget(store);
     sighting->fresh = false;
     sighting->seeded = true;
     sighting->seen_by_via = true; /* under its old keys */
