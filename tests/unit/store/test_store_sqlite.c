@@ -206,7 +206,7 @@ urls_that_name_no_store_are_refused(void **state)
         { "", "sqlite:PATH" },
         { "longstop.db", "sqlite:PATH" },
         { "mysql://u:secret@h/d", "\"mysql\"" },
-        { "postgresql://u@h/d", "PostgreSQL" },
+        { "postgresql://u@127.0.0.1:1/d", "postgresql" },
         { "sqlite:", "path" },
         { "sqlite:/there/is/no/such/folder/db", "/there/is/no/such/folder/db" },
     };
