@@ -277,7 +277,7 @@ walk_complete_until(const struct walk_plan *plan,
 int64_t
 walk_lag_ms(const struct walk_past *past, int64_t time_ms)
 {
-    if (past->own_ms == 0) {
+    if (past->own_ms == 0 || time_ms < past->start_ms) {
         return -1;
     }
     int64_t last_ms = past->own_ms;

@@ -261,13 +261,14 @@ struct walk_past {
         fast_ms; /* the last one of the first tier, for the others; else 0 */
     int64_t fast_overlap_ms;
     int64_t fast_from_ms; /* it has read nothing stamped before */
+    int64_t start_ms;     /* what is stamped before need not have been read */
 };
 
 /*
  * How late the list shows an event that is listed for the first time: 0 if the
  * first walk that could have listed it did, else from its stamp to the begin of
- * the last walk that covered it and did not. -1 when no walk has ended yet, so
- * that nothing can be said. Free of our own interval.
+ * the last walk that covered it and did not. -1 when no walk has ended yet, or
+ * none had to read so far back: nothing can be said. Free of our own interval.
  */
 int64_t walk_lag_ms(const struct walk_past *past, int64_t time_ms);
 

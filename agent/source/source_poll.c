@@ -239,6 +239,7 @@ past_of(const struct source_poll *poll)
         return past;
     }
     past.own_ms = last_walk_ms(poll);
+    past.start_ms = poll->state.start_ms;
     if (poll->settings.tier > 0) {
         past.fast_ms = account->fast_walk_ms;
         past.fast_overlap_ms = account->fast_overlap_ms;

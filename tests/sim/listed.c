@@ -22,6 +22,7 @@ enum { TIERS = 1 + PLAN_SWEEPS_MAX, BOUNDS_MAX = 32 };
 
 struct tier {
     int64_t hw_ms;
+    int64_t start_ms;   /* what is stamped before need not have been read */
     int64_t claim_ms;   /* complete until, as its own walks say */
     int64_t told_ms;    /* that of all, as it knew when its last page came */
     bool anew;          /* its cursor was refused, and it reads all again */
@@ -135,6 +136,7 @@ listed_walk(unsigned number, int64_t hw_ms, struct slice state)
     struct tier *tier = &listed.tiers[number];
     PRE(number < TIERS);
     tier->hw_ms = hw_ms;
+    tier->start_ms = number_of(state, "start");
     tier->anew = slice_find_slice(state, slice_of("\"anew\":true")) != SIZE_MAX;
     tier->claim_ms = claim_of(number, hw_ms, state);
     listed.claim_ms = later_of(tier->claim_ms, listed.claim_ms);
@@ -153,7 +155,7 @@ first_listed(struct fact *fact, struct tier *tier)
 {
     int64_t at_ms = facts_stamp_ms(fact);
     int64_t lag_ms = later_of(fact->shown_ms - at_ms, 0);
-    if (tier->hw_ms > 0 && !tier->anew) {
+    if (tier->hw_ms > 0 && !tier->anew && at_ms >= tier->start_ms) {
         int64_t told_ms = tier->hw_ms + world.plan.settle_ms - at_ms;
         listed.told_ms[listed.lag_count] = later_of(told_ms, 0);
         listed.lags_ms[listed.lag_count++] = lag_ms;

@@ -1016,19 +1016,24 @@ the_lag_of_the_list_is_told_by_walks_that_missed(void **state)
         int64_t time_ms;
         int64_t lag_ms;
     } rows[] = {
-        { { 0, 0, 0, 0 }, 5000, -1 },      /* no walk has ended */
-        { { 4000, 0, 0, 0 }, 5000, 0 },    /* this walk is the first one */
-        { { 5000, 0, 0, 0 }, 5000, 0 },    /* it began at the stamp */
-        { { 9000, 0, 0, 0 }, 5000, 4000 }, /* it should have been there */
-        { { 4000, 9000, 60000, 0 }, 5000, 4000 }, /* the fast tier missed it */
-        { { 4000, 9000, 1000, 0 }, 5000, 1000 },  /* and covered it so long */
-        { { 7000, 4000, 60000, 0 }, 5000, 2000 },
-        { { 4000, 0, 60000, 0 }, 5000, 0 },
+        { { 0, 0, 0, 0, 0 }, 5000, -1 },      /* no walk has ended */
+        { { 4000, 0, 0, 0, 0 }, 5000, 0 },    /* this walk is the first one */
+        { { 5000, 0, 0, 0, 0 }, 5000, 0 },    /* it began at the stamp */
+        { { 9000, 0, 0, 0, 0 }, 5000, 4000 }, /* it should have been there */
+        { { 4000, 9000, 60000, 0, 0 },
+          5000,
+          4000 }, /* the fast tier missed it */
+        { { 4000, 9000, 1000, 0, 0 }, 5000, 1000 }, /* and covered it so long */
+        { { 7000, 4000, 60000, 0, 0 }, 5000, 2000 },
+        { { 4000, 0, 60000, 0, 0 }, 5000, 0 },
         /* and it has not, where it began to read behind the stamp */
-        { { 4000, 9000, 60000, 5001 }, 5000, 0 },
-        { { 4500, 9000, 60000, 5000 }, 5000, 4000 },
-        { { 7000, 9000, 60000, 5001 }, 5000, 2000 },
-        { { INT64_MAX, INT64_MAX, INT64_MAX, 0 }, INT64_MAX - 1, 1 },
+        { { 4000, 9000, 60000, 5001, 0 }, 5000, 0 },
+        { { 4500, 9000, 60000, 5000, 0 }, 5000, 4000 },
+        { { 7000, 9000, 60000, 5001, 0 }, 5000, 2000 },
+        /* older than what is read: the page's lower rows */
+        { { 9000, 0, 0, 0, 5001 }, 5000, -1 },
+        { { 9000, 0, 0, 0, 5000 }, 5000, 4000 },
+        { { INT64_MAX, INT64_MAX, INT64_MAX, 0, 0 }, INT64_MAX - 1, 1 },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_int_equal(walk_lag_ms(&rows[i].past, rows[i].time_ms),
