@@ -119,6 +119,13 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_PRUNE_ATTEMPT] = "SELECT longstop.prune_attempts(?1,?2)",
     [SQL_PRUNE_EVENTS] = "SELECT longstop.prune_events(?1,?2)",
     [SQL_PRUNE_ORPHANS] = "SELECT longstop.prune_orphans()",
+    [SQL_LEDGER_NEW] = "INSERT INTO ledger(k,event,channels)"
+                       " VALUES(?1,?2,?3)",
+    [SQL_DELIVERY_DROP_ALL] =
+        "DELETE FROM delivery d USING unnest(?1,?2,?3)"
+        " AS u(handler,event,attempt) WHERE d.handler=u.handler"
+        " AND d.event=u.event AND d.attempt=u.attempt AND d.owner<>0"
+        " RETURNING d.handler,d.event,d.attempt,d.lane",
     [SQL_LEDGER_GET_ALL] = "SELECT k,event,channels FROM ledger"
                            " WHERE k=ANY(?1)",
     [SQL_LOCK_LANES] = "SELECT longstop.lock_lanes(?1,?2,?3,?4)",

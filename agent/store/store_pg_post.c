@@ -12,18 +12,23 @@
 
 /* The statements whose rows are gathered, in the order in which they go: each
  * ends in VALUES of its parameters. */
-static const enum sql gathered[PG_TABLES] = { SQL_EVENT_ADD, SQL_DELIVERY_ADD,
+static const enum sql gathered[PG_TABLES] = { SQL_LEDGER_NEW, SQL_EVENT_ADD,
+                                              SQL_DELIVERY_ADD,
                                               SQL_ATTEMPT_ADD };
+
+/* Whose rows those who look at the ledger have to find there. */
+#define LEDGER 0
 
 bool
 pg_post_is_posted(enum sql which)
 {
     static const bool posted[SQL_COUNT] = {
-        [SQL_EVENT_ADD] = true,   [SQL_SIGHTING_ADD] = true,
-        [SQL_FILL_ADD] = true,    [SQL_FILL_ASKED] = true,
-        [SQL_FILL_BODY] = true,   [SQL_DELIVERY_ADD] = true,
-        [SQL_ATTEMPT_ADD] = true, [SQL_ATTEMPT_BOUND] = true,
-        [SQL_REFUSAL_ADD] = true, [SQL_REFUSAL_TRIM] = true,
+        [SQL_LEDGER_NEW] = true,    [SQL_EVENT_ADD] = true,
+        [SQL_SIGHTING_ADD] = true,  [SQL_FILL_ADD] = true,
+        [SQL_FILL_ASKED] = true,    [SQL_FILL_BODY] = true,
+        [SQL_DELIVERY_ADD] = true,  [SQL_ATTEMPT_ADD] = true,
+        [SQL_ATTEMPT_BOUND] = true, [SQL_REFUSAL_ADD] = true,
+        [SQL_REFUSAL_TRIM] = true,
     };
     return posted[which];
 }
@@ -78,7 +83,7 @@ pg_post_fini(struct pg_post *post)
     }
 }
 
-/* "… VALUES($1,$2)" becomes "… SELECT * FROM unnest($1,$2)". */
+/* "… VALUES($1,$2)" becomes "… SELECT * FROM unnest($1,$2) ORDER BY 1". */
 static char *
 make_text(const char *text)
 {
@@ -90,8 +95,10 @@ make_text(const char *text)
         strchr(values, ')') != text + len - 1) {
         return NULL;
     }
-    buf_format(&made, "%.*s SELECT * FROM unnest(%s", (int)(values - text),
-               text, values + strlen(from));
+    /* In one order: agents that enter the same keys wait for each other, and
+     * never in a circle. */
+    buf_format(&made, "%.*s SELECT * FROM unnest(%s ORDER BY 1",
+               (int)(values - text), text, values + strlen(from));
     if (buf_status(&made) != STATUS_OK) {
         buf_fini(&made);
         return NULL;
@@ -196,9 +203,19 @@ pg_post_gather(struct pg_post *post, enum sql which, const char *text,
     return true;
 }
 
+static bool
+looks_at_ledger(enum sql which)
+{
+    return which == SQL_LEDGER_GET || which == SQL_LEDGER_GET_ALL ||
+           which == SQL_LEDGER_ADD || which == SQL_LEDGER_MARK;
+}
+
 bool
 pg_post_must_go(const struct pg_post *post, enum sql next)
 {
+    if (post->tables[LEDGER].rows > 0 && looks_at_ledger(next)) {
+        return true;
+    }
     return post->waiting > 0 && (!passes(next) || post->waiting >= ROWS_MOST ||
                                  post->copies.used_bytes >= BYTES_MOST);
 }

@@ -13,7 +13,7 @@
 
 /* The most columns of a row that is gathered, and tables there are. */
 #define PG_COLUMNS_MAX 12
-#define PG_TABLES      3
+#define PG_TABLES      4
 
 /* Whether nobody looks at what the statement changed: it is posted, and waited
  * for with the next one that somebody looks at, or the commit. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store_sql_private.h"
 
-#include <string.h>
-
 #include "base/rule.h"
 #include "io/clock.h"
 #include "model/identity.h"
@@ -17,82 +15,6 @@
 /* Times that a group is done again because another agent was first with some
  * of it: each time there is less of it left to be first with. */
 #define OVERTAKEN_MOST 20
-
-static void
-take_seen(struct key_seen *seen, uint64_t event, unsigned channels)
-{
-    *seen = (struct key_seen){
-        .found = true,
-        .event = event,
-        .channels = channels & (LEDGER_BY_WALK - 1),
-        .brought_by_walk = (channels & LEDGER_BY_WALK) != 0,
-    };
-}
-
-static enum status
-look_at(struct store_sql *store, const struct ledger_key *key,
-        struct key_seen *seen, struct error *err)
-{
-    const struct key_ahead *ahead = store_sql_ahead_get(store, key->bytes);
-    if (ahead != NULL) {
-        if (ahead->found) {
-            take_seen(seen, ahead->event, ahead->channels);
-        }
-        return STATUS_OK;
-    }
-    struct sql_use use = sql_use(store, SQL_LEDGER_GET);
-    sql_blob(&use, key->bytes, sizeof(key->bytes));
-    bool row;
-    enum status status = sql_row(&use, &row, err);
-    if (status == STATUS_OK && row) {
-        take_seen(seen, (uint64_t)sql_number(&use, 0),
-                  (unsigned)sql_number(&use, 1));
-        sql_stop(&use);
-    }
-    return status;
-}
-
-/* Whether a key by receipt is looked for so many buckets back: as far as
- * keep_ids asks, and on to the floor. A walk that was away for longer brings
- * back what came in before keep_ids, and retention has kept its keys. */
-static bool
-reaches_back(const struct store_sql *store, const struct sighting_key *key,
-             int buckets)
-{
-    if (buckets <= key->probes_back) {
-        return RULE(RULE_PROBES);
-    }
-    if (key->probes_ahead == 0 || store->floor_ms <= 0 ||
-        buckets > IDENTITY_PROBES_MAX) {
-        return false;
-    }
-    struct ledger_key at = identity_shift(&key->key, -buckets);
-    struct ledger_key floor = identity_floor_key(store->floor_ms / 1000);
-    return RULE(RULE_PROBES) &&
-           memcmp(at.bytes, floor.bytes, IDENTITY_TIME_BYTES) >= 0;
-}
-
-/* Looks a key up where it may lie: in its own bucket, then back, then ahead.
- * Tells where it was found. */
-static enum status
-look_up(struct store_sql *store, const struct sighting_key *key,
-        struct ledger_key *ret_at, struct key_seen *seen, struct error *err)
-{
-    *ret_at = key->key;
-    enum status status = look_at(store, ret_at, seen, err);
-    for (int i = 1;
-         status == STATUS_OK && !seen->found && reaches_back(store, key, i);
-         i++) {
-        *ret_at = identity_shift(&key->key, -i);
-        status = look_at(store, ret_at, seen, err);
-    }
-    for (int i = 1;
-         status == STATUS_OK && !seen->found && i <= key->probes_ahead; i++) {
-        *ret_at = identity_shift(&key->key, i);
-        status = look_at(store, ret_at, seen, err);
-    }
-    return status;
-}
 
 static enum status
 add_event(struct store_sql *store, uint32_t connector,
@@ -162,64 +84,6 @@ add_owed(struct store_sql *store, const struct store_unit *unit,
     return status;
 }
 
-/* Another agent was first: what was read before does not hold any more. */
-static enum status
-overtaken(struct error *err)
-{
-    return error_set(err, STATUS_BUSY, "store: another agent was first");
-}
-
-/* Whether a key that was there already is one of the same event's. */
-static enum status
-check_own(struct store_sql *store, const struct ledger_key *key,
-          uint64_t number, struct error *err)
-{
-    struct key_seen seen = { 0 };
-    store_sql_ahead_forget(store); /* it is not so any more */
-    enum status status = look_at(store, key, &seen, err);
-    return status == STATUS_OK && seen.event != number ? overtaken(err)
-                                                       : status;
-}
-
-static enum status
-add_key(struct store_sql *store, const struct ledger_key *key, uint64_t number,
-        enum channel via, struct error *err)
-{
-    unsigned channels = 1U << (unsigned)via;
-    if (channel_is_walk(via)) {
-        channels |= LEDGER_BY_WALK;
-    }
-    struct sql_use use = sql_use(store, SQL_LEDGER_ADD);
-    sql_blob(&use, key->bytes, sizeof(key->bytes));
-    sql_event(&use, number);
-    sql_i64(&use, channels);
-    enum status status = sql_run(&use, err);
-    if (status == STATUS_OK && use.changed > 0) {
-        store_sql_ahead_put(store, key->bytes, number, channels);
-    }
-    return status == STATUS_OK && use.changed == 0 && store_sql_is_shared(store)
-               ? check_own(store, key, number, err)
-               : status;
-}
-
-static enum status
-mark_key(struct store_sql *store, const struct ledger_key *key,
-         enum channel via, struct error *err)
-{
-    struct sql_use use = sql_use(store, SQL_LEDGER_MARK);
-    sql_blob(&use, key->bytes, sizeof(key->bytes));
-    sql_i64(&use, 1U << (unsigned)via);
-    bool row;
-    enum status status = sql_row(&use, &row, err);
-    if (status == STATUS_OK && row) {
-        store_sql_ahead_mark(store, key->bytes, 1U << (unsigned)via);
-        sql_stop(&use);
-    }
-    return status == STATUS_OK && !row && store_sql_is_shared(store)
-               ? overtaken(err)
-               : status;
-}
-
 /* What the ledger says of a sighting, and where. */
 struct looked_up {
     struct key_seen seen[SIGHTING_KEYS_MAX];
@@ -235,12 +99,13 @@ write_keys(struct store_sql *store, const struct sighting *sighting,
     for (size_t i = 0; status == STATUS_OK && i < sighting->key_count; i++) {
         unsigned bit = 1U << i;
         if ((verdict->insert & bit) != 0) {
-            status = add_key(store, &sighting->keys[i].key, number,
-                             sighting->via, err);
+            status = store_sql_ledger_add(store, &sighting->keys[i].key, number,
+                                          sighting->via, err);
         } else if ((verdict->mark & bit) != 0 && found->seen[i].found &&
                    (found->seen[i].channels & 1U << (unsigned)sighting->via) ==
                        0) {
-            status = mark_key(store, &found->at[i], sighting->via, err);
+            status =
+                store_sql_ledger_mark(store, &found->at[i], sighting->via, err);
         }
     }
     return status;
@@ -287,8 +152,8 @@ apply_sighting(struct store_sql *store, const struct store_unit *unit,
     struct looked_up found = { 0 };
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < sighting->key_count; i++) {
-        status = look_up(store, &sighting->keys[i], &found.at[i],
-                         &found.seen[i], err);
+        status = store_sql_ledger_look(store, &sighting->keys[i], &found.at[i],
+                                       &found.seen[i], err);
     }
     if (status != STATUS_OK) {
         return status;
@@ -339,12 +204,18 @@ fence_of(const struct store_outcome *outcome)
     return RULE(RULE_FENCE) ? (int64_t)outcome->attempt : -1;
 }
 
-/* The end of a delivery: the next one of its lane is due, unless it became a
- * dead letter that holds the lane. */
+/* Drops a delivery that an outcome ends, if it is that outcome's to end. */
 static enum status
-end_delivery(struct store_sql *store, struct store_outcome *outcome,
-             struct tally *tally, int64_t now_ms, struct error *err)
+drop_delivery(struct store_sql *store, struct store_outcome *outcome,
+              struct lane *ret_lane, struct error *err)
 {
+    struct store_sql_end *end = store_sql_ends_get(store, outcome);
+    if (end != NULL) {
+        outcome->applied = end->is_ours;
+        *ret_lane = end->lane;
+        end->is_ours = false;
+        return STATUS_OK;
+    }
     struct sql_use use = sql_use(store, SQL_DELIVERY_DROP);
     sql_i64(&use, outcome->handler);
     sql_event(&use, outcome->event);
@@ -354,8 +225,22 @@ end_delivery(struct store_sql *store, struct store_outcome *outcome,
         outcome->applied = false;
         return status;
     }
-    const struct lane lane = store_sql_lane_read(&use, 0);
+    *ret_lane = store_sql_lane_read(&use, 0);
     sql_stop(&use);
+    return STATUS_OK;
+}
+
+/* The end of a delivery: the next one of its lane is due, unless it became a
+ * dead letter that holds the lane. */
+static enum status
+end_delivery(struct store_sql *store, struct store_outcome *outcome,
+             struct tally *tally, int64_t now_ms, struct error *err)
+{
+    struct lane lane = { .is_set = false };
+    enum status status = drop_delivery(store, outcome, &lane, err);
+    if (status != STATUS_OK || !outcome->applied) {
+        return status;
+    }
     tally->pending_change--;
     const bool dies = outcome->kind == OUTCOME_DEAD;
     const bool holds = dies && lane.is_set && tally->dead_hold;
@@ -505,7 +390,8 @@ note_known(struct store_sql *store, const struct store_unit *unit,
         for (size_t j = 0; status == STATUS_OK && sighting->seed &&
                            !seen.found && j < sighting->key_count;
              j++) {
-            status = look_up(store, &sighting->keys[j], &at, &seen, err);
+            status = store_sql_ledger_look(store, &sighting->keys[j], &at,
+                                           &seen, err);
         }
         if (status == STATUS_OK && seen.found) {
             status =
@@ -584,6 +470,9 @@ try_group(struct store_sql *store, struct store_unit *const *units,
         if (status == STATUS_OK) {
             status = store_sql_ahead_ask(store, units, count, &locking);
         }
+        if (status == STATUS_OK) {
+            status = store_sql_ends_ask(store, units, count, &locking);
+        }
     }
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         unit = units[i];
@@ -605,6 +494,7 @@ try_group(struct store_sql *store, struct store_unit *const *units,
         }
     }
     store_sql_ahead_forget(store);
+    store_sql_ends_forget(store);
     if (status != STATUS_OK || *ret_left_out) {
         store->last_event = last_event;
     }
@@ -662,7 +552,8 @@ store_sql_apply_known(struct store *base, const struct sighting *sightings,
              status == STATUS_OK && !seen.found && j < sighting->key_count;
              j++) {
             struct ledger_key at;
-            status = look_up(store, &sighting->keys[j], &at, &seen, err);
+            status = store_sql_ledger_look(store, &sighting->keys[j], &at,
+                                           &seen, err);
         }
         ret_known[i] = seen.found;
     }

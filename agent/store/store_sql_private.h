@@ -6,7 +6,9 @@
  * store_sql           the small operations; transactions
  * sql_link            statements, bound, run and read; their texts
  * store_sql_apply     units
+ * store_sql_ledger    keys looked up, entered and marked
  * store_sql_ahead     what the ledger says of a group's keys, asked at once
+ * store_sql_ends      the deliveries that a group's outcomes end, at once
  * store_sql_attempt   the log of attempts
  * store_sql_again     dead letters, what comes again, and errands
  * store_sql_fill      what events still lack, and who brings it
@@ -27,6 +29,7 @@
 #define STORE_STORE_SQL_PRIVATE_H
 
 #include "model/event_number.h"
+#include "model/identity.h"
 #include "store/sql_link.h"
 #include "store/store.h"
 #include "store/store_view.h"
@@ -68,8 +71,10 @@ struct store_sql {
     size_t account_count;
     uint64_t prune_from; /* where the last slice over events ended */
     int64_t attempts_each;
-    struct key_ahead *ahead; /* by key; NULL: never asked */
-    size_t ahead_count;      /* 0: each is asked for by itself */
+    struct key_ahead *ahead;    /* by key; NULL: never asked */
+    size_t ahead_count;         /* 0: each is asked for by itself */
+    struct store_sql_end *ends; /* of the group; by handler, event, attempt */
+    size_t end_count;
 };
 
 static inline struct store_sql *
@@ -286,6 +291,47 @@ const struct key_ahead *store_sql_ahead_get(const struct store_sql *store,
                                             const void *key);
 /* Nothing is known any more. */
 void store_sql_ahead_forget(struct store_sql *store);
+
+/* store_sql_ledger */
+
+/* Looks a key up where it may lie: in its own bucket, then back, then ahead.
+ * Tells where it was found. */
+NODISCARD
+enum status store_sql_ledger_look(struct store_sql *store,
+                                  const struct sighting_key *key,
+                                  struct ledger_key *ret_at,
+                                  struct key_seen *seen, struct error *err);
+
+/* Enters a key, or sets the bit of a channel that shows it for the first time.
+ * STATUS_BUSY when another agent was first: the group is to be done again. */
+NODISCARD
+enum status store_sql_ledger_add(struct store_sql *store,
+                                 const struct ledger_key *key, uint64_t number,
+                                 enum channel via, struct error *err);
+NODISCARD
+enum status store_sql_ledger_mark(struct store_sql *store,
+                                  const struct ledger_key *key,
+                                  enum channel via, struct error *err);
+
+/* store_sql_ends: deliveries that the outcomes of a group end, of a shared
+ * store. */
+struct store_sql_end {
+    uint32_t handler;
+    uint64_t event;
+    unsigned attempt;
+    bool is_ours; /* it has ended by this; who takes that clears it */
+    struct lane lane;
+};
+
+/* Ends those of the units that have not failed, behind the locks of lanes. */
+NODISCARD
+enum status store_sql_ends_ask(struct store_sql *store,
+                               struct store_unit *const *units, size_t count,
+                               struct error *err);
+/* NULL: it was not asked, and is to be ended by itself. */
+struct store_sql_end *store_sql_ends_get(struct store_sql *store,
+                                         const struct store_outcome *outcome);
+void store_sql_ends_forget(struct store_sql *store);
 
 /* store_sql_fill */
 

@@ -54,7 +54,7 @@ rows_become_lists(void **state)
     assert_true(pg_post_take(&post, &batch));
     assert_string_equal(batch.statement.text,
                         "INSERT INTO attempt(a,b,c) SELECT * FROM "
-                        "unnest($1,$2,$3)");
+                        "unnest($1,$2,$3) ORDER BY 1");
     assert_true(batch.statement.id >= SQL_COUNT);
     assert_int_equal(batch.count, 3);
     for (size_t i = 0; i < 100; i++) {
@@ -142,11 +142,32 @@ without_memory_a_row_goes_by_itself(void **state)
 
 #define POST_TEST(name) cmocka_unit_test_teardown(name, tear_down)
 
+static void
+who_looks_at_the_ledger_finds_the_keys_that_wait(void **state)
+{
+    (void)state;
+    const struct longstop_value values[] = {
+        { .type = LONGSTOP_BYTES, .bytes = { "0123456789abcdef", 16 } },
+        { .type = LONGSTOP_NUMBER, .number = 7 },
+        { .type = LONGSTOP_NUMBER, .number = 1 },
+    };
+    const char *words = sql_text_of_postgresql(SQL_LEDGER_NEW);
+    assert_true(pg_post_gather(&post, SQL_LEDGER_NEW, words, values, 3));
+    assert_true(pg_post_must_go(&post, SQL_LEDGER_GET));
+    assert_true(pg_post_must_go(&post, SQL_LEDGER_GET_ALL));
+    assert_true(pg_post_must_go(&post, SQL_LEDGER_ADD));
+    assert_true(pg_post_must_go(&post, SQL_LEDGER_MARK));
+    assert_false(pg_post_must_go(&post, SQL_DELIVERY_DROP));
+    pg_post_forget(&post);
+    assert_false(pg_post_must_go(&post, SQL_LEDGER_GET));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         POST_TEST(rows_become_lists),
+        POST_TEST(who_looks_at_the_ledger_finds_the_keys_that_wait),
         POST_TEST(a_column_that_is_nothing_but_null_is_one_of_numbers),
         POST_TEST(what_cannot_be_gathered_goes_by_itself),
         POST_TEST(many_rows_go_whatever_comes),
