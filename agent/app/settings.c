@@ -532,7 +532,8 @@ static const struct config_key root_keys[] = {
     { .name = "store",
       .type = CONFIG_TEXT,
       .offset = offsetof(struct settings, store),
-      .doc = "sqlite:PATH; default: longstop.db in $STATE_DIRECTORY, else "
+      .doc = "sqlite:PATH, or postgresql://USER@HOST/DATABASE, which several "
+             "agents share; default: longstop.db in $STATE_DIRECTORY, else "
              "here." },
     { .name = "listen",
       .type = CONFIG_TABLE_PTR,
