@@ -18,7 +18,11 @@
 
 #define COLUMNS_MAX 12
 
-/* Made of the rows of a copy that is not whole. */
+/* How old an agent's last sign of life is when it is gone: longer than it may
+ * be silent, unless its configuration says otherwise. */
+#define GONE_MS 20000
+
+/* A row of meta: odd while the copy is not whole. Such rows only ever grow. */
 #define MARK "copying"
 
 static const struct table {
@@ -261,13 +265,39 @@ put_meta(struct store_sql *store, const char *name, int64_t value,
     return status;
 }
 
+/* Nobody else has a store that is shared. One that was killed is gone once its
+ * last sign of life is old; what it had leased is due in the copy. */
+static enum status
+check_alone(struct store_sql *store, struct error *err)
+{
+    if (!store_sql_is_shared(store)) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_AGENTS);
+    bool row;
+    enum status status = sql_row(&use, &row, err);
+    while (status == STATUS_OK && row) {
+        const int64_t silent_ms = sql_number(&use, 7) - sql_number(&use, 4);
+        if (sql_number(&use, 0) != store->epoch && silent_ms < GONE_MS) {
+            status = error_set(err, STATUS_FENCED,
+                               "an agent on %.*s has the store: stop it; one "
+                               "that was killed is gone after %d s",
+                               SLICE_ARG(sql_bytes(&use, 1)), GONE_MS / 1000);
+            sql_stop(&use);
+            return status;
+        }
+        status = sql_row(&use, &row, err);
+    }
+    return status;
+}
+
 /* Only what is empty, or part of a copy, is copied into. */
 static enum status
 begin(struct store_sql *into, struct error *err)
 {
     int64_t mark;
     enum status status = store_sql_meta_get(into, MARK, &mark, err);
-    if (status != STATUS_OK || mark != 0) {
+    if (status != STATUS_OK || mark % 2 != 0) {
         return status;
     }
     for (size_t i = 0; status == STATUS_OK && i < STORE_COPY_TABLES; i++) {
@@ -284,7 +314,15 @@ begin(struct store_sql *into, struct error *err)
                                tables[i].name);
         }
     }
-    return status == STATUS_OK ? put_meta(into, MARK, 1, err) : status;
+    return status == STATUS_OK ? put_meta(into, MARK, mark + 1, err) : status;
+}
+
+static enum status
+end(struct store_sql *into, struct error *err)
+{
+    int64_t mark;
+    enum status status = store_sql_meta_get(into, MARK, &mark, err);
+    return status == STATUS_OK ? put_meta(into, MARK, mark + 1, err) : status;
 }
 
 /* The floor of the ledger goes with its keys. */
@@ -348,6 +386,12 @@ store_copy(struct store *from_base, struct store *into_base,
     memset(copy->tables, 0, sizeof(copy->tables));
     enum status status = store_copy_is_whole(from_base, err);
     if (status == STATUS_OK) {
+        status = check_alone(from, err);
+    }
+    if (status == STATUS_OK) {
+        status = check_alone(into, err);
+    }
+    if (status == STATUS_OK) {
         status = begin(into, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < STORE_COPY_TABLES; i++) {
@@ -362,7 +406,7 @@ store_copy(struct store *from_base, struct store *into_base,
     if (status == STATUS_OK) {
         status = verify(from, into, copy, err);
     }
-    return status == STATUS_OK ? put_meta(into, MARK, 0, err) : status;
+    return status == STATUS_OK ? end(into, err) : status;
 }
 
 enum status
@@ -371,7 +415,7 @@ store_copy_is_whole(struct store *store, struct error *err)
     int64_t mark;
     enum status status =
         store_sql_meta_get(store_sql_of(store), MARK, &mark, err);
-    return status == STATUS_OK && mark != 0
+    return status == STATUS_OK && mark % 2 != 0
                ? error_set(err, STATUS_CONFIG,
                            "the store is a copy that is not whole: run the "
                            "same 'longstop store copy' again, it goes on where "

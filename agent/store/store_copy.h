@@ -34,7 +34,8 @@ struct store_copy {
 
 /*
  * Copies `from` into `into`, both opened with `is_copy`, and holds their rows
- * against each other. STATUS_EXISTS when `into` holds something else;
+ * against each other. STATUS_FENCED while an agent has one of them;
+ * STATUS_EXISTS when `into` holds something else;
  * STATUS_CORRUPT when both are not the same in the end, with the table's name.
  */
 NODISCARD

@@ -29,12 +29,14 @@ class Agents(harness.Case):
     def shops(self, count, provider):
         return {f"shop{i}": pet_store(provider) for i in range(count)}
 
+    def url(self):
+        return (f"postgresql://longstop@127.0.0.1:{self.database.port}"
+                "/postgres")
+
     def member(self, connectors, handlers=None, **more):
         agent = harness.Agent(
             self, connectors, handlers,
-            store=f"postgresql://longstop@127.0.0.1:{self.database.port}"
-                  "/postgres",
-            agents={"beat": BEAT, "ttl": f"{TTL}s"}, **more)
+            store=self.url(), agents={"beat": BEAT, "ttl": f"{TTL}s"}, **more)
         return agent
 
     @staticmethod
@@ -78,6 +80,34 @@ class Agents(harness.Case):
         wait_until(lambda: len({(event["source"], event["id"]) for event in
                                 self.all_events(one, two)}) == 16,
                    "each shop's two orders are delivered")
+
+    def test_an_agent_moves_into_a_database_and_back(self):
+        agent = self.pet_shop()
+        hooks = [Hook(n, iso()) for n in range(20)]
+        for hook in hooks:
+            self.assertEqual(hook.send(agent).status, 202)
+        agent.wait_events(20)
+        self.assertEqual(agent.stop()[0], 0)
+        old, new, back = (f"sqlite:{agent.path('longstop.db')}",
+                          self.url(), f"sqlite:{agent.path('back.db')}")
+        there = json.loads(agent.command("store", "copy", old, new,
+                                         "--json").stdout)["tables"]
+        two = self.member({"shop": pet_store()}).start()
+        for hook in hooks + [Hook(99, iso())]:
+            self.assertEqual(hook.send(two).status, 202)
+        two.wait_events(1)  # it knows the others
+        self.assertEqual(agent.command("store", "copy", new,
+                                       back).returncode, 75)  # two has it
+        self.assertEqual(two.stop()[0], 0)
+        got = agent.command("store", "copy", new, back, "--json")
+        self.assertEqual(got.returncode, 0, got.stderr)
+        rows = {table["table"]: table["rows"]
+                for table in json.loads(got.stdout)["tables"]}
+        more = {"ledger": 3, "event": 1, "attempt": 1}
+        for table in there:
+            name = table["table"]
+            self.assertEqual(rows[name], table["rows"] + more.get(name, 0),
+                             name)
 
     def test_who_ends_in_order_is_replaced_at_once(self):
         provider = self.provider([row(1, iso())])
