@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/store_sql_private.h"
 
+#include "io/clock.h"
+
 /* Columns of SQL_CLAIM_DUE. */
 enum {
     COLUMN_ATTEMPT,
@@ -21,8 +23,14 @@ enum {
     COLUMN_AGAIN,
     COLUMN_BASE,
     COLUMN_SINCE,
-    COLUMN_NEXT /* of a shared store: when the next of the others is due */
+    /* Of a shared store: when the next of the others is due, and when this one
+     * was. */
+    COLUMN_NEXT,
+    COLUMN_WAS
 };
+
+/* How long a hint is believed. */
+#define HINT_MS 2000
 
 static enum status
 read_claim(const struct sql_use *use, struct store_claim *claim)
@@ -106,28 +114,40 @@ read_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
     return status;
 }
 
+static void
+note_hint(struct claim_hint *hint, const struct sql_use *use, bool is_first)
+{
+    if (is_first && !sql_is_null(use, COLUMN_EVENT)) {
+        hint->due_ms = sql_number(use, COLUMN_WAS);
+        hint->event = sql_number(use, COLUMN_EVENT);
+    }
+}
+
 /* Due and taken in one statement, which always gives a row: that of nothing has
- * no event. */
+ * no event. What is due below the hint is left. */
 static enum status
-take_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
-         int64_t lease_until_ms, size_t limit, struct store_claims *claims,
-         struct error *err)
+take_from(struct store_sql *store, uint32_t handler, int64_t now_ms,
+          int64_t lease_until_ms, size_t limit, struct claim_hint *hint,
+          struct store_claims *claims, struct error *err)
 {
     struct sql_use use =
         sql_use(store, claims->again ? SQL_CLAIM_AGAIN : SQL_CLAIM_DUE);
     sql_i64(&use, handler);
     sql_i64(&use, now_ms);
-    sql_i64(&use, (int64_t)limit);
+    sql_i64(&use, (int64_t)(limit - claims->count));
     sql_i64(&use, claims->leases_ms);
-    sql_i64(&use, INT64_MIN);
-    sql_i64(&use, 0);
+    sql_i64(&use, hint->until_ms == 0 ? INT64_MIN : hint->due_ms);
+    sql_i64(&use, hint->until_ms == 0 ? 0 : hint->event);
     sql_i64(&use, lease_until_ms);
     sql_i64(&use, store->epoch);
     bool row;
+    bool is_first = true;
     int64_t next = 0;
     enum status status = sql_row(&use, &row, err);
     while (status == STATUS_OK && row) {
         next = sql_number(&use, COLUMN_NEXT);
+        note_hint(hint, &use, is_first);
+        is_first = false;
         status = sql_is_null(&use, COLUMN_EVENT)
                      ? STATUS_OK
                      : add_claim(store, &use, claims);
@@ -138,8 +158,39 @@ take_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
         }
         status = sql_row(&use, &row, err);
     }
-    if (claims->count < limit && next != DUE_PARKED) {
-        claims->next_due_ms = next;
+    claims->next_due_ms =
+        claims->count < limit && next != DUE_PARKED ? next : 0;
+    return status;
+}
+
+/* By the hint; where that does not give enough, all is looked at. */
+static enum status
+take_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
+         int64_t lease_until_ms, size_t limit, struct store_claims *claims,
+         struct error *err)
+{
+    struct tally *tally;
+    enum status status = store_sql_tally_of(store, handler, &tally, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct claim_hint *hint = &tally->hints[claims->again];
+    const int64_t mono_ms = clock_monotonic_ms();
+    if (mono_ms >= hint->until_ms) {
+        hint->until_ms = 0;
+    }
+    const bool was_hinted = hint->until_ms != 0;
+    status = take_from(store, handler, now_ms, lease_until_ms, limit, hint,
+                       claims, err);
+    if (status == STATUS_OK && was_hinted && claims->count < limit) {
+        hint->until_ms = 0;
+        status = take_from(store, handler, now_ms, lease_until_ms, limit, hint,
+                           claims, err);
+    }
+    if (status != STATUS_OK || claims->count < limit) {
+        hint->until_ms = 0;
+    } else if (hint->until_ms == 0) {
+        hint->until_ms = mono_ms + HINT_MS;
     }
     return status;
 }

@@ -134,6 +134,16 @@ NODISCARD
 enum status store_sql_end(struct store_sql *store, enum status status,
                           struct error *err);
 
+/* Below what nothing is due, as far as the last claim of a shared store knows:
+ * what it walks over otherwise are rows that are gone and, while somebody holds
+ * an old snapshot, not away. Only for a while: who commits late may be below.
+ */
+struct claim_hint {
+    int64_t due_ms;
+    int64_t event;
+    int64_t until_ms; /* monotonic; 0: there is none */
+};
+
 /* How much one handler is owed: counted once at open, then kept, because
  * counting a long queue at each scrape would hold up the writer. */
 struct tally {
@@ -144,6 +154,7 @@ struct tally {
     /* By the open transaction. */
     int64_t pending_change;
     int64_t dead_change;
+    struct claim_hint hints[2]; /* what does not come again, and what does */
 };
 
 /* A row of `account`: read at open, then kept, so that no sighting asks. */

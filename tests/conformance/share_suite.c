@@ -322,6 +322,44 @@ what_both_claim_at_once_is_given_to_one(void **state)
     assert_int_equal(figure(&agents[0]).pending, 0);
 }
 
+/* Where a claim began is where the next one begins to look. */
+static void
+what_is_due_below_the_last_claim_is_given_out_too(void **state)
+{
+    (void)state;
+    struct store *one = agents[0].store;
+    struct store_claims claims = { 0 };
+    const int64_t now_ms = clock_unix_ms() + 1000;
+    (void)show_all(&agents[0]);
+    assert_ok(one->ops->claim(one, handler, now_ms, now_ms + DAY_MS, 2, &claims,
+                              NULL));
+    assert_int_equal(claims.count, 2);
+    const uint64_t event = claims.at[1].event->number;
+    struct store_outcome later = done(&claims.at[1]);
+    later.kind = OUTCOME_LATER;
+    later.due_ms = 1;
+    struct store_unit unit = { .connector = shop,
+                               .outcomes = &later,
+                               .outcome_count = 1 };
+    struct store_unit *units[] = { &unit };
+    assert_ok(one->ops->apply(one, units, 1, NULL));
+    drop(&claims);
+    bool found = false;
+    size_t count = 0;
+    for (size_t given = 1; given > 0 && count < EVENTS; count += given) {
+        claims = (struct store_claims){ 0 };
+        assert_ok(one->ops->claim(one, handler, now_ms, now_ms + DAY_MS, GROUP,
+                                  &claims, NULL));
+        for (size_t i = 0; i < claims.count; i++) {
+            found = found || claims.at[i].event->number == event;
+        }
+        given = claims.count;
+        drop(&claims);
+    }
+    assert_true(found);
+    assert_int_equal(count, EVENTS - 1);
+}
+
 /* Adds to the lanes, in turn with ending what is there. */
 static void *
 join_and_work(void *arg)
@@ -419,6 +457,7 @@ share_suite_run(const struct store_suite_host *of)
         TEST(what_a_webhook_and_a_row_show_at_once_meets_once),
         TEST(a_webhook_that_both_show_at_once_meets_its_row_once),
         TEST(what_both_claim_at_once_is_given_to_one),
+        TEST(what_is_due_below_the_last_claim_is_given_out_too),
         TEST(
             no_lane_stands_still_when_one_agent_joins_it_and_the_other_ends_it),
         TEST(lanes_are_in_order_over_agents),
