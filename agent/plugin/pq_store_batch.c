@@ -260,7 +260,7 @@ static void
 take_failure(struct pq_session *session, struct collecting *collecting,
              const PGresult *result, struct longstop_failure *failure)
 {
-    struct longstop_failure unused;
+    struct longstop_failure unused = { .at = 0 };
     const bool is_first = collecting->answer == LONGSTOP_OK;
     struct longstop_failure *into = is_first ? failure : &unused;
     const enum longstop_answer answer = pq_fail_by(into, result);
