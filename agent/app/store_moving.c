@@ -30,22 +30,23 @@ open_both(const char *from_url, const char *into_url, struct store **ret_from,
     const struct store_settings settings = { .is_copy = true };
     enum status status = store_open(from_url, &settings, ret_from, err);
     if (status != STATUS_OK) {
-        return error_wrap(err, status, "from");
+        (void)error_wrap(err, status, "from");
+        return status;
     }
     status = store_open(into_url, &settings, ret_into, err);
     if (status != STATUS_OK) {
         (*ret_from)->ops->close(*ret_from);
-        return error_wrap(err, status, "into");
+        (void)error_wrap(err, status, "into");
     }
-    return STATUS_OK;
+    return status;
 }
 
 static enum status
 copy_all(const char *from_url, const char *into_url, struct store_copy *copy,
          struct error *err)
 {
-    struct store *from;
-    struct store *into;
+    struct store *from = NULL;
+    struct store *into = NULL;
     enum status status = open_both(from_url, into_url, &from, &into, err);
     if (status != STATUS_OK) {
         return status;

@@ -391,7 +391,7 @@ store_sql_account(struct store *base, struct store_account *of,
 {
     struct store_sql *store = store_sql_of(base);
     struct account *account = NULL;
-    struct account next;
+    struct account next = { .connector = of->connector };
     of->more = false;
     enum status status = store_sql_usable(store, err);
     if (status == STATUS_OK) {

@@ -401,27 +401,40 @@ note_known(struct store_sql *store, const struct store_unit *unit,
     return status;
 }
 
+/* Whether the walks of a unit are this agent's still. */
 static enum status
-apply_unit(struct store_sql *store, struct store_unit *unit, int64_t now_ms,
-           struct error *err)
+check_fences(struct store_sql *store, const struct store_unit *unit,
+             struct error *err)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < unit->walk_count; i++) {
         status = store_sql_fence(store, unit->walks[i].connector,
                                  unit->walks[i].fence, err);
     }
-    if (status == STATUS_OK && !RULE(RULE_ONE_COMMIT) && unit->walk_count > 0) {
-        status = put_walks_alone(store, unit, err);
-    }
-    if (status == STATUS_OK) {
-        status = note_known(store, unit, err);
-    }
+    return status;
+}
+
+/* What came in, and what became of what was handed out. */
+static enum status
+apply_events(struct store_sql *store, struct store_unit *unit, int64_t now_ms,
+             struct error *err)
+{
+    enum status status = note_known(store, unit, err);
     for (size_t i = 0; status == STATUS_OK && i < unit->sighting_count; i++) {
         status = apply_sighting(store, unit, &unit->sightings[i], now_ms, err);
     }
     for (size_t i = 0; status == STATUS_OK && i < unit->outcome_count; i++) {
         status = apply_outcome(store, &unit->outcomes[i], now_ms, err);
     }
+    return status;
+}
+
+/* Where walks stand, and what they could not read. */
+static enum status
+apply_walks(struct store_sql *store, struct store_unit *unit, int64_t now_ms,
+            struct error *err)
+{
+    enum status status = STATUS_OK;
     for (size_t i = 0; status == STATUS_OK && i < unit->walk_count; i++) {
         status = put_walk(store, &unit->walks[i], err);
     }
@@ -431,22 +444,67 @@ apply_unit(struct store_sql *store, struct store_unit *unit, int64_t now_ms,
     for (size_t i = 0; status == STATUS_OK && i < unit->close_count; i++) {
         status = close_gaps(store, &unit->closes[i], now_ms, err);
     }
-    if (status == STATUS_OK) {
-        status = store_sql_refusal_put(store, &unit->refusals, err);
-    }
+    return status;
+}
+
+/* What people see and do. */
+static enum status
+apply_rest(struct store_sql *store, struct store_unit *unit, struct error *err)
+{
+    enum status status = store_sql_refusal_put(store, &unit->refusals, err);
     for (size_t i = 0; status == STATUS_OK && i < unit->pause_count; i++) {
         status = store_sql_pause_put(store, &unit->pauses[i], err);
     }
     for (size_t i = 0; status == STATUS_OK && i < unit->recall_count; i++) {
         status = store_sql_recall(store, &unit->recalls[i], err);
     }
-    if (unit->sighting_count + unit->outcome_count + unit->walk_count +
-            unit->gap_count + unit->close_count + unit->refusals.count +
-            unit->pause_count + unit->recall_count ==
-        0) {
-        status = store_sql_meta_put(store, "probed", now_ms, err);
-    }
     return status;
+}
+
+static bool
+is_empty(const struct store_unit *unit)
+{
+    return unit->sighting_count + unit->outcome_count + unit->walk_count +
+               unit->gap_count + unit->close_count + unit->refusals.count +
+               unit->pause_count + unit->recall_count ==
+           0;
+}
+
+static enum status
+apply_unit(struct store_sql *store, struct store_unit *unit, int64_t now_ms,
+           struct error *err)
+{
+    if (is_empty(unit)) {
+        return store_sql_meta_put(store, "probed", now_ms, err);
+    }
+    enum status status = check_fences(store, unit, err);
+    if (status == STATUS_OK && !RULE(RULE_ONE_COMMIT) && unit->walk_count > 0) {
+        status = put_walks_alone(store, unit, err);
+    }
+    if (status == STATUS_OK) {
+        status = apply_events(store, unit, now_ms, err);
+    }
+    if (status == STATUS_OK) {
+        status = apply_walks(store, unit, now_ms, err);
+    }
+    return status == STATUS_OK ? apply_rest(store, unit, err) : status;
+}
+
+/* What the group will ask of a store that others write to, behind the locks of
+ * its lanes. */
+static enum status
+look_ahead(struct store_sql *store, struct store_unit *const *units,
+           size_t count, struct error *err)
+{
+    if (!store_sql_is_shared(store)) {
+        return STATUS_OK;
+    }
+    enum status status = store_sql_lane_lock_all(store, units, count, err);
+    if (status == STATUS_OK) {
+        status = store_sql_ahead_ask(store, units, count, err);
+    }
+    return status == STATUS_OK ? store_sql_ends_ask(store, units, count, err)
+                               : status;
 }
 
 /* One transaction over the units that have not failed. `*ret_left_out` says
@@ -464,16 +522,8 @@ try_group(struct store_sql *store, struct store_unit *const *units,
     uint64_t last_event = store->last_event;
     int64_t now_ms = clock_unix_ms();
     struct store_unit *unit = NULL;
-    struct error locking = { 0 };
-    if (store_sql_is_shared(store)) {
-        status = store_sql_lane_lock_all(store, units, count, &locking);
-        if (status == STATUS_OK) {
-            status = store_sql_ahead_ask(store, units, count, &locking);
-        }
-        if (status == STATUS_OK) {
-            status = store_sql_ends_ask(store, units, count, &locking);
-        }
-    }
+    struct error looking = { 0 };
+    status = look_ahead(store, units, count, &looking);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
         unit = units[i];
         if (unit->status == STATUS_OK) {
@@ -485,7 +535,7 @@ try_group(struct store_sql *store, struct store_unit *const *units,
     } else {
         store_sql_rollback(store);
         if (err != NULL) {
-            *err = unit != NULL ? unit->err : locking;
+            *err = unit != NULL ? unit->err : looking;
         }
         if (unit != NULL && status_disposition(status) == DISPOSITION_NEVER) {
             unit->status = status;

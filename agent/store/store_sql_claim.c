@@ -114,6 +114,13 @@ read_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
     return status;
 }
 
+/* What is asked for. */
+struct wish {
+    uint32_t handler;
+    int64_t now_ms, lease_until_ms;
+    size_t limit;
+};
+
 static void
 note_hint(struct claim_hint *hint, const struct sql_use *use, bool is_first)
 {
@@ -126,19 +133,19 @@ note_hint(struct claim_hint *hint, const struct sql_use *use, bool is_first)
 /* Due and taken in one statement, which always gives a row: that of nothing has
  * no event. What is due below the hint is left. */
 static enum status
-take_from(struct store_sql *store, uint32_t handler, int64_t now_ms,
-          int64_t lease_until_ms, size_t limit, struct claim_hint *hint,
-          struct store_claims *claims, struct error *err)
+take_from(struct store_sql *store, const struct wish *wish,
+          struct claim_hint *hint, struct store_claims *claims,
+          struct error *err)
 {
     struct sql_use use =
         sql_use(store, claims->again ? SQL_CLAIM_AGAIN : SQL_CLAIM_DUE);
-    sql_i64(&use, handler);
-    sql_i64(&use, now_ms);
-    sql_i64(&use, (int64_t)(limit - claims->count));
+    sql_i64(&use, wish->handler);
+    sql_i64(&use, wish->now_ms);
+    sql_i64(&use, (int64_t)(wish->limit - claims->count));
     sql_i64(&use, claims->leases_ms);
     sql_i64(&use, hint->until_ms == 0 ? INT64_MIN : hint->due_ms);
     sql_i64(&use, hint->until_ms == 0 ? 0 : hint->event);
-    sql_i64(&use, lease_until_ms);
+    sql_i64(&use, wish->lease_until_ms);
     sql_i64(&use, store->epoch);
     bool row;
     bool is_first = true;
@@ -159,18 +166,17 @@ take_from(struct store_sql *store, uint32_t handler, int64_t now_ms,
         status = sql_row(&use, &row, err);
     }
     claims->next_due_ms =
-        claims->count < limit && next != DUE_PARKED ? next : 0;
+        claims->count < wish->limit && next != DUE_PARKED ? next : 0;
     return status;
 }
 
 /* By the hint; where that does not give enough, all is looked at. */
 static enum status
-take_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
-         int64_t lease_until_ms, size_t limit, struct store_claims *claims,
-         struct error *err)
+take_due(struct store_sql *store, const struct wish *wish,
+         struct store_claims *claims, struct error *err)
 {
     struct tally *tally;
-    enum status status = store_sql_tally_of(store, handler, &tally, err);
+    enum status status = store_sql_tally_of(store, wish->handler, &tally, err);
     if (status != STATUS_OK) {
         return status;
     }
@@ -180,14 +186,12 @@ take_due(struct store_sql *store, uint32_t handler, int64_t now_ms,
         hint->until_ms = 0;
     }
     const bool was_hinted = hint->until_ms != 0;
-    status = take_from(store, handler, now_ms, lease_until_ms, limit, hint,
-                       claims, err);
-    if (status == STATUS_OK && was_hinted && claims->count < limit) {
+    status = take_from(store, wish, hint, claims, err);
+    if (status == STATUS_OK && was_hinted && claims->count < wish->limit) {
         hint->until_ms = 0;
-        status = take_from(store, handler, now_ms, lease_until_ms, limit, hint,
-                           claims, err);
+        status = take_from(store, wish, hint, claims, err);
     }
-    if (status != STATUS_OK || claims->count < limit) {
+    if (status != STATUS_OK || claims->count < wish->limit) {
         hint->until_ms = 0;
     } else if (hint->until_ms == 0) {
         hint->until_ms = mono_ms + HINT_MS;
@@ -266,9 +270,9 @@ store_sql_claim(struct store *base, uint32_t handler, int64_t now_ms,
                                    .leases_ms = ret_claims->leases_ms != 0
                                                     ? ret_claims->leases_ms
                                                     : now_ms };
+    const struct wish wish = { handler, now_ms, lease_until_ms, limit };
     status = store_sql_is_shared(store)
-                 ? take_due(store, handler, now_ms, lease_until_ms, limit,
-                            &claims, err)
+                 ? take_due(store, &wish, &claims, err)
                  : claim_alone(store, handler, now_ms, lease_until_ms, limit,
                                &claims, err);
     if (status != STATUS_OK) {
