@@ -275,7 +275,9 @@ class Canaries(harness.Case):
             [*as_nobody, "/bin/sh", "-c", 'ulimit -c unlimited; exec "$@"',
              "sh", harness.LONGSTOP, "run", "-c", agent.config_path],
             cwd=agent.dir, stderr=subprocess.DEVNULL,
-            env=harness.environment())
+            env=harness.environment(),
+            # who runs in the background of a shell ignores it
+            preexec_fn=lambda: signal.signal(signal.SIGQUIT, signal.SIG_DFL))
         wait_until(lambda: agent.health() == 200, "the agent is ready")
         # whose memory may be dumped owns its own entry: proc(5)
         process = f"/proc/{agent.child.pid}"
