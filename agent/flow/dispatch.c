@@ -152,11 +152,9 @@ dispatch_end_attempt(struct attempt *attempt,
     }
     dispatch->running--;
     dispatch_free_slot(outlet, attempt->again);
-    /* What comes next is claimed first: its handler works while this outcome is
-     * committed. */
-    dispatch_slot_freed(outlet);
     settle_result(dispatch->settle, attempt, &outlet->rules, result,
                   release || dispatch->stopping);
+    dispatch_slot_freed(outlet);
 }
 
 void

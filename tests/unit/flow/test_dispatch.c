@@ -120,40 +120,6 @@ whoever_looks_on_is_told_of_each_attempts_end(void **state)
     flow_close();
 }
 
-static size_t started_when_told;
-
-static void
-note_started(void *arg, struct slice handler, const struct attempt *attempt,
-             int64_t due_ms)
-{
-    (void)arg;
-    (void)handler;
-    (void)attempt;
-    (void)due_ms;
-    if (started_when_told == 0) {
-        started_when_told = flow.handlers[0].started;
-    }
-}
-
-/* One commit less between two of them: what is seen is that the second has
- * begun when the outcome of the first is told as stored. */
-static void
-the_next_is_claimed_before_an_outcome_is_stored(void **state)
-{
-    (void)state;
-    started_when_told = 0;
-    flow_prepare(1);
-    flow.watch = (struct watch){ .settled = note_started };
-    flow.outlets[0].concurrency = 1;
-    flow_open_store();
-    flow_bring_all("a b");
-    await_started(2);
-    flow_stop(1000);
-    assert_int_equal(started_when_told, 2);
-    assert_nothing_owed(0);
-    flow_close();
-}
-
 static void
 each_handler_gets_the_envelope_and_key_or_the_raw_bytes(void **state)
 {
@@ -922,7 +888,6 @@ main(void)
         cmocka_unit_test(a_stop_gives_back_what_was_being_claimed),
         cmocka_unit_test(what_is_stored_after_the_stop_is_given_back),
         cmocka_unit_test(whoever_looks_on_is_told_of_each_attempts_end),
-        cmocka_unit_test(the_next_is_claimed_before_an_outcome_is_stored),
         cmocka_unit_test(files_are_reopened),
         cmocka_unit_test(the_gauges_say_what_the_store_counted),
         cmocka_unit_test(creating_it_survives_every_failed_allocation),
