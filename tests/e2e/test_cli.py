@@ -114,12 +114,21 @@ class Cli(harness.Case):
                      SHOP.replace("webhook_secret", "webhok_secret"),
                      SHOP.replace("{webhook_secret: hunter2}",
                                   "[webhook_secret: hunter2]"),
-                     SHOP + "store: postgresql://u:hunter2@h/d\n",
+                     SHOP + "store: mysql://u:hunter2@h/d\n",
                      "admin: {token: hunter2, tokn: x}" + SHOP):
             self.write("longstop.yaml", text)
             self.refused(["check"], 78, "longstop.yaml:")
             self.refused(["check", "--json"], 78, '"line"')
             self.refused(["run"], 78, "longstop.yaml:")
+
+    def test_the_password_of_a_store_is_not_shown(self):
+        self.write("longstop.yaml",
+                   SHOP + "store: postgresql://u:hunter2@h/d\n")
+        for more in ((), ("--json",)):
+            checked = self.run_here("check", *more)
+            self.assertEqual(checked.returncode, 0, checked.stderr)
+            self.assertIn(b"postgresql://u:***@h/d", checked.stdout)
+            self.assertNotIn(b"hunter2", checked.stdout + checked.stderr)
 
     def test_what_stands_in_the_way_of_a_start_is_named(self):
         listen = f"listen: {{address: '127.0.0.1:{harness.free_port()}'}}"
