@@ -148,7 +148,6 @@ static const char *const texts[SQL_COUNT] = {
         " VALUES(?1,?2,?3,?4,?5) ON CONFLICT(connector,agent) DO UPDATE SET"
         " late=t.late+excluded.late,confirmed=t.confirmed+excluded.confirmed,"
         "met=t.met+excluded.met",
-    [SQL_MAKE_DAYS] = "SELECT longstop.make_days(?1,?2)",
     [SQL_AGENT_JOIN] = "SELECT number,epoch,highest"
                        " FROM longstop.join_agents(?1,?2,?3)",
     /* No row: it was taken for dead. */

@@ -66,6 +66,19 @@ store_sql_seed_note(struct store_sql *store, uint32_t connector, uint64_t event,
     return sql_run(&use, err);
 }
 
+/* Two agents that lead rows to the events of a stamp do so one behind the
+ * other: what the first has led is not free for the second. */
+static enum status
+lock(struct store_sql *store, uint32_t connector, struct error *err)
+{
+    if (!store_sql_is_shared(store)) {
+        return STATUS_OK;
+    }
+    struct sql_use use = sql_use(store, SQL_LOCK_SEED);
+    sql_i64(&use, connector);
+    return sql_run(&use, err);
+}
+
 enum status
 store_sql_seed_find(struct store_sql *store, const struct store_unit *unit,
                     const struct sighting *sighting, struct seed *ret_seed,
@@ -74,6 +87,10 @@ store_sql_seed_find(struct store_sql *store, const struct store_unit *unit,
     bool row;
     *ret_seed = (struct seed){ 0 };
     bool is_hook = channel_is_hook(sighting->via);
+    enum status status = lock(store, unit->connector, err);
+    if (status != STATUS_OK) {
+        return status;
+    }
     struct sql_use use =
         sql_use(store, is_hook ? SQL_SEED_HOOK : SQL_SEED_FIND);
     sql_i64(&use, unit->connector);
@@ -82,13 +99,21 @@ store_sql_seed_find(struct store_sql *store, const struct store_unit *unit,
     if (is_hook) {
         sql_blob(&use, sighting->body.ptr, sighting->body.len);
     }
-    enum status status = sql_row(&use, &row, err);
+    status = sql_row(&use, &row, err);
     if (status == STATUS_OK && row) {
         ret_seed->number = (uint64_t)sql_number(&use, 0);
         ret_seed->by_walk = channel_is_walk((enum channel)sql_number(&use, 1));
         sql_stop(&use);
     }
     return status;
+}
+
+/* Whether nobody had entered a key when the group began. */
+static bool
+was_free(const struct store_sql *store, const struct ledger_key *key)
+{
+    const struct key_ahead *ahead = store_sql_ahead_get(store, key->bytes);
+    return ahead != NULL && !ahead->found;
 }
 
 enum status
@@ -109,6 +134,12 @@ store_sql_seed_keys(struct store_sql *store, const struct store_unit *unit,
         sql_event(&use, seed->number);
         sql_i64(&use, channels);
         status = sql_run(&use, err);
+        if (status == STATUS_OK && use.changed > 0) {
+            store_sql_ahead_put(store, key->bytes, seed->number, channels);
+        } else if (status == STATUS_OK && was_free(store, key)) {
+            status =
+                error_set(err, STATUS_BUSY, "store: another agent was first");
+        }
     }
     store_sql_ahead_forget(store);
     sighting->fresh = false;
